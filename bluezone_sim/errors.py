@@ -1,0 +1,83 @@
+"""What the package raises.
+
+::
+
+    BluezoneSimError
+    ├── InputError(ValueError)       bad input; the command line exits with 2
+    │   ├── ScenarioError            a scenario file: every fault at once
+    │   ├── FormatError              a key, history, capture or trace file
+    │   │   └── SignatureError       a signature does not verify
+    │   └── TableError               an array of the wrong dtype, shape or range
+    ├── CriterionError               a criterion or a regression gate failed; exit 1
+    └── NothingToRunError            no adapter, no case; exit 5
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class BluezoneSimError(Exception):
+    """Base of everything this package raises on purpose."""
+
+    exit_code = 3
+
+
+class InputError(BluezoneSimError, ValueError):
+    """The input is at fault, not the program. The message names the place and the remedy."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault of a scenario: where it is, what is wrong, what to do.
+
+    Attributes:
+        path: dotted TOML path, such as ``population.districts[3].people``.
+        message: what was expected and what was found.
+        hint: what to do, for example the nearest right key; may be empty.
+    """
+
+    path: str
+    message: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" + (f" ({self.hint})" if self.hint else "")
+
+
+class ScenarioError(InputError):
+    """A scenario with one or more faults, all of them listed in :attr:`faults`."""
+
+    def __init__(self, source: str, faults: Sequence[Fault]):
+        self.source = source
+        self.faults = tuple(faults)
+        lines = "\n".join(f"  - {fault}" for fault in self.faults)
+        n = len(self.faults)
+        super().__init__(f"{source}: {n} fault{'s' if n != 1 else ''}\n{lines}")
+
+
+class FormatError(InputError):
+    """A file that does not follow its format. The message names the file and the row or byte."""
+
+
+class SignatureError(FormatError):
+    """A signature does not verify."""
+
+
+class TableError(InputError):
+    """An array with the wrong dtype, shape or values."""
+
+
+class CriterionError(BluezoneSimError):
+    """A criterion was missed or a benchmark regressed."""
+
+    exit_code = 1
+
+
+class NothingToRunError(BluezoneSimError):
+    """There is nothing to run on: no adapter, no matching case."""
+
+    exit_code = 5

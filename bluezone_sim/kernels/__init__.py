@@ -1,0 +1,1 @@
+"""Hot loops and cryptographic kernels: the only room that imports numba."""

@@ -1,0 +1,124 @@
+"""Counter-based random numbers: a pure function of (seed, purpose, who, when).
+
+A draw is a 64-bit hash of its coordinates, so results do not depend on threads, chunks or order, and
+scenarios that differ in one knob share every other draw. ``mix64`` is Stafford's variant 13 of the
+MurmurHash3 finaliser, the output function of SplitMix64 (Steele, Lea and Flood 2014). Coordinates are
+folded in one at a time, each followed by a full mix, so that neighbouring coordinates give unrelated
+draws; ``tests/test_rng.py`` shows avalanche and equidistribution.
+"""
+
+from __future__ import annotations
+
+import numba as nb
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+GOLDEN = 0x9E3779B97F4A7C15
+_MASK = (1 << 64) - 1
+
+#: One number per purpose of a draw. Values are arbitrary, fixed for good, and never reused.
+PURPOSES = {
+    name: 0x51ED270B_00000000 + i
+    for i, name in enumerate(
+        (
+            "household_size",
+            "age",
+            "ownership",
+            "adoption_rank",
+            "os",
+            "tx_power",
+            "rx_correction",
+            "base_id",
+            "scan_phase",
+            "advertise_phase",
+            "phone_off",
+            "foreground",
+            "activity",
+            "school",
+            "work",
+            "grouping",
+            "attendance",
+            "session",
+            "tie",
+            "meeting",
+            "copresence",
+            "duration",
+            "distance",
+            "shadowing",
+            "fading",
+            "gatt",
+            "index_cases",
+            "delay",
+            "consent",
+            "test_confirmation",
+            "bootstrap",
+        )
+    )
+}
+
+
+def key(seed: int, purpose: str, *coordinates: int) -> int:
+    """64-bit key of a stream: ``seed`` and ``purpose``, then any further fixed coordinates.
+
+    Raises:
+        KeyError: the purpose is not in :data:`PURPOSES`.
+    """
+    h = _mix_int((seed & _MASK) ^ PURPOSES[purpose])
+    for c in coordinates:
+        h = _mix_int(h + (c & _MASK) * GOLDEN)
+    return h
+
+
+def _mix_int(x: int) -> int:
+    x = (x + GOLDEN) & _MASK
+    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & _MASK
+    return x ^ (x >> 31)
+
+
+@nb.njit("uint64(uint64)", inline="always", cache=True)
+def mix64(x):  # type: ignore[no-untyped-def]
+    """Bijective 64-bit mixer."""
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+@nb.njit("uint64(uint64, int64)", inline="always", cache=True)
+def draw(k, who):  # type: ignore[no-untyped-def]
+    """The draw of stream ``k`` for coordinate ``who``."""
+    return mix64(k + np.uint64(who) * np.uint64(0x9E3779B97F4A7C15))
+
+
+@nb.njit("float64(uint64)", inline="always", cache=True)
+def to_unit(h):  # type: ignore[no-untyped-def]
+    """A draw as a float in [0, 1), from its upper 53 bits."""
+    return np.float64(h >> np.uint64(11)) * (1.0 / 9007199254740992.0)
+
+
+def draws(k: int, who: NDArray[np.integer]) -> NDArray[np.uint64]:
+    """Draws of stream ``k`` for every element of ``who``; NumPy twin of :func:`draw`."""
+    with np.errstate(over="ignore"):
+        x = np.uint64(k) + np.asarray(who).astype(np.int64).view(np.uint64) * np.uint64(GOLDEN)
+        x = x + np.uint64(GOLDEN)
+        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return np.asarray(x ^ (x >> np.uint64(31)))
+
+
+def uniforms(k: int, who: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Uniforms in [0, 1) of stream ``k`` for every element of ``who``."""
+    return (draws(k, who) >> np.uint64(11)).astype(np.float64) * (1.0 / 9007199254740992.0)
+
+
+def normals(k: int, who: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Standard normals of stream ``k``, by inversion of :func:`uniforms`."""
+    u = ((draws(k, who) >> np.uint64(11)).astype(np.float64) + 0.5) * (1.0 / 9007199254740992.0)
+    return np.asarray(ndtri(u))
+
+
+#: Standard normal quantiles at the midpoints of 4096 equal steps: a hot loop's draw is a table look-up
+#: with 12 bits. Its variance is 0.9998; its largest value 3.67.
+NORMAL_TABLE: NDArray[np.float64] = np.asarray(ndtri((np.arange(4096) + 0.5) / 4096))
