@@ -1,0 +1,518 @@
+"""What a scenario may say: Pydantic models, one a TOML table.
+
+Units are in the names (``_s``, ``_h``, ``_m``, ``_dbm``, ``_db``). A key that is not listed here, and a
+key that is set but has no effect in its scenario, are faults. Defaults that no source gives are marked
+``assumed``; numbers with a source cite it in their description or in the shipped scenarios.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+#: Quantiles at 5, 25, 50, 75 and 95 %, in metres.
+DistanceQuantiles = Annotated[list[Positive], Field(min_length=5, max_length=5)]
+#: Shares of durations < 5 min, 5-15 min, 15 min-1 h, 1-4 h, > 4 h; normalised.
+DurationShares = Annotated[list[Share], Field(min_length=5, max_length=5)]
+Span = Annotated[list[NonNegative], Field(min_length=2, max_length=2)]
+
+
+class Unused(ValueError):
+    """Raised by validators for a parameter that has no effect; carries its path."""
+
+    def __init__(self, path: tuple[str | int, ...], message: str):
+        super().__init__(message)
+        self.path = path
+
+
+class Table(BaseModel):
+    """Base of every scenario table: unknown keys and non-finite numbers are faults."""
+
+    model_config = ConfigDict(
+        extra="forbid", allow_inf_nan=False, frozen=True, validate_default=True
+    )
+
+
+class District(Table):
+    """One district: its people live in one block of the population."""
+
+    name: str = Field(min_length=1)
+    people: int = Field(ge=1)
+    urban_share: Share = Field(0.0, description="share of its households that are urban")
+
+
+class Ages(Table):
+    """Age bands of the population and what depends on them."""
+
+    child_share: Share = Field(
+        0.62, description="share of third and later household members under 18 (assumed)"
+    )
+    elder_share: Share = Field(
+        0.13, description="share of adult household members aged 60 or more (assumed)"
+    )
+
+
+class Ownership(Table):
+    """Relative odds of owning a smartphone; the number of owners is exact (assumed ratios)."""
+
+    under_6: NonNegative = 0.0
+    age_6_17: NonNegative = Field(0.35, description="relative to adults")
+    adult: NonNegative = 1.0
+    age_60_up: NonNegative = 0.35
+    urban_factor: Positive = Field(1.4, description="weight of urban people over rural ones")
+
+
+class Population(Table):
+    """People, households, districts, phones."""
+
+    people: int = Field(ge=2, le=200_000_000)
+    districts: list[District] = Field(min_length=1)
+    household_size_shares: list[Share] = Field(
+        default=[0.09, 0.18, 0.23, 0.27, 0.13, 0.06, 0.03, 0.01],
+        min_length=1,
+        max_length=12,
+        description="share of households of 1, 2, 3 ... people; normalised",
+    )
+    ages: Ages = Ages()
+    smartphones: int = Field(ge=0, description="people who own a smartphone")
+    ownership: Ownership = Ownership()
+    ios_share: Share = Field(
+        0.364, description="iOS share of smartphones (36 to 63 Android, one weak web page)"
+    )
+    activity_sigma: NonNegative = Field(
+        0.5, le=2.0, description="log-normal spread of how active people are, mean 1 (assumed)"
+    )
+
+    @model_validator(mode="after")
+    def _sums(self) -> Self:
+        total = sum(d.people for d in self.districts)
+        if total != self.people:
+            raise Unused(
+                ("districts",),
+                f"the districts hold {total:,} people, but population.people is {self.people:,}: "
+                f"correct one of them (they differ by {abs(total - self.people):,})",
+            )
+        if self.smartphones > self.people:
+            raise Unused(
+                ("smartphones",),
+                f"{self.smartphones:,} smartphone owners exceed {self.people:,} people",
+            )
+        if sum(self.household_size_shares) <= 0:
+            raise Unused(("household_size_shares",), "the shares add up to 0")
+        weights = self.ownership
+        if self.smartphones and not (
+            weights.under_6 and weights.age_6_17 and weights.adult and weights.age_60_up
+        ):
+            positive = (weights.under_6, weights.age_6_17, weights.adult, weights.age_60_up)
+            if not any(positive):
+                raise Unused(("ownership",), "every age has weight 0, so nobody can own a phone")
+        return self
+
+
+class Layer(Table):
+    """One kind of place where people meet.
+
+    People of one group who attend on a day may *talk* (a tie of the pair, then a draw of the day) for
+    a time of the diary survey and at near distance; other attendants are *co-present*: in the same
+    room for the session, at far distance, without talking.
+    """
+
+    tie: Share = Field(description="chance that two members of average activity ever talk here")
+    meet: Share = Field(1.0, description="chance that a tie meets on a day both attend")
+    attendance: Share = Field(1.0, description="chance that a member attends on an open day")
+    open_days: int = Field(7, ge=1, le=7, description="open days a week, from Monday")
+    window_h: Span = Field(description="local hours between which it happens")
+    duration_shares: DurationShares
+    near_distance_m: DistanceQuantiles
+
+    @field_validator("window_h")
+    @classmethod
+    def _window(cls, value: list[float]) -> list[float]:
+        if not 0 <= value[0] < value[1] <= 24:
+            raise ValueError(f"expected 0 <= start < end <= 24 hours, found {value}")
+        return value
+
+    @field_validator("near_distance_m")
+    @classmethod
+    def _ascending(cls, value: list[float]) -> list[float]:
+        if sorted(value) != value:
+            raise ValueError(f"quantiles must not fall, found {value}")
+        return value
+
+    @field_validator("duration_shares")
+    @classmethod
+    def _nonzero(cls, value: list[float]) -> list[float]:
+        if sum(value) <= 0:
+            raise ValueError("the shares add up to 0")
+        return value
+
+
+class RoomLayer(Layer):
+    """A layer with a shared room: a session of its own and co-present people."""
+
+    group_size: int = Field(ge=2, le=512, description="members of a group")
+    copresence: Share = Field(
+        description="chance that two attendants who do not talk are in one room (assumed)"
+    )
+    session_h: Span = Field(description="shortest and longest session, hours")
+    far_distance_m: Span = Field(description="distance of people who do not talk (assumed)")
+
+    @model_validator(mode="after")
+    def _spans(self) -> Self:
+        for name in ("session_h", "far_distance_m"):
+            low, high = getattr(self, name)
+            if not 0 < low <= high:
+                raise Unused((name,), f"expected 0 < shortest <= longest, found {[low, high]}")
+        if self.session_h[1] > self.window_h[1] - self.window_h[0]:
+            raise Unused(
+                ("session_h",),
+                f"the longest session ({self.session_h[1]} h) does not fit window_h "
+                f"{self.window_h}",
+            )
+        return self
+
+
+class NeighbourLayer(Layer):
+    """Visits between households that live side by side."""
+
+    group_size: int = Field(ge=2, le=512, description="people of neighbouring households")
+
+
+_LUNCH = [0.65, 1.36, 1.79, 2.49, 4.14]
+_TRAIN = [0.55, 0.97, 1.57, 2.36, 3.44]
+_OFFICE = [1.16, 1.70, 2.55, 3.57, 5.80]
+
+
+class ContactsTable(Table):
+    """Who meets whom (Horby et al. 2011 for numbers, places, durations, repetition)."""
+
+    copresence_scale: NonNegative = Field(
+        1.0, description="multiplies every layer's copresence (capped at 1)"
+    )
+    near_distance_scale: Positive = Field(1.0, description="multiplies every near distance")
+    far_distance_scale: Positive = Field(1.0, description="multiplies every far distance")
+    household: Layer = Layer(
+        tie=1.0,
+        meet=0.97,
+        window_h=[17.0, 22.5],
+        duration_shares=[0.01, 0.02, 0.03, 0.05, 0.89],
+        near_distance_m=_LUNCH,
+    )
+    neighbours: NeighbourLayer = NeighbourLayer(
+        group_size=14,
+        tie=0.2,
+        meet=0.9,
+        window_h=[17.0, 22.5],
+        duration_shares=[0.37, 0.32, 0.16, 0.07, 0.08],
+        near_distance_m=_LUNCH,
+    )
+    school: RoomLayer = RoomLayer(
+        group_size=30,
+        tie=0.2,
+        meet=0.95,
+        attendance=0.95,
+        open_days=6,
+        window_h=[7.0, 11.5],
+        duration_shares=[0.02, 0.05, 0.15, 0.20, 0.58],
+        near_distance_m=_OFFICE,
+        copresence=1.0,
+        session_h=[4.0, 4.5],
+        far_distance_m=[2.0, 8.0],
+    )
+    work: RoomLayer = RoomLayer(
+        group_size=8,
+        tie=0.5,
+        meet=0.8,
+        attendance=0.9,
+        open_days=6,
+        window_h=[7.5, 16.5],
+        duration_shares=[0.07, 0.11, 0.26, 0.25, 0.31],
+        near_distance_m=_OFFICE,
+        copresence=0.5,
+        session_h=[6.0, 8.0],
+        far_distance_m=[2.0, 10.0],
+    )
+    transport: RoomLayer = RoomLayer(
+        group_size=40,
+        tie=0.1,
+        attendance=0.25,
+        window_h=[5.5, 7.0],
+        duration_shares=[0.43, 0.35, 0.16, 0.04, 0.02],
+        near_distance_m=_TRAIN,
+        copresence=0.6,
+        session_h=[0.25, 0.75],
+        far_distance_m=[1.5, 8.0],
+    )
+    leisure: RoomLayer = RoomLayer(
+        group_size=40,
+        tie=0.1,
+        attendance=0.2,
+        window_h=[18.0, 21.0],
+        duration_shares=[0.04, 0.30, 0.42, 0.22, 0.02],
+        near_distance_m=_LUNCH,
+        copresence=0.5,
+        session_h=[0.5, 1.5],
+        far_distance_m=[2.0, 10.0],
+    )
+    other: RoomLayer = RoomLayer(
+        group_size=40,
+        tie=0.1,
+        attendance=0.3,
+        window_h=[15.5, 17.5],
+        duration_shares=[0.05, 0.18, 0.59, 0.17, 0.02],
+        near_distance_m=_TRAIN,
+        copresence=0.5,
+        session_h=[0.3, 1.0],
+        far_distance_m=[2.0, 10.0],
+    )
+
+
+class Users(Table):
+    """An adoption level given as a number of users."""
+
+    users: int = Field(ge=0)
+
+
+class Adoption(Table):
+    """Who runs the app: levels, each a stationary counterfactual."""
+
+    levels: list[Users | Share] = Field(
+        min_length=1,
+        max_length=64,
+        description="shares of smartphone owners, or {users = N}; each level is a stationary "
+        "counterfactual in which everybody installed at least a look-back earlier",
+    )
+
+
+class Protocol(Table):
+    """Which system runs on the phones."""
+
+    name: Literal["bluezone"] = "bluezone"
+    identifiers: Literal["lazy", "full"] = Field(
+        "lazy",
+        description="derive identifiers for phones whose keys are published, or for every phone; "
+        "the warnings are the same",
+    )
+
+
+class PlatformPhones(Table):
+    """Calibration of one platform's phones."""
+
+    tx_power_dbm: float = Field(ge=-60, le=20, description="mean TX power")
+    tx_power_sd_db: NonNegative = Field(4.6, description="spread over models (en-calibration)")
+    rx_correction_db: float = Field(ge=-40, le=40, description="mean RX correction")
+    rx_correction_sd_db: NonNegative = Field(3.2, description="spread over models (en-calibration)")
+
+
+class Phones(Table):
+    """What phones do."""
+
+    android: PlatformPhones = PlatformPhones(tx_power_dbm=-25.8, rx_correction_db=3.5)
+    ios: PlatformPhones = PlatformPhones(tx_power_dbm=-10.3, rx_correction_db=7.0)
+    off_share: Share = Field(
+        0.1, description="share of phone-days with Bluetooth or the app off (assumed)"
+    )
+    ios_foreground_share: Share = Field(
+        0.05, description="share of 5-minute slots with the app in the foreground on iOS (assumed)"
+    )
+    gatt_success: Share = Field(
+        0.9, description="chance a GATT read of an iOS identifier works, per interval (assumed)"
+    )
+
+
+class Radio(Table):
+    """From distance to RSSI, and from RSSI to a record."""
+
+    density: Literal["off", "on"] = Field(
+        "off", description="on: advertisements of the phones in one room collide"
+    )
+    attenuation_1m_db: float = Field(54.2, ge=0, le=120, description="A(1 m), fit on exp34")
+    exponent: float = Field(1.18, ge=0, le=8, description="path loss exponent, fit on exp34")
+    breakpoint_m: Positive = Field(8.0, description="IEEE 802.15.2-2003, annex C")
+    exponent_far: float = Field(3.3, ge=0, le=8, description="beyond it; IEEE 802.15.2-2003")
+    shadowing_sd_db: NonNegative = Field(
+        7.76, description="per contact; exp34's 8.6 dB less the spread within one cell"
+    )
+    scan_sd_db: NonNegative = Field(2.5, description="per scan; part of MITRE's 3.7 dB (assumed)")
+    fading_sd_db: Positive = Field(2.7, description="per packet; rest of the 3.7 dB")
+    sensitivity_dbm: float = Field(-105.0, ge=-140, le=0, description="weakest RSSI in exp34")
+    scan_on_s: Positive = Field(40.0, description="Bluezone v2")
+    scan_period_s: Positive = Field(300.0, description="Bluezone v2: 40 s on, 260 s off")
+    advertise_on_s: Positive = Field(15.0, description="Bluezone v2")
+    advertise_period_s: Positive = Field(30.0, description="Bluezone v2: 15 s on, 15 s off")
+    advertise_interval_ms: Positive = Field(100.0, description="Android LOW_LATENCY")
+
+    @model_validator(mode="after")
+    def _duty(self) -> Self:
+        for on, period in (
+            ("scan_on_s", "scan_period_s"),
+            ("advertise_on_s", "advertise_period_s"),
+        ):
+            if getattr(self, on) > getattr(self, period):
+                raise Unused(
+                    (on,),
+                    f"{getattr(self, on)} s on does not fit {period} of {getattr(self, period)} s",
+                )
+        for name in ("scan_on_s", "scan_period_s", "advertise_on_s", "advertise_period_s"):
+            if (getattr(self, name) * 1000) % 1:
+                raise Unused((name,), "expected a whole number of milliseconds")
+        return self
+
+
+class IndexCases(Table):
+    """The cases that are evaluated one by one, and what makes a contact of theirs risky."""
+
+    count: int = Field(3000, ge=1)
+    f2_count: int = Field(300, ge=0, description="how many of them are followed to F2")
+    near_distance_m: Positive = Field(2.0, description="white paper, Ministry of Health")
+    near_duration_s: Positive = Field(900.0, description="white paper, Ministry of Health")
+
+    @model_validator(mode="after")
+    def _subset(self) -> Self:
+        if "f2_count" in self.model_fields_set and self.f2_count > self.count:
+            raise Unused(("f2_count",), f"exceeds count ({self.count})")
+        return self
+
+
+class Thresholds(Table):
+    """RSSI by platform pair, scanner then advertiser (the app's own, UI of Bluezone)."""
+
+    android_android_dbm: float = -86.0
+    android_ios_dbm: float = -69.0
+    ios_android_dbm: float = -88.0
+    ios_ios_dbm: float = -74.0
+
+
+class Rule(Table):
+    """When a phone that matched warns."""
+
+    name: Literal["any-match", "minutes-near"] = "any-match"
+    thresholds: Thresholds = Thresholds()
+    minutes: Positive = Field(15.0, description="minutes near on one local day")
+
+    @model_validator(mode="after")
+    def _used(self) -> Self:
+        if self.name == "any-match":
+            for key in ("thresholds", "minutes"):
+                if key in self.model_fields_set:
+                    raise Unused((key,), 'has no effect with rule.name = "any-match"')
+        return self
+
+
+class Publication(Table):
+    """From confirmation to a warning; every delay is assumed."""
+
+    consent: Share = Field(0.9, description="share of cases who let their keys be published")
+    push_delay_h: NonNegative = Field(2.0, description="mean delay of the push message, exponential")
+    offline_share: Share = Field(0.15, description="share of phones offline when it is sent")
+    offline_h: NonNegative = Field(24.0, description="mean further delay of those, exponential")
+    in_time_h: Positive = Field(72.0, description="a warning told later than this comes too late")
+
+    @model_validator(mode="after")
+    def _used(self) -> Self:
+        if self.offline_share == 0 and "offline_h" in self.model_fields_set:
+            raise Unused(("offline_h",), "has no effect with offline_share = 0")
+        return self
+
+
+class F2(Table):
+    """Who of the warned F1s publishes."""
+
+    confirm: Literal["none", "mutual", "test"] = Field(
+        "none",
+        description="none: every warned F1; mutual: both histories hold each other; test: a share",
+    )
+    test_share: Share = Field(0.2, description="share of F1s confirmed (assumed)")
+
+    @model_validator(mode="after")
+    def _used(self) -> Self:
+        if self.confirm != "test" and "test_share" in self.model_fields_set:
+            raise Unused(("test_share",), 'has an effect only with f2.confirm = "test"')
+        return self
+
+
+class Arm(Table):
+    """One sensitivity run: what it changes."""
+
+    label: str = Field(min_length=1)
+    set: dict[str, Any] = Field(min_length=1, description="dotted keys and their values")
+
+
+class Sensitivity(Table):
+    """Smaller runs that change one assumption each, at one adoption level."""
+
+    cases: int = Field(500, ge=1)
+    level: Share = 0.6
+    arms: list[Arm] = Field(min_length=1)
+
+
+class Scenario(Table):
+    """A whole scenario, validated."""
+
+    name: str = Field(min_length=1, pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    title: str = ""
+    timezone: str = Field("Asia/Ho_Chi_Minh", description="IANA name; a day is a local day")
+    date: dt.date = Field(description="last local day of the look-back; cases are confirmed then")
+    look_back_days: int = Field(14, ge=1, le=60)
+    seed: int = Field(1, ge=0, lt=2**63)
+    population: Population
+    contacts: ContactsTable = ContactsTable()
+    adoption: Adoption
+    protocol: Protocol = Protocol()
+    phones: Phones = Phones()
+    radio: Radio = Radio()
+    index_cases: IndexCases = IndexCases()
+    rule: Rule = Rule()
+    publication: Publication = Publication()
+    f2: F2 = F2()
+    sensitivity: Sensitivity | None = None
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(
+                f"unknown time zone {value!r}; expected an IANA name such as Asia/Ho_Chi_Minh"
+            ) from None
+        return value
+
+    @model_validator(mode="after")
+    def _fits(self, info: ValidationInfo) -> Self:
+        owners = self.population.smartphones
+        for i, level in enumerate(self.adoption.levels):
+            if isinstance(level, Users) and level.users > owners:
+                raise Unused(
+                    ("adoption", "levels", i, "users"),
+                    f"{level.users:,} users exceed the {owners:,} smartphone owners",
+                )
+        if self.index_cases.count > self.population.people:
+            raise Unused(
+                ("index_cases", "count"),
+                f"{self.index_cases.count:,} cases exceed the {self.population.people:,} people",
+            )
+        if self.index_cases.f2_count == 0 and self.f2.model_fields_set:
+            raise Unused(("f2",), "has no effect with index_cases.f2_count = 0")
+        return self
+
+    def level_users(self) -> list[int]:
+        """Users at each level: a share of smartphone owners, rounded, or the number given."""
+        owners = self.population.smartphones
+        return [
+            level.users if isinstance(level, Users) else round(level * owners)
+            for level in self.adoption.levels
+        ]
