@@ -1,0 +1,5 @@
+"""Contacts to sightings: path loss, duty cycles, operating systems."""
+
+from .model import RadioModel, radio_model, record
+
+__all__ = ["RadioModel", "radio_model", "record"]

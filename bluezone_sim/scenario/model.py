@@ -185,6 +185,14 @@ class RoomLayer(Layer):
         return self
 
 
+class MemberLayer(RoomLayer):
+    """A room layer with lasting groups, for part of the people of an age: classes, work teams."""
+
+    member_share: Share = Field(
+        1.0, description="share of the people of the right age who belong to a group (assumed)"
+    )
+
+
 class NeighbourLayer(Layer):
     """Visits between households that live side by side."""
 
@@ -219,7 +227,7 @@ class ContactsTable(Table):
         duration_shares=[0.37, 0.32, 0.16, 0.07, 0.08],
         near_distance_m=_LUNCH,
     )
-    school: RoomLayer = RoomLayer(
+    school: MemberLayer = MemberLayer(
         group_size=30,
         tie=0.2,
         meet=0.95,
@@ -232,7 +240,8 @@ class ContactsTable(Table):
         session_h=[4.0, 4.5],
         far_distance_m=[2.0, 8.0],
     )
-    work: RoomLayer = RoomLayer(
+    work: MemberLayer = MemberLayer(
+        member_share=0.5,
         group_size=8,
         tie=0.5,
         meet=0.8,

@@ -1,0 +1,290 @@
+"""Hot loop of contacts: who meets whom on a day, as a keyed function of the pair.
+
+Nothing is stored: whether two people meet, when, for how long and how far apart is a function of
+(seed, layer, day, pair). Either end finds a contact by walking its own groups, so enumeration costs
+O(degree). Groups of a day (transport, leisure, other) are blocks of a keyed permutation of a district:
+a Feistel network on mixed radices (Black and Rogaway 2002, method 2) that walks cycles down to the
+district's size, with its inverse to list the block's members.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numba as nb
+import numpy as np
+from numpy.typing import NDArray
+
+from .rng import draw, to_unit
+
+N_STATIC = 4
+N_LAYERS = 7
+#: Near distance is drawn anew each hour of a contact (assumed).
+PIECE_S = 3600
+ROUNDS = 4
+
+# Coordinates of the draws that hang on one contact id.
+_SUB_COPRESENT, _SUB_DURATION, _SUB_START, _SUB_FAR, _SUB_NEAR = 1, 2, 3, 4, 16
+
+
+class PeopleArrays(NamedTuple):
+    """What the loop reads of the population; shapes as in :class:`bluezone_sim.world.World`."""
+
+    group_of: NDArray[np.int32]
+    group_start: NDArray[np.int64]
+    members: NDArray[np.int32]
+    zone: NDArray[np.int16]
+    zone_start: NDArray[np.int64]
+    activity: NDArray[np.float64]
+
+
+class LayerArrays(NamedTuple):
+    """What the loop reads of the layers; one row each, in the order of ``world.SETTINGS``."""
+
+    tie: NDArray[np.float64]
+    meet: NDArray[np.float64]
+    attendance: NDArray[np.float64]
+    copresence: NDArray[np.float64]
+    open_days: NDArray[np.int64]
+    group_size: NDArray[np.int64]
+    window_s: NDArray[np.int64]  # [layers, 2]
+    session_s: NDArray[np.int64]  # [layers, 2]; 0, 0 where there is no room
+    duration_s: NDArray[np.int32]  # [layers, 256] quantile table
+    near_m: NDArray[np.float32]  # [layers, 1024] quantile table
+    far_m: NDArray[np.float64]  # [layers, 2]
+
+
+class Keys(NamedTuple):
+    """Stream keys, one a purpose."""
+
+    grouping: np.uint64
+    attendance: np.uint64
+    session: np.uint64
+    tie: np.uint64
+    meeting: np.uint64
+
+
+class Day(NamedTuple):
+    """A local day: its number since 1970-01-01, its midnight, its weekday (Monday 0)."""
+
+    number: int
+    start_s: int
+    weekday: int
+
+
+class Rows(NamedTuple):
+    """Output buffers, the columns of :class:`bluezone_sim.tables.Contacts`."""
+
+    contact: NDArray[np.uint64]
+    group: NDArray[np.int64]
+    a: NDArray[np.int32]
+    b: NDArray[np.int32]
+    start_s: NDArray[np.int64]
+    duration_s: NDArray[np.int32]
+    distance_m: NDArray[np.float32]
+    setting: NDArray[np.uint8]
+
+
+@nb.njit(nogil=True, cache=True)
+def radices(n):  # type: ignore[no-untyped-def]
+    """Mixed radices a, b with a * b >= n and as little above it as can be."""
+    a = np.int64(np.ceil(np.sqrt(np.float64(n))))
+    return a, (n + a - 1) // a
+
+
+@nb.njit(nogil=True, cache=True)
+def _round(key, r, x, m):  # type: ignore[no-untyped-def]
+    h = draw(key, (np.int64(r) << np.int64(48)) + x)
+    return np.int64(((h >> np.uint64(32)) * np.uint64(m)) >> np.uint64(32))
+
+
+@nb.njit(nogil=True, cache=True)
+def permute(key, x, n):  # type: ignore[no-untyped-def]
+    """Keyed permutation of 0 .. n - 1."""
+    a, b = radices(n)
+    while True:
+        left, right = x // b, x % b
+        for r in range(0, ROUNDS, 2):
+            left = (left + _round(key, r, right, a)) % a
+            right = (right + _round(key, r + 1, left, b)) % b
+        x = left * b + right
+        if x < n:
+            return x
+
+
+@nb.njit(nogil=True, cache=True)
+def unpermute(key, x, n):  # type: ignore[no-untyped-def]
+    """Inverse of :func:`permute`."""
+    a, b = radices(n)
+    while True:
+        left, right = x // b, x % b
+        for r in range(ROUNDS - 2, -1, -2):
+            right = (right - _round(key, r + 1, left, b)) % b
+            left = (left - _round(key, r, right, a)) % a
+        x = left * b + right
+        if x < n:
+            return x
+
+
+@nb.njit(nogil=True, cache=True)
+def pair_draw(key, i, j):  # type: ignore[no-untyped-def]
+    """Draw of an unordered pair."""
+    return draw(draw(key, min(i, j)), max(i, j))
+
+
+@nb.njit(nogil=True, cache=True)
+def _attends(layers, keys, layer, day, person):  # type: ignore[no-untyped-def]
+    h = draw(draw(draw(keys.attendance, layer), day.number), person)
+    return to_unit(h) < layers.attendance[layer]
+
+
+@nb.njit(nogil=True, cache=True)
+def _emit(rows, at, contact, group, place, start_s, duration_s, distance_m):  # type: ignore[no-untyped-def]
+    # place: (layer, a, b)
+    rows.contact[at] = contact
+    rows.group[at] = group
+    rows.a[at] = place[1]
+    rows.b[at] = place[2]
+    rows.start_s[at] = start_s
+    rows.duration_s[at] = duration_s
+    rows.distance_m[at] = distance_m
+    rows.setting[at] = place[0]
+    return at + 1
+
+
+@nb.njit(nogil=True, cache=True)
+def _pair(people, layers, keys, day, place, group, rows, at):  # type: ignore[no-untyped-def]
+    """Emits the segments of two attendants of one group; returns the next free row."""
+    layer, a, b = place
+    tie_key = draw(keys.tie, layer)
+    if layer >= N_STATIC:  # groups of a day have ties of a day
+        tie_key = draw(tie_key, day.number)
+    p_tie = layers.tie[layer]
+    if layer > 0:  # a household talks whoever is in it
+        p_tie *= people.activity[min(a, b)] * people.activity[max(a, b)]
+    contact = pair_draw(draw(draw(keys.meeting, layer), day.number), a, b)
+    talk = to_unit(contact) < layers.meet[layer] and to_unit(pair_draw(tie_key, a, b)) < p_tie
+    room = layers.session_s[layer, 1] > 0
+    if not talk and not (
+        room and to_unit(draw(contact, _SUB_COPRESENT)) < layers.copresence[layer]
+    ):
+        return at
+    open_s, close_s = layers.window_s[layer, 0], layers.window_s[layer, 1]
+    length = np.int64(0)
+    begin = open_s
+    if room:
+        h = draw(draw(draw(keys.session, layer), day.number), group)
+        low = layers.session_s[layer, 0]
+        length = low + np.int64(to_unit(h) * (layers.session_s[layer, 1] - low))
+        begin = open_s + np.int64(to_unit(draw(h, 1)) * (close_s - open_s - length))
+    near, near_from = np.int64(0), begin
+    if talk:
+        near = np.int64(
+            layers.duration_s[layer, np.int64(draw(contact, _SUB_DURATION) >> np.uint64(56))]
+        )
+        near = min(near, close_s - open_s)
+        u = to_unit(draw(contact, _SUB_START))
+        if not room:
+            near_from = open_s + np.int64(u * (close_s - open_s - near))
+        elif near < length:
+            near_from = begin + np.int64(u * (length - near))
+        else:
+            near_from = max(open_s, min(begin, close_s - near))
+    if near < length:
+        span = layers.far_m[layer, 1] - layers.far_m[layer, 0]
+        far = np.float32(
+            layers.far_m[layer, 0] + to_unit(draw(contact, _SUB_FAR)) * span
+        )
+        if near_from > begin:
+            at = _emit(rows, at, contact, group, place, day.start_s + begin, near_from - begin, far)
+        end = near_from + near
+        if begin + length > end:
+            at = _emit(
+                rows, at, contact, group, place, day.start_s + end, begin + length - end, far
+            )
+    piece = 0
+    while near > 0:
+        step = min(near, PIECE_S)
+        h = draw(contact, _SUB_NEAR + piece)
+        distance = layers.near_m[layer, np.int64(h >> np.uint64(54))]
+        at = _emit(rows, at, contact, group, place, day.start_s + near_from, step, distance)
+        near_from += step
+        near -= step
+        piece += 1
+    return at
+
+
+@nb.njit(nogil=True, cache=True)
+def _person_day(people, layers, keys, day, person, ordered, rows, at):  # type: ignore[no-untyped-def]
+    """Emits one person's contacts of a day; with ``ordered`` only those whose other end is higher."""
+    for layer in range(N_LAYERS):
+        if day.weekday >= layers.open_days[layer]:
+            continue
+        if not _attends(layers, keys, layer, day, person):
+            continue
+        if layer < N_STATIC:
+            group = np.int64(people.group_of[layer, person])
+            if group < 0:
+                continue
+            for m in range(people.group_start[group], people.group_start[group + 1]):
+                other = people.members[m]
+                if other == person or (ordered and other < person):
+                    continue
+                if layer == 1 and people.group_of[0, other] == people.group_of[0, person]:
+                    continue  # households meet in their own layer
+                if _attends(layers, keys, layer, day, other):
+                    place = (layer, np.int64(person), np.int64(other))
+                    at = _pair(people, layers, keys, day, place, group, rows, at)
+        else:
+            zone = np.int64(people.zone[person])
+            zone_from = people.zone_start[zone]
+            n = people.zone_start[zone + 1] - zone_from
+            size = layers.group_size[layer]
+            key = draw(draw(draw(keys.grouping, layer), day.number), zone)
+            block = permute(key, person - zone_from, n) // size
+            # Numbered after the lasting groups; a block's first seat makes it unique in its layer.
+            group = (
+                np.int64(len(people.group_start))
+                + (layer - N_STATIC) * people.zone_start[-1]
+                + zone_from
+                + block * size
+            )
+            for seat in range(block * size, min((block + 1) * size, n)):
+                other = zone_from + unpermute(key, seat, n)
+                if other == person or (ordered and other < person):
+                    continue
+                if _attends(layers, keys, layer, day, other):
+                    place = (layer, np.int64(person), np.int64(other))
+                    at = _pair(people, layers, keys, day, place, group, rows, at)
+    return at
+
+
+@nb.njit(nogil=True, cache=True)
+def enumerate_contacts(people, layers, keys, days, persons, ordered, rows, first):  # type: ignore[no-untyped-def]
+    """Contacts of ``persons`` on ``days`` (``int64[d, 3]``: number, start, weekday).
+
+    Works through person-days in order (persons slowest) from number ``first`` on and stops when the
+    buffers might not hold another. Returns (rows filled, next person-day).
+    """
+    widest = np.int64(0)
+    for layer in range(N_LAYERS):
+        pieces = (layers.window_s[layer, 1] - layers.window_s[layer, 0]) // PIECE_S + 3
+        widest += layers.group_size[layer] * pieces
+    at = np.int64(0)
+    n_days = days.shape[0]
+    k = first
+    while k < len(persons) * n_days and at + widest <= len(rows.a):
+        d = k % n_days
+        day = Day(days[d, 0], days[d, 1], days[d, 2])
+        at = _person_day(people, layers, keys, day, persons[k // n_days], ordered, rows, at)
+        k += 1
+    return at, k
+
+
+@nb.njit(nogil=True, cache=True)
+def permute_many(key, x, n):  # type: ignore[no-untyped-def]
+    """:func:`permute` of every element of ``x``."""
+    out = np.empty(len(x), np.int64)
+    for i in range(len(x)):
+        out[i] = permute(key, x[i], n)
+    return out

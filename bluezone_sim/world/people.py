@@ -1,0 +1,295 @@
+"""A synthetic population: one table of people, their lasting groups and their phones.
+
+People are numbered so that households, then neighbourhoods, communes and districts, are contiguous.
+Every draw is keyed by (seed, purpose, person), so a knob that changes one attribute leaves the others
+as they were.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..kernels import rng
+from ..scenario.model import Ownership, Population, Scenario
+
+#: Mean number of people of a commune: 821,030 people in Yên Bái's 180 communes, wards and townships.
+COMMUNE_PEOPLE = 4561
+
+EPOCH = dt.date(1970, 1, 1)
+
+SCHOOL_AGES = (6, 18)
+WORK_AGES = (18, 60)
+
+#: Lasting groups, in the order of :attr:`Groups.of`.
+STATIC_LAYERS = ("household", "neighbours", "school", "work")
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Lasting groups of all layers, numbered through.
+
+    Attributes:
+        of: ``int32[4, n]``, the group of each person in each of :data:`STATIC_LAYERS`, -1 for none.
+        start: ``int64[g + 1]``, where each group's members start in ``members``.
+        members: ``int32[m]``, people, ascending within a group.
+    """
+
+    of: NDArray[np.int32]
+    start: NDArray[np.int64]
+    members: NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class World:
+    """The population as one table.
+
+    Attributes:
+        seed: the seed that made it.
+        zone: ``int16[n]``, district index.
+        zone_start: ``int64[z + 1]``, first person of each district.
+        urban: ``bool[n]``.
+        age: ``uint8[n]``, years.
+        groups: lasting groups.
+        activity: ``float64[n]``, how active a person is, mean 1.
+        rank: ``float64[n]``, adoption rank in (0, 1), infinite for people without a smartphone:
+            the app is there at level a if ``rank < a``.
+        ios: ``bool[n]``, the platform a person's phone has (or would have).
+        tx_power_dbm, rx_correction_db: ``float64[n]``, calibration of the phone.
+        install_day: ``int32[n]``, day (days since 1970-01-01) on which the app is installed by those
+            who install it; at a stationary level at least a look-back before the first day.
+    """
+
+    seed: int
+    zone: NDArray[np.int16]
+    zone_start: NDArray[np.int64]
+    urban: NDArray[np.bool_]
+    age: NDArray[np.uint8]
+    groups: Groups
+    activity: NDArray[np.float64]
+    rank: NDArray[np.float64]
+    ios: NDArray[np.bool_]
+    tx_power_dbm: NDArray[np.float64]
+    rx_correction_db: NDArray[np.float64]
+    install_day: NDArray[np.int32]
+
+    @property
+    def n_people(self) -> int:
+        """Number of people."""
+        return len(self.zone)
+
+    @property
+    def owner(self) -> NDArray[np.bool_]:
+        """``bool[n]``: who has a smartphone."""
+        return np.isfinite(self.rank)
+
+
+def build_world(scenario: Scenario, seed: int) -> World:
+    """The population of a scenario.
+
+    Raises:
+        InputError: more smartphones than people who can own one.
+    """
+    pop = scenario.population
+    people = np.arange(pop.people)
+    zone_start = np.concatenate(([0], np.cumsum([d.people for d in pop.districts])))
+    zone = np.repeat(np.arange(len(pop.districts), dtype=np.int16), np.diff(zone_start))
+    size, first = _households(pop, seed, zone_start)
+    household = np.repeat(np.arange(len(size), dtype=np.int32), size)
+    # The first households of a district are its town: urban people are neighbours.
+    share = np.array([d.urban_share for d in pop.districts])
+    limit = zone_start[:-1] + share * np.diff(zone_start)
+    urban = first[household] < limit[zone]
+    age = _ages(pop, seed, people - first[household])
+    activity = np.exp(
+        pop.activity_sigma * rng.normals(rng.key(seed, "activity"), people)
+        - pop.activity_sigma**2 / 2
+    )
+    ios = rng.uniforms(rng.key(seed, "os"), people) < pop.ios_share
+    phones = scenario.phones
+    tx, rx = (
+        np.where(ios, getattr(phones.ios, mean), getattr(phones.android, mean))
+        + np.where(ios, getattr(phones.ios, sd), getattr(phones.android, sd))
+        * rng.normals(rng.key(seed, purpose), people)
+        for purpose, mean, sd in (
+            ("tx_power", "tx_power_dbm", "tx_power_sd_db"),
+            ("rx_correction", "rx_correction_db", "rx_correction_sd_db"),
+        )
+    )
+    return World(
+        seed=seed,
+        zone=zone,
+        zone_start=zone_start,
+        urban=urban,
+        age=age,
+        groups=_groups(scenario, seed, zone, zone_start, household, first, age),
+        activity=activity,
+        rank=_ranks(pop, seed, age, urban),
+        ios=ios,
+        tx_power_dbm=tx,
+        rx_correction_db=rx,
+        install_day=np.full(
+            pop.people,
+            (scenario.date - EPOCH).days - scenario.look_back_days - 1,
+            dtype=np.int32,
+        ),
+    )
+
+
+
+
+
+def _households(
+    pop: Population, seed: int, zone_start: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Sizes and first persons of all households; they fill each district exactly."""
+    shares = np.asarray(pop.household_size_shares) / np.sum(pop.household_size_shares)
+    edges = np.cumsum(shares)
+    sizes = []
+    for z, people in enumerate(np.diff(zone_start)):
+        # At most one household a person; draw in blocks until the district is full.
+        key, have, drawn = rng.key(seed, "household_size", z), 0, 0
+        while have < people:
+            block = np.arange(drawn, drawn + max(64, int((people - have) // 2)))
+            size = 1 + np.minimum(
+                np.searchsorted(edges, rng.uniforms(key, block), side="right"), len(edges) - 1
+            )
+            total = have + np.cumsum(size)
+            keep = int(np.searchsorted(total, people)) + 1
+            size = size[:keep]
+            sizes.append(size)
+            drawn += len(block)
+            have += int(size.sum())
+        size[-1] -= have - people  # the last household takes what is left
+    size = np.concatenate(sizes)
+    return size, np.concatenate(([0], np.cumsum(size)[:-1]))
+
+
+def _ages(pop: Population, seed: int, position: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Ages by position in the household: two adults or elders, then children, adults, elders."""
+    who = np.arange(len(position))
+    kind = rng.uniforms(rng.key(seed, "age", 0), who)
+    years = rng.uniforms(rng.key(seed, "age", 1), who)
+    child = (position >= 2) & (kind < pop.ages.child_share)
+    # Reuse what is left of the draw for elder or adult.
+    rest = np.where(
+        position >= 2, (kind - pop.ages.child_share) / max(1 - pop.ages.child_share, 1e-12), kind
+    )
+    elder = ~child & (rest < pop.ages.elder_share)
+    low = np.where(child, 0, np.where(elder, 60, 18))
+    width = np.where(child, 18, np.where(elder, 30, 42))
+    return np.asarray((low + years * width).astype(np.uint8))
+
+
+def _ranks(
+    pop: Population, seed: int, age: NDArray[np.uint8], urban: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Adoption ranks: exactly ``smartphones`` owners, drawn by weight, ranked by a keyed draw.
+
+    Owners are a weighted sample without replacement: the largest of log(u) / w (Efraimidis and
+    Spirakis 2006). Ranks are (k + 1/2) / owners for the k-th smallest draw, so that a level of U
+    users has exactly U users.
+    """
+    weight = _weights(pop.ownership, age, urban)
+    able = int(np.count_nonzero(weight))
+    if pop.smartphones > able:
+        raise InputError(
+            f"population.smartphones: {pop.smartphones:,} owners wanted, but "
+            f"population.ownership lets only {able:,} people own one: raise a weight above 0"
+        )
+    who = np.arange(len(age))
+    rank = np.full(len(age), np.inf)
+    if pop.smartphones == 0:
+        return rank
+    u = rng.uniforms(rng.key(seed, "ownership"), who)
+    with np.errstate(divide="ignore"):
+        score = np.where(weight > 0, np.log(np.maximum(u, 2.0**-54)) / weight, -np.inf)
+    owners = np.sort(np.argpartition(-score, pop.smartphones - 1)[: pop.smartphones])
+    order = np.argsort(rng.draws(rng.key(seed, "adoption_rank"), owners), kind="stable")
+    rank[owners[order]] = (np.arange(pop.smartphones) + 0.5) / pop.smartphones
+    return rank
+
+
+def _weights(
+    ownership: Ownership, age: NDArray[np.uint8], urban: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    bands = np.array(
+        [ownership.under_6, ownership.age_6_17, ownership.adult, ownership.age_60_up]
+    )
+    weight = bands[np.searchsorted([6, 18, 60], age, side="right")]
+    return np.asarray(np.where(urban, weight * ownership.urban_factor, weight))
+
+
+def _groups(
+    scenario: Scenario,
+    seed: int,
+    zone: NDArray[np.int16],
+    zone_start: NDArray[np.int64],
+    household: NDArray[np.int32],
+    first: NDArray[np.int64],
+    age: NDArray[np.uint8],
+) -> Groups:
+    """Households, neighbourhoods, classes and teams, numbered through."""
+    people = np.arange(len(zone))
+    contacts = scenario.contacts
+    local = people - zone_start[zone]
+    commune = zone.astype(np.int64) * (1 << 32) + local // COMMUNE_PEOPLE
+    # A household belongs to the neighbourhood in which its first member lives.
+    block = zone.astype(np.int64) * (1 << 32) + (
+        (first[household] - zone_start[zone]) // contacts.neighbours.group_size
+    )
+    layers: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = [
+        (people, household.astype(np.int64)),
+        (people, block),
+    ]
+    for purpose, layer, (low, high) in (
+        ("school", contacts.school, SCHOOL_AGES),
+        ("work", contacts.work, WORK_AGES),
+    ):
+        eligible = np.flatnonzero((age >= low) & (age < high))
+        drawn = rng.uniforms(rng.key(seed, purpose, 0), eligible)
+        member = eligible[drawn < layer.member_share]
+        # Classes are of one age and commune; teams of one commune.
+        by = age[member] if purpose == "school" else np.zeros(len(member), np.uint8)
+        shuffle = rng.draws(rng.key(seed, purpose, 1), member)
+        member = member[np.lexsort((shuffle, by, commune[member]))]
+        layers.append((member, _chunks(commune[member], layer.group_size)))
+    return _number_through(len(people), layers)
+
+
+def _chunks(boundary: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    """Cuts each run of equal ``boundary`` into the fewest equal parts of at most ``size``."""
+    if not len(boundary):
+        return boundary
+    starts = np.flatnonzero(np.diff(boundary, prepend=boundary[0] - 1))
+    length = np.diff(np.append(starts, len(boundary)))
+    run = np.repeat(np.arange(len(starts)), length)
+    parts = -(-length // size)
+    position = np.arange(len(boundary)) - starts[run]
+    base = np.concatenate(([0], np.cumsum(parts)[:-1]))
+    return np.asarray(base[run] + position * parts[run] // length[run])
+
+
+def _number_through(n: int, layers: list[tuple[NDArray[Any], NDArray[Any]]]) -> Groups:
+    of = np.full((len(layers), n), -1, dtype=np.int32)
+    starts, members, n_groups, n_members = [], [], 0, 0
+    for row, (person, label) in enumerate(layers):
+        order = np.lexsort((person, label))
+        person, label = person[order], label[order]
+        new = np.flatnonzero(np.diff(label, prepend=label[:1] - 1))
+        length = np.diff(np.append(new, len(label)))
+        of[row, person] = n_groups + np.repeat(np.arange(len(new)), length)
+        starts.append(n_members + new)
+        members.append(person.astype(np.int32))
+        n_groups += len(new)
+        n_members += len(person)
+    return Groups(
+        of=of,
+        start=np.concatenate([*starts, [n_members]]).astype(np.int64),
+        members=np.concatenate(members),
+    )
