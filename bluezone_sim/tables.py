@@ -6,7 +6,7 @@ which they hold. Rows are in no particular order unless a docstring says so.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
 import numpy as np
@@ -82,6 +82,10 @@ class Contacts(_Table):
 
     def __post_init__(self) -> None:
         self._check_lengths()
+
+    def reversed(self) -> Contacts:
+        """The same segments seen from the other end: ``a`` and ``b`` swapped."""
+        return replace(self, a=self.b, b=self.a)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -192,9 +192,7 @@ def _pair(people, layers, keys, day, place, group, rows, at):  # type: ignore[no
             near_from = max(open_s, min(begin, close_s - near))
     if near < length:
         span = layers.far_m[layer, 1] - layers.far_m[layer, 0]
-        far = np.float32(
-            layers.far_m[layer, 0] + to_unit(draw(contact, _SUB_FAR)) * span
-        )
+        far = np.float32(layers.far_m[layer, 0] + to_unit(draw(contact, _SUB_FAR)) * span)
         if near_from > begin:
             at = _emit(rows, at, contact, group, place, day.start_s + begin, near_from - begin, far)
         end = near_from + near
@@ -287,4 +285,41 @@ def permute_many(key, x, n):  # type: ignore[no-untyped-def]
     out = np.empty(len(x), np.int64)
     for i in range(len(x)):
         out[i] = permute(key, x[i], n)
+    return out
+
+
+@nb.njit(nogil=True, cache=True)
+def count_with_app(people, layers, keys, day, place, rank, level):  # type: ignore[no-untyped-def]
+    """Attendants of one group who run the app at ``level``; ``place`` is (layer, group)."""
+    layer, group = place
+    count = 0
+    if layer < N_STATIC:
+        for m in range(people.group_start[group], people.group_start[group + 1]):
+            person = people.members[m]
+            if rank[person] < level and _attends(layers, keys, layer, day, person):
+                count += 1
+        return count
+    # Undo the numbering of _person_day.
+    seat = group - len(people.group_start) - (layer - N_STATIC) * people.zone_start[-1]
+    zone = np.searchsorted(people.zone_start, seat, side="right") - 1
+    zone_from = people.zone_start[zone]
+    n = people.zone_start[zone + 1] - zone_from
+    key = draw(draw(draw(keys.grouping, layer), day.number), zone)
+    first = seat - zone_from
+    for s in range(first, min(first + layers.group_size[layer], n)):
+        person = zone_from + unpermute(key, s, n)
+        if rank[person] < level and _attends(layers, keys, layer, day, person):
+            count += 1
+    return count
+
+
+@nb.njit(nogil=True, cache=True)
+def count_rooms(people, layers, keys, days, rooms, rank, level):  # type: ignore[no-untyped-def]
+    """:func:`count_with_app` of ``rooms`` ``int64[n, 3]``: layer, group, index of the day."""
+    out = np.empty(len(rooms), np.int64)
+    for i in range(len(rooms)):
+        d = rooms[i, 2]
+        day = Day(days[d, 0], days[d, 1], days[d, 2])
+        place = (rooms[i, 0], rooms[i, 1])
+        out[i] = count_with_app(people, layers, keys, day, place, rank, level)
     return out

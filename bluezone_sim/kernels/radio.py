@@ -202,9 +202,9 @@ def _segment(air, phones, streams, links, row, out, at):  # type: ignore[no-unty
         stop = min(scan_from + air.scan_on_ms, end)
         while low < stop:  # a scan is cut where the identifier changes
             high = min(stop, (low // air.identifier_ms + 1) * air.identifier_ms)
-            on = _on_before(
-                high, phase, air.advertise_on_ms, air.advertise_period_ms
-            ) - _on_before(low, phase, air.advertise_on_ms, air.advertise_period_ms)
+            on = _on_before(high, phase, air.advertise_on_ms, air.advertise_period_ms) - _on_before(
+                low, phase, air.advertise_on_ms, air.advertise_period_ms
+            )
             if on > 0 and _can_identify(air, phones, streams, links, row, low):
                 wait = (low - phase) % air.advertise_period_ms
                 first = low if wait < air.advertise_on_ms else low + air.advertise_period_ms - wait

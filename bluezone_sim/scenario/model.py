@@ -58,10 +58,10 @@ class Ages(Table):
     """Age bands of the population and what depends on them."""
 
     child_share: Share = Field(
-        0.62, description="share of third and later household members under 18 (assumed)"
+        0.7, description="share of third and later household members under 18 (assumed)"
     )
     elder_share: Share = Field(
-        0.13, description="share of adult household members aged 60 or more (assumed)"
+        0.14, description="share of adult household members aged 60 or more (assumed)"
     )
 
 
@@ -81,7 +81,7 @@ class Population(Table):
     people: int = Field(ge=2, le=200_000_000)
     districts: list[District] = Field(min_length=1)
     household_size_shares: list[Share] = Field(
-        default=[0.09, 0.18, 0.23, 0.27, 0.13, 0.06, 0.03, 0.01],
+        default=[0.06, 0.15, 0.22, 0.28, 0.16, 0.08, 0.04, 0.01],
         min_length=1,
         max_length=12,
         description="share of households of 1, 2, 3 ... people; normalised",
@@ -93,7 +93,7 @@ class Population(Table):
         0.364, description="iOS share of smartphones (36 to 63 Android, one weak web page)"
     )
     activity_sigma: NonNegative = Field(
-        0.5, le=2.0, description="log-normal spread of how active people are, mean 1 (assumed)"
+        0.45, le=2.0, description="log-normal spread of how active people are, mean 1 (assumed)"
     )
 
     @model_validator(mode="after")
@@ -221,16 +221,16 @@ class ContactsTable(Table):
     )
     neighbours: NeighbourLayer = NeighbourLayer(
         group_size=14,
-        tie=0.2,
-        meet=0.9,
+        tie=0.205,
+        meet=0.87,
         window_h=[17.0, 22.5],
         duration_shares=[0.37, 0.32, 0.16, 0.07, 0.08],
         near_distance_m=_LUNCH,
     )
     school: MemberLayer = MemberLayer(
         group_size=30,
-        tie=0.2,
-        meet=0.95,
+        tie=0.265,
+        meet=0.85,
         attendance=0.95,
         open_days=6,
         window_h=[7.0, 11.5],
@@ -242,9 +242,9 @@ class ContactsTable(Table):
     )
     work: MemberLayer = MemberLayer(
         member_share=0.5,
-        group_size=8,
-        tie=0.5,
-        meet=0.8,
+        group_size=10,
+        tie=0.72,
+        meet=0.73,
         attendance=0.9,
         open_days=6,
         window_h=[7.5, 16.5],
@@ -256,7 +256,7 @@ class ContactsTable(Table):
     )
     transport: RoomLayer = RoomLayer(
         group_size=40,
-        tie=0.1,
+        tie=0.124,
         attendance=0.25,
         window_h=[5.5, 7.0],
         duration_shares=[0.43, 0.35, 0.16, 0.04, 0.02],
@@ -267,7 +267,7 @@ class ContactsTable(Table):
     )
     leisure: RoomLayer = RoomLayer(
         group_size=40,
-        tie=0.1,
+        tie=0.09,
         attendance=0.2,
         window_h=[18.0, 21.0],
         duration_shares=[0.04, 0.30, 0.42, 0.22, 0.02],
@@ -278,7 +278,7 @@ class ContactsTable(Table):
     )
     other: RoomLayer = RoomLayer(
         group_size=40,
-        tie=0.1,
+        tie=0.112,
         attendance=0.3,
         window_h=[15.5, 17.5],
         duration_shares=[0.05, 0.18, 0.59, 0.17, 0.02],
@@ -425,7 +425,9 @@ class Publication(Table):
     """From confirmation to a warning; every delay is assumed."""
 
     consent: Share = Field(0.9, description="share of cases who let their keys be published")
-    push_delay_h: NonNegative = Field(2.0, description="mean delay of the push message, exponential")
+    push_delay_h: NonNegative = Field(
+        2.0, description="mean delay of the push message, exponential"
+    )
     offline_share: Share = Field(0.15, description="share of phones offline when it is sent")
     offline_h: NonNegative = Field(24.0, description="mean further delay of those, exponential")
     in_time_h: Positive = Field(72.0, description="a warning told later than this comes too late")

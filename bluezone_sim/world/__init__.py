@@ -1,6 +1,6 @@
 """People, households, districts, phones and who meets whom."""
 
-from .contacts import SETTINGS, ContactModel, Days, contact_model, contacts_of
+from .contacts import SETTINGS, ContactModel, Days, contact_model, contacts_of, crowds
 from .people import World, build_world
 
 __all__ = [
@@ -11,4 +11,5 @@ __all__ = [
     "build_world",
     "contact_model",
     "contacts_of",
+    "crowds",
 ]

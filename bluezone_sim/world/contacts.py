@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..kernels import contacts as kernel
 from ..kernels import rng
-from ..scenario.model import ContactsTable, Layer, RoomLayer, Scenario
+from ..scenario.model import ContactsTable, Layer, RoomLayer
 from ..tables import Contacts
 from .people import EPOCH, World
 
@@ -97,7 +97,10 @@ def contact_model(world: World, table: ContactsTable) -> ContactModel:
             meet=np.array([layer.meet for layer in layers]),
             attendance=np.array([layer.attendance for layer in layers]),
             copresence=np.array(
-                [min(1.0, room.copresence * table.copresence_scale) if room else 0.0 for room in rooms]
+                [
+                    min(1.0, room.copresence * table.copresence_scale) if room else 0.0
+                    for room in rooms
+                ]
             ),
             open_days=np.array([layer.open_days for layer in layers], dtype=np.int64),
             # For lasting groups only a bound on the size, which neighbourhoods can exceed.
@@ -243,3 +246,27 @@ def concatenate(chunks: list[Contacts]) -> Contacts:
     return Contacts(
         *(np.concatenate([getattr(c, name) for c in chunks]) for name in kernel.Rows._fields)
     )
+
+
+def crowds(
+    model: ContactModel,
+    contacts: Contacts,
+    days: Days,
+    rank: NDArray[np.float64],
+    level: float,
+) -> NDArray[np.int64]:
+    """``int64[n]``: phones that advertise in each segment's room at an adoption level.
+
+    Those of all who attend the group that day. Neighbours visit in pairs, so there it is two.
+    """
+    day = days.index_of(contacts.start_s)
+    rooms, inverse = np.unique(
+        np.stack([contacts.setting.astype(np.int64), contacts.group, day], axis=1),
+        axis=0,
+        return_inverse=True,
+    )
+    count = kernel.count_rooms(
+        model.people, model.layers, model.keys, days.as_array(), rooms, rank, level
+    )
+    count[rooms[:, 0] == SETTINGS.index("neighbours")] = 2
+    return np.asarray(count[inverse.reshape(-1)])

@@ -89,6 +89,20 @@ class World:
         return np.isfinite(self.rank)
 
 
+def world_inputs(scenario: Scenario) -> tuple[object, ...]:
+    """Everything in a scenario that :func:`build_world` reads: equal inputs, equal worlds."""
+    contacts = scenario.contacts
+    return (
+        scenario.population,
+        scenario.phones.android,
+        scenario.phones.ios,
+        contacts.neighbours.group_size,
+        *((layer.group_size, layer.member_share) for layer in (contacts.school, contacts.work)),
+        scenario.date,
+        scenario.look_back_days,
+    )
+
+
 def build_world(scenario: Scenario, seed: int) -> World:
     """The population of a scenario.
 
@@ -139,9 +153,6 @@ def build_world(scenario: Scenario, seed: int) -> World:
             dtype=np.int32,
         ),
     )
-
-
-
 
 
 def _households(
@@ -218,9 +229,7 @@ def _ranks(
 def _weights(
     ownership: Ownership, age: NDArray[np.uint8], urban: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    bands = np.array(
-        [ownership.under_6, ownership.age_6_17, ownership.adult, ownership.age_60_up]
-    )
+    bands = np.array([ownership.under_6, ownership.age_6_17, ownership.adult, ownership.age_60_up])
     weight = bands[np.searchsorted([6, 18, 60], age, side="right")]
     return np.asarray(np.where(urban, weight * ownership.urban_factor, weight))
 

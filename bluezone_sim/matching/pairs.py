@@ -1,0 +1,130 @@
+"""Matches to pairs of people: what one phone holds of one published key, day by day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..scenario.model import Rule
+from ..tables import Matches
+
+
+@dataclass(frozen=True)
+class PairDays:
+    """What a phone holds of a person's identifiers on one local day; sorted by (source, person, day).
+
+    Attributes:
+        source: ``int32[n]``, whose keys matched.
+        person: ``int32[n]``, whose phone holds them.
+        day: ``int64[n]``, index of the local day.
+        records: ``int64[n]``, number of records.
+        near_s: ``int64[n]``, seconds near by the rule's thresholds: each record at or above them
+            stands for one scan period.
+    """
+
+    source: NDArray[np.int32]
+    person: NDArray[np.int32]
+    day: NDArray[np.int64]
+    records: NDArray[np.int64]
+    near_s: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def take(self, rows: NDArray[np.integer]) -> PairDays:
+        """Rows by index."""
+        return PairDays(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+
+
+def concatenate_pair_days(parts: list[PairDays]) -> PairDays:
+    """One sorted table of many that share no pair."""
+    names = PairDays.__dataclass_fields__
+    if not parts:
+        empty = np.empty(0, np.int64)
+        return PairDays(empty.astype(np.int32), empty.astype(np.int32), empty, empty, empty)
+    whole = PairDays(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))
+    return whole.take(np.lexsort((whole.day, whole.person, whole.source)))
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs (source, person) of which the person's phone holds something; sorted.
+
+    Attributes:
+        source, person: ``int32[n]``.
+        first_day: ``int64[n]``, index of the first local day with a record.
+        fired: ``bool[n]``, the rule warns.
+    """
+
+    source: NDArray[np.int32]
+    person: NDArray[np.int32]
+    first_day: NDArray[np.int64]
+    fired: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+
+def pair_days(
+    matches: Matches,
+    sources: NDArray[np.int32],
+    day: NDArray[np.int64],
+    n_people: int,
+    *,
+    rule: Rule,
+    ios: NDArray[np.bool_],
+    scan_period_s: float,
+) -> PairDays:
+    """Collects matches by (source, person, local day).
+
+    Args:
+        matches: from :func:`bluezone_sim.match`.
+        sources: ``int32[keys]``, the person behind each published key.
+        day: ``int64[len(matches)]``, index of the local day of each match.
+        n_people: people in the population.
+        rule: its thresholds decide what is near.
+        ios: ``bool[n_people]``, platform of each phone.
+        scan_period_s: time that one record stands for.
+    """
+    source = sources[matches.key]
+    t = rule.thresholds
+    # [scanner is iOS, advertiser is iOS]
+    table = np.array(
+        [[t.android_android_dbm, t.android_ios_dbm], [t.ios_android_dbm, t.ios_ios_dbm]]
+    )
+    near = matches.rssi_dbm >= table[ios[matches.observer].astype(int), ios[source].astype(int)]
+    n_days = int(day.max(initial=0)) + 1
+    key = (source.astype(np.int64) * n_people + matches.observer) * n_days + day
+    order = np.argsort(key, kind="stable")
+    key = key[order]
+    first = np.flatnonzero(np.diff(key, prepend=-1))
+    pair, at = np.divmod(key[first], n_days)
+    who, person = np.divmod(pair, n_people)
+    length = np.diff(np.append(first, len(key)))
+    near_records = np.add.reduceat(near[order].astype(np.int64), first) if len(first) else length
+    return PairDays(
+        source=who.astype(np.int32),
+        person=person.astype(np.int32),
+        day=at,
+        records=length,
+        near_s=(near_records * scan_period_s).astype(np.int64),
+    )
+
+
+def pairs_of(table: PairDays, rule: Rule) -> Pairs:
+    """One row a pair, with the rule's verdict."""
+    changed = (np.diff(table.source, prepend=-1) != 0) | (np.diff(table.person, prepend=-1) != 0)
+    first = np.flatnonzero(changed)
+    if rule.name == "any-match":
+        fired = np.ones(len(first), dtype=np.bool_)
+    else:
+        enough = table.near_s >= rule.minutes * 60
+        fired = np.logical_or.reduceat(enough, first) if len(first) else enough
+    return Pairs(
+        source=table.source[first],
+        person=table.person[first],
+        first_day=table.day[first],
+        fired=fired,
+    )
