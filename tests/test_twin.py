@@ -1,0 +1,219 @@
+"""The fast day loop equals its naive twin, to the last bit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from small import scenario
+from twin import Twin, draw, unit
+
+from bluezone_sim.engine import evaluate, index_cases
+from bluezone_sim.kernels import radio as radio_kernel
+from bluezone_sim.radio import radio_model, record
+from bluezone_sim.radio.model import p_clear
+from bluezone_sim.tracing import Clock, Tracer
+from bluezone_sim.world import SETTINGS, build_world, contact_model, contacts_of
+from bluezone_sim.world.risk import risky_days
+
+SEED = 5
+
+
+def quiet(done: float, stage: str) -> None:
+    """No progress."""
+
+
+@pytest.fixture(scope="module")
+def base():
+    s = scenario()
+    world = build_world(s, SEED)
+    twin = Twin(s, world)
+    segments = twin.segments()
+    owners = s.population.smartphones
+    histories = {u / owners: twin.histories(u / owners, segments) for u in s.level_users()}
+    return s, world, twin, segments, histories
+
+
+def as_rows(contacts):
+    return sorted(
+        zip(
+            contacts.contact.tolist(),
+            np.minimum(contacts.a, contacts.b).tolist(),
+            np.maximum(contacts.a, contacts.b).tolist(),
+            contacts.start_s.tolist(),
+            contacts.duration_s.tolist(),
+            contacts.distance_m.tolist(),
+            contacts.setting.tolist(),
+            strict=True,
+        )
+    )
+
+
+def test_contacts_equal_those_of_the_twin(base):
+    s, world, twin, segments, _ = base
+    everybody = np.arange(world.n_people, dtype=np.int32)
+    fast = contacts_of(contact_model(world, s.contacts), everybody, twin.days, ordered=True)
+    naive = sorted(
+        (g.contact, g.a, g.b, g.start_s, g.duration_s, g.distance_m, g.setting) for g in segments
+    )
+    assert as_rows(fast) == naive
+    assert {SETTINGS[g.setting] for g in segments} == set(SETTINGS)
+
+
+def test_a_contact_is_the_same_seen_from_both_ends(base):
+    s, world, twin, *_ = base
+    model = contact_model(world, s.contacts)
+    everybody = np.arange(world.n_people, dtype=np.int32)
+    both = contacts_of(model, everybody, twin.days)
+    once = contacts_of(model, everybody, twin.days, ordered=True)
+    assert as_rows(both.take(both.a < both.b)) == as_rows(once)
+    assert as_rows(both.take(both.a > both.b)) == as_rows(once)
+
+
+def test_records_equal_those_of_the_twin(base):
+    s, world, twin, segments, _ = base
+    everybody = np.arange(world.n_people, dtype=np.int32)
+    contacts = contacts_of(contact_model(world, s.contacts), everybody, twin.days)
+    fast = record(radio_model(world, s, 900), contacts, twin.days)
+    got = sorted(
+        zip(
+            contacts.a[fast.row].tolist(),
+            contacts.b[fast.row].tolist(),
+            fast.time_ms.tolist(),
+            fast.packets.tolist(),
+            fast.rssi_dbm.tolist(),
+            fast.rssi_max_dbm.tolist(),
+            strict=True,
+        )
+    )
+    want = sorted(
+        (emitter, observer, *row)
+        for g in segments
+        for emitter, observer in ((g.a, g.b), (g.b, g.a))
+        for row in twin.records(g, observer, emitter)
+    )
+    assert len(want) > 10_000
+    assert got == want
+
+
+CASES = {
+    "any match": {},
+    "mutual": {"f2__confirm": "mutual"},
+    "test": {"f2__confirm": "test", "f2__test_share": 0.4},
+    "minutes near": {"rule__name": "minutes-near"},
+    "late": {"publication__in_time_h": 3.0, "publication__consent": 0.6},
+    "full": {"protocol__identifiers": "full"},
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_warnings_equal_those_of_the_twin(base, name):
+    _, world, first, segments, histories = base
+    s = scenario(**CASES[name])
+    cases = index_cases(SEED, world.n_people, 60)
+    f2_cases = np.sort(cases[:15])
+    cases = np.sort(cases)
+    users = s.level_users()
+    levels = [u / s.population.smartphones for u in users]
+    fast = evaluate(Tracer.build(s, world, 2, Clock()), cases, f2_cases, levels, quiet)
+    twin = Twin(s, world)
+    twin.day_identifiers = first.day_identifiers
+    for i, level in enumerate(levels):
+        f1, f2 = twin.run(cases.tolist(), f2_cases.tolist(), histories[level], level)
+        told = fast.f1[i]
+        assert f1 == {
+            (c, p): t
+            for c, p, t in zip(
+                told.index_case.tolist(), told.person.tolist(), told.told_s.tolist(), strict=True
+            )
+        }
+        told = fast.f2[i]
+        assert f2 == {
+            (c, p): (t, q)
+            for c, p, t, q in zip(
+                told.index_case.tolist(),
+                told.person.tolist(),
+                told.told_s.tolist(),
+                told.source.tolist(),
+                strict=True,
+            )
+        }
+        held = fast.held[i]
+        rows = sum(
+            len(found)
+            for case in cases.tolist()
+            if world.rank[case] < level
+            for found in twin.look_up(case, histories[level]).values()
+        )
+        assert held.records.sum() == rows
+    assert f1
+    assert f2
+
+
+def test_risky_pairs_equal_those_of_the_twin(base):
+    s, world, twin, segments, _ = base
+    cases = np.sort(index_cases(SEED, world.n_people, 60))
+    contacts = contacts_of(contact_model(world, s.contacts), cases, twin.days)
+    risky = risky_days(contacts, twin.days, 2.0, 900.0)
+    near = {}
+    for g in segments:
+        if g.distance_m <= 2.0:
+            for a, b in ((g.a, g.b), (g.b, g.a)):
+                if a in cases:
+                    near[a, b, g.day] = near.get((a, b, g.day), 0) + g.duration_s
+    want = sorted((*k, s) for k, s in near.items() if s >= 900)
+    got = list(
+        zip(
+            risky.case.tolist(),
+            risky.other.tolist(),
+            risky.day.tolist(),
+            risky.near_s.tolist(),
+            strict=True,
+        )
+    )
+    assert got == want
+    assert len(risky.first) == len({(a, b) for a, b, *_ in want})
+
+
+def test_density_reads_the_crowd_of_its_own_level(base):
+    """With density on, each level's records are those of its own crowd with the same draws."""
+    _, world, _, segments, _ = base
+    s = scenario(radio__density="on", radio__advertise_interval_ms=20.0)
+    twin = Twin(s, world)
+    tracer = Tracer.build(s, world, 1, Clock())
+    level = 0.6
+    attends: dict = {}
+
+    def crowd_of(g):
+        if SETTINGS[g.setting] == "neighbours":
+            return 2
+        number = int(twin.days.number[g.day])
+        at = (g.setting, g.day)
+        if at not in attends:
+            groups = twin.groups(g.setting, number).values()
+            attends[at] = {p: members for members in groups for p in members}
+        par = getattr(s.contacts, SETTINGS[g.setting])
+        return sum(
+            world.rank[p] < level
+            and unit(draw(draw(draw(twin.k["attendance"], g.setting), number), p)) < par.attendance
+            for p in attends[at][g.a]
+        )
+
+    def p_of(g, _level):
+        model = tracer.radio
+        spacing = model.air.event_ms * model.air.advertise_period_ms / model.air.advertise_on_ms
+        return (1 - 2 * radio_kernel.PDU_MS / spacing) ** max(crowd_of(g) - 1, 0)
+
+    cases = np.sort(index_cases(SEED, world.n_people, 60))
+    fast = evaluate(tracer, cases, cases[:0], [level], quiet)
+    histories = twin.histories(level, segments, p_of)
+    f1, _ = twin.run(cases.tolist(), [], histories, level)
+    told = fast.f1[0]
+    assert set(f1) == set(zip(told.index_case.tolist(), told.person.tolist(), strict=True))
+    rows = sum(
+        len(found)
+        for case in cases.tolist()
+        if world.rank[case] < level
+        for found in twin.look_up(case, histories).values()
+    )
+    assert fast.held[0].records.sum() == rows
+    assert p_clear(tracer.radio, np.array([1]))[0] == 1.0
