@@ -13,7 +13,10 @@ _BASE: dict[str, Any] = {
     "population": {
         "people": 300,
         "smartphones": 220,
-        "districts": [{"name": "A", "people": 190, "urban_share": 0.5}, {"name": "B", "people": 110}],
+        "districts": [
+            {"name": "A", "people": 190, "urban_share": 0.5},
+            {"name": "B", "people": 110},
+        ],
     },
     "adoption": {"levels": [0.3, 0.6, 1.0]},
     "index_cases": {"count": 60, "f2_count": 15},

@@ -107,7 +107,7 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_warnings_equal_those_of_the_twin(base, name):
-    _, world, first, segments, histories = base
+    _, world, first, _segments, histories = base
     s = scenario(**CASES[name])
     cases = index_cases(SEED, world.n_people, 60)
     f2_cases = np.sort(cases[:15])

@@ -312,7 +312,9 @@ class Twin:
             return bool(rows)
         t = self.s.rule.thresholds
         names = ("android", "ios")
-        limit = getattr(t, f"{names[int(self.w.ios[observer])]}_{names[int(self.w.ios[source])]}_dbm")
+        limit = getattr(
+            t, f"{names[int(self.w.ios[observer])]}_{names[int(self.w.ios[source])]}_dbm"
+        )
         near = defaultdict(float)
         for time_ms, rssi in rows:
             if rssi >= limit:
@@ -327,9 +329,7 @@ class Twin:
     def delay_s(self, source: int, person: int) -> int:
         p = self.s.publication
         pair = (draw(key(self.w.seed, "delay"), source) + person * GOLDEN) & MASK
-        push, offline, later = (
-            unit(draw(key(self.w.seed, "delay", i), pair)) for i in (1, 2, 3)
-        )
+        push, offline, later = (unit(draw(key(self.w.seed, "delay", i), pair)) for i in (1, 2, 3))
         hours = -p.push_delay_h * np.log1p(-push)
         if offline < p.offline_share:
             hours += -p.offline_h * np.log1p(-later)

@@ -64,7 +64,8 @@ def key(seed: int, purpose: str, *coordinates: int) -> int:
     Raises:
         KeyError: the purpose is not in :data:`PURPOSES`.
     """
-    h = _mix_int((seed & _MASK) ^ PURPOSES[purpose])
+    # The seed is mixed before the purpose comes in: small seeds and consecutive purposes would meet.
+    h = _mix_int(_mix_int(seed & _MASK) ^ PURPOSES[purpose])
     for c in coordinates:
         h = _mix_int(h + (c & _MASK) * GOLDEN)
     return h

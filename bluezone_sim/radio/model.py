@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -122,7 +123,7 @@ def record(
     def work(part: tuple[int, int]) -> list[kernel.Records]:
         return _stream(model, links, *part)
 
-    parts = [(int(a), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True) if b > a]
+    parts = [(int(a), int(b)) for a, b in itertools.pairwise(edges) if b > a]
     if threads > 1 and len(parts) > 1:
         with ThreadPoolExecutor(threads) as pool:
             chunks = [c for chunk in pool.map(work, parts) for c in chunk]
