@@ -137,7 +137,7 @@ def _foreground(air, streams, person, time_ms):  # type: ignore[no-untyped-def]
 
 @nb.njit(nogil=True, cache=True)
 def _can_identify(air, phones, streams, links, row, time_ms):  # type: ignore[no-untyped-def]
-    """Operating systems: iOS hears iOS only with one app in the foreground, and iOS is read over GATT."""
+    """Operating systems: iOS hears iOS with one app in the foreground; iOS is read over GATT."""
     observer, emitter = links.observer[row], links.emitter[row]
     if not phones.ios[emitter]:
         return True

@@ -1,0 +1,5 @@
+"""Published keys and sightings to matches, exposure and warnings."""
+
+from .engine import match
+
+__all__ = ["match"]

@@ -1,0 +1,234 @@
+"""Bluezone's own formats: the server's CHECK_CONTACT_F0 message and a phone's ``data_trace.txt``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..errors import FormatError
+from ..tables import PublishedKeys, Sightings
+from .base import DAY_S
+
+#: The walk of one entry covers at most so many days: the longest history the app's code names.
+MAX_DAYS = 180
+
+_HEX_KEY = Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{64}$")]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    daily_key: _HEX_KEY
+    time_start: Annotated[int, Field(ge=0, lt=1 << 40)]
+    time_end: Annotated[int, Field(ge=0, lt=1 << 40)]
+    max: Annotated[int, Field(ge=1, le=DAY_S)] = 96
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    data: list[_Entry]
+
+
+def parse_f0_message(data: bytes, source: str = "message") -> PublishedKeys:
+    """Reads a CHECK_CONTACT_F0 message.
+
+    Args:
+        data: JSON, ``{"data": [{"daily_key": hex64, "time_start": s, "time_end": s, "max": 96}]}``.
+        source: name of the file, for errors.
+
+    Returns:
+        One row an entry; ``count`` is the number of intervals that the app's walk visits, it goes on
+        while an interval's start is at or before ``time_end``; ``meta`` holds ``max`` and
+        ``time_end_s``.
+
+    Raises:
+        FormatError: not JSON, or an entry is at fault; all faults are named.
+    """
+    if not data.strip():
+        raise FormatError(f"{source}: empty; expected a message {{\"data\": [...]}}")
+    try:
+        raw = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"{source}: not JSON ({error}); is the file truncated?") from None
+    try:
+        message = _Message.model_validate(raw)
+    except ValidationError as error:
+        lines = [f"  - {_where(e['loc'])}: {_say(e)}" for e in error.errors()]
+        raise FormatError("\n".join([f"{source}: not a Bluezone key message", *lines])) from None
+    faults = [
+        f"  - data[{i}].time_end: {e.time_end} is before time_start {e.time_start}"
+        if e.time_end < e.time_start
+        else f"  - data[{i}].time_end: {(e.time_end - e.time_start) / DAY_S:.0f} days after "
+        f"time_start, expected at most {MAX_DAYS}"
+        for i, e in enumerate(message.data)
+        if not 0 <= e.time_end - e.time_start <= MAX_DAYS * DAY_S
+    ]
+    if faults:
+        raise FormatError("\n".join([f"{source}: not a Bluezone key message", *faults]))
+    n = len(message.data)
+    start = np.array([e.time_start for e in message.data], dtype=np.int64)
+    end = np.array([e.time_end for e in message.data], dtype=np.int64)
+    per_day = np.array([e.max for e in message.data], dtype=np.int64)
+    key = bytes.fromhex("".join(e.daily_key for e in message.data))
+    return PublishedKeys(
+        key=np.frombuffer(key, np.uint8).reshape(n, 32).copy(),
+        start_s=start,
+        count=((end - start) * 1000 // (DAY_S * 1000 // per_day) + 1).astype(np.int32)
+        if n
+        else np.empty(0, np.int32),
+        meta={"max": per_day, "time_end_s": end},
+    )
+
+
+def _where(loc: tuple[str | int, ...]) -> str:
+    text = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in loc)
+    return text.lstrip(".") or "message"
+
+
+def _say(error: object) -> str:
+    kind, found = error["type"], error.get("input")  # type: ignore[index,attr-defined]
+    if kind == "missing":
+        return "missing"
+    if kind == "string_pattern_mismatch":
+        text = str(found)
+        if len(text) != 64:
+            return f"expected 64 hexadecimal digits, found {len(text)} characters"
+        return f"expected hexadecimal digits, found {text!r}"
+    return f"{error['msg']}, found {found!r:.60}"  # type: ignore[index]
+
+
+def write_f0_message(published: PublishedKeys) -> bytes:
+    """The message that publishes these keys."""
+    per_day = published.meta.get("max", np.full(len(published), 96))
+    interval_s = DAY_S / per_day
+    last = published.start_s + ((published.count - 1) * interval_s).astype(np.int64)
+    end = published.meta.get("time_end_s", last)
+    return json.dumps(
+        {
+            "data": [
+                {
+                    "daily_key": bytes(published.key[i]).hex().upper(),
+                    "time_start": int(published.start_s[i]),
+                    "time_end": int(end[i]),
+                    "max": int(per_day[i]),
+                }
+                for i in range(len(published))
+            ]
+        }
+    ).encode()
+
+
+@dataclass(frozen=True)
+class HistoryReport:
+    """What a history held: rows, and how many are earlier than the row before (phone clocks step)."""
+
+    n_rows: int
+    n_out_of_order: int
+
+
+_NIBBLE = np.full(256, 255, np.uint8)
+for _i, _c in enumerate(b"0123456789"):
+    _NIBBLE[_c] = _i
+for _i, _c in enumerate(b"abcdef"):
+    _NIBBLE[_c] = _NIBBLE[_c - 32] = 10 + _i
+
+
+def parse_history(data: bytes, source: str = "history") -> tuple[Sightings, HistoryReport]:
+    """Reads a phone's ``data_trace.txt``: own id, seen id, RSSI, unix ms, tab-separated.
+
+    Args:
+        data: the file's bytes.
+        source: name of the file, for errors.
+
+    Returns:
+        Sightings of observer 0 in the file's order, and a report.
+
+    Raises:
+        FormatError: empty, truncated, odd columns, non-hex or wrong-sized ids, numbers out of range;
+            the first faulty row is named.
+    """
+    if not data.strip():
+        raise FormatError(f"{source}: empty; expected rows of own id, seen id, RSSI, unix ms")
+    lines = data.replace(b"\r\n", b"\n").rstrip(b"\n").split(b"\n")
+    cells = [line.split(b"\t") for line in lines]
+    for row, found in enumerate(cells, 1):
+        if len(found) != 4:
+            raise FormatError(
+                f"{source}: row {row}: expected 4 tab-separated columns (own id, seen id, RSSI, "
+                f"unix ms), found {len(found)}" + _hint(row, len(cells))
+            )
+    own, seen = (
+        _identifiers([c[k] for c in cells], name, source, len(cells))
+        for k, name in ((0, "own id"), (1, "seen id"))
+    )
+    rssi = _integers([c[2] for c in cells], "RSSI", source, -128, 127, "dBm")
+    # Before 2001 a millisecond stamp has fewer digits: a file in seconds is caught here.
+    time_ms = _integers([c[3] for c in cells], "time", source, 10**12, 10**13, "unix milliseconds")
+    sightings = Sightings(
+        observer=np.zeros(len(cells), np.int32),
+        time_ms=time_ms,
+        identifier=seen,
+        rssi_dbm=rssi.astype(np.int16),
+        own_identifier=own,
+    )
+    return sightings, HistoryReport(len(cells), int(np.count_nonzero(np.diff(time_ms) < 0)))
+
+
+def _hint(row: int, n_rows: int) -> str:
+    return "; is the file truncated?" if row == n_rows else ""
+
+
+def _identifiers(cells: list[bytes], name: str, source: str, n_rows: int) -> NDArray[np.uint8]:
+    lengths = np.fromiter(map(len, cells), np.int64, len(cells))
+    bad = np.flatnonzero(lengths != 24)
+    if len(bad):
+        row = int(bad[0])
+        raise FormatError(
+            f"{source}: row {row + 1}: {name}: expected 24 hexadecimal digits (12 bytes), found "
+            f"{lengths[row]} characters" + _hint(row + 1, n_rows)
+        )
+    nibbles = _NIBBLE[np.frombuffer(b"".join(cells), np.uint8).reshape(-1, 24)]
+    bad = np.flatnonzero((nibbles == 255).any(axis=1))
+    if len(bad):
+        row = int(bad[0])
+        raise FormatError(
+            f"{source}: row {row + 1}: {name}: {cells[row].decode('ascii', 'replace')!r} is not "
+            "hexadecimal"
+        )
+    return np.ascontiguousarray(nibbles[:, ::2] << 4 | nibbles[:, 1::2])
+
+
+def _integers(
+    cells: list[bytes], name: str, source: str, low: int, high: int, unit: str
+) -> NDArray[np.int64]:
+    out = np.empty(len(cells), np.int64)
+    for row, cell in enumerate(cells):
+        try:
+            value = int(cell)
+        except ValueError:
+            value = None
+        if value is None or not low <= value <= high:
+            raise FormatError(
+                f"{source}: row {row + 1}: {name}: expected {unit} between {low} and {high}, found "
+                f"{cell.decode('ascii', 'replace')!r}" + _hint(row + 1, len(cells))
+            )
+        out[row] = value
+    return out
+
+
+def write_history(sightings: Sightings) -> bytes:
+    """The same rows as the app writes them; without own identifiers they are zeros."""
+    own = sightings.own_identifier
+    if own is None:
+        own = np.zeros_like(sightings.identifier)
+    rows = zip(own, sightings.identifier, sightings.rssi_dbm, sightings.time_ms, strict=True)
+    return b"".join(
+        b"%s\t%s\t%d\t%d\n" % (bytes(o).hex().upper().encode(), bytes(i).hex().upper().encode(), r, t)
+        for o, i, r, t in rows
+    )
