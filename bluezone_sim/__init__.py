@@ -1,5 +1,81 @@
-"""Simulator and test harness for Bluetooth contact tracing."""
+"""Simulator and test harness for Bluetooth contact tracing.
+
+::
+
+    import bluezone_sim as bz
+
+    result = bz.run(bz.load("yen-bai-2020"), seed=1)
+    result.metrics
+    result.save("out")
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from .engine import run
+    from .errors import BluezoneSimError, FormatError, InputError, ScenarioError
+    from .matching import match
+    from .results.result import Metrics, Result
+    from .scenario import Scenario, load, parse, shipped
+    from .tables import Contacts, Matches, Outcomes, PublishedKeys, Sightings, Warnings
+
+#: Where each public name lives. Imported on first use, so that `import bluezone_sim` costs nothing.
+_HOMES = {
+    "BluezoneSimError": "errors",
+    "Contacts": "tables",
+    "FormatError": "errors",
+    "InputError": "errors",
+    "Matches": "tables",
+    "Metrics": "results.result",
+    "Outcomes": "tables",
+    "PublishedKeys": "tables",
+    "Result": "results.result",
+    "Scenario": "scenario",
+    "ScenarioError": "errors",
+    "Sightings": "tables",
+    "Warnings": "tables",
+    "load": "scenario",
+    "match": "matching",
+    "parse": "scenario",
+    "run": "engine",
+    "shipped": "scenario",
+}
+
+__all__ = [
+    "BluezoneSimError",
+    "Contacts",
+    "FormatError",
+    "InputError",
+    "Matches",
+    "Metrics",
+    "Outcomes",
+    "PublishedKeys",
+    "Result",
+    "Scenario",
+    "ScenarioError",
+    "Sightings",
+    "Warnings",
+    "__version__",
+    "load",
+    "match",
+    "parse",
+    "run",
+    "shipped",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -168,6 +168,7 @@ def run(
         stages_s=dict(clock.stages_s),
         seconds=time.perf_counter() - began,
         peak_memory_mib=peak_memory_mib(),
+        threads=threads,
     )
 
 

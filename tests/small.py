@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+import datetime as dt
 from typing import Any
 
-from bluezone_sim.scenario.model import Scenario
+from bluezone_sim.scenario import Scenario
+from bluezone_sim.scenario.loading import validate
 
 _BASE: dict[str, Any] = {
     "name": "small",
-    "date": "2020-08-12",
+    "date": dt.date(2020, 8, 12),
     "look_back_days": 4,
     "population": {
         "people": 300,
@@ -25,15 +28,11 @@ _BASE: dict[str, Any] = {
 
 def scenario(**changes: Any) -> Scenario:
     """The small scenario with dotted changes, ``__`` for a dot: ``radio__density="on"``."""
-    import copy
-
     raw = copy.deepcopy(_BASE)
-    contacts = Scenario.model_fields["contacts"].default.model_dump()
-    raw["contacts"] = contacts
     for path, value in changes.items():
         table = raw
         *parents, last = path.split("__")
         for parent in parents:
             table = table.setdefault(parent, {})
         table[last] = value
-    return Scenario.model_validate(raw)
+    return validate(raw)

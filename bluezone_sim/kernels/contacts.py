@@ -86,20 +86,20 @@ class Rows(NamedTuple):
 
 
 @nb.njit(nogil=True, cache=True)
-def radices(n):  # type: ignore[no-untyped-def]
+def radices(n):
     """Mixed radices a, b with a * b >= n and as little above it as can be."""
     a = np.int64(np.ceil(np.sqrt(np.float64(n))))
     return a, (n + a - 1) // a
 
 
 @nb.njit(nogil=True, cache=True)
-def _round(key, r, x, m):  # type: ignore[no-untyped-def]
+def _round(key, r, x, m):
     h = draw(key, (np.int64(r) << np.int64(48)) + x)
     return np.int64(((h >> np.uint64(32)) * np.uint64(m)) >> np.uint64(32))
 
 
 @nb.njit(nogil=True, cache=True)
-def permute(key, x, n):  # type: ignore[no-untyped-def]
+def permute(key, x, n):
     """Keyed permutation of 0 .. n - 1."""
     a, b = radices(n)
     while True:
@@ -113,7 +113,7 @@ def permute(key, x, n):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(nogil=True, cache=True)
-def unpermute(key, x, n):  # type: ignore[no-untyped-def]
+def unpermute(key, x, n):
     """Inverse of :func:`permute`."""
     a, b = radices(n)
     while True:
@@ -127,19 +127,19 @@ def unpermute(key, x, n):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(nogil=True, cache=True)
-def pair_draw(key, i, j):  # type: ignore[no-untyped-def]
+def pair_draw(key, i, j):
     """Draw of an unordered pair."""
     return draw(draw(key, min(i, j)), max(i, j))
 
 
 @nb.njit(nogil=True, cache=True)
-def _attends(layers, keys, layer, day, person):  # type: ignore[no-untyped-def]
+def _attends(layers, keys, layer, day, person):
     h = draw(draw(draw(keys.attendance, layer), day.number), person)
     return to_unit(h) < layers.attendance[layer]
 
 
 @nb.njit(nogil=True, cache=True)
-def _emit(rows, at, contact, group, place, start_s, duration_s, distance_m):  # type: ignore[no-untyped-def]
+def _emit(rows, at, contact, group, place, start_s, duration_s, distance_m):
     # place: (layer, a, b)
     rows.contact[at] = contact
     rows.group[at] = group
@@ -153,7 +153,7 @@ def _emit(rows, at, contact, group, place, start_s, duration_s, distance_m):  # 
 
 
 @nb.njit(nogil=True, cache=True)
-def _pair(people, layers, keys, day, place, group, rows, at):  # type: ignore[no-untyped-def]
+def _pair(people, layers, keys, day, place, group, rows, at):
     """Emits the segments of two attendants of one group; returns the next free row."""
     layer, a, b = place
     tie_key = draw(keys.tie, layer)
@@ -213,7 +213,7 @@ def _pair(people, layers, keys, day, place, group, rows, at):  # type: ignore[no
 
 
 @nb.njit(nogil=True, cache=True)
-def _person_day(people, layers, keys, day, person, ordered, rows, at):  # type: ignore[no-untyped-def]
+def _person_day(people, layers, keys, day, person, ordered, rows, at):
     """Emits one person's contacts of a day; with ``ordered`` only those whose other end is higher."""
     for layer in range(N_LAYERS):
         if day.weekday >= layers.open_days[layer]:
@@ -258,7 +258,7 @@ def _person_day(people, layers, keys, day, person, ordered, rows, at):  # type: 
 
 
 @nb.njit(nogil=True, cache=True)
-def enumerate_contacts(people, layers, keys, days, persons, ordered, rows, first):  # type: ignore[no-untyped-def]
+def enumerate_contacts(people, layers, keys, days, persons, ordered, rows, first):
     """Contacts of ``persons`` on ``days`` (``int64[d, 3]``: number, start, weekday).
 
     Works through person-days in order (persons slowest) from number ``first`` on and stops when the
@@ -280,7 +280,7 @@ def enumerate_contacts(people, layers, keys, days, persons, ordered, rows, first
 
 
 @nb.njit(nogil=True, cache=True)
-def permute_many(key, x, n):  # type: ignore[no-untyped-def]
+def permute_many(key, x, n):
     """:func:`permute` of every element of ``x``."""
     out = np.empty(len(x), np.int64)
     for i in range(len(x)):
@@ -289,7 +289,7 @@ def permute_many(key, x, n):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(nogil=True, cache=True)
-def count_with_app(people, layers, keys, day, place, rank, level):  # type: ignore[no-untyped-def]
+def count_with_app(people, layers, keys, day, place, rank, level):
     """Attendants of one group who run the app at ``level``; ``place`` is (layer, group)."""
     layer, group = place
     count = 0
@@ -314,7 +314,7 @@ def count_with_app(people, layers, keys, day, place, rank, level):  # type: igno
 
 
 @nb.njit(nogil=True, cache=True)
-def count_rooms(people, layers, keys, days, rooms, rank, level):  # type: ignore[no-untyped-def]
+def count_rooms(people, layers, keys, days, rooms, rank, level):
     """:func:`count_with_app` of ``rooms`` ``int64[n, 3]``: layer, group, index of the day."""
     out = np.empty(len(rooms), np.int64)
     for i in range(len(rooms)):

@@ -33,7 +33,7 @@ class Index(NamedTuple):
 
 
 @nb.njit(nogil=True, cache=True)
-def _hash(words, row):  # type: ignore[no-untyped-def]
+def _hash(words, row):
     h = np.uint64(0)
     for w in range(words.shape[1]):
         h = (h ^ np.uint64(words[row, w])) * np.uint64(0x9E3779B97F4A7C15)
@@ -42,14 +42,14 @@ def _hash(words, row):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(nogil=True, cache=True)
-def _mask(h):  # type: ignore[no-untyped-def]
+def _mask(h):
     """The two bits of a key within its filter word."""
     one = np.uint64(1)
     return (one << (h & np.uint64(63))) | (one << ((h >> np.uint64(6)) & np.uint64(63)))
 
 
 @nb.njit(nogil=True, cache=True)
-def _fill(words, bloom, head, following):  # type: ignore[no-untyped-def]
+def _fill(words, bloom, head, following):
     f = np.uint64(len(bloom) - 1)
     k = np.uint64(len(head) - 1)
     # Backwards, so that a chain runs in the order of the rows.
@@ -62,15 +62,15 @@ def _fill(words, bloom, head, following):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(nogil=True, cache=True)
-def _equal(a, i, b, j):  # type: ignore[no-untyped-def]
-    for w in range(a.shape[1]):
+def _equal(a, i, b, j):
+    for w in range(a.shape[1]):  # noqa: SIM110 (Numba has no generators)
         if a[i, w] != b[j, w]:
             return False
     return True
 
 
 @nb.njit(nogil=True, cache=True)
-def probe(index, needles, span, node, found_needle, found_row):  # type: ignore[no-untyped-def]
+def probe(index, needles, span, node, found_needle, found_row):
     """Finds needles ``span[0]`` .. ``span[1]`` - 1 (``uint32[m, w]``) in the index.
 
     Writes pairs (needle, row) until the buffers are full. ``node`` is where in a chain to resume, -1

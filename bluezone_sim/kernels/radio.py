@@ -107,7 +107,7 @@ class Records(NamedTuple):
 
 
 @nb.njit(nogil=True, cache=True)
-def path_loss_db(air, distance_m):  # type: ignore[no-untyped-def]
+def path_loss_db(air, distance_m):
     """A(d), dB."""
     near = min(distance_m, air.breakpoint_m)
     loss = air.attenuation_1m_db + 10.0 * air.exponent * math.log10(max(near, 0.1))
@@ -117,26 +117,26 @@ def path_loss_db(air, distance_m):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(nogil=True, cache=True)
-def phone_is_off(air, streams, person, day):  # type: ignore[no-untyped-def]
+def phone_is_off(air, streams, person, day):
     """Bluetooth or the app is off on this local day."""
     return to_unit(draw(draw(streams.off, day), person)) < air.off_share
 
 
 @nb.njit(nogil=True, cache=True)
-def _on_before(t, phase, on, period):  # type: ignore[no-untyped-def]
+def _on_before(t, phase, on, period):
     """Time on the air up to ``t`` of an on/off cycle."""
     cycles, rest = (t - phase) // period, (t - phase) % period
     return cycles * on + min(rest, on)
 
 
 @nb.njit(nogil=True, cache=True)
-def _foreground(air, streams, person, time_ms):  # type: ignore[no-untyped-def]
+def _foreground(air, streams, person, time_ms):
     h = draw(draw(streams.foreground, time_ms // FOREGROUND_SLOT_MS), person)
     return to_unit(h) < air.foreground_share
 
 
 @nb.njit(nogil=True, cache=True)
-def _can_identify(air, phones, streams, links, row, time_ms):  # type: ignore[no-untyped-def]
+def _can_identify(air, phones, streams, links, row, time_ms):
     """Operating systems: iOS hears iOS with one app in the foreground; iOS is read over GATT."""
     observer, emitter = links.observer[row], links.emitter[row]
     if not phones.ios[emitter]:
@@ -152,7 +152,7 @@ def _can_identify(air, phones, streams, links, row, time_ms):  # type: ignore[no
 
 
 @nb.njit(nogil=True, cache=True)
-def _hear(air, mean_dbm, p_clear, h, span, out, at):  # type: ignore[no-untyped-def]
+def _hear(air, mean_dbm, p_clear, h, span, out, at):
     """One record from the packets of one span (first instant, ms on the air), or none."""
     mu = mean_dbm + air.scan_sd_db * NORMAL_TABLE[h & np.uint64(4095)]
     z = (air.sensitivity_dbm - mu) / air.fading_sd_db
@@ -176,7 +176,7 @@ def _hear(air, mean_dbm, p_clear, h, span, out, at):  # type: ignore[no-untyped-
 
 
 @nb.njit(nogil=True, cache=True)
-def _segment(air, phones, streams, links, row, out, at):  # type: ignore[no-untyped-def]
+def _segment(air, phones, streams, links, row, out, at):
     observer, emitter, day = links.observer[row], links.emitter[row], links.day[row]
     if phone_is_off(air, streams, observer, day) or phone_is_off(air, streams, emitter, day):
         return at
@@ -219,7 +219,7 @@ def _segment(air, phones, streams, links, row, out, at):  # type: ignore[no-unty
 
 
 @nb.njit(nogil=True, cache=True)
-def record_links(air, phones, streams, links, first, last, out):  # type: ignore[no-untyped-def]
+def record_links(air, phones, streams, links, first, last, out):
     """Records of links ``first`` .. ``last`` - 1, in the order of the links, then of time.
 
     Stops when the buffers might not hold another link. Returns (records filled, next link).
@@ -237,7 +237,7 @@ def record_links(air, phones, streams, links, first, last, out):  # type: ignore
 
 
 @nb.njit(nogil=True, cache=True)
-def phones_off(air, streams, person, day):  # type: ignore[no-untyped-def]
+def phones_off(air, streams, person, day):
     """:func:`phone_is_off` of every element."""
     out = np.empty(len(person), np.bool_)
     for i in range(len(person)):

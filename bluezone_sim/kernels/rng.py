@@ -79,7 +79,7 @@ def _mix_int(x: int) -> int:
 
 
 @nb.njit("uint64(uint64)", inline="always", cache=True)
-def mix64(x):  # type: ignore[no-untyped-def]
+def mix64(x):
     """Bijective 64-bit mixer."""
     x = x + np.uint64(0x9E3779B97F4A7C15)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -88,13 +88,13 @@ def mix64(x):  # type: ignore[no-untyped-def]
 
 
 @nb.njit("uint64(uint64, int64)", inline="always", cache=True)
-def draw(k, who):  # type: ignore[no-untyped-def]
+def draw(k, who):
     """The draw of stream ``k`` for coordinate ``who``."""
     return mix64(k + np.uint64(who) * np.uint64(0x9E3779B97F4A7C15))
 
 
 @nb.njit("float64(uint64)", inline="always", cache=True)
-def to_unit(h):  # type: ignore[no-untyped-def]
+def to_unit(h):
     """A draw as a float in [0, 1), from its upper 53 bits."""
     return np.float64(h >> np.uint64(11)) * (1.0 / 9007199254740992.0)
 

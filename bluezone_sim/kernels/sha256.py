@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import numba as nb
@@ -23,7 +24,7 @@ IDENTIFIER_BYTES = (0, 4, 8, 12, 16, 18, 20, 22, 24, 26, 28, 30)
 
 
 @nb.njit(nogil=True, cache=True)
-def _swap(x):  # type: ignore[no-untyped-def]
+def _swap(x):
     """Byte-swapped 32-bit word."""
     x = np.uint32(x)
     return (
@@ -35,7 +36,7 @@ def _swap(x):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(nogil=True, cache=True)
-def _chain(state, out):  # type: ignore[no-untyped-def]
+def _chain(state, out):
     """Writes a state, its SHA-256, the SHA-256 of that, and so on, for up to LANES states.
 
     ``state`` is ``uint32[8, LANES]``; ``out`` ``uint32[n, count, 8]`` for whole digests, or
@@ -76,7 +77,7 @@ def _chain(state, out):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(nogil=True, cache=True)
-def _digest(blocks, state, first, last, digest):  # type: ignore[no-untyped-def]
+def _digest(blocks, state, first, last, digest):
     """SHA-256 states of messages ``first`` .. ``last`` - 1 after all their blocks.
 
     ``blocks`` is ``uint32[n, k, 16]`` in big-endian words as stored (little-endian machine words),
@@ -99,7 +100,7 @@ def _digest(blocks, state, first, last, digest):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(nogil=True, cache=True)
-def _chains(seeds, first, last, out):  # type: ignore[no-untyped-def]
+def _chains(seeds, first, last, out):
     """:func:`_chain` for seeds ``uint32[n, 8]`` ``first`` .. ``last`` - 1."""
     state = np.zeros((8, LANES), np.uint32)
     for begin in range(first, last, LANES):
@@ -113,7 +114,7 @@ def _chains(seeds, first, last, out):  # type: ignore[no-untyped-def]
 def in_threads(work: Callable[[int, int], Any], n: int, threads: int, grain: int = LANES) -> None:
     """Calls ``work(first, last)`` over 0 .. n in ``threads`` pieces that start at multiples of grain."""
     edges = [min(n, (n * k // threads + grain - 1) // grain * grain) for k in range(threads)] + [n]
-    pieces = [(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True) if b > a]
+    pieces = [(a, b) for a, b in pairwise(edges) if b > a]
     if len(pieces) < 2:
         for piece in pieces:
             work(*piece)
@@ -129,7 +130,9 @@ def check_bytes(name: str, array: NDArray[np.uint8], width: int | None) -> NDArr
         TableError: another dtype or shape.
     """
     if not isinstance(array, np.ndarray) or array.dtype != np.uint8 or array.ndim != 2:
-        found = f"{array.dtype}{list(array.shape)}" if isinstance(array, np.ndarray) else type(array)
+        found = (
+            f"{array.dtype}{list(array.shape)}" if isinstance(array, np.ndarray) else type(array)
+        )
         raise TableError(f"{name}: expected uint8[n, {width or 'width'}], found {found}")
     if width is not None and array.shape[1] != width:
         raise TableError(f"{name}: expected {width} bytes a row, found {array.shape[1]}")

@@ -78,9 +78,7 @@ def _check(sightings: Sightings, system: KeyProtocol) -> None:
 def _expand(units: Unrolled, first: int, last: int, system: KeyProtocol) -> NDArray[np.uint8]:
     """``uint8[last - first, widest, id_size]``: identifiers of some units from interval 0 on."""
     widest = int((units.first[first:last] + units.count[first:last]).max(initial=0))
-    return system.identifiers(
-        units.keys[first:last], units.start_ms[first:last] // 1000, widest
-    )
+    return system.identifiers(units.keys[first:last], units.start_ms[first:last] // 1000, widest)
 
 
 def _wanted(

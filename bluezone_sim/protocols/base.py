@@ -52,13 +52,20 @@ class KeyProtocol(TypingProtocol):
         retention_s: how long phones keep sightings, seconds.
     """
 
-    name: str
-    key_size: int
-    id_size: int
-    interval_s: int
-    intervals_per_key: int
-    tolerance_s: int
-    retention_s: int
+    @property
+    def name(self) -> str: ...
+    @property
+    def key_size(self) -> int: ...
+    @property
+    def id_size(self) -> int: ...
+    @property
+    def interval_s(self) -> int: ...
+    @property
+    def intervals_per_key(self) -> int: ...
+    @property
+    def tolerance_s(self) -> int: ...
+    @property
+    def retention_s(self) -> int: ...
 
     def identifiers(
         self,

@@ -51,7 +51,7 @@ def parse_f0_message(data: bytes, source: str = "message") -> PublishedKeys:
         FormatError: not JSON, or an entry is at fault; all faults are named.
     """
     if not data.strip():
-        raise FormatError(f"{source}: empty; expected a message {{\"data\": [...]}}")
+        raise FormatError(f'{source}: empty; expected a message {{"data": [...]}}')
     try:
         raw = json.loads(data)
     except (ValueError, RecursionError) as error:
@@ -229,6 +229,7 @@ def write_history(sightings: Sightings) -> bytes:
         own = np.zeros_like(sightings.identifier)
     rows = zip(own, sightings.identifier, sightings.rssi_dbm, sightings.time_ms, strict=True)
     return b"".join(
-        b"%s\t%s\t%d\t%d\n" % (bytes(o).hex().upper().encode(), bytes(i).hex().upper().encode(), r, t)
+        b"%s\t%s\t%d\t%d\n"
+        % (bytes(o).hex().upper().encode(), bytes(i).hex().upper().encode(), r, t)
         for o, i, r, t in rows
     )

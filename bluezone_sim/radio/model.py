@@ -131,7 +131,7 @@ def record(
         chunks = [c for part in parts for c in work(part)]
     if not chunks:
         return _buffers(0)
-    return kernel.Records(*(np.concatenate(columns) for columns in zip(*chunks, strict=True)))
+    return kernel.Records._make(map(np.concatenate, zip(*chunks, strict=True)))
 
 
 def _stream(model: RadioModel, links: kernel.Links, first: int, last: int) -> list[kernel.Records]:
@@ -145,7 +145,7 @@ def _stream(model: RadioModel, links: kernel.Links, first: int, last: int) -> li
         filled, first = kernel.record_links(
             model.air, model.phones, model.streams, links, first, last, out
         )
-        chunks.append(kernel.Records(*(column[:filled].copy() for column in out)))
+        chunks.append(kernel.Records._make(column[:filled].copy() for column in out))
     return chunks
 
 

@@ -163,7 +163,7 @@ def level_metrics(
     return tuple(rows)
 
 
-def _ratio(part: float, whole: float) -> float | None:
+def _ratio(part: float | np.integer, whole: float | np.integer) -> float | None:
     return float(part / whole) if whole else None
 
 

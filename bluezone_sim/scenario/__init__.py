@@ -1,0 +1,17 @@
+"""Scenarios: TOML in, validated :class:`Scenario` out, every fault at once."""
+
+from .describe import resolved_toml, schema, template
+from .loading import arm_scenario, load, parse, read, shipped
+from .model import Scenario
+
+__all__ = [
+    "Scenario",
+    "arm_scenario",
+    "load",
+    "parse",
+    "read",
+    "resolved_toml",
+    "schema",
+    "shipped",
+    "template",
+]

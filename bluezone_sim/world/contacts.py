@@ -222,7 +222,7 @@ def _stream(
             model.people, model.layers, model.keys, table, persons, ordered, rows, done
         )
         # Copies, so that the buffer's unused tail is freed.
-        yield Contacts(*(column[:filled].copy() for column in rows))
+        yield Contacts(**{k: column[:filled].copy() for k, column in rows._asdict().items()})
 
 
 def empty_rows(n: int) -> kernel.Rows:

@@ -1,0 +1,65 @@
+"""Results as Arrow tables, each with its schema and numeric version."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._version import NUMERIC_VERSION, SCHEMA_VERSION
+from ..tables import OUTCOMES, Outcomes, Warnings
+
+if TYPE_CHECKING:
+    from .result import LevelMetrics
+
+#: In the metadata of every Parquet file.
+VERSIONS = {
+    "bluezone_sim.schema_version": str(SCHEMA_VERSION),
+    "bluezone_sim.numeric_version": str(NUMERIC_VERSION),
+}
+
+_INTERVALS = ("share_both_have_app_ci95", "recall_ci95")
+
+
+def metrics_to_arrow(metrics: Sequence[LevelMetrics]) -> Any:
+    """A row a level: intervals as ``_lo`` and ``_hi``, stages as ``lost_…``."""
+    import pyarrow as pa
+
+    whole = ("users",)
+    names = [f for f in type(metrics[0]).__dataclass_fields__ if f not in (*_INTERVALS, "lost")]
+    columns: dict[str, Any] = {
+        "level_index": pa.array(range(len(metrics)), pa.uint8()),
+    }
+    for name in names:
+        kind = pa.int64() if name in whole else pa.float64()
+        columns[name] = pa.array([getattr(m, name) for m in metrics], kind)
+    for name in _INTERVALS:
+        for k, end in enumerate(("lo", "hi")):
+            ends = [getattr(m, name) for m in metrics]
+            columns[f"{name}_{end}"] = pa.array([e and e[k] for e in ends], pa.float64())
+    for stage in OUTCOMES[:-1]:
+        columns[f"lost_{stage}"] = pa.array([m.lost[stage] for m in metrics], pa.float64())
+    return pa.table(columns, metadata=VERSIONS)
+
+
+def outcomes_to_arrow(outcomes: Outcomes) -> Any:
+    """A row per risky pair and level; ``outcome`` as words."""
+    import pyarrow as pa
+
+    columns = _columns(outcomes)
+    columns["outcome"] = pa.DictionaryArray.from_arrays(
+        outcomes.outcome.astype(np.int8), list(OUTCOMES)
+    )
+    return pa.table(columns, metadata=VERSIONS)
+
+
+def warnings_to_arrow(warnings: Warnings) -> Any:
+    """A row per person warned, case and level."""
+    import pyarrow as pa
+
+    return pa.table(_columns(warnings), metadata=VERSIONS)
+
+
+def _columns(table: Outcomes | Warnings) -> dict[str, Any]:
+    return {name: getattr(table, name) for name in table.__dataclass_fields__}

@@ -1,0 +1,143 @@
+"""Faults between keys of a scenario, and keys that are set but have no effect.
+
+They run on the mapping as written, over the defaults, so that they are found together with the faults
+of single keys; a check whose own inputs are at fault is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..errors import Fault
+
+Raw = dict[str, Any]
+
+_ROOMS = ("school", "work", "transport", "leisure", "other")
+
+
+def _get(raw: Any, path: str) -> Any:
+    """Value at a dotted path, None where there is none."""
+    for part in path.split("."):
+        if not isinstance(raw, dict) or part not in raw:
+            return None
+        raw = raw[part]
+    return raw
+
+
+def _number(raw: Any, path: str) -> float | None:
+    value = _get(raw, path)
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _numbers(raw: Any, path: str, n: int) -> list[float] | None:
+    value = _get(raw, path)
+    if not isinstance(value, list) or len(value) != n:
+        return None
+    return value if all(isinstance(v, (int, float)) for v in value) else None
+
+
+def cross_faults(raw: Raw, merged: Raw) -> list[Fault]:
+    """All of them.
+
+    Args:
+        raw: the mapping as the user wrote it.
+        merged: the same over the defaults.
+    """
+    checks = (_population, _layers, _radio, _cases, _levels, _unused)
+    return [fault for check in checks for fault in check(raw, merged)]
+
+
+def _population(raw: Raw, merged: Raw) -> Iterator[Fault]:
+    people, phones = (_number(merged, f"population.{k}") for k in ("people", "smartphones"))
+    districts = _get(merged, "population.districts")
+    if people is not None and isinstance(districts, list) and districts:
+        parts = [_number(d, "people") for d in districts]
+        if all(p is not None for p in parts):
+            total = sum(p for p in parts if p is not None)
+            if total != people:
+                yield Fault(
+                    "population.districts",
+                    f"the districts hold {total:,} people, but population.people is {people:,}",
+                    f"they differ by {abs(total - people):,}; correct one of them",
+                )
+    if people is not None and phones is not None and phones > people:
+        yield Fault("population.smartphones", f"{phones:,} owners exceed {people:,} people")
+    shares = _get(merged, "population.household_size_shares")
+    if isinstance(shares, list) and shares and not any(shares):
+        yield Fault("population.household_size_shares", "the shares add up to 0")
+    bands = ("under_6", "age_6_17", "adult", "age_60_up")
+    weights = [_number(merged, f"population.ownership.{b}") for b in bands]
+    if phones and all(w == 0 for w in weights):
+        yield Fault("population.ownership", "every age has weight 0, so nobody can own a phone")
+
+
+def _layers(raw: Raw, merged: Raw) -> Iterator[Fault]:
+    for name in _ROOMS:
+        path = f"contacts.{name}"
+        for key in ("session_h", "far_distance_m"):
+            span = _numbers(merged, f"{path}.{key}", 2)
+            if span and not 0 < span[0] <= span[1]:
+                yield Fault(f"{path}.{key}", f"expected 0 < shortest <= longest, found {span}")
+        session, window = (_numbers(merged, f"{path}.{k}", 2) for k in ("session_h", "window_h"))
+        if session and window and session[1] > window[1] - window[0] > 0:
+            yield Fault(
+                f"{path}.session_h",
+                f"the longest session ({session[1]} h) does not fit window_h {window}",
+            )
+
+
+def _radio(raw: Raw, merged: Raw) -> Iterator[Fault]:
+    for kind in ("scan", "advertise"):
+        on, period = (_number(merged, f"radio.{kind}_{k}_s") for k in ("on", "period"))
+        if on is not None and period is not None and on > period > 0:
+            yield Fault(
+                f"radio.{kind}_on_s",
+                f"{on:g} s on does not fit radio.{kind}_period_s of {period:g} s",
+            )
+        for key, value in (("on", on), ("period", period)):
+            if value and (value * 1000) % 1:
+                yield Fault(f"radio.{kind}_{key}_s", "expected a whole number of milliseconds")
+
+
+def _cases(raw: Raw, merged: Raw) -> Iterator[Fault]:
+    count, f2 = (_number(merged, f"index_cases.{k}") for k in ("count", "f2_count"))
+    people = _number(merged, "population.people")
+    if count is not None and people is not None and count > people:
+        yield Fault("index_cases.count", f"{count:,} cases exceed the {people:,} people")
+    if count is not None and f2 is not None and f2 > count:
+        yield Fault("index_cases.f2_count", f"{f2:,} exceeds index_cases.count of {count:,}")
+
+
+def _levels(raw: Raw, merged: Raw) -> Iterator[Fault]:
+    levels, owners = _get(merged, "adoption.levels"), _number(merged, "population.smartphones")
+    for i, level in enumerate(levels if isinstance(levels, list) else []):
+        users = _number(level, "users")
+        if users is not None and owners is not None and users > owners:
+            yield Fault(
+                f"adoption.levels[{i}].users",
+                f"{users:,} users exceed the {owners:,} smartphone owners",
+            )
+
+
+def _unused(raw: Raw, merged: Raw) -> Iterator[Fault]:
+    """Keys that the user set and that nothing reads."""
+
+    def useless(path: str, because: str) -> Iterator[Fault]:
+        if _get(raw, path) is not None:
+            yield Fault(path, f"has no effect with {because}", "remove it, or change the other")
+
+    if _get(merged, "rule.name") == "any-match":
+        for key in ("thresholds", "minutes"):
+            yield from useless(f"rule.{key}", 'rule.name = "any-match"')
+    if _number(merged, "publication.offline_share") == 0:
+        yield from useless("publication.offline_h", "publication.offline_share = 0")
+    if _get(merged, "f2.confirm") in ("none", "mutual"):
+        yield from useless("f2.test_share", f'f2.confirm = "{_get(merged, "f2.confirm")}"')
+    if _number(raw, "index_cases.f2_count") == 0:
+        yield from useless("f2", "index_cases.f2_count = 0")
+    if _number(merged, "population.ios_share") == 0:
+        for key in ("ios", "ios_foreground_share", "gatt_success"):
+            yield from useless(f"phones.{key}", "population.ios_share = 0")
+    if _number(merged, "population.smartphones") == 0:
+        yield from useless("population.ownership", "population.smartphones = 0")

@@ -1,0 +1,148 @@
+"""What scenarios can say: JSON Schema, a commented template, the resolved form."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from .model import Scenario
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of a scenario, with the descriptions, units and sources of its keys."""
+    out = Scenario.model_json_schema()
+    out["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    out["title"] = "bluezone-sim scenario"
+    return out
+
+
+def resolved_toml(scenario: Scenario) -> str:
+    """The scenario with every default written out; it loads back to an equal one.
+
+    Keys that would be refused because they have no effect here are left out.
+    """
+    raw = scenario.model_dump()
+    for path in _without_effect(scenario):
+        at = raw
+        *parents, last = path.split(".")
+        for parent in parents:
+            at = at[parent]
+        at.pop(last, None)
+    return "\n".join(_tables(raw, "")).lstrip("\n") + "\n"
+
+
+def _without_effect(scenario: Scenario) -> list[str]:
+    from .checks import cross_faults
+
+    raw = scenario.model_dump()
+    return [f.path for f in cross_faults(raw, raw) if f.message.startswith("has no effect")]
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, (dt.date, int)):
+        return str(value)
+    if isinstance(value, float):
+        return repr(value)
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_value(v) for v in value) + "]"
+    if isinstance(value, dict):
+        inner = ", ".join(f"{_key(k)} = {_value(v)}" for k, v in value.items())
+        return "{ " + inner + " }"
+    raise TypeError(f"no TOML for {type(value)}")
+
+
+def _key(key: str) -> str:
+    return key if key.replace("_", "").replace("-", "").isalnum() else json.dumps(key)
+
+
+def _is_tables(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(v, dict) for v in value)
+
+
+def _tables(raw: dict[str, Any], path: str) -> list[str]:
+    """Lines of a table: its values, then its tables, then its arrays of tables."""
+    lines = []
+    nested = []
+    for key, value in raw.items():
+        if value is None:
+            continue
+        full = f"{path}.{_key(key)}" if path else _key(key)
+        if isinstance(value, dict) and value and key != "set":
+            nested.append((full, value, False))
+        elif _is_tables(value) and key != "levels":
+            nested += [(full, v, True) for v in value]
+        else:
+            lines.append(f"{_key(key)} = {_value(value)}")
+    for full, value, array in nested:
+        header = f"[[{full}]]" if array else f"[{full}]"
+        lines += ["", header, *_tables(value, full)]
+    return lines
+
+
+_TEMPLATE_VALUES: dict[str, Any] = {
+    "name": "my-town",
+    "title": "What this scenario asks",
+    "date": dt.date(2020, 8, 12),
+    "population": {
+        "people": 20_000,
+        "districts": [
+            {"name": "Centre", "people": 12_000, "urban_share": 0.7},
+            {"name": "Hills", "people": 8_000},
+        ],
+        "smartphones": 12_000,
+    },
+    "adoption": {"levels": [{"users": 1_000}, 0.2, 0.4, 0.6, 0.8, 1.0]},
+}
+
+
+def template() -> str:
+    """A scenario to start from: what must be set is set, every default stands in a comment."""
+    lines = [
+        "# What does this scenario teach? Say it here.",
+        "#",
+        "# Keys without a comment sign have no default. The others show their default: take the sign",
+        "# away to change one. A key that is misspelt, or that has no effect, is an error.",
+        "",
+    ]
+    lines += _template(Scenario, _TEMPLATE_VALUES, "", False)
+    return "\n".join(lines) + "\n"
+
+
+def _template(model: type[BaseModel], given: dict[str, Any], path: str, quiet: bool) -> list[str]:
+    plain, nested = [], []
+    for name, field in model.model_fields.items():
+        full = f"{path}.{name}" if path else name
+        value = given.get(name, field.default)
+        if isinstance(value, BaseModel):
+            nested += ["", f"# [{full}]", *_doc(type(value), field)]
+            nested += _template(type(value), value.model_dump(), full, True)
+        elif name in given and isinstance(value, dict):
+            inner: Any = field.annotation
+            nested += ["", f"{'# ' if quiet else ''}[{full}]", *_doc(inner, field)]
+            nested += _template(inner, value, full, quiet)
+        elif _is_tables(value) and name in given and name == "districts":
+            for item in value:
+                nested += ["", f"[[{full}]]", *(f"{k} = {_value(v)}" for k, v in item.items())]
+        elif value is not None and not field.is_required() | (name in given) | quiet:
+            plain.append(f"# {name} = {_value(value)}{_comment(field)}")
+        elif value is not None:
+            sign = "# " if quiet else ""
+            plain.append(f"{sign}{name} = {_value(value)}{_comment(field)}")
+    return plain + nested
+
+
+def _comment(field: FieldInfo) -> str:
+    return f"   # {field.description}" if field.description else ""
+
+
+def _doc(model: type[BaseModel], field: FieldInfo) -> list[str]:
+    text = (model.__doc__ or "").strip().splitlines()
+    return [f"# {text[0]}"] if text else []

@@ -1,0 +1,311 @@
+"""Finds, reads, overrides and validates scenarios."""
+
+from __future__ import annotations
+
+import copy
+import re
+import tomllib
+from collections.abc import Collection, Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from ..errors import Fault, FormatError, InputError, ScenarioError
+from .checks import cross_faults
+from .model import Arm, Scenario
+
+Raw = dict[str, Any]
+
+#: What a unit suffix of a key means.
+UNITS = {
+    "_s": "seconds",
+    "_ms": "milliseconds",
+    "_h": "hours",
+    "_m": "metres",
+    "_dbm": "dBm",
+    "_db": "dB",
+}
+
+
+def _folders() -> list[Path]:
+    """Where shipped scenarios are: in the installed package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    return [package / "_scenarios", package.parent / "scenarios"]
+
+
+def shipped() -> dict[str, Path]:
+    """Shipped scenarios by name."""
+    found: dict[str, Path] = {}
+    for folder in _folders():
+        if folder.is_dir():
+            for path in sorted(folder.glob("*.toml")):
+                found.setdefault(path.stem, path)
+    return found
+
+
+def load(name_or_path: str | Path, overrides: Mapping[str, Any] | None = None) -> Scenario:
+    """Loads a scenario by the name of a shipped one, or by path.
+
+    Args:
+        name_or_path: such as ``"yen-bai-2020"`` or ``"my.toml"``.
+        overrides: dotted keys and their values, such as ``{"radio.density": "on"}``.
+
+    Raises:
+        InputError: there is no such scenario or file.
+        FormatError: the file is not TOML.
+        ScenarioError: the scenario is at fault; every fault is listed.
+    """
+    text, source = read(name_or_path)
+    return parse(text, source, overrides)
+
+
+def read(name_or_path: str | Path) -> tuple[str, str]:
+    path = Path(name_or_path)
+    known = shipped()
+    if str(name_or_path) in known:
+        path = known[str(name_or_path)]
+    elif not path.exists():
+        near = get_close_matches(str(name_or_path), known, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise InputError(
+            f"scenario {str(name_or_path)!r}: no such file, and no shipped scenario of that name "
+            f"({', '.join(known)}){hint}"
+        )
+    try:
+        return path.read_text(encoding="utf-8"), str(name_or_path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as UTF-8 text ({error})") from None
+
+
+def parse(
+    text: str, source: str = "scenario", overrides: Mapping[str, Any] | None = None
+) -> Scenario:
+    """A scenario from TOML text; see :func:`load`."""
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise FormatError(f"{source}: not TOML: {error}") from None
+    for key, value in (overrides or {}).items():
+        try:
+            override(raw, key, value)
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            raise InputError(f"--set {key}: {error}") from None
+    return validate(raw, source)
+
+
+def override(raw: Raw, key: str, value: Any) -> None:
+    """Sets a dotted key, list elements as ``districts[0]`` or ``districts.0``.
+
+    Raises:
+        ValueError: the path leads through something that is not a table or list.
+    """
+    parts = [p for p in re.split(r"\.|\[(\d+)\]", key) if p]
+    if not parts or key.startswith(".") or key.endswith("."):
+        raise ValueError("expected a dotted key such as radio.density")
+    at: Any = raw
+    for i, part in enumerate(parts):
+        last = i == len(parts) - 1
+        if isinstance(at, list):
+            if not part.isdigit() or int(part) >= len(at):
+                raise ValueError(f"{'.'.join(parts[:i])} has {len(at)} elements, no {part!r}")
+            if last:
+                at[int(part)] = value
+            else:
+                at = at[int(part)]
+        elif isinstance(at, dict):
+            if last:
+                at[part] = value
+            else:
+                at = at.setdefault(part, {})
+        else:
+            raise ValueError(f"{'.'.join(parts[:i])} is a value, not a table")
+
+
+def validate(raw: Raw, source: str = "scenario") -> Scenario:
+    """A scenario from a mapping.
+
+    Raises:
+        ScenarioError: every fault, of single keys and between keys.
+    """
+    merged = with_defaults(Scenario, raw)
+    faults: list[Fault] = []
+    scenario: Scenario | None = None
+    try:
+        scenario = Scenario.model_validate(merged)
+    except ValidationError as error:
+        faults += [_fault(e, raw) for e in error.errors()]
+    faults += cross_faults(raw, merged)
+    faults += list(_arm_faults(raw, faults))
+    if faults or scenario is None:
+        raise ScenarioError(source, sorted(set(faults), key=lambda f: f.path))
+    return scenario
+
+
+def with_defaults(model: type[BaseModel], raw: Any) -> Any:
+    """``raw`` over the defaults of nested tables, so that a table may set only some of its keys."""
+    if not isinstance(raw, dict):
+        return raw
+    out = dict(raw)
+    for name, field in model.model_fields.items():
+        default = field.default
+        if isinstance(default, BaseModel):
+            given = raw.get(name, {})
+            if isinstance(given, dict):
+                out[name] = with_defaults(type(default), _over(default.model_dump(), given))
+        elif (
+            isinstance(field.annotation, type)
+            and issubclass(field.annotation, BaseModel)
+            and name in raw
+        ):
+            out[name] = with_defaults(field.annotation, raw[name])
+    if model is Scenario:
+        _shrink_cases(out, raw)
+    return out
+
+
+def _over(base: Raw, top: Raw) -> Raw:
+    out = dict(base)
+    for key, value in top.items():
+        if isinstance(value, dict) and isinstance(out.get(key), dict):
+            out[key] = _over(out[key], value)
+        else:
+            out[key] = value
+    return out
+
+
+def _shrink_cases(merged: Raw, raw: Raw) -> None:
+    """Unless they are set, cases are no more than people, and those followed no more than cases."""
+    cases, given = merged.get("index_cases"), raw.get("index_cases", {})
+    people = (merged.get("population") or {}) if isinstance(merged.get("population"), dict) else {}
+    n = people.get("people")
+    if not isinstance(cases, dict) or not isinstance(given, dict):
+        return
+    if "count" not in given and isinstance(n, int):
+        cases["count"] = max(1, min(cases["count"], n))
+    if "f2_count" not in given and isinstance(cases.get("count"), int):
+        cases["f2_count"] = max(0, min(cases["f2_count"], cases["count"]))
+
+
+def _arm_faults(raw: Raw, known: Collection[Fault]) -> Iterator[Fault]:
+    """Faults that an arm adds to those ``known`` without it."""
+    table = raw.get("sensitivity")
+    arms = table.get("arms") if isinstance(table, dict) else None
+    for i, arm in enumerate(arms if isinstance(arms, list) else []):
+        changes = arm.get("set") if isinstance(arm, dict) else None
+        if not isinstance(changes, dict):
+            continue
+        path = f"sensitivity.arms[{i}].set"
+        try:
+            validate(_changed(raw, changes), path)
+        except ScenarioError as error:
+            for fault in error.faults:
+                if fault not in known:
+                    yield Fault(f"{path}: {fault.path}", fault.message, fault.hint)
+        except ValueError as error:
+            yield Fault(path, str(error))
+
+
+def _changed(raw: Raw, changes: Mapping[str, Any]) -> Raw:
+    out = copy.deepcopy(raw)
+    out.pop("sensitivity", None)
+    for key, value in changes.items():
+        override(out, key, value)
+    return out
+
+
+def arm_scenario(scenario: Scenario, arm: Arm) -> Scenario:
+    """The scenario with one sensitivity arm's changes, without its sensitivity runs.
+
+    That the changes are right, and have an effect, was checked when the scenario was loaded.
+    """
+    return Scenario.model_validate(_changed(scenario.model_dump(), arm.set))
+
+
+# -- messages ---------------------------------------------------------------------------------------
+
+
+def _dotted(loc: tuple[str | int, ...]) -> str:
+    return "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in loc).lstrip(".")
+
+
+def _model_at(loc: tuple[str | int, ...]) -> type[BaseModel] | None:
+    """The model whose keys the last element of ``loc`` is one of."""
+    from .model import District, Users
+
+    model: Any = Scenario
+    for part in loc[:-1]:
+        if isinstance(part, int):
+            continue
+        field = model.model_fields.get(part) if model else None
+        if field is None:
+            return None
+        if isinstance(field.default, BaseModel):
+            model = type(field.default)
+        else:
+            names = {"districts": District, "levels": Users, "arms": Arm}
+            inner = [a for a in (field.annotation, *_args(field.annotation)) if _is_model(a)]
+            model = inner[0] if inner else names.get(str(part))
+    return model if _is_model(model) else None
+
+
+def _args(annotation: Any) -> tuple[Any, ...]:
+    return tuple(getattr(annotation, "__args__", ()))
+
+
+def _is_model(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, BaseModel)
+
+
+def _stem(key: str) -> tuple[str, str]:
+    """A key without its unit, and the unit."""
+    match = re.fullmatch(r"(.+?)(_(?:seconds|minutes|hours|min|km|cm|dbm|db|ms|us|s|h|m|d))?", key)
+    assert match
+    return match.group(1), match.group(2) or ""
+
+
+def nearest(key: str, names: list[str]) -> str:
+    """What to say of a key that is not among ``names``."""
+    stem, _ = _stem(key)
+    for name in names:
+        right, unit = _stem(name)
+        if right == stem and unit in UNITS:
+            return f"did you mean {name!r}? It is in {UNITS[unit]}"
+    near = get_close_matches(key, names, 1, 0.6) or get_close_matches(key, names, 1, 0.45)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return f"known here: {', '.join(sorted(names))}"
+
+
+def _fault(error: Any, raw: Raw) -> Fault:
+    loc = tuple(p for p in error["loc"])
+    # The tags of an adoption level are no part of its path.
+    if loc[:2] == ("adoption", "levels") and len(loc) > 3:
+        loc = loc[:3] + loc[4:]
+    path, found = _dotted(loc), error.get("input")
+    kind, context = error["type"], error.get("ctx") or {}
+    unit = next((f" in {UNITS[suffix]}" for suffix in UNITS if str(loc[-1]).endswith(suffix)), "")
+    if kind == "extra_forbidden":
+        model = _model_at(loc)
+        names = list(model.model_fields) if model else []
+        return Fault(path, "unknown key", nearest(str(loc[-1]), names) if names else "")
+    if kind == "missing":
+        return Fault(path, "missing", "it has no default")
+    if kind in ("float_type", "float_parsing", "int_type", "int_parsing", "int_from_float"):
+        what = "a whole number" if kind.startswith("int") else "a number"
+        hint = f"write the number alone; the key's unit is{unit[3:]}" if unit else ""
+        return Fault(path, f"expected {what}{unit}, found {found!r}", hint)
+    if kind in ("greater_than_equal", "greater_than", "less_than_equal", "less_than"):
+        sign = {
+            "greater_than_equal": ("at least", "ge"),
+            "greater_than": ("more than", "gt"),
+            "less_than_equal": ("at most", "le"),
+            "less_than": ("less than", "lt"),
+        }[kind]
+        return Fault(path, f"expected {sign[0]} {context[sign[1]]:g}{unit}, found {found!r}")
+    if kind == "literal_error":
+        return Fault(path, f"expected {context['expected']}, found {found!r}")
+    if kind in ("model_type", "dict_type"):
+        return Fault(path, f"expected a table, found {found!r}")
+    return Fault(path, f"{str(error['msg']).removeprefix('Value error, ')}, found {found!r:.80}")
