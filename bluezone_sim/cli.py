@@ -250,6 +250,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         code = app(arguments, standalone_mode=False)
         sys.stdout.flush()
+        if code == INTERRUPTED:  # newer Typer turns the interrupt into an exit code
+            raise KeyboardInterrupt
     except BluezoneSimError as error:
         return _say(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):

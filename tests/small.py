@@ -7,7 +7,7 @@ import datetime as dt
 from typing import Any
 
 from bluezone_sim.scenario import Scenario
-from bluezone_sim.scenario.loading import validate
+from bluezone_sim.scenario.loading import override, validate
 
 _BASE: dict[str, Any] = {
     "name": "small",
@@ -26,13 +26,14 @@ _BASE: dict[str, Any] = {
 }
 
 
+def raw_scenario() -> dict[str, Any]:
+    """The small scenario as a file would say it."""
+    return copy.deepcopy(_BASE)
+
+
 def scenario(**changes: Any) -> Scenario:
     """The small scenario with dotted changes, ``__`` for a dot: ``radio__density="on"``."""
-    raw = copy.deepcopy(_BASE)
+    raw = raw_scenario()
     for path, value in changes.items():
-        table = raw
-        *parents, last = path.split("__")
-        for parent in parents:
-            table = table.setdefault(parent, {})
-        table[last] = value
+        override(raw, path.replace("__", "."), value)
     return validate(raw)

@@ -260,9 +260,8 @@ def _is_model(value: Any) -> bool:
 
 def _stem(key: str) -> tuple[str, str]:
     """A key without its unit, and the unit."""
-    match = re.fullmatch(r"(.+?)(_(?:seconds|minutes|hours|min|km|cm|dbm|db|ms|us|s|h|m|d))?", key)
-    assert match
-    return match.group(1), match.group(2) or ""
+    match = re.search(r"_(?:seconds|minutes|hours|min|km|cm|dbm|db|ms|us|s|h|m|d)$", key)
+    return (key[: match.start()], match.group()) if match else (key, "")
 
 
 def nearest(key: str, names: list[str]) -> str:
