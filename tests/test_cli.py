@@ -298,7 +298,7 @@ def test_a_reader_that_leaves_is_no_error(tmp_path):
 
 def test_the_installed_wheel_runs_from_any_folder(tmp_path):
     """Builds the wheel, installs it into a folder of its own, and runs a shipped scenario from it."""
-    root = PACKAGE.parent
+    root = Path(__file__).resolve().parent.parent
     if not (root / "pyproject.toml").exists():
         pytest.skip("needs a checkout: run the tests from the project's folder")
     pytest.importorskip("hatchling", reason="needs hatchling: pip install '.[test]'")
