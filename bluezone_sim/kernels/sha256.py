@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import TableError
+from .cpu import Vaes, path
 from .sha256_ir import INITIAL, LANES, big_endian_words, compress_block, rehash
+from .sha256_ni import STREAMS, identifier_chains
 
 _INITIAL = np.array(INITIAL, dtype=np.uint32)
 #: Suffix of Bluezone's first sub-key, spelled as the app spells it, padded to a block of 45 bytes.
@@ -24,7 +26,7 @@ IDENTIFIER_BYTES = (0, 4, 8, 12, 16, 18, 20, 22, 24, 26, 28, 30)
 
 
 @nb.njit(nogil=True, cache=True)
-def _swap(x):
+def swap(x):
     """Byte-swapped 32-bit word."""
     x = np.uint32(x)
     return (
@@ -33,6 +35,12 @@ def _swap(x):
         | ((x << np.uint32(8)) & np.uint32(0xFF0000))
         | (x << np.uint32(24))
     )
+
+
+@nb.njit(nogil=True, cache=True)
+def block(state, message):
+    """One compression: ``state uint32[8, LANES]`` after the block ``message uint32[16, LANES]``."""
+    compress_block(state, message)
 
 
 @nb.njit(nogil=True, cache=True)
@@ -49,7 +57,7 @@ def _chain(state, out):
         if width == 8:
             for lane in range(n):
                 for w in range(8):
-                    out[lane, t, w] = _swap(state[w, lane])
+                    out[lane, t, w] = swap(state[w, lane])
         else:
             # First bytes of words 0-3, then first and third bytes of words 4-7.
             for lane in range(LANES):
@@ -88,15 +96,34 @@ def _digest(blocks, state, first, last, digest):
     for begin in range(first, last, LANES):
         n = min(LANES, last - begin)
         for w in range(8):
-            lanes[w, :] = state[w]
+            for lane in range(LANES):
+                lanes[w, lane] = state[w]
         for k in range(blocks.shape[1]):
             for lane in range(n):
                 for w in range(16):
-                    message[w, lane] = _swap(blocks[begin + lane, k, w])
-            compress_block(lanes, message)
+                    message[w, lane] = swap(blocks[begin + lane, k, w])
+            block(lanes, message)
         for lane in range(n):
             for w in range(8):
-                digest[begin + lane, w] = _swap(lanes[w, lane])
+                digest[begin + lane, w] = swap(lanes[w, lane])
+
+
+@nb.njit(nogil=True, cache=True)
+def _streams(seeds, first, last, out):
+    """Identifiers of seeds ``first`` .. ``last`` - 1 on the SHA instructions; ``out`` is flat."""
+    count = len(out) // (12 * len(seeds))
+    whole = last - (last - first) % STREAMS
+    for i in range(first, whole, STREAMS):
+        identifier_chains(seeds, i, out, count)
+    if whole < last:  # the last few, beside seeds that nobody wants
+        few = np.zeros((STREAMS, 8), np.uint32)
+        spare = np.empty(STREAMS * 12 * count, np.uint8)
+        for i in range(whole, last):
+            for w in range(8):
+                few[i - whole, w] = seeds[i, w]
+        identifier_chains(few, 0, spare, count)
+        for i in range(12 * count * (last - whole)):
+            out[12 * count * whole + i] = spare[i]
 
 
 @nb.njit(nogil=True, cache=True)
@@ -107,7 +134,7 @@ def _chains(seeds, first, last, out):
         end = min(begin + LANES, last)
         for lane in range(end - begin):
             for w in range(8):
-                state[w, lane] = _swap(seeds[begin + lane, w])
+                state[w, lane] = swap(seeds[begin + lane, w])
         _chain(state, out[begin:end])
 
 
@@ -192,11 +219,16 @@ def bluezone_identifiers(
     blocks[:, 0, :8] = day_keys.view(np.uint32)
     blocks[:, 0, 8:] = _SUBKEY_WORDS.byteswap()
     first = np.empty((n, 8), np.uint32)
-    ids = out.reshape(n, -1).view(np.uint32).reshape(n, count, 3)
+    flat = out.reshape(-1)
+    ids = flat.view(np.uint32).reshape(n, count, 3)
+    on_streams = isinstance(path(), Vaes)
 
     def work(a: int, b: int) -> None:
         _digest(blocks, _INITIAL, a, b, first)
-        _chains(first, a, b, ids)
+        if on_streams:
+            _streams(first, a, b, flat)
+        else:
+            _chains(first, a, b, ids)
 
     in_threads(work, n, threads)
     return out

@@ -8,6 +8,8 @@ constants, as the padding is, are folded at compile time.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
+from operator import xor
 from typing import Any
 
 import numpy as np
@@ -36,6 +38,28 @@ def _fractional_bits(root: int, n: int) -> list[int]:
 
 INITIAL: list[int] = _fractional_bits(2, 8)
 ROUND: list[int] = _fractional_bits(3, 64)
+
+
+def after_block(word: int) -> list[int]:
+    """SHA-256's state after one block of a repeated word: the pad of HMAC's empty key."""
+    mask = 0xFFFFFFFF
+
+    def turn(x: int, *by: int) -> int:
+        return reduce(xor, ((x >> n | x << (32 - n)) & mask for n in by))
+
+    w = [word] * 16
+    for i in range(16, 64):
+        s0 = turn(w[i - 15], 7, 18) ^ w[i - 15] >> 3
+        s1 = turn(w[i - 2], 17, 19) ^ w[i - 2] >> 10
+        w.append((w[i - 16] + s0 + w[i - 7] + s1) & mask)
+    a, b, c, d, e, f, g, h = INITIAL
+    for k, x in zip(ROUND, w, strict=True):
+        t1 = h + turn(e, 6, 11, 25) + (e & f ^ ~e & g) + k + x
+        t2 = turn(a, 2, 13, 22) + (a & b ^ a & c ^ b & c)
+        a, b, c, d, e, f, g, h = (t1 + t2) & mask, a, b, c, (d + t1) & mask, e, f, g
+    new = (a, b, c, d, e, f, g, h)
+    return [(x + y) & mask for x, y in zip(new, INITIAL, strict=True)]
+
 
 _WORD = ir.IntType(32)
 _VECTOR = ir.VectorType(_WORD, LANES)
