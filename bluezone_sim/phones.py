@@ -34,7 +34,7 @@ class KeyRing:
     @classmethod
     def of(cls, world: World, protocol_name: str, first_s: int, last_s: int) -> KeyRing:
         """Keys of a protocol for a look-back."""
-        return cls(world, protocols.get(protocol_name), first_s, last_s)
+        return cls(world, protocols.get_key_protocol(protocol_name), first_s, last_s)
 
     def base_keys(self, person: NDArray[np.int32]) -> NDArray[np.uint8]:
         """``uint8[n, 32]``: the random base id that each phone makes on its install day."""

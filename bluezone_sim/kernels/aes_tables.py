@@ -28,7 +28,8 @@ def _tables() -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
             break
     box[0] = 0x63
     double = (box << 1 & 0xFF) ^ np.where(box & 0x80, 0x1B, 0).astype(np.uint32)
-    return box, double | box << 8 | box << 16 | (box ^ double) << 24
+    mix = double | box << 8 | box << 16 | (box ^ double) << 24
+    return box, mix.astype(np.uint32)
 
 
 _BOX, _MIX = _tables()

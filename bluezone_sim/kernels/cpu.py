@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..errors import InputError
 
@@ -49,7 +49,9 @@ _NEEDS: dict[str, tuple[type[Path], frozenset[str]]] = {
 def features() -> frozenset[str]:
     """Features that compiled code may use, as LLVM names them."""
     from llvmlite import binding
-    from numba.core import config
+    from numba.core import config as numba_config
+
+    config: Any = numba_config
 
     if config.CPU_FEATURES is not None:
         given = str(config.CPU_FEATURES).split(",")

@@ -272,12 +272,13 @@ def sha256_short(messages: NDArray[np.uint8], *, threads: int = 1) -> NDArray[np
     return out.view(np.uint8).reshape(n, 32)
 
 
-def hmac_sha256(keys: NDArray[np.uint8], message: bytes) -> NDArray[np.uint8]:
+def hmac_sha256(keys: NDArray[np.uint8], message: bytes, *, threads: int = 1) -> NDArray[np.uint8]:
     """HMAC-SHA256 (RFC 2104) of one message under many keys.
 
     Args:
         keys: ``uint8[n, k]``, k at most 64.
         message: the message.
+        threads: threads to use.
 
     Returns:
         ``uint8[n, 32]``.
@@ -289,8 +290,8 @@ def hmac_sha256(keys: NDArray[np.uint8], message: bytes) -> NDArray[np.uint8]:
     n, k = keys.shape
     if k > 64:
         raise TableError(f"keys: expected at most 64 bytes a row, found {k}")
-    block = np.zeros((n, 64), np.uint8)
-    block[:, :k] = keys
+    padded = np.zeros((n, 64), np.uint8)
+    padded[:, :k] = keys
     tail = np.broadcast_to(np.frombuffer(message, np.uint8), (n, len(message)))
-    inner = sha256_short(np.concatenate([block ^ np.uint8(0x36), tail], axis=1))
-    return sha256_short(np.concatenate([block ^ np.uint8(0x5C), inner], axis=1))
+    inner = sha256_short(np.concatenate([padded ^ np.uint8(0x36), tail], axis=1), threads=threads)
+    return sha256_short(np.concatenate([padded ^ np.uint8(0x5C), inner], axis=1), threads=threads)

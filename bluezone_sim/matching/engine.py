@@ -48,7 +48,7 @@ def match(
         InputError: there is no such protocol.
         TableError: an array has the wrong dtype, shape or range.
     """
-    system = protocols.get(protocol) if isinstance(protocol, str) else protocol
+    system = protocols.get_key_protocol(protocol) if isinstance(protocol, str) else protocol
     _check(sightings, system)
     units = system.unroll(published)
     total = int(units.count.sum())
@@ -77,20 +77,19 @@ def _check(sightings: Sightings, system: KeyProtocol) -> None:
 
 def _expand(units: Unrolled, first: int, last: int, system: KeyProtocol) -> NDArray[np.uint8]:
     """``uint8[last - first, widest, id_size]``: identifiers of some units from interval 0 on."""
-    widest = int((units.first[first:last] + units.count[first:last]).max(initial=0))
-    return system.identifiers(units.keys[first:last], units.start_ms[first:last] // 1000, widest)
+    widest = int(units.count[first:last].max(initial=0))
+    return system.expand(units.keys[first:last], units.start_ms[first:last] // 1000, widest)
 
 
 def _wanted(
     units: Unrolled, unit: NDArray[np.int64], interval: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
     """Intervals that were published."""
-    first = units.first[unit]
-    return np.asarray((interval >= first) & (interval < first + units.count[unit]))
+    return np.asarray(interval < units.count[unit])
 
 
 def _chunks(units: Unrolled, size: int) -> list[tuple[int, int]]:
-    widest = max(1, int((units.first + units.count).max(initial=1)))
+    widest = max(1, int(units.count.max(initial=1)))
     step = max(1, size // widest)
     return list(pairwise([*range(0, len(units), step), len(units)]))
 
@@ -153,10 +152,10 @@ def _in_time(
     interval: NDArray[np.int64],
     row: NDArray[np.int64],
 ) -> _Hits:
-    start = units.start_ms[unit] + interval * units.interval_ms[unit]
+    start = units.start_ms[unit] + interval * units.step_ms[unit]
     tolerance = system.tolerance_s * 1000
     time = sightings.time_ms[row]
-    keep = (time >= start - tolerance) & (time <= start + units.interval_ms[unit] + tolerance)
+    keep = (time >= start - tolerance) & (time <= start + units.valid_ms[unit] + tolerance)
     return unit[keep], interval[keep], row[keep]
 
 

@@ -1,0 +1,175 @@
+"""What DP-3T backends publish: lists of keys, and the unlinkable design's cuckoo filter."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FormatError, TableError
+from ..tables import PublishedKeys, Sightings
+from .base import DAY_S, KeyProtocol
+
+
+def write_list(published: PublishedKeys) -> bytes:
+    """A list of keys, ``{"exposed": [{"key": base64, "keyDate": ms}]}``, as the backend's JSON has it."""
+    return json.dumps(
+        {
+            "exposed": [
+                {"key": base64.b64encode(key.tobytes()).decode(), "keyDate": int(start) * 1000}
+                for key, start in zip(published.key, published.start_s, strict=True)
+            ]
+        }
+    ).encode()
+
+
+def parse_list(
+    data: bytes, protocol: KeyProtocol, until_s: int | None = None, source: str = "keys"
+) -> PublishedKeys:
+    """Reads a list of keys.
+
+    Args:
+        data: JSON, as :func:`write_list` gives it.
+        protocol: low-cost or hybrid, which says the key's size.
+        until_s: low-cost: how far phones walk the chain, unix seconds; by default the first day only.
+        source: name of the file, for errors.
+
+    Raises:
+        FormatError: not JSON, or an entry is at fault; the entry is named.
+    """
+    try:
+        raw = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"{source}: not JSON ({error}); is the file truncated?") from None
+    entries = raw.get("exposed") if isinstance(raw, dict) else None
+    if not isinstance(entries, list):
+        raise FormatError(f'{source}: expected {{"exposed": [...]}}')
+    keys, starts = [], []
+    for i, entry in enumerate(entries):
+        key, date = (
+            (entry.get("key"), entry.get("keyDate")) if isinstance(entry, dict) else (None, None)
+        )
+        try:
+            raw_key = base64.b64decode(key, validate=True) if isinstance(key, str) else b""
+        except (binascii.Error, ValueError):
+            raw_key = b""
+        if len(raw_key) != protocol.key_size:
+            raise FormatError(
+                f"{source}: exposed[{i}].key: expected {protocol.key_size} bytes in base64"
+            )
+        if isinstance(date, bool) or not isinstance(date, int) or not 0 <= date < 1 << 50:
+            raise FormatError(f"{source}: exposed[{i}].keyDate: expected unix milliseconds")
+        keys.append(raw_key)
+        starts.append(date // 1000)
+    start = np.array(starts, np.int64)
+    count = np.full(len(start), protocol.intervals_per_key, np.int64)
+    if until_s is not None and protocol.name == "dp3t-lowcost":
+        days = np.maximum(-(-(until_s - start) // DAY_S), 0)
+        count *= np.minimum(days, protocol.retention_s // DAY_S)
+    return PublishedKeys(
+        np.frombuffer(b"".join(keys), np.uint8).reshape(-1, protocol.key_size).copy(),
+        start,
+        count.astype(np.int32),
+    )
+
+
+_MAGIC = b"BZ3TCF1\0"
+_SLOTS = 4
+_KICKS = 500
+
+
+@dataclass(frozen=True, eq=False)
+class CuckooFilter:
+    """A cuckoo filter (Fan et al., CoNEXT 2014) of hashed observations.
+
+    Four slots a bucket, fingerprints of 32 bits: a foreign observation passes with a chance of about
+    8 / 2**32. DP-3T fixes no file format; :meth:`to_bytes` is this project's own.
+
+    Attributes:
+        table: ``uint32[buckets, 4]``, 0 for empty.
+    """
+
+    table: NDArray[np.uint32]
+
+    @classmethod
+    def build(cls, observations: NDArray[np.uint8]) -> CuckooFilter:
+        """From ``uint8[n, 32]``, see :meth:`bluezone_sim.protocols.dp3t.Unlinkable.observations`.
+
+        Raises:
+            TableError: another dtype or shape.
+        """
+        from ..kernels.cuckoo import insert
+
+        fingerprint, home = _place(observations)
+        bits = max(1, int(len(fingerprint) / _SLOTS / 0.8).bit_length())
+        while True:
+            table = np.zeros((1 << bits, _SLOTS), np.uint32)
+            if insert(table, fingerprint, home, _KICKS) == len(fingerprint):
+                return cls(table)
+            bits += 1
+
+    def contains(self, observations: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """``bool[n]``: which observations pass."""
+        fingerprint, home = _place(observations)
+        mask = np.uint64(len(self.table) - 1)
+        first = (home & mask).astype(np.int64)
+        other = first ^ (_mixed(fingerprint) & mask).astype(np.int64)
+        same = fingerprint[:, None]
+        return np.asarray(
+            (self.table[first] == same).any(axis=1) | (self.table[other] == same).any(axis=1)
+        )
+
+    def find(self, sightings: Sightings) -> NDArray[np.int64]:
+        """Rows of a phone's sightings whose hashed observation is in the filter."""
+        from .dp3t import Unlinkable
+
+        hashed = Unlinkable().observations(sightings.identifier, sightings.time_ms // 1000)
+        return np.flatnonzero(self.contains(hashed))
+
+    def to_bytes(self) -> bytes:
+        """Magic, number of buckets (32-bit little-endian), the table."""
+        head = len(self.table).to_bytes(4, "little")
+        return _MAGIC + head + self.table.astype("<u4").tobytes()
+
+    @classmethod
+    def from_bytes(cls, data: bytes, source: str = "filter") -> CuckooFilter:
+        """Reads :meth:`to_bytes`.
+
+        Raises:
+            FormatError: another magic, a size that is no power of two, or truncated.
+        """
+        if data[: len(_MAGIC)] != _MAGIC or len(data) < len(_MAGIC) + 4:
+            raise FormatError(f"{source}: expected a cuckoo filter, which starts with {_MAGIC!r}")
+        begin = len(_MAGIC) + 4
+        n = int.from_bytes(data[len(_MAGIC) : begin], "little")
+        if n == 0 or n & (n - 1):
+            raise FormatError(f"{source}: {n} buckets, expected a power of two")
+        if len(data) != begin + 4 * _SLOTS * n:
+            raise FormatError(
+                f"{source}: expected {begin + 4 * _SLOTS * n} bytes for {n} buckets, found {len(data)}"
+            )
+        table = np.frombuffer(data, "<u4", offset=begin).astype(np.uint32)
+        return cls(table.reshape(n, _SLOTS))
+
+
+def _place(observations: NDArray[np.uint8]) -> tuple[NDArray[np.uint32], NDArray[np.uint64]]:
+    """Fingerprints (never 0) and home buckets before the mask: both are hash output already."""
+    if observations.dtype != np.uint8 or observations.ndim != 2 or observations.shape[1] != 32:
+        raise TableError(
+            f"observations: expected uint8[n, 32], found {observations.dtype}"
+            f"{list(observations.shape)}"
+        )
+    fixed = np.ascontiguousarray(observations)
+    fingerprint = fixed[:, :4].copy().view("<u4")[:, 0].astype(np.uint32)
+    fingerprint[fingerprint == 0] = 1
+    return fingerprint, fixed[:, 8:16].copy().view("<u8")[:, 0].astype(np.uint64)
+
+
+def _mixed(fingerprint: NDArray[np.uint32]) -> NDArray[np.uint64]:
+    from ..kernels.cuckoo import MULTIPLIER
+
+    return (fingerprint.astype(np.uint64) * MULTIPLIER) >> np.uint64(32)

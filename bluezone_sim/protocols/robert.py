@@ -1,0 +1,184 @@
+"""ROBERT (Inria and Fraunhofer; StopCovid, France): identifiers that only the server can read.
+
+HELLO, 16 bytes: ECC(8 bits) | EBID(64) | time(16) | MAC(40), with EBID = SKINNY-64/192(K_S, epoch(24) ||
+id(40)), ECC = first byte of AES(K_G, EBID || zeros) xor the country code, MAC = HMAC-SHA256(K_A, 0x01 ||
+ECC | EBID | time) cut to 40 bits (ROBERT specification v1.1).
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from numpy.typing import NDArray
+
+from ..errors import TableError
+from . import ad
+from .ad import Advertisement
+from .base import DAY_S, Protocol
+from .skinny import decrypt, encrypt
+
+#: Registered to Inria.
+SERVICE_UUID = 0xFD64
+EPOCH_S = 900
+#: Seconds from 1900 to 1970: HELLO carries the low 16 bits of NTP seconds.
+NTP_OFFSET_S = 2_208_988_800
+#: How far a HELLO's time may be from when it was heard, seconds (the server's configuration).
+TIME_TOLERANCE_S = 180
+_HELLO = 16
+#: Version, TX power and two reserved bytes may follow a HELLO on air.
+_TAIL = 4
+
+
+class Robert(Protocol):
+    """ROBERT. Matching happens on the server, see :class:`Server`."""
+
+    name = "robert"
+    id_size = _HELLO
+    interval_s = EPOCH_S
+    retention_s = 14 * DAY_S
+
+    def advertisement(self, identifier: bytes, payload: bytes = b"") -> bytes:
+        """Service UUID FD64 and its service data: HELLO, and four bytes or none."""
+        ad.check_identifier(identifier, self.id_size)
+        if len(payload) not in (0, _TAIL):
+            raise TableError(f"payload: expected 0 or {_TAIL} bytes, found {len(payload)}")
+        return ad.with_service_data(SERVICE_UUID, identifier + payload, flags=0x1A)
+
+    def parse_advertisement(self, data: bytes) -> Advertisement | None:
+        """HELLO and what follows it, or None."""
+        found = ad.walk(data)
+        sent = None if found is None else ad.service_data(found, SERVICE_UUID)
+        if sent is None or len(sent) not in (_HELLO, _HELLO + _TAIL):
+            return None
+        return Advertisement((self.name,), sent[:_HELLO], sent[_HELLO:])
+
+
+@dataclass(frozen=True)
+class Hellos:
+    """What the server reads in HELLO messages.
+
+    Attributes:
+        epoch: ``int64[n]``, 15-minute epochs since the service started.
+        user: ``int64[n]``, 40-bit id.
+        country: ``uint8[n]``.
+        time_16: ``int64[n]``, low 16 bits of NTP seconds.
+    """
+
+    epoch: NDArray[np.int64]
+    user: NDArray[np.int64]
+    country: NDArray[np.uint8]
+    time_16: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Server:
+    """The server's keys.
+
+    Attributes:
+        server_key: K_S, 24 bytes.
+        federation_key: K_G, 16 or 32 bytes.
+        country: CC, 0 .. 255 (France: 33).
+        start_s: unix seconds of epoch 0.
+
+    Raises:
+        TableError: a key is of another size.
+    """
+
+    server_key: bytes
+    federation_key: bytes
+    country: int = 33
+    start_s: int = 0
+
+    def __post_init__(self) -> None:
+        if len(self.server_key) != 24 or len(self.federation_key) not in (16, 32):
+            raise TableError("server_key, federation_key: expected 24 bytes, and 16 or 32 bytes")
+        if not 0 <= self.country <= 255:
+            raise TableError(f"country: expected 0 to 255, found {self.country}")
+
+    def ephemeral_ids(
+        self, epoch: NDArray[np.int64] | int, user: NDArray[np.int64] | int
+    ) -> NDArray[np.uint8]:
+        """``uint8[n, 8]``: EBIDs.
+
+        Raises:
+            TableError: an epoch leaves 24 bits, or a user 40.
+        """
+        i, a = np.broadcast_arrays(
+            np.atleast_1d(np.asarray(epoch, np.int64)), np.atleast_1d(np.asarray(user, np.int64))
+        )
+        if np.any((i < 0) | (i >= 1 << 24)) or np.any((a < 0) | (a >= 1 << 40)):
+            raise TableError("epoch, user: expected 24-bit and 40-bit numbers")
+        plain = ((i << 40) | a).astype(">u8").view(np.uint8).reshape(-1, 8)
+        return encrypt(self.server_key, plain)
+
+    def _pad(self, ebid: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """First byte of AES(K_G, EBID || zeros)."""
+        blocks = np.zeros((len(ebid), 16), np.uint8)
+        blocks[:, :8] = ebid
+        cipher = Cipher(algorithms.AES(self.federation_key), modes.ECB()).encryptor()
+        return np.frombuffer(cipher.update(blocks.tobytes()), np.uint8).reshape(-1, 16)[:, 0]
+
+    def hello(self, user_key: bytes, epoch: int, user: int, time_s: int) -> bytes:
+        """The HELLO of a user at a time."""
+        ebid = self.ephemeral_ids(epoch, user)
+        country = bytes([int(self._pad(ebid)[0]) ^ self.country])
+        time_16 = ((time_s + NTP_OFFSET_S) & 0xFFFF).to_bytes(2, "big")
+        body = country + ebid.tobytes() + time_16
+        return body + _mac(user_key, body)
+
+    def open(self, hellos: NDArray[np.uint8]) -> Hellos:
+        """Decrypts HELLOs, ``uint8[n, 16]``. Anything decrypts to something: check the MAC."""
+        ebid = np.ascontiguousarray(hellos[:, 1:9])
+        plain = decrypt(self.server_key, ebid).view(">u8")[:, 0].astype(np.int64)
+        time_16 = hellos[:, 9].astype(np.int64) << 8 | hellos[:, 10]
+        return Hellos(
+            (plain >> 40) & 0xFFFFFF,
+            plain & 0xFFFFFFFFFF,
+            hellos[:, 0] ^ self._pad(ebid),
+            time_16,
+        )
+
+    def contacts(
+        self,
+        hellos: NDArray[np.uint8],
+        time_s: NDArray[np.int64],
+        user_keys: Mapping[int, bytes],
+        *,
+        tolerance_s: int = TIME_TOLERANCE_S,
+    ) -> NDArray[np.int64]:
+        """Users whom an uploaded history met, by row; -1 for rows that the server rejects.
+
+        A row counts where the country is ours, the user is registered, the epoch is that of the time
+        at which it was heard or a neighbour, the HELLO's time is close to it, and the MAC verifies.
+
+        Args:
+            hellos: ``uint8[n, 16]``.
+            time_s: ``int64[n]``, unix seconds at which each was heard.
+            user_keys: K_A of the registered users.
+            tolerance_s: how far a HELLO's time may be off.
+        """
+        read = self.open(hellos)
+        heard_epoch = (time_s - self.start_s) // EPOCH_S
+        late = (time_s + NTP_OFFSET_S - read.time_16) & 0xFFFF
+        off = np.minimum(late, 0x10000 - late)
+        plausible = (
+            (read.country == self.country)
+            & (np.abs(read.epoch - heard_epoch) <= 1)
+            & (off <= tolerance_s)
+        )
+        out = np.full(len(hellos), -1, np.int64)
+        for row in np.flatnonzero(plausible):  # one upload, and most foreign rows are gone
+            user = int(read.user[row])
+            message = hellos[row].tobytes()
+            key = user_keys.get(user)
+            if key is not None and hmac.compare_digest(_mac(key, message[:11]), message[11:]):
+                out[row] = user
+        return out
+
+
+def _mac(key: bytes, body: bytes) -> bytes:
+    return hmac.digest(key, b"\x01" + body, "sha256")[:5]
