@@ -1,7 +1,7 @@
 """A walk over the keys of an exposure key export, one pass over the bytes.
 
-Protocol Buffers wire format: a tag (field number << 3 | wire type), then a varint, eight or four bytes, or
-a length and that many bytes. Only the outer message and the keys are walked; the rest is told by place.
+Protocol Buffers wire format: a tag (field number << 3 | wire type), then a varint, eight or four
+bytes, or a length and that many bytes. Only the outer message and the keys are walked; the rest is told by place.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def walk_export(data, at, key, numbers):
         fault, number, wire, value, at = _field(data, at, end)
         if fault != DONE:
             return fault, begin, rows
-        if number == _KEYS or number == _REVISED_KEYS:
+        if number in (_KEYS, _REVISED_KEYS):
             if wire != 2:
                 return WIRE_TYPE, begin, rows
             fault, where = _key(data, np.int64(value), at, key, numbers, rows)

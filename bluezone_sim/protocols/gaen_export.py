@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,8 +34,11 @@ _FEWEST_KEY_BYTES = 20  # tag, length, tag, length, 16 bytes of key
 class SignatureInfo:
     """Which key signed, as ``export.bin`` and ``export.sig`` say it."""
 
+    app_bundle_id: str = ""
+    android_package: str = ""
     key_version: str = ""
     key_id: str = ""
+    #: ECDSA with SHA-256, the only one there is.
     algorithm: str = "1.2.840.10045.4.3.2"
 
 
@@ -131,7 +134,7 @@ def _int(value: int | bytes) -> int:
 
 def _signature_info(data: int | bytes) -> SignatureInfo:
     found = {n: _text(v) for n, v in _fields(data)} if isinstance(data, bytes) else {}
-    return SignatureInfo(found.get(3, ""), found.get(4, ""), found.get(5, ""))
+    return SignatureInfo(*(found.get(number, "") for number in range(1, 6)))
 
 
 # -- export.bin --------------------------------------------------------------------------------------
@@ -261,8 +264,7 @@ def write_export(published: PublishedKeys, info: ExportInfo | None = None) -> by
 
 
 def _signature_info_bytes(info: SignatureInfo) -> bytes:
-    texts = ((3, info.key_version), (4, info.key_id), (5, info.algorithm))
-    return b"".join(_bytes(tag, text.encode()) for tag, text in texts if text)
+    return b"".join(_bytes(tag, text.encode()) for tag, text in enumerate(astuple(info), 1) if text)
 
 
 # -- export.sig and the zip --------------------------------------------------------------------------
