@@ -1,7 +1,7 @@
 """A walk over the keys of an exposure key export, one pass over the bytes.
 
 Protocol Buffers wire format: a tag (field number << 3 | wire type), then a varint, eight or four
-bytes, or a length and that many bytes. Only the outer message and the keys are walked; the rest is told by place.
+bytes, or a length and that many bytes. Only the outer message and the keys are walked.
 """
 
 from __future__ import annotations
