@@ -12,8 +12,9 @@ import numpy as np
 #: Outcome of a walk that found no fault.
 DONE = 0
 #: Faults: a field runs past the end of what holds it; a wire type that does not exist or does not fit
-#: its field; key data of another length than 16; a number out of its range.
-TRUNCATED, WIRE_TYPE, KEY_LENGTH, RANGE = 1, 2, 3, 4
+#: its field; key data of another length than 16; a number out of its range; more other fields than
+#: there is room for.
+TRUNCATED, WIRE_TYPE, KEY_LENGTH, RANGE, TOO_MANY = 1, 2, 3, 4, 5
 
 #: Columns of ``numbers``: fields 2 to 6 of a key.
 RISK, START, PERIOD, REPORT_TYPE, DAYS_SINCE_ONSET = range(5)
@@ -94,26 +95,32 @@ def _key(data, at, end, key, numbers, row):
 
 
 @nb.njit(nogil=True, cache=True)
-def walk_export(data, at, key, numbers):
+def walk_export(data, at, key, numbers, others):
     """Walks an export message from byte ``at``.
 
-    Args: ``data`` uint8[n]; ``key`` uint8[m, 16] and ``numbers`` int64[m, 6], m no less than the keys.
+    Args: ``data`` uint8[n]; ``key`` uint8[m, 16] and ``numbers`` int64[m, 6], m no less than the keys;
+    ``others`` int64[k, 2], for the spans of fields that are no keys.
 
-    Returns (fault, byte of the fault, number of keys).
+    Returns (fault, byte of the fault, number of keys, number of other fields).
     """
-    rows = 0
+    rows = n_others = 0
     end = len(data)
     while at < end:
         begin = at
         fault, number, wire, value, at = _field(data, at, end)
         if fault != DONE:
-            return fault, begin, rows
+            return fault, begin, rows, n_others
         if number in (_KEYS, _REVISED_KEYS):
             if wire != 2:
-                return WIRE_TYPE, begin, rows
+                return WIRE_TYPE, begin, rows, n_others
             fault, where = _key(data, np.int64(value), at, key, numbers, rows)
             if fault != DONE:
-                return fault, where, rows
+                return fault, where, rows, n_others
             numbers[rows, REVISED] = number - _KEYS
             rows += 1
-    return DONE, at, rows
+        elif n_others == len(others):
+            return TOO_MANY, begin, rows, n_others
+        else:
+            others[n_others, 0], others[n_others, 1] = begin, at
+            n_others += 1
+    return DONE, at, rows, n_others

@@ -27,6 +27,8 @@ HEADER = b"EK Export v1    "
 DEFAULT_PERIOD = 144
 #: No authority published files of more than some megabytes; this is refused before it is inflated.
 MAX_BYTES = 256 << 20
+#: Fields of an export that are no keys; real ones have half a dozen.
+_MOST_OTHERS = 1024
 _FEWEST_KEY_BYTES = 20  # tag, length, tag, length, 16 bytes of key
 
 
@@ -94,8 +96,8 @@ def _read_varint(data: bytes, at: int) -> tuple[int, int]:
     raise FormatError(f"byte {at}: a number is truncated")
 
 
-def _fields(data: bytes, skip: frozenset[int] = frozenset()) -> list[tuple[int, int | bytes]]:
-    """(field number, value) of a message; numbers in ``skip`` are passed over.
+def _fields(data: bytes) -> list[tuple[int, int | bytes]]:
+    """(field number, value) of a message.
 
     Raises:
         FormatError: the message is broken; the byte is named.
@@ -119,8 +121,7 @@ def _fields(data: bytes, skip: frozenset[int] = frozenset()) -> list[tuple[int, 
             at += size
         else:
             raise FormatError(f"byte {begin}: wire type {wire} does not exist")
-        if number not in skip:
-            out.append((number, value))
+        out.append((number, value))
     return out
 
 
@@ -168,13 +169,15 @@ def parse_export(data: bytes, source: str = "export.bin") -> tuple[PublishedKeys
     most = (len(data) - len(HEADER)) // _FEWEST_KEY_BYTES + 1
     key = np.empty((most, 16), np.uint8)
     numbers = np.empty((most, 6), np.int64)
-    fault, at, n = protobuf.walk_export(raw, len(HEADER), key, numbers)
+    others = np.empty((_MOST_OTHERS, 2), np.int64)
+    fault, at, n, n_others = protobuf.walk_export(raw, len(HEADER), key, numbers, others)
     if fault:
         what = {
             protobuf.TRUNCATED: "a field runs past the end; is the file truncated?",
             protobuf.WIRE_TYPE: "a field of a kind that does not belong here",
             protobuf.KEY_LENGTH: "key data of another length than 16 bytes",
             protobuf.RANGE: "a number outside 32 bits",
+            protobuf.TOO_MANY: f"more than {_MOST_OTHERS} fields that are no keys",
         }[fault]
         raise FormatError(f"{source}: byte {at}, key {n}: {what}")
     key, numbers = key[:n].copy(), numbers[:n]
@@ -183,7 +186,8 @@ def parse_export(data: bytes, source: str = "export.bin") -> tuple[PublishedKeys
     period[period == protobuf.ABSENT] = DEFAULT_PERIOD
     _check(start, period, source)
     try:
-        info = _info(data[len(HEADER) :], int(numbers[:, protobuf.REVISED].sum()))
+        rest = b"".join(data[a:b] for a, b in others[:n_others].tolist())
+        info = _info(rest, int(numbers[:, protobuf.REVISED].sum()))
     except FormatError as error:
         raise FormatError(f"{source}: {error}") from None
     meta = {
@@ -211,7 +215,7 @@ def _check(start: np.ndarray, period: np.ndarray, source: str) -> None:
 
 
 def _info(message: bytes, n_revised: int) -> ExportInfo:
-    found = _fields(message, frozenset({7, 8}))
+    found = _fields(message)
     last = dict(found)
     return ExportInfo(
         start_s=_int(last.get(1, 0)),
