@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from bluezone_sim import match, protocols
 from bluezone_sim.errors import FormatError, InputError, TableError
-from bluezone_sim.protocols.bluezone import advertisement
 from bluezone_sim.protocols.bluezone_files import (
     parse_f0_message,
     parse_history,
@@ -90,11 +89,13 @@ def test_identifiers_into_out_and_of_other_counts():
         bluezone.identifiers(keys[:, :16])
 
 
-def test_an_advertisement_has_the_service_and_the_company():
-    ad = advertisement(bytes(range(12)))
-    assert ad == bytes.fromhex("0303564e" + "0fffb522") + bytes(range(12))
+def test_an_advertisement_has_the_flags_the_service_and_the_company():
+    bluezone = protocols.get("bluezone")
+    ad = bluezone.advertisement(bytes(range(12)))
+    assert ad == bytes.fromhex("020102" + "0303564e" + "0fffb522") + bytes(range(12))
+    assert bluezone.parse_advertisement(ad).identifier == bytes(range(12))
     with pytest.raises(TableError):
-        advertisement(b"short")
+        bluezone.advertisement(b"short")
 
 
 def test_an_unknown_protocol_gets_the_nearest():

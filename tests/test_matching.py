@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from test_bluezone import naive_identifiers
 
 from bluezone_sim import match
-from bluezone_sim.kernels.lookup import build_index, find
+from bluezone_sim.kernels.lookup import build_index, collect, probe_rows, words_of
 from bluezone_sim.kernels.sha256 import hmac_sha256, ratchet, sha256_short
 from bluezone_sim.matching import engine
 from bluezone_sim.tables import PublishedKeys, Sightings
@@ -83,6 +83,7 @@ def crowd(seed: int, n_keys: int, n_rows: int, with_max: bool):
 def test_matching_equals_the_twin(seed, held, monkeypatch):
     monkeypatch.setattr(engine, "_HELD_IDS", held)
     monkeypatch.setattr(engine, "_CHUNK_IDS", 512)
+    monkeypatch.setattr(engine, "_TASK_IDS", 1024)
     published, sightings = crowd(
         seed, n_keys=9, n_rows=160 if held == 0 else 2000, with_max=seed % 2
     )
@@ -108,7 +109,13 @@ def test_lookup_finds_every_copy_of_every_identifier(seed, n, size):
     needles = np.concatenate(
         [table[rng.integers(0, n, 50)], rng.integers(0, 2, (50, size), np.uint8)]
     )
-    needle, row = find(build_index(table.astype(np.uint8)), needles.astype(np.uint8), 0, 100)
+    index, flat = (
+        build_index(table.astype(np.uint8)),
+        words_of(needles.astype(np.uint8)).reshape(-1),
+    )
+    # Room for one hit only, so that it has to be made anew.
+    hits = collect(lambda work: probe_rows(index, flat, (0, 100), work), index.words.shape[1], 1)
+    needle, row = hits[:, 0] + hits[:, 1], hits[:, 2]
     want = sorted((i, j) for i in range(100) for j in range(n) if (needles[i] == table[j]).all())
     assert sorted(zip(needle.tolist(), row.tolist(), strict=True)) == want
 

@@ -16,7 +16,7 @@ from .cpu import Vaes, path
 from .sha256_ir import INITIAL, LANES, big_endian_words, compress_block, rehash
 from .sha256_ni import STREAMS, identifier_chains
 
-_INITIAL = np.array(INITIAL, dtype=np.uint32)
+INITIAL_STATE = np.array(INITIAL, dtype=np.uint32)
 #: Suffix of Bluezone's first sub-key, spelled as the app spells it, padded to a block of 45 bytes.
 _SUBKEY_WORDS = big_endian_words(
     b"bluzonesubkey".ljust(13) + b"\x80" + bytes(10) + (45 * 8).to_bytes(8, "big")
@@ -44,7 +44,7 @@ def block(state, message):
 
 
 @nb.njit(nogil=True, cache=True)
-def _chain(state, out):
+def _write_chain(state, out):
     """Writes a state, its SHA-256, the SHA-256 of that, and so on, for up to LANES states.
 
     ``state`` is ``uint32[8, LANES]``; ``out`` ``uint32[n, count, 8]`` for whole digests, or
@@ -85,8 +85,8 @@ def _chain(state, out):
 
 
 @nb.njit(nogil=True, cache=True)
-def _digest(blocks, state, first, last, digest):
-    """SHA-256 states of messages ``first`` .. ``last`` - 1 after all their blocks.
+def digest(blocks, state, first, last, digest):
+    """SHA-256 of messages ``first`` .. ``last`` - 1, after all their blocks.
 
     ``blocks`` is ``uint32[n, k, 16]`` in big-endian words as stored (little-endian machine words),
     ``state`` the ``uint32[8]`` to start from, ``digest`` ``uint32[n, 8]`` likewise.
@@ -127,15 +127,15 @@ def _streams(seeds, first, last, out):
 
 
 @nb.njit(nogil=True, cache=True)
-def _chains(seeds, first, last, out):
-    """:func:`_chain` for seeds ``uint32[n, 8]`` ``first`` .. ``last`` - 1."""
+def chain(seeds, first, last, out):
+    """:func:`_write_chain` for seeds ``uint32[n, 8]`` ``first`` .. ``last`` - 1."""
     state = np.zeros((8, LANES), np.uint32)
     for begin in range(first, last, LANES):
         end = min(begin + LANES, last)
         for lane in range(end - begin):
             for w in range(8):
                 state[w, lane] = swap(seeds[begin + lane, w])
-        _chain(state, out[begin:end])
+        _write_chain(state, out[begin:end])
 
 
 def in_threads(work: Callable[[int, int], Any], n: int, threads: int, grain: int = LANES) -> None:
@@ -185,7 +185,7 @@ def ratchet(keys: NDArray[np.uint8], steps: int, *, threads: int = 1) -> NDArray
         raise TableError(f"steps: expected 0 or more, found {steps}")
     out = np.empty((len(keys), steps + 1, 8), np.uint32)
     seeds = keys.view(np.uint32)
-    in_threads(lambda a, b: _chains(seeds, a, b, out), len(keys), threads)
+    in_threads(lambda a, b: chain(seeds, a, b, out), len(keys), threads)
     return out.view(np.uint8).reshape(len(keys), steps + 1, 32)
 
 
@@ -215,23 +215,29 @@ def bluezone_identifiers(
         raise TableError(f"count: expected 0 or more, found {count}")
     n = len(day_keys)
     out = output(out, (n, count, 12))
-    blocks = np.empty((n, 1, 16), np.uint32)
-    blocks[:, 0, :8] = day_keys.view(np.uint32)
-    blocks[:, 0, 8:] = _SUBKEY_WORDS.byteswap()
+    blocks = subkey_blocks(day_keys)
     first = np.empty((n, 8), np.uint32)
     flat = out.reshape(-1)
     ids = flat.view(np.uint32).reshape(n, count, 3)
     on_streams = isinstance(path(), Vaes)
 
     def work(a: int, b: int) -> None:
-        _digest(blocks, _INITIAL, a, b, first)
+        digest(blocks, INITIAL_STATE, a, b, first)
         if on_streams:
             _streams(first, a, b, flat)
         else:
-            _chains(first, a, b, ids)
+            chain(first, a, b, ids)
 
     in_threads(work, n, threads)
     return out
+
+
+def subkey_blocks(day_keys: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    """``uint32[n, 1, 16]``: the padded message of each daily key's first sub-key, as stored."""
+    blocks = np.empty((len(day_keys), 1, 16), np.uint32)
+    blocks[:, 0, :8] = np.ascontiguousarray(day_keys).view(np.uint32)
+    blocks[:, 0, 8:] = _SUBKEY_WORDS.byteswap()
+    return blocks
 
 
 def output(out: NDArray[np.uint8] | None, shape: tuple[int, ...]) -> NDArray[np.uint8]:
@@ -268,7 +274,7 @@ def sha256_short(messages: NDArray[np.uint8], *, threads: int = 1) -> NDArray[np
     padded[:, -8:] = np.frombuffer((m * 8).to_bytes(8, "big"), np.uint8)
     blocks = padded.view(np.uint32).reshape(n, n_blocks, 16)
     out = np.empty((n, 8), np.uint32)
-    in_threads(lambda a, b: _digest(blocks, _INITIAL, a, b, out), n, threads)
+    in_threads(lambda a, b: digest(blocks, INITIAL_STATE, a, b, out), n, threads)
     return out.view(np.uint8).reshape(n, 32)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
@@ -10,14 +11,21 @@ from numpy.typing import NDArray
 
 from .. import protocols
 from ..errors import TableError
-from ..kernels.lookup import Index, build_index, find
+from ..kernels import fused
+from ..kernels.cpu import path
+from ..kernels.lookup import Index, build_index, collect, probe_rows, words_of
+from ..kernels.sha256 import subkey_blocks
 from ..protocols.base import KeyProtocol, Unrolled
 from ..tables import Matches, PublishedKeys, Sightings
 
-#: Identifiers expanded at a time: their memory stays within the cache of a core.
-_CHUNK_IDS = 1 << 18
+#: Identifiers that a task of one thread makes at a time, where they are written out.
+_CHUNK_IDS = 1 << 16
+#: Identifiers, or rows, that a task of one thread looks up, where nothing is written out.
+_TASK_IDS = 1 << 21
 #: Most published identifiers that are held at once, where it is they that are indexed.
 _HELD_IDS = 1 << 24
+#: Room for hits that a task starts with.
+_HITS = 1 << 12
 
 _Hits = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]  # unit, interval, row
 
@@ -53,13 +61,15 @@ def match(
     units = system.unroll(published)
     total = int(units.count.sum())
     if not len(sightings) or not total:
-        return _matches(units, sightings, [])
+        return _matches(units, sightings, system, [])
     # Index the smaller side. Published identifiers have to fit to be indexed.
     if total <= min(len(sightings), _HELD_IDS):
         hits = _probe_sightings(units, sightings, system, threads)
     else:
         hits = _probe_keys(units, sightings, system, threads)
-    return _matches(units, sightings, [_in_time(units, sightings, system, *h) for h in hits])
+    return _matches(
+        units, sightings, system, [_in_time(units, sightings, system, *h) for h in hits]
+    )
 
 
 def _check(sightings: Sightings, system: KeyProtocol) -> None:
@@ -75,73 +85,90 @@ def _check(sightings: Sightings, system: KeyProtocol) -> None:
         raise TableError(f"sightings: expected fewer than 2**31 rows, found {len(sightings):,}")
 
 
-def _expand(units: Unrolled, first: int, last: int, system: KeyProtocol) -> NDArray[np.uint8]:
-    """``uint8[last - first, widest, id_size]``: identifiers of some units from interval 0 on."""
-    widest = int(units.count[first:last].max(initial=0))
-    return system.expand(units.keys[first:last], units.start_ms[first:last] // 1000, widest)
-
-
-def _wanted(
-    units: Unrolled, unit: NDArray[np.int64], interval: NDArray[np.int64]
-) -> NDArray[np.bool_]:
-    """Intervals that were published."""
-    return np.asarray(interval < units.count[unit])
-
-
 def _chunks(units: Unrolled, size: int) -> list[tuple[int, int]]:
+    """Spans of units of about ``size`` identifiers."""
     widest = max(1, int(units.count.max(initial=1)))
     step = max(1, size // widest)
     return list(pairwise([*range(0, len(units), step), len(units)]))
 
 
+def _expand(units: Unrolled, span: tuple[int, int], system: KeyProtocol) -> NDArray[np.uint8]:
+    """``uint8[units, widest, id_size]``: identifiers of some units, from their first on."""
+    first, last = span
+    widest = int(units.count[first:last].max(initial=0))
+    return system.expand(units.keys[first:last], units.start_ms[first:last] // 1000, widest)
+
+
 def _probe_keys(
     units: Unrolled, sightings: Sightings, system: KeyProtocol, threads: int
 ) -> list[_Hits]:
-    """Expands the keys chunk by chunk and looks them up among the sightings."""
+    """Looks the keys' identifiers up among the sightings."""
     index = build_index(sightings.identifier)
+    width = index.words.shape[1]
+    fused = _fused(units, system, index)
+    size = _CHUNK_IDS if fused is None else _TASK_IDS
 
-    def work(chunk: tuple[int, int]) -> _Hits:
-        first, last = chunk
-        ids = _expand(units, first, last, system)
-        needle, row = find(index, ids.reshape(-1, ids.shape[2]), 0, ids.shape[0] * ids.shape[1])
-        unit, interval = np.divmod(needle, ids.shape[1])
-        unit += first
-        keep = _wanted(units, unit, interval)
-        return unit[keep], interval[keep], row[keep]
+    def work(span: tuple[int, int]) -> _Hits:
+        if fused is not None:
+            found = collect(lambda work: fused(span, work), width, _HITS)
+            return found[:, 0], found[:, 1], found[:, 2]
+        ids = _expand(units, span, system)
+        words, n = words_of(ids.reshape(-1, ids.shape[2])), ids.shape[0] * ids.shape[1]
+        flat = words.reshape(-1)
+        found = collect(lambda work: probe_rows(index, flat, (0, n), work), width, _HITS)
+        unit, interval = np.divmod(found[:, 0] + found[:, 1], ids.shape[1])
+        unit += span[0]
+        keep = interval < units.count[unit]
+        return unit[keep], interval[keep], found[keep, 2]
 
-    return _mapped(work, _chunks(units, _CHUNK_IDS), threads)
+    return _mapped(work, _chunks(units, size), threads)
+
+
+def _fused(units: Unrolled, system: KeyProtocol, index: Index) -> Callable[..., None] | None:
+    """What derives and looks up in one go, ``(span, work)``; None where a protocol has no such thing."""
+    how = path()
+    counts = units.count
+    if system.name == "gaen":
+        keys, numbers = units.keys.view(np.uint32), units.start_ms // (1000 * system.interval_s)
+        return lambda span, work: fused.gaen(how, index, keys, numbers, counts, span, work)
+    if system.name == "bluezone":
+        blocks = subkey_blocks(units.keys)
+        return lambda span, work: fused.bluezone(how, index, blocks, counts, span, work)
+    return None
 
 
 def _probe_sightings(
     units: Unrolled, sightings: Sightings, system: KeyProtocol, threads: int
 ) -> list[_Hits]:
     """Expands all keys and looks the sightings up among them."""
-    unit_of, interval_of, ids = [], [], []
-    for first, last in _chunks(units, _CHUNK_IDS):
-        table = _expand(units, first, last, system)
-        unit, interval = np.divmod(np.arange(table.shape[0] * table.shape[1]), table.shape[1])
-        unit += first
-        keep = _wanted(units, unit, interval)
-        unit_of.append(unit[keep])
-        interval_of.append(interval[keep])
-        ids.append(table.reshape(-1, table.shape[2])[keep])
-    unit, interval = np.concatenate(unit_of), np.concatenate(interval_of)
-    index: Index = build_index(np.concatenate(ids))
-    step = max(1, _CHUNK_IDS)
+    tables = []
+    for span in _chunks(units, _CHUNK_IDS):
+        ids = _expand(units, span, system)
+        wanted = np.arange(ids.shape[1]) < units.count[span[0] : span[1], None]
+        tables.append(ids[wanted])
+    unit = np.repeat(np.arange(len(units)), units.count)
+    interval = np.arange(len(unit)) - np.repeat(np.cumsum(units.count) - units.count, units.count)
+    index = build_index(np.concatenate(tables))
+    flat = words_of(sightings.identifier).reshape(-1)
 
-    def work(chunk: tuple[int, int]) -> _Hits:
-        row, at = find(index, sightings.identifier[chunk[0] : chunk[1]], 0, chunk[1] - chunk[0])
-        return unit[at], interval[at], row + chunk[0]
+    def work(span: tuple[int, int]) -> _Hits:
+        found = collect(
+            lambda work: probe_rows(index, flat, span, work), index.words.shape[1], _HITS
+        )
+        at = found[:, 2]
+        return unit[at], interval[at], found[:, 0] + found[:, 1]
 
-    chunks = list(pairwise([*range(0, len(sightings), step), len(sightings)]))
-    return _mapped(work, chunks, threads)
+    rows = len(sightings)
+    return _mapped(work, list(pairwise([*range(0, rows, _TASK_IDS), rows])), threads)
 
 
-def _mapped(work, chunks, threads: int) -> list[_Hits]:  # type: ignore[no-untyped-def]
-    if threads < 2 or len(chunks) < 2:
-        return [work(chunk) for chunk in chunks]
+def _mapped(
+    work: Callable[[tuple[int, int]], _Hits], spans: list[tuple[int, int]], threads: int
+) -> list[_Hits]:
+    if threads < 2 or len(spans) < 2:
+        return [work(span) for span in spans]
     with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(work, chunks))
+        return list(pool.map(work, spans))
 
 
 def _in_time(
@@ -159,7 +186,9 @@ def _in_time(
     return unit[keep], interval[keep], row[keep]
 
 
-def _matches(units: Unrolled, sightings: Sightings, hits: list[_Hits]) -> Matches:
+def _matches(
+    units: Unrolled, sightings: Sightings, system: KeyProtocol, hits: list[_Hits]
+) -> Matches:
     empty = np.empty(0, np.int64)
     unit, interval, row = (
         np.concatenate([h[k] for h in hits]) if hits else empty for k in range(3)
@@ -168,6 +197,8 @@ def _matches(units: Unrolled, sightings: Sightings, hits: list[_Hits]) -> Matche
     order = np.lexsort((interval, row, key))
     unit, interval, row, key = unit[order], interval[order], row[order], key[order]
     day_s = units.start_ms[unit] // 86_400_000 * 86_400
+    payload = None if sightings.payload is None else sightings.payload[row]
+    rssi = sightings.rssi_dbm[row]
     return Matches(
         key=key.astype(np.int32),
         row=row,
@@ -175,5 +206,8 @@ def _matches(units: Unrolled, sightings: Sightings, hits: list[_Hits]) -> Matche
         day_s=day_s,
         interval=interval.astype(np.int32),
         time_ms=sightings.time_ms[row],
-        rssi_dbm=sightings.rssi_dbm[row],
+        rssi_dbm=rssi,
+        attenuation_db=system.attenuation_db(
+            units.keys[unit], sightings.identifier[row], payload, rssi
+        ),
     )
