@@ -1,0 +1,79 @@
+"""The command line. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+
+from .._version import __version__
+from ..errors import BluezoneSimError
+from . import match, run, scenarios
+
+#: Exit code of a run that the user stopped, as shells have it: 128 + SIGINT.
+INTERRUPTED = 130
+_INTERNAL = 3
+
+app = typer.Typer(
+    name="bluezone-sim",
+    help="How much contact does a Bluetooth contact-tracing app really find?",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"bluezone-sim {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """How much contact does a Bluetooth contact-tracing app really find?"""
+
+
+for _room in (run, scenarios, match):
+    _room.register(app)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs a command; the exit code says how it went (see the README)."""
+    try:
+        code = app(arguments, standalone_mode=False)
+        sys.stdout.flush()
+        if code == INTERRUPTED:  # newer Typer turns the interrupt into an exit code
+            raise KeyboardInterrupt
+    except BluezoneSimError as error:
+        return _say(str(error), error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        return _say("interrupted; nothing was written", INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output left; there is nobody to tell, also not when Python exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        # Typer carries click inside itself or beside itself, by version; its usage errors show
+        # themselves either way.
+        if hasattr(error, "show") and hasattr(error, "exit_code"):
+            error.show(sys.stderr)
+            return int(error.exit_code)
+        traceback.print_exc()
+        return _say(
+            "this is a fault of bluezone-sim, not of your input; please report it", _INTERNAL
+        )
+    return code if isinstance(code, int) else 0
+
+
+def _say(message: str, code: int) -> int:
+    typer.echo(f"bluezone-sim: {message}", err=True)
+    return code

@@ -1,0 +1,84 @@
+"""What commands share: options, reading files, the console, the progress bar."""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..engine import Progress
+
+Scenario = Annotated[
+    str, typer.Argument(help="Name of a shipped scenario (see `list`), or path of a TOML file.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Change a scenario key, such as radio.density=on."
+    ),
+]
+
+
+def read_bytes(path: Path) -> bytes:
+    """A file's bytes.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
+def settings_of(given: list[str] | None) -> dict[str, Any]:
+    """``key=value`` pairs; a value is TOML where it can be, else text."""
+    out: dict[str, Any] = {}
+    for item in given or []:
+        key, sign, text = item.partition("=")
+        if not sign or not key.strip():
+            raise InputError(f"--set {item}: expected KEY=VALUE, such as radio.density=on")
+        try:
+            value = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            value = text
+        out[key.strip()] = value
+    return out
+
+
+def console() -> Any:
+    """A console on stdout, wide enough for the tables."""
+    from rich.console import Console
+
+    from ..results.text import WIDTH
+
+    # A table that a narrow terminal wraps can still be read; one with its numbers cut off cannot.
+    console = Console(highlight=False)
+    if not console.is_terminal or console.width < WIDTH:
+        console.width = WIDTH
+    return console
+
+
+@contextmanager
+def progress_bar(*, quiet: bool) -> Iterator[Progress | None]:
+    """A bar on stderr where that is a terminal, else nothing."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description:<12}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("start", total=1.0)
+        yield lambda done, stage: bar.update(task, completed=done, description=stage)

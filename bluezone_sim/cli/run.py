@@ -1,0 +1,79 @@
+"""``bluezone-sim run``."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .common import Json, Scenario, Settings, console, progress_bar, settings_of
+
+if TYPE_CHECKING:
+    from ..results.result import Result
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(run)
+
+
+def run(
+    scenario: Scenario,
+    seed: Annotated[int | None, typer.Option(help="Replace the scenario's seed.")] = None,
+    settings: Settings = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Directory to write; by default runs/<id>.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace --out if it exists.")] = False,
+    threads: Annotated[
+        int | None, typer.Option(help="Threads; by default one a core. Results do not change.")
+    ] = None,
+    as_json: Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+) -> None:
+    """Run a scenario: print its tables, write its run directory with a report."""
+    from ..scenario import load
+
+    chosen = load(scenario, settings_of(settings))
+    seed = chosen.seed if seed is None else seed
+    target = _default_out(chosen.name, seed) if out is None else out
+    from ..results.save import check_free
+
+    check_free(target, force=force)
+    from ..engine import run as simulate
+
+    with progress_bar(quiet=quiet) as report:
+        result = simulate(chosen, seed, threads=threads, progress=report)
+    result.save(target, force=force)
+    if as_json:
+        typer.echo(json.dumps(result.to_dict(), allow_nan=False))
+    elif not quiet:
+        _print(result)
+    if not quiet:
+        typer.echo(f"Written: {target}/ (open {target / 'report.html'})", err=as_json)
+
+
+def _default_out(name: str, seed: int) -> Path:
+    """``runs/<id>``: scenario, seed and time, numbered where two runs end up with one name."""
+    now = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%SZ")
+    first = Path("runs") / f"{name}-seed{seed}-{now}"
+    path, n = first, 1
+    while path.exists():
+        n += 1
+        path = first.with_name(f"{first.name}-{n}")
+    return path
+
+
+def _print(result: Result) -> None:
+    from ..results.text import NOTES, metrics_table, waterfall_table
+
+    terminal = console()
+    terminal.print(result.headline())
+    terminal.print(metrics_table(result.metrics))
+    terminal.print(NOTES, style="dim")
+    terminal.print()
+    terminal.print(waterfall_table(result.metrics))
+    terminal.print(f"{result.seconds:.1f} s, {result.peak_memory_mib:,.0f} MiB")

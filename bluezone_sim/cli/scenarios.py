@@ -1,0 +1,72 @@
+"""``bluezone-sim list``, ``show``, ``new`` and ``schema``."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import InputError
+from .common import Scenario, Settings, settings_of
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command("list")(list_scenarios)
+    for command in (show, new, schema):
+        app.command()(command)
+
+
+def list_scenarios() -> None:
+    """List the shipped scenarios."""
+    from ..scenario import shipped
+
+    found = shipped()
+    width = max(map(len, found), default=0)
+    for name, path in found.items():
+        title = tomllib.loads(path.read_text(encoding="utf-8")).get("title", "")
+        typer.echo(f"{name:<{width}}  {title}")
+
+
+def show(
+    scenario: Scenario,
+    resolved: Annotated[
+        bool, typer.Option("--resolved", help="Validate it and write every default out.")
+    ] = False,
+    settings: Settings = None,
+) -> None:
+    """Print a scenario."""
+    from ..scenario import load, read, resolved_toml
+
+    if settings and not resolved:
+        raise InputError("--set: shown only together with --resolved")
+    text = resolved_toml(load(scenario, settings_of(settings))) if resolved else read(scenario)[0]
+    typer.echo(text, nl=False)
+
+
+def new(
+    file: Annotated[Path, typer.Argument(help="File to write; it must not exist.")],
+) -> None:
+    """Write a commented scenario to start from."""
+    from ..scenario import template
+
+    if not file.parent.is_dir():
+        raise InputError(f"{file}: there is no folder {file.parent}")
+    try:
+        with file.open("x", encoding="utf-8") as stream:
+            stream.write(template())
+    except FileExistsError:
+        raise InputError(f"{file}: exists already; give another name, or remove it") from None
+    except OSError as error:
+        raise InputError(f"{file}: cannot be written ({error})") from None
+    typer.echo(f"Written: {file}. Run it: bluezone-sim run {file}")
+
+
+def schema() -> None:
+    """Print the JSON Schema of scenarios: every key with its unit, range, default and source."""
+    from ..scenario import schema as describe
+
+    typer.echo(json.dumps(describe(), indent=2, ensure_ascii=False))
