@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 import traceback
-from typing import Annotated
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,9 +16,14 @@ from .._version import __version__
 from ..errors import BluezoneSimError
 from . import match, run, scenarios
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
 #: Exit code of a run that the user stopped, as shells have it: 128 + SIGINT.
 INTERRUPTED = 130
 _INTERNAL = 3
+_STOPPED = "interrupted; nothing was written"
 
 app = typer.Typer(
     name="bluezone-sim",
@@ -48,30 +56,64 @@ for _room in (run, scenarios, match):
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs a command; the exit code says how it went (see the README)."""
-    try:
-        code = app(arguments, standalone_mode=False)
-        sys.stdout.flush()
-        if code == INTERRUPTED:  # newer Typer turns the interrupt into an exit code
-            raise KeyboardInterrupt
-    except BluezoneSimError as error:
-        return _say(str(error), error.exit_code)
-    except (KeyboardInterrupt, typer.Abort):
-        return _say("interrupted; nothing was written", INTERRUPTED)
-    except BrokenPipeError:
-        # The reader of our output left; there is nobody to tell, also not when Python exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except Exception as error:
-        # Typer carries click inside itself or beside itself, by version; its usage errors show
-        # themselves either way.
-        if hasattr(error, "show") and hasattr(error, "exit_code"):
-            error.show(sys.stderr)
-            return int(error.exit_code)
-        traceback.print_exc()
-        return _say(
-            "this is a fault of bluezone-sim, not of your input; please report it", _INTERNAL
-        )
+    with _interrupts() as interrupted:
+        try:
+            code = app(arguments, standalone_mode=False)
+            sys.stdout.flush()
+            if code == INTERRUPTED:  # newer Typer turns the interrupt into an exit code
+                raise KeyboardInterrupt
+        except BluezoneSimError as error:
+            return _say(str(error), error.exit_code)
+        except (KeyboardInterrupt, typer.Abort):
+            return _say(_STOPPED, INTERRUPTED)
+        except BrokenPipeError:
+            # The reader of our output left; there is nobody to tell, also not when Python exits.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        except Exception as error:
+            if interrupted:  # a library turned the interrupt into an error of its own
+                return _say(_STOPPED, INTERRUPTED)
+            # Typer carries click inside itself or beside itself, by version; its usage errors show
+            # themselves either way.
+            if hasattr(error, "show") and hasattr(error, "exit_code"):
+                error.show(sys.stderr)
+                return int(error.exit_code)
+            traceback.print_exc()
+            return _say(
+                "this is a fault of bluezone-sim, not of your input; please report it", _INTERNAL
+            )
     return code if isinstance(code, int) else 0
+
+
+@contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """Collects the interrupts that arrive; each raises KeyboardInterrupt as ever."""
+    seen: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        seen.append(number)
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield seen
+        return
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield seen
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def entry() -> None:
+    """The program: :func:`main`, then the process ends with its code."""
+    code = main()
+    if code == INTERRUPTED:
+        # An interrupt inside an exec'd string (a dataclass being made during an import) leaves a mark in
+        # CPython, by which it would end itself with SIGINT after all and lose the exit code.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _say(message: str, code: int) -> int:
