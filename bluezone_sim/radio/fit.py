@@ -186,15 +186,15 @@ def scans_of(scenes: Sequence[Scene]) -> Scans:
         packets = np.bincount(scan).astype(np.float64)
         rssi = scene.rssi_dbm.astype(np.float64)
         known = np.bincount(scan, ~np.isnan(scene.distance_m))
-        mean = np.bincount(scan, rssi) / packets
+        mean_rssi = np.bincount(scan, rssi) / packets
         row = np.zeros(len(packets), np.int64)
         row[scan] = np.arange(len(scene))  # any row of the scan
         _, pair = np.unique(scene.pair, return_inverse=True)
         keep = known > 0
-        distance = np.bincount(scan, np.nan_to_num(scene.distance_m))[keep] / known[keep]
+        d = np.bincount(scan, np.nan_to_num(scene.distance_m))[keep] / known[keep]
         offset = (scene.tx_power_dbm - scene.rx_correction_db)[row]
-        squares = np.bincount(scan, (rssi - mean[scan]) ** 2)
-        columns.append([distance, offset[keep], packets[keep], mean[keep], squares[keep]])
+        about = np.bincount(scan, (rssi - mean_rssi[scan]) ** 2)
+        columns.append([d, offset[keep], packets[keep], mean_rssi[keep], about[keep]])
         models.append(scene.receiver_model[row][keep])
         pairs.append(pair[row][keep] + n_pairs)
         n_pairs += int(pair.max(initial=0)) + 1
