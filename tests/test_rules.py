@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bluezone_sim.errors import TableError
 from bluezone_sim.matching.rules import (
     CWA,
-    GAEN_V2,
+    GAEN_NARROW,
     AttenuationRule,
     day_scores,
     minutes_at_most,
@@ -155,7 +155,7 @@ def test_without_attenuation_there_are_no_windows():
     ("rule", "weights"),
     [
         (CWA, {54: 1.0, 55: 0.5, 62: 0.5, 63: 0.0, 90: 0.0}),
-        (GAEN_V2, {55: 1.5, 56: 1.0, 63: 1.0, 64: 0.4, 70: 0.4, 71: 0.0}),
+        (GAEN_NARROW, {55: 1.5, 56: 1.0, 63: 1.0, 64: 0.4, 70: 0.4, 71: 0.0}),
         (minutes_at_most(63), {63: 1.0, 64: 0.0}),
     ],
 )
@@ -194,7 +194,7 @@ def naive_days(scans, rule: AttenuationRule, factor, least: float) -> list[tuple
 
 @given(
     _ROWS,
-    st.sampled_from([CWA, GAEN_V2, minutes_at_most(50, 2)]),
+    st.sampled_from([CWA, GAEN_NARROW, minutes_at_most(50, 2)]),
     st.sampled_from([None, [1.0, 0.5, 2.0]]),
     st.sampled_from([0.0, 150.0]),
 )

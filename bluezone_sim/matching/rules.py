@@ -66,9 +66,18 @@ def minutes_at_most(threshold_db: float, minutes: float = 15.0) -> AttenuationRu
 
 #: Corona-Warn-App: below 55 dB whole, below 63 dB half (risk assessment of the app, 2020).
 CWA = AttenuationRule((55.0, 63.0), (1.0, 0.5, 0.0), inclusive=False)
-#: Exposure Notification's daily summaries with the "narrower net" weights of the Linux Foundation's Risk
-#: Score Symposium (2020): immediate 150 %, near 100 %, medium 40 %, other 0.
-GAEN_V2 = AttenuationRule((55.0, 63.0, 70.0), (1.5, 1.0, 0.4, 0.0))
+#: Exposure Notification's buckets (immediate, near, medium, other) with the weights of the Risk Score
+#: Symposium of November 2020 (lfph/gaen-risk-scoring): the narrower net, which most authorities began
+#: with, and the wider one.
+GAEN_NARROW = AttenuationRule((55.0, 63.0, 70.0), (1.5, 1.0, 0.4, 0.0))
+GAEN_WIDE = AttenuationRule((55.0, 70.0, 80.0), (2.0, 1.0, 0.25, 0.0))
+#: Rules by name.
+RULES = {
+    "minutes-at-63-db": minutes_at_most(63.0),
+    "cwa": CWA,
+    "gaen-narrow": GAEN_NARROW,
+    "gaen-wide": GAEN_WIDE,
+}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
