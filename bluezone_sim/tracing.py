@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels.radio import phones_off
+from .kernels.air import phones_off
 from .matching import match
 from .matching.pairs import PairDays, concatenate_pair_days, pair_days
 from .phones import KeyRing
@@ -63,7 +63,7 @@ class Tracer:
             world=world,
             days=days,
             contact_model=contact_model(world, scenario.contacts),
-            radio=radio_model(world, scenario, keys.protocol.interval_s),
+            radio=radio_model(world, scenario),
             keys=keys,
             threads=threads,
             clock=clock,
@@ -185,7 +185,7 @@ class Tracer:
             self.world.n_people,
             rule=self.scenario.rule,
             ios=self.world.ios,
-            scan_period_s=self.scenario.radio.scan_period_s,
+            scan_period_s=self.radio.scan_period_s,
         )
         self.clock.lap("warnings")
         return out

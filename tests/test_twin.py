@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from statistics import NormalDist
+
 import numpy as np
 import pytest
 from small import scenario
 from twin import Twin, draw, unit
 
 from bluezone_sim.engine import evaluate, index_cases
-from bluezone_sim.kernels import radio as radio_kernel
 from bluezone_sim.radio import radio_model, record
 from bluezone_sim.radio.model import p_clear
 from bluezone_sim.tracing import Clock, Tracer
@@ -73,7 +75,7 @@ def test_records_equal_those_of_the_twin(base):
     s, world, twin, segments, _ = base
     everybody = np.arange(world.n_people, dtype=np.int32)
     contacts = contacts_of(contact_model(world, s.contacts), everybody, twin.days)
-    fast = record(radio_model(world, s, 900), contacts, twin.days)
+    fast = record(radio_model(world, s), contacts, twin.days)
     got = sorted(
         zip(
             contacts.a[fast.row].tolist(),
@@ -198,14 +200,21 @@ def test_density_reads_the_crowd_of_its_own_level(base):
             for p in attends[at][g.a]
         )
 
-    def p_of(g, _level):
-        model = tracer.radio
-        spacing = model.air.event_ms * model.air.advertise_period_ms / model.air.advertise_on_ms
-        return (1 - 2 * radio_kernel.PDU_MS / spacing) ** max(crowd_of(g) - 1, 0)
+    ios = s.population.ios_share
+    sds = (s.radio.shadowing_sd_db, s.radio.scan_sd_db, s.radio.fading_sd_db)
+    gap = s.phones.ios.tx_power_dbm - s.phones.android.tx_power_dbm
+    variance = sum(sd**2 for sd in sds) + 4.6**2 + ios * (1 - ios) * gap**2
+    lost = NormalDist().cdf(s.radio.capture_db / math.sqrt(2 * variance))
+    # Share of the time in which one phone's packets of 23 or 21 bytes would hit a given one.
+    load = (1 - ios) * 2 * 0.312 / 25.0 * 0.5 + ios * 2 * 0.296 / 25.0 * 0.5
+
+    def air_of(g, _level):
+        n = crowd_of(g)
+        return (1 - load * lost) ** max(n - 1, 0), max(n - 2, 0) * ios
 
     cases = np.sort(index_cases(SEED, world.n_people, 60))
     fast = evaluate(tracer, cases, cases[:0], [level], quiet)
-    histories = twin.histories(level, segments, p_of)
+    histories = twin.histories(level, segments, air_of)
     f1, _ = twin.run(cases.tolist(), [], histories, level)
     told = fast.f1[0]
     assert set(f1) == set(zip(told.index_case.tolist(), told.person.tolist(), strict=True))

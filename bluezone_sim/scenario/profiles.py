@@ -254,7 +254,7 @@ def _strip(raw: dict[str, Any], path: str, sources: dict[str, str]) -> dict[str,
 
 
 #: Keys of a scenario's [radio] that replace the profile's on both platforms and in every state.
-_FROM_SCENARIO = ("scan_on_s", "advertise_on_s", "advertise_period_s", "advertise_interval_ms")
+FROM_SCENARIO = ("scan_on_s", "advertise_on_s", "advertise_period_s", "advertise_interval_ms")
 
 
 def profile_of(scenario: Scenario) -> Profile:
@@ -274,7 +274,7 @@ def _plain(name: str) -> Profile:
 def resolve(protocol: str, radio: Mapping[str, Any]) -> Profile:
     """:func:`profile_of`, from a protocol's name and the [radio] table as a mapping."""
     profile = _plain(protocol)
-    given = {key: radio[key] for key in _FROM_SCENARIO if radio.get(key) is not None}
+    given = {key: radio[key] for key in FROM_SCENARIO if radio.get(key) is not None}
     period = radio.get("scan_period_s")
     if not given and period is None:
         return profile
@@ -284,6 +284,11 @@ def resolve(protocol: str, radio: Mapping[str, Any]) -> Profile:
             at = raw[platform][state]
             at.update(given)
             if period is not None:
+                if at["scan_on_s"] > period:
+                    fault = (
+                        f"scan_on_s of {at['scan_on_s']:g} does not fit scan_period_s of {period:g}"
+                    )
+                    raise ScenarioError("radio", [Fault(f"{platform}.{state}", fault)])
                 at["scan_pause_s"] = period - at["scan_on_s"]
                 at["scan_pause_jitter_s"] = at["scan_pause_least_s"] = 0.0
                 at["scan_pause_screen_on"] = 1.0
