@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from statistics import NormalDist
 
@@ -14,7 +15,7 @@ from bluezone_sim.engine import evaluate, index_cases
 from bluezone_sim.radio import radio_model, record
 from bluezone_sim.radio.model import p_clear
 from bluezone_sim.tracing import Clock, Tracer
-from bluezone_sim.world import SETTINGS, build_world, contact_model, contacts_of
+from bluezone_sim.world import SETTINGS, Days, build_world, contact_model, contacts_of
 from bluezone_sim.world.risk import risky_days
 
 SEED = 5
@@ -149,6 +150,36 @@ def test_warnings_equal_those_of_the_twin(base, name):
         assert held.records.sum() == rows
     assert f1
     assert f2
+
+
+@pytest.mark.parametrize("name", ["gaen", "dp3t-lowcost"])
+def test_other_protocols_equal_those_of_the_twin(base, name):
+    """Keys, duty cycles, pauses, the order of identifiers and the rules of matching."""
+    _, world, _, segments, _ = base
+    s = scenario(protocol__name=name, look_back_days=2)
+    days = Days.look_back(s.date, 2, s.timezone)
+    segments = [
+        dataclasses.replace(g, day=g.day - 2)
+        for g in segments
+        if g.start_s >= int(days.start_s[0]) and min(g.a, g.b) < 150
+    ]
+    twin = Twin(s, world)
+    cases = np.sort(index_cases(SEED, world.n_people, 60))
+    cases = cases[cases < 150]
+    histories = twin.histories(0.6, segments)
+    f1, _ = twin.run(cases.tolist(), [], histories, 0.6)
+    tracer = Tracer.build(s, world, 2, Clock())
+    fast = evaluate(tracer, cases, cases[:0], [0.6], quiet)
+    told = fast.f1[0]
+    keys = zip(told.index_case.tolist(), told.person.tolist(), told.told_s.tolist(), strict=True)
+    assert f1 == {(c, p): t for c, p, t in keys}
+    assert fast.held[0].records.sum() == sum(
+        len(found)
+        for c in cases.tolist()
+        if world.rank[c] < 0.6
+        for found in twin.look_up(c, histories).values()
+    )
+    assert f1
 
 
 def test_risky_pairs_equal_those_of_the_twin(base):

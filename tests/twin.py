@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import hmac
 import itertools
 import math
 from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from bluezone_sim.kernels import radio as radio_kernel
 from bluezone_sim.kernels.rng import NORMAL_TABLE, key
@@ -340,23 +344,64 @@ class Twin:
 
     # -- keys, histories, matching ----------------------------------------------------------------
 
-    def day_key(self, person: int, utc_day: int) -> bytes:
-        """Base id on the install day, then a SHA-256 a day."""
-        k = b"".join(
-            draw(key(self.w.seed, "base_id", i), person).to_bytes(8, "little") for i in range(4)
+    def base_key(self, person: int) -> bytes:
+        return self.random(person, range(4))
+
+    def random(self, who: int, words) -> bytes:
+        return b"".join(
+            draw(key(self.w.seed, "base_id", i), who).to_bytes(8, "little") for i in words
         )
-        for _ in range(utc_day - int(self.w.install_day[person])):
-            k = hashlib.sha256(k).digest()
-        return k
+
+    def pair(self, person: int, unit_number: int) -> int:
+        """The coordinate of a person and a unit of time."""
+        return (draw(key(self.w.seed, "base_id"), person) + unit_number * GOLDEN) & MASK
 
     @functools.cache  # noqa: B019
     def day_identifiers(self, person: int, utc_day: int) -> list[bytes]:
-        s = hashlib.sha256(self.day_key(person, utc_day) + b"bluzonesubkey").digest()
+        """What a phone sends on a UTC day, in order of time."""
+        make = {
+            "bluezone": self.bluezone_day,
+            "gaen": self.gaen_day,
+            "dp3t-lowcost": self.lowcost_day,
+        }[self.s.protocol.name]
+        return make(person, utc_day)
+
+    def bluezone_day(self, person: int, utc_day: int) -> list[bytes]:
+        """Base id on the install day, then a SHA-256 a day; a SHA-256 an identifier."""
+        k = self.base_key(person)
+        for _ in range(utc_day - int(self.w.install_day[person])):
+            k = hashlib.sha256(k).digest()
+        s = hashlib.sha256(k + b"bluzonesubkey").digest()
         ids = []
         for _ in range(96):
             ids.append(bytes(s[o] for o in (0, 4, 8, 12, 16, 18, 20, 22, 24, 26, 28, 30)))
             s = hashlib.sha256(s).digest()
         return ids
+
+    def gaen_day(self, person: int, utc_day: int) -> list[bytes]:
+        """A random key a day; AES of the interval's number under a key derived from it."""
+        tek = self.random(self.pair(person, utc_day), range(4, 6))
+        rpik = HKDF(hashes.SHA256(), 16, None, b"EN-RPIK").derive(tek)
+        cipher = Cipher(algorithms.AES(rpik), modes.ECB()).encryptor()
+        return [
+            cipher.update(b"EN-RPI" + bytes(6) + (utc_day * 144 + i).to_bytes(4, "little"))
+            for i in range(144)
+        ]
+
+    def lowcost_day(self, person: int, utc_day: int) -> list[bytes]:
+        """A SHA-256 a day, a key stream a day, the day's pieces in the phone's own order."""
+        k = self.base_key(person)
+        for _ in range(utc_day - int(self.w.install_day[person])):
+            k = hashlib.sha256(k).digest()
+        prf = hmac.digest(k, b"broadcast key", "sha256")
+        stream = (
+            Cipher(algorithms.AES(prf), modes.CTR(bytes(16))).encryptor().update(bytes(96 * 16))
+        )
+        ids = [stream[i : i + 16] for i in range(0, len(stream), 16)]
+        u = draw(key(self.w.seed, "base_id", 3), self.pair(person, utc_day))
+        place = key(self.w.seed, "base_id", 2)
+        order = sorted(range(96), key=lambda i: draw(place, (u + i * GOLDEN) & MASK))
+        return [ids[i] for i in order]
 
     def histories(self, level: float, segments: list[Segment], crowd=None):
         """For each phone a list of (identifier, time_ms, rssi)."""
@@ -368,7 +413,8 @@ class Twin:
                 air = crowd(seg, level) if crowd else (1.0, 0.0)
                 for time_ms, _, rssi, _ in self.records(seg, observer, emitter, *air):
                     day, rest = divmod(time_ms, 86_400_000)
-                    identifier = self.day_identifiers(emitter, day)[rest // 900_000]
+                    ids = self.day_identifiers(emitter, day)
+                    identifier = ids[rest // (86_400_000 // len(ids))]
                     out[observer].append((identifier, time_ms, rssi))
         return out
 
@@ -376,16 +422,26 @@ class Twin:
         """Every phone walks the published chain: observer -> [(time_ms, rssi)]."""
         first = int(self.days.start_s[0]) // 86_400
         last = (int(self.days.start_s[-1]) + 86_400 - 1) // 86_400
-        wanted = {
-            identifier: (utc_day * 86_400 + i * 900) * 1000
-            for utc_day in range(first, last + 1)
-            for i, identifier in enumerate(self.day_identifiers(person, utc_day))
-        }
+        wanted = {}
+        for utc_day in range(first, last + 1):
+            midnight_ms = utc_day * 86_400_000
+            ids = self.day_identifiers(person, utc_day)
+            for i, identifier in enumerate(ids):
+                length = 86_400_000 // len(ids)
+                start = midnight_ms + i * length
+                if self.s.protocol.name == "gaen":
+                    wanted[identifier] = (start - 7_200_000, start + length + 7_200_000)
+                elif self.s.protocol.name == "dp3t-lowcost":
+                    wanted[identifier] = (midnight_ms, midnight_ms + 86_400_000)
+                else:
+                    wanted[identifier] = (start, start + length)
         found = defaultdict(list)
         for observer, rows in histories.items():
             for identifier, time_ms, rssi in rows:
-                start = wanted.get(identifier)
-                if start is not None and start <= time_ms <= start + 900_000:
+                if (
+                    identifier in wanted
+                    and wanted[identifier][0] <= time_ms <= wanted[identifier][1]
+                ):
                     found[observer].append((time_ms, rssi))
         return found
 
