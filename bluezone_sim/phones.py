@@ -141,7 +141,7 @@ class KeyRing:
         with np.errstate(over="ignore"):
             each = (unit[:, :, None] + slot * np.uint64(rng.GOLDEN)).view(np.int64)
         draws = rng.draws(rng.key(self.world.seed, "base_id", 2), each)
-        return np.argsort(draws, axis=2, kind="stable")
+        return np.asarray(np.argsort(draws, axis=2, kind="stable"))
 
     def _tcn_index(self, person: NDArray[np.int32], day: int) -> NDArray[np.int64]:
         """``int64[n]``: number of the first contact number of a UTC day; the first is 1."""

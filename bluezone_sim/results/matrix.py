@@ -141,8 +141,8 @@ class Matrix:
 
     #: What the reader of the last table should know.
     NOTE = (
-        "The model's phones are switched on and run the app all the time, and a read of an iPhone works or "
-        "fails by phones.gatt_success alone. Field figures also hold phones asleep, apps killed, and "
+        "The model's phones are switched on and run the app all the time, and a read of an iPhone works "
+        "or fails by phones.gatt_success alone. Field figures also hold phones asleep, apps killed, and "
         "iPhones that kept a connection from the foreground open: the model is optimistic for Androids, "
         "and its 0 % for locked iPhones is a bound of the model."
     )

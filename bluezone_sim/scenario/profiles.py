@@ -282,14 +282,17 @@ def resolve(protocol: str, radio: Mapping[str, Any]) -> Profile:
     for platform in PLATFORMS:
         for state in STATES:
             at = raw[platform][state]
+            before = at["scan_on_s"] + at["scan_pause_s"]
             at.update(given)
             if period is not None:
-                if at["scan_on_s"] > period:
-                    fault = (
-                        f"scan_on_s of {at['scan_on_s']:g} does not fit scan_period_s of {period:g}"
-                    )
-                    raise ScenarioError("radio", [Fault(f"{platform}.{state}", fault)])
-                at["scan_pause_s"] = period - at["scan_on_s"]
                 at["scan_pause_jitter_s"] = at["scan_pause_least_s"] = 0.0
                 at["scan_pause_screen_on"] = 1.0
+            longest = before if period is None else period
+            at["scan_pause_s"] = longest - at["scan_on_s"]
+            if at["scan_pause_s"] < at["scan_pause_jitter_s"]:
+                fault = (
+                    f"scan_on_s of {at['scan_on_s']:g} does not fit scan_period_s of "
+                    f"{longest - at['scan_pause_jitter_s']:g}"
+                )
+                raise ScenarioError("radio", [Fault(f"{platform}.{state}", fault)])
     return _validated({**raw, "sources": profile.sources}, "radio")
