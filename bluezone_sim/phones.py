@@ -146,7 +146,7 @@ class KeyRing:
     def _tcn_index(self, person: NDArray[np.int32], day: int) -> NDArray[np.int64]:
         """``int64[n]``: number of the first contact number of a UTC day; the first is 1."""
         days = np.maximum(day - self.world.install_day[person].astype(np.int64), 0)
-        return 1 + days * self.protocol.intervals_per_key
+        return np.asarray(1 + days * self.protocol.intervals_per_key)
 
     def identifiers_at(
         self,

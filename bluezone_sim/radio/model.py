@@ -18,6 +18,9 @@ from ..world import World
 
 #: Mean of the random delay that each advertising event adds (Core spec Vol 6 Part B: 0-10 ms).
 ADV_DELAY_MS = 5.0
+#: A packet survives one that is weaker by this: receivers need 6 to 10 dB (the Core spec, Vol 6 Part A,
+#: lets them need 21).
+CAPTURE_DB = 8.0
 #: Advertising channels.
 CHANNELS = 3
 #: An identifier that does not rotate: longer than any run.
@@ -97,7 +100,7 @@ def model_of(
             scan_sd_db=radio.scan_sd_db,
             fading_sd_db=radio.fading_sd_db,
             sensitivity_dbm=radio.sensitivity_dbm,
-            capture_db=radio.capture_db,
+            capture_db=CAPTURE_DB,
             off_share=table.off_share,
             gatt_success=table.gatt_success,
         ),

@@ -161,7 +161,5 @@ def _unused(raw: Raw, merged: Raw) -> Iterator[Fault]:
     elif _get(merged, "protocol.name") is not None:
         name = _get(merged, "protocol.name")
         yield from useless("phones.screen_on_share", f'protocol.name = "{name}"')
-    if _get(merged, "radio.density") == "off":
-        yield from useless("radio.capture_db", 'radio.density = "off"')
     if _number(merged, "population.smartphones") == 0:
         yield from useless("population.ownership", "population.smartphones = 0")

@@ -318,17 +318,20 @@ class Radio(Table):
     scan_sd_db: NonNegative = Field(2.5, description="per scan; part of MITRE's 3.7 dB (assumed)")
     fading_sd_db: Positive = Field(2.7, description="per packet; rest of the 3.7 dB")
     sensitivity_dbm: float = Field(-105.0, ge=-140, le=0, description="weakest RSSI in exp34")
-    capture_db: NonNegative = Field(
-        8.0, description="a packet survives one that is weaker by this (Bluetooth LE: 6 to 10 dB)"
+    scan_on_s: Positive | None = Field(
+        None, description="by default the protocol's profile's; Bluezone v2: 40 s"
     )
-    scan_on_s: Positive | None = Field(None, description="by default the protocol's profile's")
-    scan_period_s: Positive | None = Field(None, description="by default the protocol's profile's")
-    advertise_on_s: Positive | None = Field(None, description="by default the protocol's profile's")
+    scan_period_s: Positive | None = Field(
+        None, description="by default the protocol's profile's; Bluezone v2: 300 s"
+    )
+    advertise_on_s: Positive | None = Field(
+        None, description="by default the protocol's profile's; Bluezone v2: 15 s"
+    )
     advertise_period_s: Positive | None = Field(
-        None, description="by default the protocol's profile's"
+        None, description="by default the protocol's profile's; Bluezone v2: 30 s"
     )
     advertise_interval_ms: Positive | None = Field(
-        None, description="by default the protocol's profile's"
+        None, description="by default the protocol's profile's; Bluezone v2: 100 ms"
     )
 
 
