@@ -56,6 +56,7 @@ CELLS = (
     Cell("gaen, iOS hears Android", "gaen", ("ios", "android"), distance_m=10.0),
     Cell("dp3t, 2 m, 15 min", "dp3t-lowcost"),
     Cell("dp3t, 15 m, 15 min", "dp3t-lowcost", distance_m=15.0),
+    Cell("dp3t, 15 m, 4 min", "dp3t-lowcost", distance_m=15.0, duration_s=240),
     Cell("dp3t, Android hears iOS", "dp3t-lowcost", ("android", "ios"), duration_s=600),
     Cell("tcn, 15 m, 10 min", "tcn", distance_m=15.0, duration_s=600),
     Cell("bluezone, 40 phones", crowd=40, radio={"advertise_interval_ms": 20.0}),

@@ -18,10 +18,10 @@ PICKED = (
     "bluezone, Android hears iOS",
     "gaen, 2 m, 3 min",
     "gaen, iOS hears Android",
-    "dp3t, 15 m, 15 min",
+    "dp3t, 15 m, 4 min",
     "bluezone, 40 phones",
 )
-CONTACTS = 160
+CONTACTS = 100
 _TESTS = 5 * len(PICKED)
 
 
@@ -44,8 +44,8 @@ def test_engines_that_differ_are_told_apart():
 
 
 def test_a_room_of_iphones_waits_for_its_reads():
-    """The queue in a crowd is an approximation: shares within 0.03, records within 6 %."""
+    """The queue in a crowd is an approximation: shares within 0.04, records within 8 %."""
     cell = next(c for c in CELLS if c.name == "bluezone, 20 iPhones")
-    a, b = by_events(cell, 160, 5), by_vectors(cell, 10_000, 6)
-    assert abs((a.records > 0).mean() - (b.records > 0).mean()) < 0.03
-    assert a.records.mean() == pytest.approx(b.records.mean(), rel=0.06)
+    a, b = by_events(cell, 120, 5), by_vectors(cell, 10_000, 6)
+    assert abs((a.records > 0).mean() - (b.records > 0).mean()) < 0.04
+    assert a.records.mean() == pytest.approx(b.records.mean(), rel=0.08)
