@@ -10,12 +10,14 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from .adopters import spread_of_adopters
 from .errors import InputError
 from .evaluation import Evaluation
 from .kernels import rng
 from .kernels.contacts import permute_many
 from .matching.pairs import PairDays, pairs_of
 from .matching.warnings import Told, f1_warnings, f2_warnings, in_time
+from .results.adopters import AdopterRow
 from .results.metrics import histograms, level_metrics, outcomes_of, warnings_table
 from .results.result import Metrics, Result, SensitivityRow
 from .scenario import arm_scenario
@@ -150,6 +152,7 @@ def run(
     )
     metrics = level_metrics(world, evaluation, outcomes, users)
     clock.lap("metrics")
+    adopters = _adopters(tracer, np.sort(drawn))
     report(0.9, "sensitivity")
     sensitivity = _sensitivity(tracer, drawn)
     clock.lap("sensitivity")
@@ -169,7 +172,22 @@ def run(
         seconds=time.perf_counter() - began,
         peak_memory_mib=peak_memory_mib(),
         threads=threads,
+        adopters=adopters,
     )
+
+
+def _adopters(tracer: Tracer, cases: NDArray[np.int32]) -> tuple[AdopterRow, ...]:
+    """What is found over draws of who adopts, from one evaluation with everybody's app."""
+    scenario, world = tracer.scenario, tracer.world
+    if not scenario.adoption.draws:
+        return ()
+    found = evaluate(tracer, cases, cases[:0], [1.0], lambda done, stage: None)
+    outcomes = outcomes_of(
+        world, found, [1.0], tracer.phones_off(found.risky), scenario.publication
+    )
+    rows = spread_of_adopters(scenario, world, outcomes)
+    tracer.clock.lap("adopters")
+    return rows
 
 
 def _sensitivity(tracer: Tracer, drawn: NDArray[np.int32]) -> tuple[SensitivityRow, ...]:

@@ -53,6 +53,7 @@ PURPOSES = {
             "consent",
             "test_confirmation",
             "bootstrap",
+            "together",
         )
     )
 }

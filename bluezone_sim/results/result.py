@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from .._version import NUMERIC_VERSION, SCHEMA_VERSION
 from ..scenario.model import Scenario
 from ..tables import Outcomes, Warnings
+from .adopters import AdopterRow
 
 Interval = tuple[float, float]
 
@@ -137,6 +138,7 @@ class Result:
         n_risky_pairs, n_f0, n_f2_cases: risky pairs, index cases, cases followed to F2.
         sensitivity: the scenario as it is, then one assumption changed at a time.
         histograms: distributions at the highest level.
+        adopters: by adoption level over draws of who adopts; empty without ``adoption.draws``.
         stages_s: seconds by stage.
         seconds, peak_memory_mib: the whole run.
         threads: threads used; numbers do not depend on it.
@@ -156,6 +158,7 @@ class Result:
     seconds: float
     peak_memory_mib: float
     threads: int
+    adopters: tuple[AdopterRow, ...] = ()
 
     def headline(self) -> str:
         """What was run, in one line."""
@@ -166,6 +169,7 @@ class Result:
         )
 
     def __repr__(self) -> str:
+        from .panels import text
         from .text import metrics_table, plain, waterfall_table
 
         return "\n".join(
@@ -173,6 +177,7 @@ class Result:
                 self.headline(),
                 plain(metrics_table(self.metrics)),
                 plain(waterfall_table(self.metrics)),
+                text(self),
                 f"{self.seconds:.1f} s, {self.peak_memory_mib:,.0f} MiB",
             ]
         )
@@ -195,6 +200,7 @@ class Result:
             "risky_pairs": self.n_risky_pairs,
             "levels": [_plain(asdict(level)) for level in self.metrics],
             "sensitivity": [_plain(asdict(row)) for row in self.sensitivity],
+            "adopters": [_plain(asdict(row)) for row in self.adopters],
             "seconds": round(self.seconds, 3),
             "stages_s": {k: round(v, 3) for k, v in self.stages_s.items()},
             "peak_memory_mib": round(self.peak_memory_mib, 1),

@@ -44,7 +44,7 @@ def cross_faults(raw: Raw, merged: Raw) -> list[Fault]:
         raw: the mapping as the user wrote it.
         merged: the same over the defaults.
     """
-    checks = (_population, _layers, _radio, _cases, _levels, _unused)
+    checks = (_population, _layers, _radio, _cases, _levels, _together, _unused, _unused_trace)
     return [fault for check in checks for fault in check(raw, merged)]
 
 
@@ -141,3 +141,54 @@ def _unused(raw: Raw, merged: Raw) -> Iterator[Fault]:
             yield from useless(f"phones.{key}", "population.ios_share = 0")
     if _number(merged, "population.smartphones") == 0:
         yield from useless("population.ownership", "population.smartphones = 0")
+
+
+def _together(raw: Raw, merged: Raw) -> Iterator[Fault]:
+    path = "adoption.together"
+    shares = [_number(merged, f"{path}.{k}") for k in ("household", "school", "work", "district")]
+    total = sum(s for s in shares if s is not None)
+    if total > 1 + 1e-9:
+        yield Fault(path, f"the shares add up to {total:g}; expected at most 1")
+    if _number(merged, "adoption.draws") and _get(merged, "radio.density") == "on":
+        yield Fault(
+            "adoption.draws",
+            'needs radio.density = "off": with it on, every draw would need a radio of its own',
+        )
+
+
+#: What a trace says in place of a scenario.
+_NOT_WITH_A_TRACE = (
+    "population.household_size_shares",
+    "population.ages",
+    "population.ownership",
+    "population.activity_sigma",
+    "adoption.together.school",
+)
+
+
+def _unused_trace(raw: Raw, merged: Raw) -> Iterator[Fault]:
+    """Keys of a trace without one, and of a generated population with one."""
+    hint = "remove it, or change the other"
+    if _get(merged, "contacts.source") != "trace":
+        if _get(raw, "contacts.trace") is not None:
+            because = 'has no effect with contacts.source = "generated"'
+            yield Fault("contacts.trace", because, hint)
+        return
+    because = 'has no effect with contacts.source = "trace"'
+    given = _get(raw, "contacts")
+    for key in given if isinstance(given, dict) else ():
+        if key not in ("source", "trace"):
+            yield Fault(f"contacts.{key}", because, hint)
+    for path in _NOT_WITH_A_TRACE:
+        if _get(raw, path) is not None:
+            yield Fault(path, because, hint)
+    for key in ("first_step", "day_start_h"):
+        if _get(merged, "contacts.trace.steps_per_day") is None and (
+            _get(raw, f"contacts.trace.{key}") is not None
+        ):
+            yield Fault(f"contacts.trace.{key}", "has no effect without steps_per_day", hint)
+    if (
+        _get(merged, "contacts.trace.steps_per_day") is not None
+        and _get(raw, "contacts.trace.t_unit_s") is not None
+    ):
+        yield Fault("contacts.trace.t_unit_s", "has no effect with steps_per_day", hint)

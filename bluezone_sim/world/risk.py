@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..tables import Contacts
-from .contacts import Days
+from .days import Days
 
 
 @dataclass(frozen=True)
