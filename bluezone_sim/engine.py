@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .adopters import spread_of_adopters
+from .campaign import run_campaign
 from .errors import InputError
 from .evaluation import Evaluation
 from .kernels import rng
@@ -153,6 +154,16 @@ def run(
     metrics = level_metrics(world, evaluation, outcomes, users)
     clock.lap("metrics")
     adopters = _adopters(tracer, np.sort(drawn))
+    campaign = None
+    if scenario.campaign is not None:
+        campaign = run_campaign(
+            scenario,
+            world,
+            np.sort(drawn),
+            threads,
+            clock,
+            lambda done: report(0.9 + 0.1 * done, "campaign"),
+        )
     report(0.9, "sensitivity")
     sensitivity = _sensitivity(tracer, drawn)
     clock.lap("sensitivity")
@@ -173,6 +184,7 @@ def run(
         peak_memory_mib=peak_memory_mib(),
         threads=threads,
         adopters=adopters,
+        campaign=campaign,
     )
 
 

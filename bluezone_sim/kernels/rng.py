@@ -54,6 +54,10 @@ PURPOSES = {
             "test_confirmation",
             "bootstrap",
             "together",
+            "occupation",
+            "install",
+            "drop_out",
+            "scatter",
         )
     )
 }

@@ -146,13 +146,13 @@ def level_metrics(
                 adoption_people=n_users / world.n_people,
                 adoption_smartphones=n_users / owners if owners else 0.0,
                 share_both_have_app=_ratio(both.sum(), n_risky.sum()),
-                share_both_have_app_ci95=_interval(weights, both, n_risky),
+                share_both_have_app_ci95=interval_of(weights, both, n_risky),
                 share_both_have_app_expected=_ratio(
                     n_users * (n_users - 1), world.n_people * (world.n_people - 1)
                 ),
                 share_recorded=_ratio(np.count_nonzero(at.recorded), len(at)),
                 recall=share.pop("warned"),
-                recall_ci95=_interval(weights, _per_case(cases, at.index_case[warned]), n_risky),
+                recall_ci95=interval_of(weights, _per_case(cases, at.index_case[warned]), n_risky),
                 precision=_ratio(np.count_nonzero(warned), n_told),
                 n_warned_f1=_ratio(n_told, len(cases)),
                 n_warned_f2=_ratio(len(f2), len(evaluation.f2_cases)) if f2 is not None else None,
@@ -180,7 +180,7 @@ def bootstrap_weights(seed: int, n_cases: int) -> NDArray[np.float32]:
     return counts.reshape(REPLICATES, n_cases).astype(np.float32)
 
 
-def _interval(
+def interval_of(
     weights: NDArray[np.float32], part: NDArray[np.int64], whole: NDArray[np.int64]
 ) -> tuple[float, float] | None:
     """Percentile interval, 95 %, of a ratio of sums over cases."""

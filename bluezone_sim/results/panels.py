@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from . import adopters
+from . import adopters, campaign
 from .text import _table, plain
 
 if TYPE_CHECKING:
@@ -30,6 +30,31 @@ def tables(result: Result) -> list[Any]:
         title = f"{ADOPTERS_TITLE}: {result.scenario.adoption.draws:,} draws of the adopters"
         rows = [adopters.cells(row) for row in result.adopters]
         out.append(_table(title, adopters.header(result.adopters), rows, 0))
+    if result.campaign is not None:
+        found = result.campaign
+        dates = found.key_dates(result.scenario)
+        out += [
+            _table("The campaign, day by day", campaign.DAYS_HEADER, campaign.day_rows(found), 1),
+            campaign.DAYS_NOTE,
+            "",
+            _table(
+                "With and without each measure",
+                campaign.arms_header(found, dates),
+                campaign.arm_rows(found, dates),
+                1,
+            ),
+            campaign.ARMS_NOTE,
+            "",
+        ]
+        out += [
+            _table(
+                f"By {what} of the case",
+                campaign.parts_header(dates),
+                campaign.part_rows(found, what, dates),
+                1,
+            )
+            for what in ("district", "group")
+        ]
     return out
 
 
@@ -50,7 +75,50 @@ def panels(result: Result) -> list[Panel]:
         html = _figure(adopters.figure_svg(result.adopters), note)
         html += html_table(adopters.header(result.adopters), rows)
         out.append(Panel(ADOPTERS_TITLE, html))
+    if result.campaign is not None:
+        out += _campaign(result, result.campaign)
     return out
+
+
+def _campaign(result: Result, found: campaign.CampaignResult) -> list[Panel]:
+    """Curve, map and tables of a campaign."""
+    dates = found.key_dates(result.scenario)
+    curve = _figure(
+        campaign.curve_svg(found),
+        f"The same {found.n_cases:,} cases, confirmed at the end of each day. Bands: 95 % intervals by "
+        "bootstrap over cases. At random: the same number of users a day, any smartphone owners.",
+    )
+    schematic = _figure(
+        campaign.map_svg(found, result.scenario, dates),
+        "Districts at schematic places, as large as their people; share of risky pairs warned, "
+        "percent, of the cases that live there.",
+    )
+    return [
+        Panel(
+            "The campaign, day by day",
+            curve
+            + html_table(campaign.DAYS_HEADER, campaign.day_rows(found), 1)
+            + f'<p class="soft">{escape(campaign.DAYS_NOTE)}</p>',
+        ),
+        Panel(
+            "With and without each measure",
+            html_table(campaign.arms_header(found, dates), campaign.arm_rows(found, dates), 1)
+            + f'<p class="soft">{escape(campaign.ARMS_NOTE)}</p>',
+        ),
+        Panel(
+            "By district and group",
+            schematic
+            + "".join(
+                html_table(
+                    campaign.parts_header(dates),
+                    campaign.part_rows(found, what, dates),
+                    1,
+                    f"By {what} of the case",
+                )
+                for what in ("district", "group")
+            ),
+        ),
+    ]
 
 
 def _figure(svg: str, caption: str) -> str:

@@ -14,6 +14,7 @@ from .._version import NUMERIC_VERSION, SCHEMA_VERSION
 from ..scenario.model import Scenario
 from ..tables import Outcomes, Warnings
 from .adopters import AdopterRow
+from .campaign import CampaignResult
 
 Interval = tuple[float, float]
 
@@ -139,6 +140,7 @@ class Result:
         sensitivity: the scenario as it is, then one assumption changed at a time.
         histograms: distributions at the highest level.
         adopters: by adoption level over draws of who adopts; empty without ``adoption.draws``.
+        campaign: day by day, where the scenario has a campaign.
         stages_s: seconds by stage.
         seconds, peak_memory_mib: the whole run.
         threads: threads used; numbers do not depend on it.
@@ -159,6 +161,7 @@ class Result:
     peak_memory_mib: float
     threads: int
     adopters: tuple[AdopterRow, ...] = ()
+    campaign: CampaignResult | None = None
 
     def headline(self) -> str:
         """What was run, in one line."""
@@ -201,6 +204,7 @@ class Result:
             "levels": [_plain(asdict(level)) for level in self.metrics],
             "sensitivity": [_plain(asdict(row)) for row in self.sensitivity],
             "adopters": [_plain(asdict(row)) for row in self.adopters],
+            "campaign": None if self.campaign is None else self.campaign.to_dict(),
             "seconds": round(self.seconds, 3),
             "stages_s": {k: round(v, 3) for k, v in self.stages_s.items()},
             "peak_memory_mib": round(self.peak_memory_mib, 1),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import datetime as dt
+from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from .base import Share, Table
+from .base import Share, Span, Table
 
 
 class Users(Table):
@@ -56,3 +57,48 @@ class Adoption(Table):
         le=100_000,
         description="draws of who adopts, for intervals over adopters; 0 for none",
     )
+
+
+class Measure(Table):
+    """One measure of a campaign: whom it reaches, when, how many of them install.
+
+    It acts on smartphone owners of its target who have not installed through a measure listed earlier.
+    """
+
+    name: str = Field(min_length=1)
+    share: Share = Field(description="share of its target, less those with the app, who install")
+    start: dt.date = Field(description="first local day")
+    end: dt.date | None = Field(None, description="last local day; by default the first")
+    curve: Literal["s-curve", "linear", "decay", "event"] = Field(
+        "linear",
+        description="s-curve: logistic, 2 to 98 %; decay: exponential, three time constants; event: "
+        "all on the first day",
+    )
+    occupations: list[str] | None = Field(
+        None, description='names of population.occupations, "employees", "pupils", "others"'
+    )
+    districts: list[str] | None = Field(None, description="names of districts")
+    ages: list[int] | None = Field(
+        None, min_length=2, max_length=2, description="from, and up to but without"
+    )
+    urban: bool | None = Field(None, description="urban people only, or rural ones only")
+    together: Together = Field(Together(), description="with whom they install on one day")
+    drop_out_per_day: Share | None = Field(
+        None, description="of those it brings; by default the campaign's"
+    )
+
+
+class Campaign(Table):
+    """Who installs when: the users of ``date``, then measures, day by day until ``until``."""
+
+    users: int = Field(ge=0, description="users at the end of the scenario's date")
+    history: list[Span] = Field(
+        default=[],
+        description="[days before date, share of those users that had the app by then], linear in "
+        "between; without it all had it for longer than a look-back",
+    )
+    until: dt.date = Field(description="last day on which cases are evaluated")
+    drop_out_per_day: Share = Field(
+        0.0, description="chance a day that a user removes the app, after the scenario's date"
+    )
+    measures: list[Measure] = Field(default=[], description="in the order in which they count")

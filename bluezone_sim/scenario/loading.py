@@ -152,7 +152,7 @@ def validate(raw: Raw, source: str = "scenario", folder: Path | None = None) -> 
     faults += cross_faults(raw, merged)
     faults += list(_arm_faults(raw, faults))
     if faults or scenario is None:
-        raise ScenarioError(source, sorted(set(faults), key=lambda f: f.path))
+        raise ScenarioError(source, sorted(set(faults), key=lambda f: (f.path, f.message)))
     return scenario
 
 
@@ -245,7 +245,7 @@ def _dotted(loc: tuple[str | int, ...]) -> str:
 
 def _model_at(loc: tuple[str | int, ...]) -> type[BaseModel] | None:
     """The model whose keys the last element of ``loc`` is one of."""
-    from .model import District, TraceTable, Users
+    from .model import Campaign, District, Measure, Occupation, TraceTable, Users
 
     model: Any = Scenario
     for part in loc[:-1]:
@@ -257,7 +257,15 @@ def _model_at(loc: tuple[str | int, ...]) -> type[BaseModel] | None:
         if isinstance(field.default, BaseModel):
             model = type(field.default)
         else:
-            names = {"districts": District, "levels": Users, "arms": Arm, "trace": TraceTable}
+            names = {
+                "districts": District,
+                "occupations": Occupation,
+                "levels": Users,
+                "arms": Arm,
+                "trace": TraceTable,
+                "campaign": Campaign,
+                "measures": Measure,
+            }
             inner = [a for a in (field.annotation, *_args(field.annotation)) if _is_model(a)]
             model = inner[0] if inner else names.get(str(part))
     return model if _is_model(model) else None

@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator
 
-from .adoption import Adoption, Level, Together, Users
+from .adoption import Adoption, Campaign, Level, Measure, Together, Users
 from .base import NonNegative, Positive, Share, Table
 from .contacts import ContactsTable, Layer, MemberLayer, NeighbourLayer, RoomLayer, TraceTable
-from .population import Ages, District, Ownership, Population
+from .population import Ages, District, Occupation, Ownership, Population
 
 if TYPE_CHECKING:
     from ..world.trace import Trace
@@ -26,13 +26,16 @@ __all__ = [
     "Adoption",
     "Ages",
     "Arm",
+    "Campaign",
     "ContactsTable",
     "District",
     "IndexCases",
     "Layer",
     "Level",
+    "Measure",
     "MemberLayer",
     "NeighbourLayer",
+    "Occupation",
     "Ownership",
     "Phones",
     "PlatformPhones",
@@ -189,6 +192,7 @@ class Scenario(Table):
     population: Population
     contacts: ContactsTable = ContactsTable()
     adoption: Adoption
+    campaign: Campaign | None = None
     protocol: Protocol = Protocol()
     phones: Phones = Phones()
     radio: Radio = Radio()

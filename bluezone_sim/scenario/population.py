@@ -13,6 +13,16 @@ class District(Table):
     name: str = Field(min_length=1)
     people: int = Field(ge=1)
     urban_share: Share = Field(0.0, description="share of its households that are urban")
+    position: list[float] | None = Field(
+        None, min_length=2, max_length=2, description="x and y on the report's map, any unit"
+    )
+
+
+class Occupation(Table):
+    """Work teams of one kind, whose members a campaign can reach together."""
+
+    name: str = Field(min_length=1)
+    team_share: Share = Field(description="share of the work teams")
 
 
 class Ages(Table):
@@ -52,6 +62,11 @@ class Population(Table):
     ownership: Ownership = Ownership()
     ios_share: Share = Field(
         0.364, description="iOS share of smartphones (36 to 63 Android, one weak web page)"
+    )
+    occupations: list[Occupation] = Field(
+        default=[],
+        description='kinds of work teams; members of the others are "employees", who belongs to '
+        'a school class is a "pupil", everybody else is of the "others"',
     )
     activity_sigma: NonNegative = Field(
         0.45, le=2.0, description="log-normal spread of how active people are, mean 1 (assumed)"
