@@ -22,6 +22,7 @@ from .scenario.model import Scenario
 from .tracing import Clock, Tracer
 from .world import World
 from .world.campaign import Installs, installs, occupation_names, occupations, scattered
+from .world.course import true_cases, while_infectious
 from .world.days import EPOCH
 from .world.risk import RiskyDays, concatenate_risky_days, risky_days
 
@@ -48,6 +49,11 @@ class Span:
     risky: RiskyDays
     held: PairDays
     first: int
+
+    def known_s(self, day: int) -> int:
+        """When cases of a day become known: the midnight that ends it."""
+        days = self.tracer.days
+        return int(days.start_s[day + 1]) if day + 1 < len(days) else days.end_s
 
 
 def span_of(
@@ -87,8 +93,8 @@ def told_on(span: Span, plan: Installs, day: int) -> Told:
     for who in (held.source, held.person):
         inside &= plan.runs(who, today) & plan.runs(who, then)
     pairs = pairs_of(held.take(np.flatnonzero(inside)), scenario.rule)
-    published_s = int(days.start_s[day + 1]) if day + 1 < len(days) else days.end_s
-    told = f1_warnings(span.tracer.world.seed, pairs, published_s, scenario.publication)
+    seed = span.tracer.world.seed
+    told = f1_warnings(seed, pairs, span.known_s(day), scenario.publication)
     return told.take(in_time(told, scenario.publication))
 
 
@@ -164,14 +170,21 @@ class _Tally:
         span, n = self.span, self.world.n_people
         risky = span.risky
         inside = (risky.day <= day) & (risky.day > day - span.first - 1)
+        scenario, days = span.tracer.scenario, span.tracer.days
+        course, seed = scenario.index_cases.course, self.world.seed
+        if course is not None:
+            rows = np.flatnonzero(inside)
+            inside[rows] = while_infectious(
+                risky.case[rows], risky.day[rows], course, seed, days, span.known_s(day)
+            )
         pair = np.unique(risky.case[inside].astype(np.int64) * n + risky.other[inside])
         case, other = np.divmod(pair, n)
-        today = int(span.tracer.days.number[day])
+        today = int(days.number[day])
         told = told_on(span, plan, day)
         warned = np.isin(pair, told.index_case.astype(np.int64) * n + told.person)
         reach = plan.runs(other, today)
         both = plan.runs(case, today) & reach
-        contact_s = span.tracer.days.start_s[told.first_day]
+        contact_s = days.start_s[told.first_day]
         return _Found(
             self, EPOCH + dt.timedelta(days=today), plan.users(today), case, both, reach, warned,
             len(told), (told.told_s - contact_s) / 86_400,
@@ -208,12 +221,19 @@ class _Found:
             share_in_reach=_mean(self.reach),
             recall=_mean(self.warned),
             recall_ci95=interval_of(self.tally.weights, hits, per_case),
-            precision=int(self.warned.sum()) / self.n_told if self.n_told else None,
+            precision=int((self.warned & self._true()).sum()) / self.n_told
+            if self.n_told
+            else None,
             n_warned_f1=self.n_told / len(cases),
             days_contact_to_warning_p50=float(np.median(self.days_to_warning))
             if self.n_told
             else None,
         )
+
+    def _true(self) -> NDArray[np.bool_]:
+        """``bool[pairs]``: the case is one."""
+        course = self.tally.span.tracer.scenario.index_cases.course
+        return true_cases(course, self.tally.world.seed, self.case)
 
     def parts(
         self, arm: str, what: str, labels: list[str], of: NDArray[np.integer]

@@ -25,6 +25,7 @@ from .scenario import arm_scenario
 from .scenario.model import Scenario
 from .tracing import Clock, Tracer
 from .world import build_world
+from .world.course import infectious_days
 from .world.people import world_inputs
 from .world.risk import risky_days
 
@@ -52,6 +53,9 @@ def evaluate(
         scenario.index_cases.near_distance_m,
         scenario.index_cases.near_duration_s,
     )
+    course = scenario.index_cases.course
+    if course is not None:
+        truth = infectious_days(truth, course, world.seed, tracer.days, tracer.published_s)
     clock.lap("contacts")
     progress(0.1, "cases")
     nested = scenario.radio.density == "off"
@@ -151,7 +155,7 @@ def run(
     outcomes = outcomes_of(
         world, evaluation, levels, tracer.phones_off(evaluation.risky), scenario.publication
     )
-    metrics = level_metrics(world, evaluation, outcomes, users)
+    metrics = level_metrics(scenario, world, evaluation, outcomes, tracer.days)
     clock.lap("metrics")
     adopters = _adopters(tracer, np.sort(drawn))
     campaign = None
@@ -221,7 +225,7 @@ def _sensitivity(tracer: Tracer, drawn: NDArray[np.int32]) -> tuple[SensitivityR
         outcomes = outcomes_of(
             world, found, levels, other.phones_off(found.risky), changed.publication
         )
-        (metrics,) = level_metrics(world, found, outcomes, [users])
+        (metrics,) = level_metrics(changed, world, found, outcomes, tracer.days, [users])
         rows.append(
             SensitivityRow(
                 label="as in the scenario" if arm is None else arm.label,

@@ -102,6 +102,11 @@ CASES = {
     "minutes near": {"rule__name": "minutes-near"},
     "late": {"publication__in_time_h": 3.0, "publication__consent": 0.6},
     "full": {"protocol__identifiers": "full"},
+    "history": {"publication__upload": "history", "rule__name": "minutes-near"},
+    "history, full": {"publication__upload": "history", "protocol__identifiers": "full"},
+    "history, mutual": {"publication__upload": "history", "f2__confirm": "mutual"},
+    "bluetrace": {"publication__upload": "history", "protocol__name": "bluetrace"},
+    "robert": {"publication__upload": "history", "protocol__name": "robert"},
 }
 
 
@@ -142,7 +147,7 @@ def test_warnings_equal_those_of_the_twin(base, name):
             len(found)
             for case in cases.tolist()
             if world.rank[case] < level
-            for found in twin.look_up(case, histories[level]).values()
+            for found in twin.found(case, histories[level]).values()
         )
         assert held.records.sum() == rows
     assert f1

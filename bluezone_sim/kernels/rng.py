@@ -58,6 +58,8 @@ PURPOSES = {
             "install",
             "drop_out",
             "scatter",
+            "course",
+            "server",
         )
     )
 }

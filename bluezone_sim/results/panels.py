@@ -7,12 +7,31 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from . import adopters, campaign
-from .text import _table, plain
+from .text import _table, number, plain, share
 
 if TYPE_CHECKING:
     from .result import Result
 
 ADOPTERS_TITLE = "Who adopts"
+
+
+WARNED_HEADER = [
+    "of phones\n%", "risky pairs whose\nother runs it %", "recall\n%", "precision\n%", "F1 per\ncase",
+    "F2 per\ncase", "F2 per\nF1", "hours from\npublication", "days from\ncontact",
+]  # fmt: skip
+
+
+def _warned(result: Result) -> list[list[str]]:
+    """A row a level: whom a warning could reach, whom it reaches, when (medians)."""
+    return [
+        [
+            share(m.adoption_smartphones), share(m.share_in_reach), share(m.recall),
+            share(m.precision), number(m.n_warned_f1, 2), number(m.n_warned_f2, 2),
+            number(m.n_f2_per_f1, 2), number(m.hours_to_warning_p50),
+            number(m.days_contact_to_warning_p50),
+        ]
+        for m in result.metrics
+    ]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -25,7 +44,7 @@ class Panel:
 
 def tables(result: Result) -> list[Any]:
     """Tables for the terminal."""
-    out = []
+    out = [_table("Who is warned, and when", WARNED_HEADER, _warned(result), 0)]
     if result.adopters:
         title = f"{ADOPTERS_TITLE}: {result.scenario.adoption.draws:,} draws of the adopters"
         rows = [adopters.cells(row) for row in result.adopters]
@@ -65,7 +84,7 @@ def text(result: Result) -> str:
 
 def panels(result: Result) -> list[Panel]:
     """Sections for the report."""
-    out = []
+    out = [Panel("Who is warned, and when", html_table(WARNED_HEADER, _warned(result)))]
     if result.adopters:
         rows = [adopters.cells(row) for row in result.adopters]
         note = (

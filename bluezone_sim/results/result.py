@@ -31,7 +31,10 @@ class LevelMetrics:
         recall: share of risky pairs warned, with its bootstrap interval over cases.
         precision: share of warned pairs that are risky.
         n_warned_f1, n_warned_f2: people warned per case.
+        n_f2_per_f1: F2s over F1s, of the cases followed to F2.
+        share_in_reach: share of risky pairs whose other runs the app, and so could be warned.
         hours_to_warning_p50: median time from publication to warning.
+        days_contact_to_warning_p50: median time from the midnight before the first contact held.
         lost: share of risky pairs lost at each stage; with recall they add up to 1.
     """
 
@@ -47,7 +50,10 @@ class LevelMetrics:
     precision: float | None
     n_warned_f1: float | None
     n_warned_f2: float | None
+    n_f2_per_f1: float | None
+    share_in_reach: float | None
     hours_to_warning_p50: float | None
+    days_contact_to_warning_p50: float | None
     lost: Mapping[str, float | None]
 
 

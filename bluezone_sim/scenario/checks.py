@@ -58,6 +58,7 @@ def cross_faults(raw: Raw, merged: Raw) -> list[Fault]:
         _levels,
         _together,
         _campaign,
+        _upload,
         _unused,
         _unused_trace,
     )
@@ -136,6 +137,16 @@ def _levels(raw: Raw, merged: Raw) -> Iterator[Fault]:
             )
 
 
+def _upload(raw: Raw, merged: Raw) -> Iterator[Fault]:
+    name, upload = _get(merged, "protocol.name"), _get(merged, "publication.upload")
+    if name in ("bluetrace", "robert") and upload == "keys":
+        yield Fault(
+            "publication.upload",
+            f"{name} publishes no keys, so phones cannot match",
+            'set it to "history"',
+        )
+
+
 def _unused(raw: Raw, merged: Raw) -> Iterator[Fault]:
     """Keys that the user set and that nothing reads."""
 
@@ -146,6 +157,9 @@ def _unused(raw: Raw, merged: Raw) -> Iterator[Fault]:
     if _get(merged, "rule.name") == "any-match":
         for key in ("thresholds", "minutes"):
             yield from useless(f"rule.{key}", 'rule.name = "any-match"')
+    known_as = _get(merged, "index_cases.course.known_as") or "confirmed"
+    dead = "positive_share" if known_as == "confirmed" else "confirmed_after_days"
+    yield from useless(f"index_cases.course.{dead}", f'course.known_as = "{known_as}"')
     if _number(merged, "publication.offline_share") == 0:
         yield from useless("publication.offline_h", "publication.offline_share = 0")
     if _get(merged, "f2.confirm") in ("none", "mutual"):

@@ -245,7 +245,7 @@ def _dotted(loc: tuple[str | int, ...]) -> str:
 
 def _model_at(loc: tuple[str | int, ...]) -> type[BaseModel] | None:
     """The model whose keys the last element of ``loc`` is one of."""
-    from .model import Campaign, District, Measure, Occupation, TraceTable, Users
+    from .model import Campaign, Course, District, Measure, Occupation, TraceTable, Users
 
     model: Any = Scenario
     for part in loc[:-1]:
@@ -263,6 +263,7 @@ def _model_at(loc: tuple[str | int, ...]) -> type[BaseModel] | None:
                 "levels": Users,
                 "arms": Arm,
                 "trace": TraceTable,
+                "course": Course,
                 "campaign": Campaign,
                 "measures": Measure,
             }

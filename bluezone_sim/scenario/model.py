@@ -28,6 +28,7 @@ __all__ = [
     "Arm",
     "Campaign",
     "ContactsTable",
+    "Course",
     "District",
     "IndexCases",
     "Layer",
@@ -58,7 +59,7 @@ __all__ = [
 class Protocol(Table):
     """Which system runs on the phones."""
 
-    name: Literal["bluezone"] = "bluezone"
+    name: Literal["bluezone", "bluetrace", "robert"] = "bluezone"
     identifiers: Literal["lazy", "full"] = Field(
         "lazy",
         description="derive identifiers for phones whose keys are published, or for every phone; "
@@ -114,6 +115,32 @@ class Radio(Table):
     advertise_interval_ms: Positive = Field(100.0, description="Android LOW_LATENCY")
 
 
+class Course(Table):
+    """How a case becomes known; with it only contacts while the case is infectious are risky.
+
+    Days count back from the end of the scenario's date, when the case becomes known: onset, then a delay
+    until the case is suspected, then one until the test confirms it.
+    """
+
+    known_as: Literal["confirmed", "suspected"] = Field(
+        "confirmed", description="the order of 13 August 2020 warns of suspected cases too"
+    )
+    incubation_median_days: Positive = Field(5.1, description="log-normal (Lauer et al. 2020)")
+    incubation_log_sd: NonNegative = Field(0.418, description="Lauer et al. 2020")
+    infectious_before_onset_days: NonNegative = Field(
+        2.0, description="He et al. 2020; not before the infection itself"
+    )
+    suspected_after_days: NonNegative = Field(
+        2.0, description="mean from onset until the case is suspected, exponential (assumed)"
+    )
+    confirmed_after_days: NonNegative = Field(
+        1.5, description="mean from suspicion to the test's result, exponential (assumed)"
+    )
+    positive_share: Share = Field(
+        0.1, description="share of suspected cases that the test confirms later (assumed)"
+    )
+
+
 class IndexCases(Table):
     """The cases that are evaluated one by one, and what makes a contact of theirs risky."""
 
@@ -121,6 +148,9 @@ class IndexCases(Table):
     f2_count: int = Field(300, ge=0, description="how many of them are followed to F2")
     near_distance_m: Positive = Field(2.0, description="white paper, Ministry of Health")
     near_duration_s: Positive = Field(900.0, description="white paper, Ministry of Health")
+    course: Course | None = Field(
+        None, description="without it every day of the look-back counts, and cases are confirmed"
+    )
 
 
 class Thresholds(Table):
@@ -143,6 +173,12 @@ class Rule(Table):
 class Publication(Table):
     """From confirmation to a warning; every delay is assumed."""
 
+    upload: Literal["keys", "history"] = Field(
+        "keys",
+        description="keys: the case's keys are published and every phone looks them up (Bluezone's "
+        "CHECK_CONTACT_F0); history: the case uploads its history and the server, which knows "
+        "everybody's identifiers, looks them up (PUSH_HISTORY; BlueTrace and ROBERT)",
+    )
     consent: Share = Field(0.9, description="share of cases who let their keys be published")
     push_delay_h: NonNegative = Field(
         2.0, description="mean delay of the push message, exponential"
