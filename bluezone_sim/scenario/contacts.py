@@ -158,7 +158,7 @@ class ContactsTable(Table):
     work: MemberLayer = MemberLayer(
         member_share=0.5,
         group_size=10,
-        tie=0.72,
+        tie=0.67,
         meet=0.73,
         attendance=0.9,
         open_days=6,

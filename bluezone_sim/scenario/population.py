@@ -69,5 +69,7 @@ class Population(Table):
         'a school class is a "pupil", everybody else is of the "others"',
     )
     activity_sigma: NonNegative = Field(
-        0.45, le=2.0, description="log-normal spread of how active people are, mean 1 (assumed)"
+        0.3,
+        le=2.0,
+        description="log-normal spread of how active people are, mean 1; fits the survey's variance",
     )
