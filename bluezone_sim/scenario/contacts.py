@@ -144,7 +144,7 @@ class ContactsTable(Table):
     )
     school: MemberLayer = MemberLayer(
         group_size=30,
-        tie=0.265,
+        tie=0.25,
         meet=0.85,
         attendance=0.95,
         open_days=6,
