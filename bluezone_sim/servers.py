@@ -43,6 +43,11 @@ class ServerRing:
         """The server of one of :data:`NAMES`."""
         return cls(world, get(name), first_s, last_s)
 
+    @property
+    def keys_per_person(self) -> int:
+        """Whom the server reads is a person, not a key: one each."""
+        return 1
+
     def _secret(self, k: int, size: int) -> bytes:
         words = rng.draws(rng.key(self.world.seed, "server", k), np.arange(-(-size // 8)))
         return words.tobytes()[:size]
@@ -88,6 +93,15 @@ class ServerRing:
             temp = bluetrace.TempId(uid, start, start + self.protocol.interval_s)
             out[k] = np.frombuffer(bluetrace.seal(secret, temp, iv[k].tobytes()), np.uint8)
         return out[row]
+
+    def payload_at(
+        self,
+        person: NDArray[np.int32],
+        who: NDArray[np.integer],
+        time_ms: NDArray[np.int64],
+        identifier: NDArray[np.uint8],
+    ) -> None:
+        """Nothing is sent beside the identifier."""
 
     def _hellos(
         self, sender: NDArray[np.int64], epoch: NDArray[np.int64], time_s: NDArray[np.int64]

@@ -271,7 +271,10 @@ def history_of(path: Path, protocol: str) -> tuple[Sightings, int]:
     try:
         found = [t for t in tables if t.protocol == protocol or t.protocol.split("-")[0] == family]
     except FormatError as error:
-        raise FormatError(f"{error}\nRead before the fault: {report.n_records:,} records") from None
+        raise FormatError(
+            f"{error}\nRead before the fault: {report.n_records:,} records; `bluezone-sim import "
+            "--partial` keeps them, and its file is a history too"
+        ) from None
     if not found and report.n_sightings:
         held = ", ".join(f"{n:,} of {name}" for name, n in sorted(report.n_sightings.items()))
         raise InputError(f"{path}: holds no sightings of {protocol}, the keys' system, but {held}")

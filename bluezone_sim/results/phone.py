@@ -15,7 +15,8 @@ from ..matching.rules import RULES, DayScores, day_scores
 from ..matching.windows import ScanInstances, previous_scans, scan_instances
 from ..protocols import get_key_protocol
 from ..protocols.bluezone_files import parse_f0_message, parse_history
-from ..scenario.model import Radio, Thresholds
+from ..scenario.model import Thresholds
+from ..scenario.profiles import load_profile
 from ..tables import Matches, PublishedKeys, Sightings
 
 if TYPE_CHECKING:
@@ -265,9 +266,10 @@ def minutes_near(
     Returns:
         ``float64[n_keys]``.
     """
-    radio = Radio()
     threshold = Thresholds().android_android_dbm if threshold_dbm is None else threshold_dbm
-    period_ms = 1000 * (radio.scan_period_s if scan_period_s is None else scan_period_s)
+    if scan_period_s is None:
+        scan_period_s = load_profile("bluezone").android.background.scan_period_s()
+    period_ms = 1000 * scan_period_s
     near = np.flatnonzero(matches.rssi_dbm >= threshold)
     near = near[np.lexsort((matches.time_ms[near], matches.key[near]))]
     key, time = matches.key[near], matches.time_ms[near]

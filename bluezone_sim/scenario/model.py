@@ -59,7 +59,16 @@ __all__ = [
 class Protocol(Table):
     """Which system runs on the phones."""
 
-    name: Literal["bluezone", "bluetrace", "robert"] = "bluezone"
+    name: Literal[
+        "bluezone",
+        "gaen",
+        "dp3t-lowcost",
+        "dp3t-hybrid",
+        "dp3t-unlinkable",
+        "tcn",
+        "bluetrace",
+        "robert",
+    ] = "bluezone"
     identifiers: Literal["lazy", "full"] = Field(
         "lazy",
         description="derive identifiers for phones whose keys are published, or for every phone; "
@@ -87,6 +96,10 @@ class Phones(Table):
     ios_foreground_share: Share = Field(
         0.05, description="share of 5-minute slots with the app in the foreground on iOS (assumed)"
     )
+    screen_on_share: Share = Field(
+        0.15,
+        description="share of the time with the screen on, where the scans depend on it (assumed)",
+    )
     gatt_success: Share = Field(
         0.9, description="chance a GATT read of an iOS identifier works, per interval (assumed)"
     )
@@ -108,11 +121,21 @@ class Radio(Table):
     scan_sd_db: NonNegative = Field(2.5, description="per scan; part of MITRE's 3.7 dB (assumed)")
     fading_sd_db: Positive = Field(2.7, description="per packet; rest of the 3.7 dB")
     sensitivity_dbm: float = Field(-105.0, ge=-140, le=0, description="weakest RSSI in exp34")
-    scan_on_s: Positive = Field(40.0, description="Bluezone v2")
-    scan_period_s: Positive = Field(300.0, description="Bluezone v2: 40 s on, 260 s off")
-    advertise_on_s: Positive = Field(15.0, description="Bluezone v2")
-    advertise_period_s: Positive = Field(30.0, description="Bluezone v2: 15 s on, 15 s off")
-    advertise_interval_ms: Positive = Field(100.0, description="Android LOW_LATENCY")
+    scan_on_s: Positive | None = Field(
+        None, description="by default the protocol's profile's; Bluezone v2: 40 s"
+    )
+    scan_period_s: Positive | None = Field(
+        None, description="by default the protocol's profile's; Bluezone v2: 300 s"
+    )
+    advertise_on_s: Positive | None = Field(
+        None, description="by default the protocol's profile's; Bluezone v2: 15 s"
+    )
+    advertise_period_s: Positive | None = Field(
+        None, description="by default the protocol's profile's; Bluezone v2: 30 s"
+    )
+    advertise_interval_ms: Positive | None = Field(
+        None, description="by default the protocol's profile's; Bluezone v2: 100 ms"
+    )
 
 
 class Course(Table):
@@ -165,9 +188,27 @@ class Thresholds(Table):
 class Rule(Table):
     """When a phone that matched warns."""
 
-    name: Literal["any-match", "minutes-near"] = "any-match"
+    name: Literal["any-match", "minutes-near", "minutes-at-attenuation", "cwa", "gaen-v2"] = Field(
+        "any-match",
+        description="any-match: one record; minutes-near: by RSSI; the others weigh attenuations, which "
+        "only GAEN tells: minutes at or below one, Corona-Warn-App, buckets of GAEN's daily summaries",
+    )
     thresholds: Thresholds = Thresholds()
-    minutes: Positive = Field(15.0, description="minutes near on one local day")
+    minutes: Positive = Field(
+        15.0, description="(weighted) minutes on one local day; a record stands for a scan period"
+    )
+    attenuation_db: list[NonNegative] | None = Field(
+        None,
+        min_length=1,
+        max_length=8,
+        description="upper edges of the buckets, rising; by default 63 (minutes-at-attenuation), 55 and "
+        "63 (cwa), 55, 63 and 70 (gaen-v2: the narrower net of lfph/gaen-risk-scoring)",
+    )
+    weights: list[NonNegative] | None = Field(
+        None,
+        description="a weight a bucket and one for what is above; by default 1, 0.5, 0 (cwa), 1.5, 1, "
+        "0.4, 0 (gaen-v2)",
+    )
 
 
 class Publication(Table):
