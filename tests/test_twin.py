@@ -108,8 +108,6 @@ CASES = {
     "history": {"publication__upload": "history", "rule__name": "minutes-near"},
     "history, full": {"publication__upload": "history", "protocol__identifiers": "full"},
     "history, mutual": {"publication__upload": "history", "f2__confirm": "mutual"},
-    "bluetrace": {"publication__upload": "history", "protocol__name": "bluetrace"},
-    "robert": {"publication__upload": "history", "protocol__name": "robert"},
 }
 
 
@@ -155,6 +153,27 @@ def test_warnings_equal_those_of_the_twin(base, name):
         assert held.records.sum() == rows
     assert f1
     assert f2
+
+
+@pytest.mark.parametrize("name", ["bluetrace", "robert"])
+def test_a_server_warns_whom_the_twin_knows(base, name):
+    """Real encrypted identifiers, opened by the server, against a server that knows everybody."""
+    _, world, first, segments, _ = base
+    s = scenario(publication__upload="history", protocol__name=name)
+    cases = np.sort(index_cases(SEED, world.n_people, 40))
+    fast = evaluate(Tracer.build(s, world, 2, Clock()), cases, cases[:0], [1.0], quiet)
+    twin = Twin(s, world)
+    twin.day_identifiers = first.day_identifiers  # what is in them does not matter to the twin
+    mine = [g for g in segments if g.a in cases or g.b in cases]
+    f1, _ = twin.run(cases.tolist(), [], twin.histories(1.0, mine), 1.0)
+    told = fast.f1[0]
+    assert f1
+    assert f1 == {
+        (c, p): t
+        for c, p, t in zip(
+            told.index_case.tolist(), told.person.tolist(), told.told_s.tolist(), strict=True
+        )
+    }
 
 
 RULES = {
