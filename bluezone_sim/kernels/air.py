@@ -136,7 +136,7 @@ STREAM_PURPOSES = (
 )
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(nogil=True, cache=True, inline="always")
 def path_loss_db(air, distance_m):
     """A(d), dB."""
     near = min(distance_m, air.breakpoint_m)
@@ -146,7 +146,7 @@ def path_loss_db(air, distance_m):
     return loss
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(nogil=True, cache=True, inline="always")
 def link_dbm(air, phones, streams, contact, observer, emitter, distance_m):
     """Mean RSSI of a contact in one direction: everything that is the same in all its scans."""
     shadow = NORMAL_TABLE[draw(streams.shadowing, contact) >> np.uint64(52)]
@@ -158,13 +158,13 @@ def link_dbm(air, phones, streams, contact, observer, emitter, distance_m):
     )
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(nogil=True, cache=True, inline="always")
 def phone_is_off(air, streams, person, day):
     """Bluetooth or the app is off on this local day."""
     return to_unit(draw(draw(streams.off, day), person)) < air.off_share
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(nogil=True, cache=True, inline="always")
 def state_at(app, streams, platform, person, time_ms):
     """State of a person's app: in the foreground, or else in the background."""
     if not app.stateful[platform]:
@@ -173,19 +173,19 @@ def state_at(app, streams, platform, person, time_ms):
     return FOREGROUND if to_unit(h) < app.foreground_share[platform] else BACKGROUND
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(nogil=True, cache=True, inline="always")
 def read_works(air, streams, contact, observer, slot):
     """GATT reads of this peer succeed during this slot of time."""
     return to_unit(draw(draw(draw(streams.gatt, contact), observer), slot)) < air.gatt_success
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(nogil=True, cache=True, inline="always")
 def scan_phase_ms(app, streams, platform, person):
     """Start of a phone's scans within their period."""
     return np.int64(to_unit(draw(streams.scan_phase, person)) * app.scan_period_ms[platform])
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(nogil=True, cache=True, inline="always")
 def advertise_phase_ms(app, streams, platform, person):
     """Start of a phone's bursts within their period."""
     return np.int64(
