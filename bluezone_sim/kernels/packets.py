@@ -78,12 +78,14 @@ class Heard(NamedTuple):
 
 
 class Log(NamedTuple):
-    """Received packets one by one: ``int64`` and ``float64`` of equal length; empty to keep none."""
+    """Received packets one by one, ``form`` an index into :data:`bluezone_sim.kernels.air.FORMS`; columns
+    of length 0 keep none."""
 
     phone: NDArray[np.int64]
     sender: NDArray[np.int64]
     time_us: NDArray[np.int64]
     channel: NDArray[np.int64]
+    form: NDArray[np.int64]
     rssi_dbm: NDArray[np.float64]
 
 
@@ -115,7 +117,7 @@ def _survives(pdus, i, level_dbm, rssi_dbm, fading_sd_db, capture_db, person):
 
 
 @nb.njit(nogil=True, cache=True)
-def receive(pdus, channel, ears, level_dbm, catches, known, person, air, heard, log, logged):
+def receive(pdus, channel, ears, level_dbm, form, catches, known, person, air, heard, log, logged):
     """Delivers the PDUs of one channel to the phones that listen on it.
 
     Args:
@@ -123,6 +125,7 @@ def receive(pdus, channel, ears, level_dbm, catches, known, person, air, heard, 
         channel: index 0, 1 or 2 of channels 37, 38, 39.
         ears: who listens.
         level_dbm: ``float64[k, n]``, mean RSSI of each sender in each row of ``ears``.
+        form: ``int64[n]``, what each phone sends.
         catches: ``bool[n, n]``, the phone takes notice of what the sender sends.
         known: ``bool[n, n]``, the phone has the sender's identifier, or it is in the packet.
         person: ``int64[n]``, whom a phone belongs to.
@@ -162,6 +165,7 @@ def receive(pdus, channel, ears, level_dbm, catches, known, person, air, heard, 
                             log.sender[logged] = sender
                             log.time_us[logged] = pdus.start_us[i]
                             log.channel[logged] = 37 + channel
+                            log.form[logged] = form[sender]
                             log.rssi_dbm[logged] = rssi
                             logged += 1
                         if catches[phone, sender]:
