@@ -95,8 +95,9 @@ def _rssi_dbm(level_dbm, fading_sd_db, fading, person):
 
 
 @nb.njit(nogil=True, cache=True)
-def _survives(pdus, i, level_dbm, rssi_dbm, fading_sd_db, capture_db, person):
-    """No overlapping PDU reaches the listener with more than the packet's power less the threshold."""
+def _survives(pdus, i, phone, level_dbm, rssi_dbm, fading_sd_db, capture_db, person):
+    """No overlapping PDU is the listener's own, or reaches it with more than the packet's power less the
+    threshold."""
     for step in (-1, 1):
         j = i + step
         while 0 <= j < len(pdus.start_us):
@@ -107,6 +108,8 @@ def _survives(pdus, i, level_dbm, rssi_dbm, fading_sd_db, capture_db, person):
             overlaps = (
                 pdus.end_us[j] > pdus.start_us[i] and pdus.start_us[j] < pdus.end_us[i]
             ) and pdus.sender[j] != pdus.sender[i]
+            if overlaps and pdus.sender[j] == phone:
+                return False
             level = level_dbm[pdus.sender[j]]
             if overlaps and level > FAINTEST_DBM:
                 other = _rssi_dbm(level, fading_sd_db, pdus.fading[j], person)
@@ -156,9 +159,17 @@ def receive(pdus, channel, ears, level_dbm, form, catches, known, person, air, h
                 sender = pdus.sender[i]
                 level = level_dbm[e, sender]
                 if level > FAINTEST_DBM and sender != phone:
-                    rssi = _rssi_dbm(level, air.fading_sd_db, pdus.fading[i], person[phone])
+                    me = person[phone]
+                    rssi = _rssi_dbm(level, air.fading_sd_db, pdus.fading[i], me)
                     if rssi >= air.sensitivity_dbm and _survives(
-                        pdus, i, level_dbm[e], rssi, air.fading_sd_db, air.capture_db, person[phone]
+                        pdus,
+                        i,
+                        phone,
+                        level_dbm[e],
+                        rssi,
+                        air.fading_sd_db,
+                        air.capture_db,
+                        person[phone],
                     ):
                         if logged < len(log.phone):
                             log.phone[logged] = phone

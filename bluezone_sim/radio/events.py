@@ -5,7 +5,7 @@ its own; the packets between two of their steps are drawn at once and delivered 
 :mod:`bluezone_sim.kernels.packets`. It reads the same contacts, phones and keyed draws as the vectorised
 engine, for tens to a few hundred phones.
 
-Left out: a phone hears while it sends; a connection does not interrupt a scan.
+Left out: a phone hears one channel while it sends on another; a connection does not interrupt a scan.
 """
 
 from __future__ import annotations
