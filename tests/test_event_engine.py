@@ -151,8 +151,9 @@ def test_packets_equal_those_of_a_naive_twin():
         np.full((12, 12), -1, np.int64),
         np.zeros((12, 12)),
     )
-    log = kernel.Log(*(np.zeros(5000, np.int64) for _ in range(4)), np.zeros(5000))
-    count = kernel.receive(pdus, 1, ears, level, catches, known, person, m.air, heard, log, 0)
+    log = kernel.Log(*(np.zeros(5000, np.int64) for _ in range(5)), np.zeros(5000))
+    form = np.arange(12) % 4
+    count = kernel.receive(pdus, 1, ears, level, form, catches, known, person, m.air, heard, log, 0)
 
     def rssi(e, i):
         z = float(NORMAL_TABLE[draw(int(pdus.fading[i]), int(ears.phone[e])) >> 52])
@@ -181,7 +182,7 @@ def test_packets_equal_those_of_a_naive_twin():
                 and level[e, pdus.sender[j]] > kernel.NOWHERE_DBM
             )
             if power >= m.air.sensitivity_dbm and clear:
-                want.append((phone, sender, begin, 38, power))
+                want.append((phone, sender, begin, 38, sender % 4, power))
     got = list(zip(*(column[:count].tolist() for column in log), strict=True))
     assert sorted(got) == sorted(want)
     assert len(want) > 20
