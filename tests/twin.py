@@ -469,6 +469,22 @@ class Twin:
                     found[observer].append((time_ms, rssi))
         return found
 
+    def found(self, person: int, histories) -> dict[int, list[tuple[int, int]]]:
+        """Who holds the person, by published keys; or whom the person's uploaded history holds."""
+        if self.s.publication.upload == "keys":
+            return self.look_up(person, histories)
+        found = defaultdict(list)
+        for identifier, time_ms, rssi in histories[person]:
+            day, rest = divmod(time_ms, 86_400_000)
+            found[self.owners(day, rest // 900_000)[identifier]].append((time_ms, rssi))
+        return found
+
+    @functools.cache  # noqa: B019
+    def owners(self, utc_day: int, slot: int) -> dict[bytes, int]:
+        """What the server knows: whose each identifier of a quarter of an hour is."""
+        people = range(self.w.n_people)
+        return {self.day_identifiers(p, utc_day)[slot]: p for p in people}
+
     def local_day(self, time_ms: int) -> int:
         return max(d for d in range(len(self.days)) if self.days.start_s[d] * 1000 <= time_ms)
 
@@ -519,7 +535,10 @@ class Twin:
         if self.consents(source):
             for person, rows in found.items():
                 delay = self.delay_s(source, person)
-                if self.fires(rows, person, source) and (
+                listener, sender = person, source
+                if self.s.publication.upload == "history":
+                    listener, sender = source, person
+                if self.fires(rows, listener, sender) and (
                     delay <= self.s.publication.in_time_h * 3600
                 ):
                     told[person] = published_s + delay
@@ -532,7 +551,7 @@ class Twin:
 
         def of(person):
             if person not in found:
-                found[person] = self.look_up(person, histories)
+                found[person] = self.found(person, histories)
             return found[person]
 
         f1, f2 = {}, {}
