@@ -51,16 +51,19 @@ def expand_rows(model: RadioModel, sightings: Sightings) -> Sightings:
     cycle, into = np.divmod(sightings.time_ms - phase, period)
     # A read may be done when the burst is over: the next one goes on.
     begun = np.minimum(into, on)
-    first = phase + cycle * period
+    first = (phase + cycle * period).astype(np.int64)
+    interval = sightings.time_ms // app.identifier_ms
     rows, times = [np.arange(len(sightings))], [sightings.time_ms]
     at, lasts = sightings.time_ms, sightings.packets > 1
     while lasts.any():
         # The next packet a pause after the last row, or as the next burst starts.
-        next_ms = at + pause_ms - first
+        next_ms: NDArray[np.int64] = at + pause_ms - first
         off = next_ms % period >= on
         next_ms = np.where(off, (next_ms // period + 1) * period, next_ms)
-        lasts = lasts & (_on_time(next_ms, on, period) - begun <= on_air_ms)
         at = first + next_ms
+        # A record ends with its identifier.
+        lasts = lasts & (_on_time(next_ms, on, period) - begun <= on_air_ms)
+        lasts = lasts & (at // app.identifier_ms == interval)
         rows.append(np.flatnonzero(lasts))
         times.append(at[lasts])
     row, when = np.concatenate(rows), np.concatenate(times)
