@@ -60,6 +60,7 @@ class App(NamedTuple):
         scan_on_ms, scan_period_ms, scan_jitter_ms: ``int64[2]``; a scan starts at its phase, plus k
             periods, plus a uniform up to the jitter.
         advertise_on_ms, advertise_period_ms: ``int64[2]``.
+        step_ms: ``int64[2, 2]``, how far a scan period moves the advertiser's cycle, observer first.
         event_ms: ``float64[2, 3]``, mean spacing of advertising events.
         window_ms, listens: ``float64[2, 3]``, scan window, and window over interval.
         coverage: ``float64[2, 3]``, advertising channels used, of three.
@@ -83,6 +84,7 @@ class App(NamedTuple):
     scan_jitter_ms: NDArray[np.int64]
     advertise_on_ms: NDArray[np.int64]
     advertise_period_ms: NDArray[np.int64]
+    step_ms: NDArray[np.int64]
     event_ms: NDArray[np.float64]
     window_ms: NDArray[np.float64]
     listens: NDArray[np.float64]

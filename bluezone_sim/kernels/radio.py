@@ -99,7 +99,9 @@ def binomial(n, p, u):
     if flip:
         p = 1.0 - p
     mean = n * p
-    if mean < _INVERTED:
+    if u < 1.0 - mean:
+        x = 0  # exp(n log(1 - p)) is at least 1 - n p: what the inversion would say
+    elif mean < _INVERTED:
         term = math.exp(n * math.log1p(-p))
         total = term
         x = 0
@@ -223,13 +225,14 @@ def _segment(air, app, phones, streams, links, row, out, at):
     jitters = draw(streams.scan_jitter, observer) if jitter > 0 else np.uint64(0)
     begin = links.start_s[row] * 1000
     end = begin + np.int64(links.duration_s[row]) * 1000
-    scan = (begin - scan_phase - scan_on - jitter) // scan_period + 1
+    scan = np.int64(math.floor((begin - scan_phase - scan_on - jitter) / scan_period)) + 1
     scan_from = scan_phase + scan * scan_period
     # Followed from scan to scan without a division: the next change of identifier, and how far the
     # advertiser is into its cycle.
-    cut = (scan_from // app.identifier_ms + 1) * app.identifier_ms
-    cycle = (scan_from - phase) % period
-    step = scan_period % period
+    cut = (np.int64(math.floor(scan_from / app.identifier_ms)) + 1) * app.identifier_ms
+    cycle = scan_from - phase
+    cycle -= np.int64(math.floor(cycle / period)) * period
+    step = app.step_ms[mine, theirs]
     my_state, their_state = FOREGROUND, FOREGROUND
     known = np.int64(-1)  # interval whose identifier has been read
     while scan_from < end:
