@@ -85,8 +85,7 @@ class SightingsWriter(WholeFile):
             elif field.name in _BYTES:
                 columns.append(_binary(values))
             else:
-                nan = np.isnan(values) if field.name == "distance_m" else None
-                columns.append(pa.array(values, field.type, mask=nan))
+                columns.append(_plain(values, field.type))
         self._out.write_table(pa.Table.from_arrays(columns, schema=schema))
 
     def finish(self) -> None:
@@ -94,6 +93,17 @@ class SightingsWriter(WholeFile):
         self._out.close()
 
     abandon = finish
+
+
+def _plain(values: NDArray[Any], kind: pa.DataType) -> pa.Array:
+    """A column of numbers, NaN as null; from its bytes, since Arrow's own way imports pandas."""
+    import pyarrow as pa
+
+    fixed = np.ascontiguousarray(values, kind.to_pandas_dtype())
+    valid = None
+    if fixed.dtype.kind == "f":
+        valid = pa.py_buffer(np.packbits(~np.isnan(fixed), bitorder="little"))
+    return pa.Array.from_buffers(kind, len(fixed), [valid, pa.py_buffer(fixed)])
 
 
 def _binary(rows: NDArray[np.uint8]) -> pa.Array:

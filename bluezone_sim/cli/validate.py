@@ -35,7 +35,7 @@ def radio(
     as_json: Json = False,
 ) -> None:
     """Predict each measured scene by a fit on the others; compare attenuations."""
-    from ..captures.measurements import read_scenes
+    from ..captures.scenes import read_scenes
     from ..results.validation import check_absent, save_validation, validate_radio
 
     if out is not None:
