@@ -74,8 +74,11 @@ class SightingsWriter(WholeFile):
         if not len(sightings):
             return
         schema, n = _schema(), len(sightings)
-        names = pa.array([sightings.protocol], pa.string())
-        columns: list[Any] = [pa.DictionaryArray.from_arrays(pa.array(np.zeros(n, np.int8)), names)]
+        text = sightings.protocol.encode()
+        ends = np.array([0, len(text)], np.int32)
+        names = pa.StringArray.from_buffers(1, pa.py_buffer(ends), pa.py_buffer(text))
+        zeros = _plain(np.zeros(n, np.int8), pa.int8())
+        columns: list[Any] = [pa.DictionaryArray.from_arrays(zeros, names)]
         for field in schema:
             if field.name == "protocol":
                 continue
@@ -99,7 +102,7 @@ def _plain(values: NDArray[Any], kind: pa.DataType) -> pa.Array:
     """A column of numbers, NaN as null; from its bytes, since Arrow's own way imports pandas."""
     import pyarrow as pa
 
-    fixed = np.ascontiguousarray(values, kind.to_pandas_dtype())
+    fixed = np.ascontiguousarray(values, "float32" if str(kind) == "float" else str(kind))
     valid = None
     if fixed.dtype.kind == "f":
         valid = pa.py_buffer(np.packbits(~np.isnan(fixed), bitorder="little"))
