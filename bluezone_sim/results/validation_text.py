@@ -31,13 +31,14 @@ def share_table(result: Validation) -> Any:
             ("off by", True),
             ("precision", True),
             ("predicted", True),
+            ("simulator", True),
         ),
     )
     for scene in result.scenes:
         for k, share in enumerate(scene.shares):
             low, high = share.measured_ci95
             table.add_row(
-                f"{scene.name} (n = {scene.n_near:,})" if k == 0 else "",
+                scene.name if k == 0 else "",
                 f"{share.threshold_db:g}",
                 f"{share.measured:.3f}",
                 f"{low:.2f}–{high:.2f}",
@@ -46,9 +47,10 @@ def share_table(result: Validation) -> Any:
                 + ("" if abs(share.difference) <= result.tolerance else " !"),
                 number(share.precision_measured, 3),
                 number(share.precision_predicted, 3),
+                number(scene.simulator[k], 3),
             )
         if not scene.shares:
-            table.add_row(f"{scene.name} (n = 0)", *["–"] * 7)
+            table.add_row(scene.name, *["–"] * 8)
     return table
 
 
