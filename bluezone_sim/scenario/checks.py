@@ -8,37 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
 
 from ..errors import Fault, ScenarioError
+from . import checks_who
+from .raw import Raw
+from .raw import get as _get
+from .raw import number as _number
+from .raw import numbers as _numbers
 
-Raw = dict[str, Any]
-
-#: Protocols that a scenario can run.
+#: Protocols that publish keys.
 KEY_PROTOCOLS = ("bluezone", "gaen", "dp3t-lowcost", "dp3t-hybrid", "dp3t-unlinkable", "tcn")
 
 _ROOMS = ("school", "work", "transport", "leisure", "other")
-
-
-def _get(raw: Any, path: str) -> Any:
-    """Value at a dotted path, None where there is none."""
-    for part in path.split("."):
-        if not isinstance(raw, dict) or part not in raw:
-            return None
-        raw = raw[part]
-    return raw
-
-
-def _number(raw: Any, path: str) -> float | None:
-    value = _get(raw, path)
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
-
-
-def _numbers(raw: Any, path: str, n: int) -> list[float] | None:
-    value = _get(raw, path)
-    if not isinstance(value, list) or len(value) != n:
-        return None
-    return value if all(isinstance(v, (int, float)) for v in value) else None
 
 
 def cross_faults(raw: Raw, merged: Raw) -> list[Fault]:
@@ -48,7 +29,16 @@ def cross_faults(raw: Raw, merged: Raw) -> list[Fault]:
         raw: the mapping as the user wrote it.
         merged: the same over the defaults.
     """
-    checks = (_population, _layers, _radio, _cases, _levels, _rule, _unused)
+    checks = (
+        _population,
+        _layers,
+        _radio,
+        _cases,
+        _levels,
+        _rule,
+        _unused,
+        *checks_who.CHECKS,
+    )
     return [fault for check in checks for fault in check(raw, merged)]
 
 
@@ -183,6 +173,9 @@ def _unused(raw: Raw, merged: Raw) -> Iterator[Fault]:
     }
     for key in idle.get(rule, ()) if isinstance(rule, str) else ():
         yield from useless(f"rule.{key}", f'rule.name = "{rule}"')
+    known_as = _get(merged, "index_cases.course.known_as") or "confirmed"
+    dead = "positive_share" if known_as == "confirmed" else "confirmed_after_days"
+    yield from useless(f"index_cases.course.{dead}", f'course.known_as = "{known_as}"')
     if _number(merged, "publication.offline_share") == 0:
         yield from useless("publication.offline_h", "publication.offline_share = 0")
     if _get(merged, "f2.confirm") in ("none", "mutual"):
