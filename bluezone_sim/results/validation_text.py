@@ -29,9 +29,9 @@ def share_table(result: Validation) -> Any:
             ("95 %", True),
             ("predicted", True),
             ("off by", True),
+            ("simulator", True),
             ("precision", True),
             ("predicted", True),
-            ("simulator", True),
         ),
     )
     for scene in result.scenes:
@@ -45,9 +45,9 @@ def share_table(result: Validation) -> Any:
                 f"{share.predicted:.3f}",
                 f"{share.difference:+.3f}"
                 + ("" if abs(share.difference) <= result.tolerance else " !"),
+                number(scene.simulator[k], 3),
                 number(share.precision_measured, 3),
                 number(share.precision_predicted, 3),
-                number(scene.simulator[k], 3),
             )
         if not scene.shares:
             table.add_row(scene.name, *["–"] * 8)
