@@ -10,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small import scenario
 
+import bluezone_sim as bz
 from bluezone_sim.errors import InputError
 from bluezone_sim.kernels import contacts as kernel
 from bluezone_sim.world import SETTINGS, Days, build_world, contact_model, contacts_of
-from bluezone_sim.world.contacts import distance_table, duration_table
+from bluezone_sim.world.contacts import concatenate, distance_table, duration_table
 from bluezone_sim.world.people import STATIC_LAYERS
+from bluezone_sim.world.whole import whole_day
 
 
 @pytest.fixture(scope="module")
@@ -200,3 +202,53 @@ def test_quantile_tables():
     # exp34's lunch table: 58 % at two metres or less.
     assert (table <= 2.0).mean() == pytest.approx(0.58, abs=0.02)
     assert np.allclose(distance_table([1, 2, 3, 4, 5], 2.0), 2 * distance_table([1, 2, 3, 4, 5], 1))
+
+
+def test_the_whole_day_equals_every_person_alone(town):
+    """Group by group, in reused buffers, on any number of threads: the same contacts to the last bit."""
+    s = scenario(
+        population__people=6_000,
+        population__smartphones=3_000,
+        population__districts=[{"name": "A", "people": 4_500}, {"name": "B", "people": 1_500}],
+    )
+    world = build_world(s, 3)
+    model = contact_model(world, s.contacts)
+    days = Days.look_back(dt.date(2020, 8, 10), 2, s.timezone)  # a Sunday, a Monday
+    everybody = np.arange(world.n_people, dtype=np.int32)
+
+    def sorted_rows(c):
+        order = np.lexsort((c.start_s, c.b, c.a, c.setting))
+        return {k: v[order] for k, v in c._columns().items()}
+
+    for day in range(2):
+        one = Days(days.number[day:][:1], days.start_s[day:][:1], days.weekday[day:][:1], 0)
+        want = sorted_rows(contacts_of(model, everybody, one, ordered=True))
+        for threads in (1, 2):
+            pieces = whole_day(
+                model, days, day, lambda c: c.take(np.arange(len(c))), threads=threads
+            )
+            got = sorted_rows(concatenate(pieces))
+            for name, values in want.items():
+                assert np.array_equal(values, got[name]), (day, threads, name)
+    assert {SETTINGS[k] for k in np.unique(want["setting"])} == set(SETTINGS)
+
+
+def test_the_whole_day_fills_its_buffers_many_times(town, monkeypatch):
+    s, world = town
+    model = contact_model(world, s.contacts)
+    days = Days.look_back(s.date, 1, s.timezone)
+    lengths = whole_day(model, days, 0, len)
+    monkeypatch.setattr("bluezone_sim.world.whole.ROWS", 1)
+    small = whole_day(model, days, 0, len, threads=2)
+    assert len(small) > 3 * len(lengths)
+    assert sum(small) == sum(lengths)
+
+
+def test_a_trace_has_whole_days_too():
+    s = bz.load("workplace-trace")
+    world = build_world(s, 1)
+    days = Days.look_back(s.date, 5, s.timezone)
+    model = contact_model(world, s.contacts)
+    lengths = [sum(whole_day(model, days, d, len)) for d in range(5)]
+    assert sum(lengths) == len(world.trace.a)
+    assert min(lengths) > 0
