@@ -322,7 +322,7 @@ def test_adopter_draws_equal_runs_of_their_own(workplace):
     rows = spread_of_adopters(s, world, outcomes(world, 1.0))
     from dataclasses import replace
 
-    from bluezone_sim.world.people import ranks_of
+    from bluezone_sim.world.adoption import ranks_of
 
     owners = np.flatnonzero(world.owner)
     for i in (1, 3):

@@ -14,8 +14,8 @@ import bluezone_sim as bz
 from bluezone_sim.errors import InputError
 from bluezone_sim.kernels import contacts as kernel
 from bluezone_sim.world import SETTINGS, Days, build_world, contact_model, contacts_of
+from bluezone_sim.world.adoption import STATIC_LAYERS
 from bluezone_sim.world.contacts import concatenate, distance_table, duration_table
-from bluezone_sim.world.people import STATIC_LAYERS
 from bluezone_sim.world.whole import whole_day
 
 
@@ -252,3 +252,44 @@ def test_a_trace_has_whole_days_too():
     lengths = [sum(whole_day(model, days, d, len)) for d in range(5)]
     assert sum(lengths) == len(world.trace.a)
     assert min(lengths) > 0
+
+
+def test_age_bands_are_exact_and_keep_the_order_of_ages():
+    bands = [
+        {"from_age": 0, "to_age": 6, "share": 0.1},
+        {"from_age": 6, "to_age": 18, "share": 0.2},
+        {"from_age": 20, "to_age": 60, "share": 0.55},
+        {"from_age": 60, "to_age": 95, "share": 0.15},
+    ]
+    plain = build_world(scenario(), 3)
+    world = build_world(scenario(population__ages={"bands": bands}), 3)
+    counts = np.histogram(world.age, [0, 6, 18, 20, 60, 96])[0]
+    assert counts.tolist() == [30, 60, 0, 165, 45]
+    order = np.argsort(plain.age, kind="stable")
+    younger = plain.age[order][:-1] < plain.age[order][1:]
+    assert (np.diff(world.age[order].astype(int))[younger] >= 0).all()
+    for broken, message in (
+        ({"share": 0.5}, "add up to 1.7"),
+        ({"from_age": 4, "to_age": 6}, "overlap"),
+        ({"from_age": 7, "to_age": 6}, "from_age < to_age"),
+    ):
+        wrong = [
+            bands[0] | broken if "share" in broken else bands[0],
+            bands[1] | broken,
+            *bands[2:],
+        ]
+        with pytest.raises(InputError, match=message):
+            scenario(population__ages={"bands": wrong})
+
+
+def test_communes_hold_classes_and_teams(town):
+    s, _ = town
+    smaller = s.population.model_copy(update={"commune_people": 1_000})
+    world = build_world(s.model_copy(update={"population": smaller}), 3)
+    local = np.arange(world.n_people) - world.zone_start[world.zone]
+    for layer in (2, 3):
+        group = world.groups.of[layer]
+        member = np.flatnonzero(group >= 0)
+        commune = world.zone[member] * 1_000 + local[member] // 1_000
+        for g in np.unique(group[member])[::50]:
+            assert len(np.unique(commune[group[member] == g])) == 1

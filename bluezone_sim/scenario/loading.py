@@ -245,7 +245,7 @@ def _dotted(loc: tuple[str | int, ...]) -> str:
 
 def _model_at(loc: tuple[str | int, ...], root: type[BaseModel]) -> type[BaseModel] | None:
     """The model whose keys the last element of ``loc`` is one of."""
-    from .model import Campaign, Course, District, Measure, Occupation, TraceTable, Users
+    from .model import AgeBand, Campaign, Course, District, Measure, Occupation, TraceTable, Users
 
     model: Any = root
     for part in loc[:-1]:
@@ -264,6 +264,7 @@ def _model_at(loc: tuple[str | int, ...], root: type[BaseModel]) -> type[BaseMod
                 "arms": Arm,
                 "trace": TraceTable,
                 "course": Course,
+                "bands": AgeBand,
                 "campaign": Campaign,
                 "measures": Measure,
             }
