@@ -267,13 +267,16 @@ class Twin:
                     got = self.hear(mean + offset, p_clear, mine, theirs, h, bursts)
                 if got and theirs.sends != "identifier" and interval != known:
                     q = draw(draw(draw(self.k["gatt"], seg.contact), observer), interval)
-                    done = self.read(mix(~h & MASK), queue, got[0], phase, a_on, a_period)
+                    done = self.read(
+                        mix(~h & MASK), queue, got[0], phase, a_on, a_period, low, stop
+                    )
                     if unit(q) >= ph.gatt_success or done is None or done >= end:
                         got = None
                     else:
                         known = done // rotation
                         left = max(high - done, 0) / (high - got[0])
-                        got = (done, 1 + int((got[1] - 1) * left), *got[2:])
+                        n = 1 + int((got[1] - 1) * left)
+                        got = (done, n, got[2], got[3] if n > 1 else got[2])
                 if got:
                     out.append(got)
                 low = high
@@ -290,23 +293,34 @@ class Twin:
             cycle += period
         return out
 
-    def read(self, h, queue, heard, phase, on, period):
+    def read(self, h, queue, heard, phase, on, period, began, stop):
         """When a GATT read is done, or None."""
         gatt = self.profile.gatt
         shortest, longest = (round(x * 1000) for x in gatt.read_s)
-        start = heard + math.floor(unit(h) * (queue + 1.0)) * ((shortest + longest) // 2)
+        # Other reads take as long as one of a peer that may be off the air, or that fails.
+        off, on_s, limit = (period - on) / 1000, on / 1000, gatt.timeout_s
+        wait = min(off, limit)
+        late_s = (wait**2 / 2 + (off - wait) * limit) / (off + on_s)
+        works = self.s.phones.gatt_success
+        service = round((works * (sum(gatt.read_s) / 2 + late_s) + (1 - works) * limit) * 1000)
+        turn = math.floor(unit(h) * (queue + 1.0))
+        start = max((heard // 1000 + 1) * 1000, began + turn * service)
         late = (start - phase) % period
         if late >= on:
-            if period - late > gatt.timeout_s * 1000:
-                return None
-            start += period - late
+            if period - late > gatt.timeout_s * 1000:  # again, when it is back
+                start += max(period - late, round((gatt.timeout_s + gatt.retry_s) * 1000))
+                if start >= stop:
+                    return None
+            else:
+                start += period - late
         return start + shortest + int(unit(mix(h)) * (longest - shortest))
 
     def hear(self, mean, p_clear, mine, theirs, h, bursts):
         r = self.s.radio
         on_ms = float(sum(e - s for s, e in bursts))
         event = theirs.advertise_interval_ms + 5.0
-        rate = mine.scan_window_ms / mine.scan_interval_ms * (1.0 / event)
+        listens = mine.scan_window_ms / mine.scan_interval_ms
+        rate = listens * (1.0 / event)
         mu = mean + r.scan_sd_db * float(NORMAL_TABLE[h & 4095])
         z = (r.sensitivity_dbm - mu) / r.fading_sd_db
         k = int(min(max((z + 6.0) * 64 + 0.5, 0.0), 768.0))
@@ -317,12 +331,22 @@ class Twin:
         first = (h >> 44) / 1048576.0
         n = caught
         if arrives >= 1 - 1e-6:
-            first *= min(event if mine.scan_window_ms >= event else 1 / rate, on_ms)
+            first *= event / listens if mine.scan_window_ms >= event else 1 / rate
         else:
             n = naive_binomial(caught, arrives, unit(mix(h)))
             if n < 1:
                 return None
-            first = -math.expm1(math.log1p(-first) / n) * on_ms
+            missed = 0.0
+            if n < caught:
+                missed = min(
+                    math.floor(math.log1p(-first) / math.log1p(-n / caught)), float(caught - n)
+                )
+            first = (missed + (mix(h) & 0xFFFFF) / 1048576.0) / rate
+        if listens < 1.0:  # the windows in which the scanner listens
+            first, window = first * listens, mine.scan_window_ms
+            cycles = math.floor(first / window)
+            first = cycles * (window / listens) + (first - cycles * window)
+        first = min(first, on_ms - 1.0)
         for s, e in bursts:  # the instant at which the bursts have lasted so long
             if first < e - s or (s, e) == bursts[-1]:
                 time_ms = s + int(first) if first < e - s else e
