@@ -145,15 +145,16 @@ def _attends(layers, keys, layer, day, person):
 
 @inlined
 def _emit(rows, at, contact, group, place, start_s, duration_s, distance_m):
-    # place: (layer, a, b)
-    rows.contact[at] = contact
-    rows.group[at] = group
-    rows.a[at] = place[1]
-    rows.b[at] = place[2]
-    rows.start_s[at] = start_s
-    rows.duration_s[at] = duration_s
-    rows.distance_m[at] = distance_m
-    rows.setting[at] = place[0]
+    # place: (layer, a, b). An unsigned index is not tested for being negative.
+    row = np.uint64(at)
+    rows.contact[row] = contact
+    rows.group[row] = group
+    rows.a[row] = place[1]
+    rows.b[row] = place[2]
+    rows.start_s[row] = start_s
+    rows.duration_s[row] = duration_s
+    rows.distance_m[row] = distance_m
+    rows.setting[row] = place[0]
     return at + 1
 
 

@@ -35,28 +35,35 @@ class Room(NamedTuple):
 
 
 @inlined
-def _draw_pairs(layers, layer, i, n, keys, room):
-    """Draws of attendant ``i`` with each later one: ``contact``, and ``code`` 1 talks, 2 is there.
+def _apart(layers, layer, i, n, keys, room):
+    """Draws of attendant ``i`` with each later one where only those meet who talk: ``room.code``.
 
-    No draw is made that cannot change the answer. ``keys`` are the attendant's own keys of ties and of
-    meetings.
+    Loops without a branch are vector code. ``keys`` are the attendant's own of ties and of meetings.
     """
-    tie, meet, copresence = layers.tie[layer], layers.meet[layer], layers.copresence[layer]
-    tie_key, meeting_key = keys
-    own = room.activity[i]
-    shared = layers.session_s[layer, 1] > 0
-    for j in range(i + 1, n):
+    tie, own = layers.tie[layer], room.activity[i]
+    first = i + 1
+    if layer == 1:  # households meet in their own layer, and their members are side by side
+        while first < n and room.household[first] == room.household[i]:
+            first += 1
+    for j in range(first, n):
         p_tie = tie if layer == 0 else tie * (own * room.activity[j])
-        code = np.uint8(p_tie >= 1.0 or to_unit(draw(tie_key, room.here[j])) < p_tie)
-        if layer == 1:  # households meet in their own layer
-            code &= np.uint8(room.household[i] != room.household[j])
-        if code or shared:
-            contact = draw(meeting_key, room.here[j])
-            room.contact[j] = contact
-            code &= np.uint8(to_unit(contact) < meet)
-            if shared and (copresence >= 1.0 or to_unit(draw(contact, SUB_COPRESENT)) < copresence):
-                code |= np.uint8(2)
-        room.code[j] = code
+        room.code[j] = np.uint8(to_unit(draw(keys[0], room.here[j])) < p_tie)
+    return first
+
+
+@inlined
+def _together(layers, layer, i, n, keys, room):
+    """The same in a room: ``room.contact``, and ``room.code`` 1 talks, 2 is there."""
+    tie, meet, copresence = layers.tie[layer], layers.meet[layer], layers.copresence[layer]
+    own = room.activity[i]
+    for j in range(i + 1, n):
+        room.contact[j] = draw(keys[1], room.here[j])
+    for j in range(i + 1, n):
+        talk = np.uint8(to_unit(draw(keys[0], room.here[j])) < tie * (own * room.activity[j]))
+        room.code[j] = talk & np.uint8(to_unit(room.contact[j]) < meet)
+    for j in range(i + 1, n):
+        there = np.uint8(to_unit(draw(room.contact[j], SUB_COPRESENT)) < copresence)
+        room.code[j] |= there << np.uint8(1)
 
 
 @inlined
@@ -64,17 +71,28 @@ def _group(people, layers, keys, day, layer, group, n, room, rows, at):
     """Emits all pairs of the ``n`` attendants in ``room.here``, ascending, of one group."""
     tie_key, meeting_key = pair_keys(keys, layer, day)
     session = session_of(layers, keys, day, layer, group)
+    meet = layers.meet[layer]
     for i in range(n):
         room.activity[i] = people.activity[room.here[i]]
         room.household[i] = people.group_of[0, room.here[i]]
     for i in range(n - 1):
         a = np.int64(room.here[i])
-        _draw_pairs(layers, layer, i, n, (draw(tie_key, a), draw(meeting_key, a)), room)
-        for j in range(i + 1, n):
-            if room.code[j]:
-                place = (layer, a, np.int64(room.here[j]))
-                talk = room.code[j] & np.uint8(1) != 0
-                at = segments(layers, day, place, group, room.contact[j], talk, session, rows, at)
+        own = (draw(tie_key, a), draw(meeting_key, a))
+        if session[1] > 0:
+            _together(layers, layer, i, n, own, room)
+            for j in range(i + 1, n):
+                if room.code[j]:
+                    place = (layer, a, np.int64(room.here[j]))
+                    talk = room.code[j] & np.uint8(1) != 0
+                    contact = room.contact[j]
+                    at = segments(layers, day, place, group, contact, talk, session, rows, at)
+        else:
+            for j in range(_apart(layers, layer, i, n, own, room), n):
+                if room.code[j]:
+                    contact = draw(own[1], room.here[j])
+                    if to_unit(contact) < meet:
+                        place = (layer, a, np.int64(room.here[j]))
+                        at = segments(layers, day, place, group, contact, True, session, rows, at)
     return at
 
 
