@@ -26,6 +26,7 @@ class Adapter:
         powered: it is on.
         central, peripheral: it can scan and connect; it can advertise.
         instances: advertisements that it takes at a time, those on air included.
+        offload: the controller sends them side by side; else the kernel takes turns of 2 s.
         passive: the daemon offers passive scans.
         core: version of the core specification, or empty.
     """
@@ -36,6 +37,7 @@ class Adapter:
     central: bool = True
     peripheral: bool = False
     instances: int = 0
+    offload: bool = False
     passive: bool = False
     core: str = ""
 
@@ -85,6 +87,7 @@ def _adapter(name: str, interfaces: dict[str, dict[str, Any]]) -> Adapter:
         central="central" in roles,
         peripheral="peripheral" in roles and slots > 0,
         instances=slots,
+        offload="HardwareOffload" in (manager or {}).get("SupportedFeatures", ()),
         passive=MONITOR in interfaces,
         core=_CORE.get(props.get("Version", -1), ""),
     )

@@ -180,7 +180,10 @@ class Decoder:
         rejected = ""
         if found is None and claims:
             rejected = f"{'/'.join(sorted(claims))}: service without data of its form"
-        return Known(raw, found, rejected, printable(data.local_name or ""), len(structures) - len(kept))
+        # A name comes with the scan response, which has 31 bytes of its own.
+        cut = sum(kind not in ad.NAMES for kind, _ in structures)
+        cut -= sum(kind not in ad.NAMES for kind, _ in kept)
+        return Known(raw, found, rejected, printable(data.local_name or ""), cut)
 
 
 def _is_random(data: Any) -> bool:

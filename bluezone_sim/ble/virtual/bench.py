@@ -79,8 +79,15 @@ class VirtualBench:
         for i in range(self._adapters):
             self.bluez.add_adapter(f"hci{i}", f"00:11:22:33:44:{i:02X}")
 
+    async def _close(self) -> None:
+        await self.bluez.stop()
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
+
     def __exit__(self, *_: object) -> None:
-        self.run(self.bluez.stop())
+        self.run(self._close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

@@ -151,6 +151,7 @@ class VirtualBluez:
                     "ActiveInstances": Variant("y", 0),
                     "SupportedInstances": Variant("y", self.instances),
                     "SupportedIncludes": Variant("as", ["tx-power", "appearance", "local-name"]),
+                    "SupportedFeatures": Variant("as", ["HardwareOffload"]),
                 },
                 MONITOR: {
                     "SupportedMonitorTypes": Variant("as", ["or_patterns"]),
