@@ -103,6 +103,7 @@ class VirtualBluez:
     async def start(self) -> None:
         """Takes the name ``org.bluez`` on the system bus."""
         self.bus = await MessageBus(bus_type=BusType.SYSTEM).connect()
+        self.bus._writer.sock = _PatientSocket(self.bus._writer.sock)
         self.bus.add_message_handler(self._handle)
         await self.bus.request_name("org.bluez")
         self._spawn(self._forget_devices())
@@ -193,6 +194,11 @@ class VirtualBluez:
                         state.reported_s.pop(path, None)
 
     # -- objects -------------------------------------------------------------------------------------
+
+    async def posted(self) -> None:
+        """Waits until everything is with the D-Bus daemon."""
+        while self.bus._writer.messages or self.bus._writer.buf is not None:
+            await asyncio.sleep(0.001)
 
     def _signal(self, path: str, interface: str, member: str, sign: str, body: list[Any]) -> None:
         self.bus.send(Message.new_signal(path, interface, member, sign, body))
@@ -577,6 +583,19 @@ class VirtualBluez:
         (DEVICE, "Disconnect"): _disconnect,
         (_CHARACTERISTIC, "ReadValue"): _read,
     }
+
+
+class _PatientSocket:
+    """A full socket takes nothing; dbus-fast 5.2 would take the error for the end of the connection."""
+
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+
+    def send(self, data: memoryview) -> int:
+        try:
+            return int(self._sock.send(data))
+        except BlockingIOError:
+            return 0
 
 
 def _error(m: Message, name: str, text: str) -> Message:
