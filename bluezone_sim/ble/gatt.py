@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import time
 from base64 import b64decode
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ TIMEOUT_S = 10.0
 _RETRY_S = 5.0
 _QUEUE_MOST = 256
 _CACHE_MOST = 4096
+_LOG_MOST = 10_000
 #: The app's 15-minute interval, after whose end an answer is stale.
 _INTERVAL_S = bluezone.Bluezone.interval_s
 
@@ -122,19 +123,30 @@ def _options(adapter: str | None) -> dict[str, Any]:
     return {} if adapter is None else {"bluez": {"adapter": adapter}}
 
 
+@dataclass(frozen=True)
+class Read:
+    """One read: when it ended, the identifier or empty, seconds from connecting to the value."""
+
+    time_us: int
+    identifier: bytes
+    seconds: float
+
+
 class Reader:
     """Reads phones one at a time, as they are asked for.
 
     Attributes:
         identifiers: what was read, by address, while it is good. Other threads may read it.
         outcomes: reads by outcome: "read", or the step that failed.
-        answers: the last answers, for their times.
+        good_s: an answer is good for so long; None: until its interval ends.
+        log: the last reads, by address.
     """
 
     def __init__(self, adapter: str | None, *, timeout_s: float = TIMEOUT_S) -> None:
         self.identifiers: dict[int, bytes] = {}
         self.outcomes: Counter[str] = Counter()
-        self.answers: list[Answer] = []
+        self.good_s: float | None = None
+        self.log: deque[tuple[int, Read]] = deque(maxlen=_LOG_MOST)
         self._adapter = adapter
         self._timeout_s = timeout_s
         self._queue: OrderedDict[int, Any] = OrderedDict()
@@ -164,21 +176,30 @@ class Reader:
                 self._queue.pop(address, None)
 
     async def _read(self, address: int, device: Any) -> None:
+        began = time.monotonic()
+
+        def book(identifier: bytes) -> None:
+            read = Read(time.time_ns() // 1000, identifier, time.monotonic() - began)
+            self.log.append((address, read))
+
         try:
             answer = await read_identifier(device, adapter=self._adapter, timeout_s=self._timeout_s)
         except ReadError as error:
             self.outcomes[f"{error.step} failed"] += 1
+            book(b"")
             self._remember(address, time.time() + _RETRY_S)
             return
         except FormatError:
             self.outcomes["other value"] += 1
+            book(b"")
             self._remember(address, time.time() + _RETRY_S)
             return
         self.outcomes["read"] += 1
-        del self.answers[:-99]
-        self.answers.append(answer)
+        book(answer.identifier)
         self.identifiers[address] = answer.identifier
-        self._remember(address, (time.time() // _INTERVAL_S + 1) * _INTERVAL_S)
+        now = time.time()
+        ends = (now // _INTERVAL_S + 1) * _INTERVAL_S
+        self._remember(address, ends if self.good_s is None else min(ends, now + self.good_s))
 
     def _remember(self, address: int, until_s: float) -> None:
         self._not_before_s[address] = until_s

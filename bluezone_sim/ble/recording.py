@@ -15,7 +15,7 @@ from ..captures.btsnoop import BtsnoopWriter
 from ..captures.packets import ADV_IND, ADV_NONCONN_IND, Packets
 from ..captures.pcapng import PcapngWriter
 from ..captures.sightings_file import SightingsWriter
-from ..errors import InputError
+from ..errors import FormatError, InputError
 from ..protocols import ad
 from ..tables import TRANSPORT_ADVERTISEMENT, TRANSPORT_GATT, Sightings
 from .air import Heard
@@ -26,6 +26,8 @@ ENDINGS = (".pcapng", ".btsnoop", ".parquet")
 _CHANNEL = 37
 #: Rows of sightings that are written together.
 _ROWS = 50_000
+#: pcapng link types of captures from the air (the others are HCI).
+LINK_LAYER = (251, 256)
 #: Protocols whose payload has one size, so that it fits a column.
 _WITH_PAYLOAD = {"gaen": 4}
 
@@ -154,3 +156,32 @@ class Recorder:
         if whole and self._pending:
             self._flush()
         self._file.__exit__(None if whole else kind, None if whole else error, trace)
+
+
+def read_packets(path: Path) -> Packets:
+    """The advertisements of a .pcapng or .btsnoop, whole.
+
+    Raises:
+        InputError: it cannot be read.
+        FormatError: it is at fault, or a file of another kind.
+    """
+    from ..captures.frames import in_order, read_btsnoop, read_pcapng
+    from ..captures.hci import HciReader, concatenate
+    from ..captures.importing import told_by_content
+    from ..captures.link_layer import read_link_layer
+
+    kind = told_by_content(path)
+    readers = {"btsnoop": read_btsnoop, "pcapng": read_pcapng}
+    if kind not in readers:
+        raise FormatError(f"{path}: {kind}; expected a pcapng or btsnoop, which hold packets")
+    hci, parts = HciReader(), []
+    with path.open("rb") as stream:
+        for frames, _ in in_order(readers[kind](stream)):
+            link_layer = np.isin(frames.link, LINK_LAYER)
+            for rows, read in (
+                (np.flatnonzero(link_layer), lambda f: read_link_layer(f)[0]),
+                (np.flatnonzero(~link_layer), lambda f: hci.read(f)[0]),
+            ):
+                if len(rows):
+                    parts.append(read(frames.take(rows)))
+    return concatenate(parts) if parts else packets_of([])

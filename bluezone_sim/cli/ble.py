@@ -332,3 +332,77 @@ def _numbers(text: str | None, option: str) -> list[float]:
         return [float(part) for part in text.split(",")] if text else []
     except ValueError:
         raise InputError(f"{option} {text}: expected numbers such as 0.14,0.4,0.6,1") from None
+
+
+@ble.command()
+def conformance(
+    profile: Annotated[
+        str, typer.Argument(help="bluezone-android, bluezone-ios, gaen, or a TOML file.")
+    ],
+    target: Annotated[str, typer.Option(help="Address, or first: the first phone heard.")] = "first",
+    seconds: Annotated[
+        float | None, typer.Option(help="By default as long as the profile needs.")
+    ] = None,
+    keys: Annotated[Path | None, typer.Option(help="Published keys of the phone.")] = None,
+    recording: Annotated[
+        Path | None, typer.Option(help="Measure a .pcapng or .btsnoop instead of the air.")
+    ] = None,
+    record: Annotated[Path | None, typer.Option(help="Also record to this file.")] = None,
+    junit: Annotated[Path | None, typer.Option(help="JUnit XML to write.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Page to write.")] = None,
+    adapter: AdapterName = None,
+    as_json: Json = False,
+) -> None:
+    """Measure one phone against a profile; exit 1 where it fails, 5 where it is not heard."""
+    from ..ble import conformance_files as files
+    from ..ble.conformance import judge, listen, table
+    from ..ble.profile import load_profile
+    from ..ble.run import run
+    from ..captures.packets import WholeFile
+
+    limits = load_profile(profile)
+    if recording is not None:
+        from ..ble.recording import read_packets
+
+        report = judge(
+            profile, limits, read_packets(recording), target=target, keys=keys, source=str(recording)
+        )
+    else:
+        length = limits.seconds if seconds is None else seconds
+        say(f"listening for {length / 60:.1f} minutes; Ctrl-C measures what was heard until then")
+        with progress_bar(quiet=as_json) as bar:
+            packets, reads, names, listened = run(
+                lambda stop: listen(
+                    stop,
+                    limits,
+                    adapter=adapter,
+                    seconds=length,
+                    record=record,
+                    say=say,
+                    progress=bar or (lambda done, stage: None),
+                )
+            )
+        report = judge(
+            profile,
+            limits,
+            packets,
+            target=target,
+            seconds=listened,
+            reads=reads,
+            names=names,
+            keys=keys,
+        )
+    for path, content in ((junit, files.junit), (html, files.html)):
+        if path is not None:
+            with WholeFile(path) as file:
+                file.stream.write(content(report))
+    if as_json:
+        typer.echo(json.dumps(report.to_dict()))
+    else:
+        typer.echo(f"{limits.title}: phone {', '.join(report.addresses)}")
+        console().print(table(report.measurements))
+    for path in (junit, html):
+        if path is not None:
+            typer.echo(f"Written: {path}", err=True)
+    if report.failed:
+        raise typer.Exit(1)
