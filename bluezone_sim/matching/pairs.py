@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..scenario.model import Rule
 from ..tables import Matches
+from .rules import near_by_platform
 
 
 @dataclass(frozen=True)
@@ -89,12 +90,7 @@ def pair_days(
         scan_period_s: time that one record stands for.
     """
     source = sources[matches.key]
-    t = rule.thresholds
-    # [scanner is iOS, advertiser is iOS]
-    table = np.array(
-        [[t.android_android_dbm, t.android_ios_dbm], [t.ios_android_dbm, t.ios_ios_dbm]]
-    )
-    near = matches.rssi_dbm >= table[ios[matches.observer].astype(int), ios[source].astype(int)]
+    near = near_by_platform(matches.rssi_dbm, ios[matches.observer], ios[source], rule.thresholds)
     n_days = int(day.max(initial=0)) + 1
     key = (source.astype(np.int64) * n_people + matches.observer) * n_days + day
     order = np.argsort(key, kind="stable")
