@@ -13,7 +13,17 @@ from typing import Any
 from .bus import ADAPTER, ADVERTISER, MONITOR, AdapterError, Bluez
 
 #: HCI version to core specification (Bluetooth assigned numbers, 2.1).
-_CORE = {6: "4.0", 7: "4.1", 8: "4.2", 9: "5.0", 10: "5.1", 11: "5.2", 12: "5.3", 13: "5.4", 14: "6.0"}
+_CORE = {
+    6: "4.0",
+    7: "4.1",
+    8: "4.2",
+    9: "5.0",
+    10: "5.1",
+    11: "5.2",
+    12: "5.3",
+    13: "5.4",
+    14: "6.0",
+}
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,11 @@ class Sent:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
-        return {"seconds": round(self.seconds, 2), "identifiers": self.identifiers, "keys": self.keys}
+        return {
+            "seconds": round(self.seconds, 2),
+            "identifiers": self.identifiers,
+            "keys": self.keys,
+        }
 
 
 async def advertise(
@@ -118,7 +122,9 @@ async def advertise(
         AdapterError: the adapter refuses.
     """
     if ios and (crowd.protocol.name != "bluezone" or crowd.phones != 1):
-        raise InputError("--platform ios: one Bluezone phone an adapter; its GATT table is the adapter's")
+        raise InputError(
+            "--platform ios: one Bluezone phone an adapter; its GATT table is the adapter's"
+        )
     connectable, interval_ms = STYLES.get(crowd.protocol.name, _OTHER_STYLE)
     # Non-connectable, BlueZ gives each an address of its own; nobody has to connect to these.
     connectable = connectable and crowd.phones == 1
@@ -138,7 +144,9 @@ async def advertise(
                 sending = [crowd.identifier(i, now) for i in range(crowd.phones)]
                 wanted = [
                     Sending(
-                        bluezone.ios_advertisement() if ios else crowd.protocol.advertisement(*what),
+                        bluezone.ios_advertisement()
+                        if ios
+                        else crowd.protocol.advertisement(*what),
                         connectable,
                         interval_ms,
                     )

@@ -243,6 +243,7 @@ def table(measurements: Sequence[Measurement]) -> Any:
 
     colours = {"pass": "green", "fail": "bold red", "error": "bold magenta"}
     out = _table("measurement", "value", "unit", "limits", "outcome", "detail", numbers=(1,))
+    out.columns[-1].no_wrap = False
     for m in measurements:
         out.add_row(
             m.name,

@@ -113,7 +113,8 @@ th { font-weight: 600; } td.n { text-align: right; font-variant-numeric: tabular
 <td>{{ m.detail }}</td></tr>
 {% endfor %}</table></div>
 {{ figure }}
-<p class="about">RSSI of the phone's packets over time; a colour an identifier. bluezone-sim {{ version }}</p>
+<p class="about">RSSI of the phone's packets over time; a colour an identifier.
+bluezone-sim {{ version }}</p>
 </body></html>
 """
 
@@ -129,13 +130,14 @@ def html(report: Report) -> bytes:
         for outcome in ("pass", "fail", "error", "not measured")
         if (n := report.count(outcome))
     ]
-    return page.render(
+    text: str = page.render(
         r=report,
         n=len(report.trail.packets),
         counts=counts,
-        figure=Markup(_figure(report)),  # noqa: S704  # drawn here, from numbers alone
+        figure=Markup(_figure(report)),  # drawn here, from numbers alone
         version=__version__,
-    ).encode()
+    )
+    return text.encode()
 
 
 def _figure(report: Report) -> str:
@@ -151,7 +153,9 @@ def _figure(report: Report) -> str:
     colours = np.where(trail.identifier[::step] < 0, 7, trail.identifier[::step] % 7)
     figure = Figure(figsize=(9, 2.8), layout="constrained")
     axes = figure.add_subplot()
-    axes.scatter(time_s, trail.packets.rssi_dbm[::step], s=5, c=colours, cmap="Dark2", vmin=0, vmax=7)
+    axes.scatter(
+        time_s, trail.packets.rssi_dbm[::step], s=5, c=colours, cmap="Dark2", vmin=0, vmax=7
+    )
     axes.set_xlabel("time (s)")
     axes.set_ylabel("RSSI (dBm)")
     axes.grid(visible=True, alpha=0.25)

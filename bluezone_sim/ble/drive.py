@@ -120,8 +120,8 @@ def warn_of_speed(plan: Plan, slots: int) -> str:
     if expected >= 3:
         return ""
     return (
-        f"at speed {plan.timeline.speed:g} a scan of {radio.scan_on_s:g} s lasts {scan_s:.2f} s on air and "
-        f"holds about {expected:.1f} packets of a phone: contacts will be missed; "
+        f"at speed {plan.timeline.speed:g} a scan of {radio.scan_on_s:g} s lasts {scan_s:.2f} s on air "
+        f"and holds about {expected:.1f} packets of a phone: contacts will be missed; "
         f"--speed {plan.timeline.speed * expected / 3:.0f} or slower leaves three"
     )
 
@@ -296,9 +296,7 @@ def _simulated(plan: Plan, began: float, heard: list[tuple[int, int, bytes]]) ->
     return plan.records(plan.timeline.simulated_ms(played[inside]), ids[inside], rssi[inside])
 
 
-def _write_run(
-    out: Path, plan: Plan, played: list[dict[str, float]], levels: list[float]
-) -> None:
+def _write_run(out: Path, plan: Plan, played: list[dict[str, float]], levels: list[float]) -> None:
     """What is needed to judge a phone's history later."""
     out.mkdir(parents=True, exist_ok=True)
     document = {

@@ -63,7 +63,9 @@ def identifier_of(uuid: str, value: bytes) -> tuple[str, bytes]:
     if uuid == str(bluezone.IOS_CHARACTERISTIC):
         size = bluezone.Bluezone.id_size
         if len(value) != size:
-            raise FormatError(f"Bluezone's characteristic: expected {size} bytes, found {len(value)}")
+            raise FormatError(
+                f"Bluezone's characteristic: expected {size} bytes, found {len(value)}"
+            )
         return "bluezone", value
     message = bluetrace.parse_exchange(value, "BlueTrace's characteristic")
     try:
@@ -103,7 +105,9 @@ async def read_identifier(
             step = "discover"
             uuid = next((u for u in known if client.services.get_characteristic(u)), None)
             if uuid is None:
-                raise ReadError(step, "the phone has neither Bluezone's nor BlueTrace's characteristic")
+                raise ReadError(
+                    step, "the phone has neither Bluezone's nor BlueTrace's characteristic"
+                )
             step = "read"
             value = bytes(await client.read_gatt_char(uuid))
             done = time.monotonic()

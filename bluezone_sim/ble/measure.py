@@ -172,9 +172,7 @@ def _uses(e: Evidence) -> list[tuple[int, float, float]]:
         pairs = [(t, names.setdefault(i, len(names))) for t, i in seen]
     else:
         keep = e.trail.identifier >= 0
-        pairs = list(
-            zip(e.time_s[keep].tolist(), e.trail.identifier[keep].tolist(), strict=True)
-        )
+        pairs = list(zip(e.time_s[keep].tolist(), e.trail.identifier[keep].tolist(), strict=True))
     first: dict[int, float] = {}
     last: dict[int, float] = {}
     for t, i in pairs:

@@ -222,7 +222,9 @@ def make_plan(
     if not levels or not all(0 <= level <= 1 for level in levels):
         raise InputError(f"--adoption: expected shares between 0 and 1, found {levels}")
     if not 0 <= hours[0] < hours[1] <= 24:
-        raise InputError(f"--hours: expected 0 <= start < end <= 24, found {hours[0]:g}-{hours[1]:g}")
+        raise InputError(
+            f"--hours: expected 0 <= start < end <= 24, found {hours[0]:g}-{hours[1]:g}"
+        )
     if not speed > 0 or not distance_m > 0:
         raise InputError("--speed and --distance: expected more than 0")
     world = build_world(scenario, seed)
@@ -279,7 +281,7 @@ def _candidates(tracer: Tracer, person: int | None, level: float) -> NDArray[np.
             f"no index case runs the app at the lowest level, {level:g}, with the phone on; give "
             "--person or higher levels"
         )
-    return found[~off]
+    return np.asarray(found[~off], np.int32)
 
 
 def _clip(tracer: Tracer, contacts: Contacts, hours: tuple[float, float]) -> Contacts:
@@ -289,6 +291,4 @@ def _clip(tracer: Tracer, contacts: Contacts, hours: tuple[float, float]) -> Con
     start = np.maximum(contacts.start_s, low)
     end = np.minimum(contacts.start_s + contacts.duration_s, high)
     inside = np.flatnonzero(end > start)
-    return replace(
-        contacts, start_s=start, duration_s=(end - start).astype(np.int32)
-    ).take(inside)
+    return replace(contacts, start_s=start, duration_s=(end - start).astype(np.int32)).take(inside)

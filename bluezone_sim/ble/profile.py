@@ -80,9 +80,7 @@ class Profile(BaseModel):
             if name not in MEASUREMENTS:
                 near = get_close_matches(name, MEASUREMENTS, 1)
                 hint = f"; did you mean {near[0]!r}?" if near else ""
-                raise ValueError(
-                    f"limits.{name}: expected one of {', '.join(MEASUREMENTS)}{hint}"
-                )
+                raise ValueError(f"limits.{name}: expected one of {', '.join(MEASUREMENTS)}{hint}")
         return self
 
 
@@ -113,5 +111,7 @@ def load_profile(name_or_path: str) -> Profile:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise FormatError(f"{path}: not a profile in TOML ({error})") from None
     except ValidationError as error:
-        lines = [f"  - {'.'.join(map(str, e['loc'])) or 'profile'}: {e['msg']}" for e in error.errors()]
+        lines = [
+            f"  - {'.'.join(map(str, e['loc'])) or 'profile'}: {e['msg']}" for e in error.errors()
+        ]
         raise FormatError("\n".join([f"{path}: not a profile", *lines])) from None

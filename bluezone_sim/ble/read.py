@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..errors import InputError
 from .adapters import choose
 from .air import parse_address
@@ -22,7 +24,7 @@ async def read_address(address: str, *, adapter: str | None, timeout_s: float) -
         raise InputError(f"address {address!r}: expected one such as C0:DE:00:00:00:01")
     chosen = await choose(adapter)
     name = None if chosen.name == "default" else chosen.name
-    options = {}
+    options: dict[str, Any] = {}
     if name is not None:
         options["bluez"] = {"adapter": name, "filters": {"DuplicateData": True}}
     device = await BleakScanner.find_device_by_address(address, timeout=timeout_s, **options)

@@ -45,7 +45,9 @@ def packets_of(heard: Sequence[Heard]) -> Packets:
         rssi_dbm=np.fromiter((h.rssi_dbm for h in heard), np.int16, n),
         channel=np.full(n, _CHANNEL, np.uint8),
         kind=np.fromiter(
-            (ADV_IND if h.known.data[:1] == b"\x02" else ADV_NONCONN_IND for h in heard), np.uint8, n
+            (ADV_IND if h.known.data[:1] == b"\x02" else ADV_NONCONN_IND for h in heard),
+            np.uint8,
+            n,
         ),
         size=size,
         data=np.frombuffer(data, np.uint8).reshape(n, ad.MAX_BYTES).copy(),

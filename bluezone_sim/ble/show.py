@@ -14,7 +14,9 @@ _ROWS = 40
 
 def adapters_table(adapters: Sequence[Adapter]) -> Any:
     """A row an adapter."""
-    table = _table("adapter", "address", "on", "roles", "advertisements", "passive scan", "Bluetooth")
+    table = _table(
+        "adapter", "address", "on", "roles", "advertisements", "passive scan", "Bluetooth"
+    )
     for a in adapters:
         roles = [r for r, has in (("central", a.central), ("peripheral", a.peripheral)) if has]
         table.add_row(

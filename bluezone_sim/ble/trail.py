@@ -11,9 +11,10 @@ from .. import protocols
 from ..captures.packets import Packets
 from ..protocols import ad
 
-#: A phone that changed both is followed where exactly one fell silent and exactly one appeared so close
-#: in time, microseconds.
+#: A phone that changed both is followed to the one that appeared next, within this time, microseconds.
 HANDOVER_US = 5_000_000
+#: Where two changed so close together, microseconds, nobody can say which is which.
+_TOGETHER_US = 500_000
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def _components(address: NDArray[np.uint64], identifier: NDArray[np.int64]) -> N
 
 
 def _handed_over(phone: NDArray[np.int64], time_us: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Joins phones that changed everything at once, where there is one candidate on either side."""
+    """Joins phones that changed everything at once, where one candidate is closest on either side."""
     n = int(phone.max()) + 1
     first = np.full(n, np.iinfo(np.int64).max)
     last = np.zeros(n, np.int64)
@@ -121,12 +122,18 @@ def _handed_over(phone: NDArray[np.int64], time_us: NDArray[np.int64]) -> NDArra
     np.maximum.at(last, phone, time_us)
     into = np.arange(n)
     for k in np.argsort(first):
-        near_end = np.flatnonzero(np.abs(last - first[k]) <= HANDOVER_US)
-        near_start = np.flatnonzero(np.abs(first - first[k]) <= HANDOVER_US)
-        ended = near_end[near_end != k]
-        # Not the start of the capture, and nobody else came or went.
-        if len(ended) == 1 and len(near_start) == 1 and first[ended[0]] < first[k]:
-            into[k] = into[ended[0]]
+        gap = np.abs(first[k] - last)
+        # One that went on for longer than this was beside the new one, not before it.
+        before = np.flatnonzero(
+            (gap <= HANDOVER_US) & (last <= first[k] + _TOGETHER_US) & (first < first[k])
+        )
+        if not len(before):
+            continue
+        old = before[np.argmin(gap[before])]
+        rivals = np.count_nonzero(gap[before] <= gap[old] + _TOGETHER_US) - 1
+        rivals += np.count_nonzero(np.abs(first - first[k]) <= _TOGETHER_US) - 1
+        if rivals == 0:
+            into[k] = into[old]
     return into[phone]
 
 

@@ -162,7 +162,8 @@ def advertise(
         str, typer.Option(help="android, or ios: the identifier is read over GATT (Bluezone).")
     ] = "android",
     keys: Annotated[
-        Path | None, typer.Option(help="File for the keys, for `match`; by default PROTOCOL-keys.*.")
+        Path | None,
+        typer.Option(help="File for the keys, for `match`; by default PROTOCOL-keys.*."),
     ] = None,
     seconds: Annotated[float | None, typer.Option(help="By default until Ctrl-C.")] = None,
     backend: Annotated[str, typer.Option(help="bluez, or bumble on a raw dongle.")] = "bluez",
@@ -232,7 +233,9 @@ def drive(
     speed: Annotated[float, typer.Option(help="Simulated seconds a second.")] = 60.0,
     hours: Annotated[str, typer.Option(help="Local hours of the last day to play.")] = "0-24",
     person: Annotated[int | None, typer.Option(help="Whose phone is on the bench.")] = None,
-    distance: Annotated[float, typer.Option(help="Metres between adapters, or to the phone.")] = 0.5,
+    distance: Annotated[
+        float, typer.Option(help="Metres between adapters, or to the phone.")
+    ] = 0.5,
     out: Annotated[
         Path | None, typer.Option(help="Directory for keys, sightings, and how the run went.")
     ] = None,
@@ -339,7 +342,9 @@ def conformance(
     profile: Annotated[
         str, typer.Argument(help="bluezone-android, bluezone-ios, gaen, or a TOML file.")
     ],
-    target: Annotated[str, typer.Option(help="Address, or first: the first phone heard.")] = "first",
+    target: Annotated[
+        str, typer.Option(help="Address, or first: the first phone heard.")
+    ] = "first",
     seconds: Annotated[
         float | None, typer.Option(help="By default as long as the profile needs.")
     ] = None,
@@ -365,7 +370,12 @@ def conformance(
         from ..ble.recording import read_packets
 
         report = judge(
-            profile, limits, read_packets(recording), target=target, keys=keys, source=str(recording)
+            profile,
+            limits,
+            read_packets(recording),
+            target=target,
+            keys=keys,
+            source=str(recording),
         )
     else:
         length = limits.seconds if seconds is None else seconds
@@ -405,4 +415,114 @@ def conformance(
         if path is not None:
             typer.echo(f"Written: {path}", err=True)
     if report.failed:
+        raise typer.Exit(1)
+
+
+@ble.command("range")
+def walk_test(
+    distances: Annotated[
+        str | None, typer.Option(help="Metres, such as 1,2,5; by default 0.5 to 12.")
+    ] = None,
+    protocol: ProtocolName = "bluezone",
+    target: Annotated[str, typer.Option(help="Address, or first: the strongest phone.")] = "first",
+    seconds: Annotated[float, typer.Option(help="Listened at each distance.")] = 60.0,
+    tx_power: Annotated[float | None, typer.Option(help="Of the phone, dBm, if known.")] = None,
+    rx_correction: Annotated[
+        float | None, typer.Option(help="Of the adapter, dB, if known.")
+    ] = None,
+    profile: Annotated[
+        Path | None, typer.Option(help="TOML to write: a scenario's [radio] table.")
+    ] = None,
+    figure: Annotated[Path | None, typer.Option(help="PNG to write.")] = None,
+    adapter: AdapterName = None,
+    as_json: Json = False,
+) -> None:
+    """Walk test: RSSI and detection by distance, and the path loss that fits them."""
+    import datetime as dt
+    from dataclasses import replace
+
+    from ..ble import walk
+    from ..ble.air import parse_address
+    from ..ble.run import run
+    from ..ble.sample import sample
+    from ..ble.scan import check_protocols
+    from ..captures.packets import WholeFile
+    from ..errors import InputError
+    from ..scenario.model import Phones
+
+    check_protocols([protocol])
+    stops_m = _numbers(distances, "--distances") or list(walk.DISTANCES_M)
+    if min(stops_m) <= 0:
+        raise InputError(f"--distances {distances}: expected metres above 0")
+    address = None if target == "first" else parse_address(target)
+    if target != "first" and address is None:
+        raise InputError(f"--target {target}: expected an address, or first")
+
+    def measure() -> Any:
+        taken = run(lambda stop: sample(stop, protocol, seconds, adapter=adapter, say=say))
+        return replace(taken, packets=walk.of_phone(taken.packets, address))
+
+    stops = walk.walk(stops_m, measure, say, lambda s: say(f"{len(s.rssi_dbm):,} packets"))
+    found, settings = None, {}
+    try:
+        found = walk.fit(stops)
+    except InputError as error:
+        say(f"no path loss: {error}")
+    if found is not None:
+        given = {"tx_power_dbm": tx_power, "rx_correction_db": rx_correction}
+        phone = Phones().android.model_copy(
+            update={k: v for k, v in given.items() if v is not None}
+        )
+        settings = walk.radio_settings(found, phone)
+    if as_json:
+        typer.echo(json.dumps(walk.document(stops, found, settings)))
+    else:
+        console().print(walk.table(stops))
+        if found is not None:
+            typer.echo(
+                f"RSSI = {found.rssi_1m_dbm:.1f} dBm - 10 x {found.exponent:.2f} log10(d); sd "
+                f"{found.place_sd_db:.1f} dB between places, {found.packet_sd_db:.1f} dB within one"
+            )
+            typer.echo(" ".join(f"--set radio.{k}={v:g}" for k, v in settings.items()))
+    written: list[tuple[Path, bytes]] = []
+    if profile is not None and found is not None:
+        when = dt.datetime.now(dt.UTC).date().isoformat()
+        written.append((profile, walk.profile_toml(settings, found, stops, when).encode()))
+    if figure is not None and stops:
+        written.append((figure, walk.figure(stops, found)))
+    for path, content in written:
+        with WholeFile(path) as file:
+            file.stream.write(content)
+        typer.echo(f"Written: {path}", err=True)
+
+
+@ble.command()
+def matrix(
+    out: Annotated[
+        Path, typer.Option(help="File of the session; a later one goes on from it.")
+    ] = Path("matrix.json"),
+    cases: Annotated[str, typer.Option(help="Which, such as 1-6,10.")] = "1-24",
+    wait: Annotated[
+        float, typer.Option(help="Seconds a case lasts; a scan of Bluezone v2 comes every 300.")
+    ] = 330.0,
+    adapter: AdapterName = None,
+    as_json: Json = False,
+) -> None:
+    """The white paper's 24 cases on real phones, guided; exit 1 where one differs."""
+    from ..ble import matrix as guided
+    from ..ble.run import run
+    from ..ble.sample import sample
+
+    def measure() -> Any:
+        return run(lambda stop: sample(stop, "bluezone", wait, adapter=adapter, say=say, read=True))
+
+    results = guided.session(
+        guided.cases_of(cases), guided.load(out), measure, say, lambda r: guided.save(out, r)
+    )
+    if as_json:
+        typer.echo(json.dumps(guided.to_dict(results)))
+    else:
+        console().print(guided.table(results))
+    say(f"{len(results)} of 24 cases in {out}")
+    if guided.differ(results):
         raise typer.Exit(1)

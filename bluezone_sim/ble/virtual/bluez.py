@@ -9,14 +9,12 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dbus_fast import BusType, Message, MessageType, Variant
-from dbus_fast.aio import MessageBus
+from dbus_fast import Message, MessageType, Variant
 
 from . import advertising
 from .advertising import Airing
+from .objects import MANAGER, PROPERTIES, Call, ObjectTree, Props
 
-_MANAGER = "org.freedesktop.DBus.ObjectManager"
-_PROPERTIES = "org.freedesktop.DBus.Properties"
 ADAPTER = "org.bluez.Adapter1"
 DEVICE = "org.bluez.Device1"
 ADVERTISER = "org.bluez.LEAdvertisingManager1"
@@ -25,7 +23,6 @@ GATT_MANAGER = "org.bluez.GattManager1"
 _SERVICE = "org.bluez.GattService1"
 _CHARACTERISTIC = "org.bluez.GattCharacteristic1"
 
-Props = dict[str, Variant]
 #: What answers a GATT read: bytes, or an awaitable that gives them.
 Value = Callable[[], Coroutine[Any, Any, bytes]]
 
@@ -76,7 +73,7 @@ class _State:
     seen_s: dict[str, float] = field(default_factory=dict)
 
 
-class VirtualBluez:
+class VirtualBluez(ObjectTree):
     """The daemon. All methods run on its event loop.
 
     Attributes:
@@ -87,38 +84,30 @@ class VirtualBluez:
     """
 
     def __init__(self, *, instances: int = 5, device_timeout_s: float = 30.0) -> None:
+        super().__init__()
         self.instances = instances
         self.device_timeout_s = device_timeout_s
         self.rssi_dbm: Callable[[str, str], int] = lambda sender, hearer: -60
         self.faults = Faults()
         self.phones: dict[str, Phone] = {}
-        self.applications: dict[str, tuple[str, str]] = {}
-        self._objects: dict[str, dict[str, Props]] = {}
         self._state: dict[str, _State] = {}
         self._filters: dict[str, Props] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
 
     # -- life ----------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Takes the name ``org.bluez`` on the system bus."""
-        self.bus = await MessageBus(bus_type=BusType.SYSTEM).connect()
-        self.bus._writer.sock = _PatientSocket(self.bus._writer.sock)
+        await self.open()
         self.bus.add_message_handler(self._handle)
         await self.bus.request_name("org.bluez")
         self._spawn(self._forget_devices())
 
-    async def stop(self) -> None:
-        """Leaves the bus."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self.bus.disconnect()
-
     async def restart(self, down_s: float = 0.2) -> None:
         """What happens when bluetoothd is restarted: its clients' state is gone, adapters return."""
         adapters = {
-            path: dict(self._objects[path][ADAPTER]) for path in self._state if path in self._objects
+            path: dict(self._objects[path][ADAPTER])
+            for path in self._state
+            if path in self._objects
         }
         for path in adapters:
             self.remove_adapter(path.rsplit("/", 1)[1])
@@ -175,12 +164,6 @@ class VirtualBluez:
             self._remove(child)
         self._remove(path)
 
-    def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
-
     async def _forget_devices(self) -> None:
         while True:
             await asyncio.sleep(min(1.0, self.device_timeout_s / 4))
@@ -192,30 +175,6 @@ class VirtualBluez:
                         self._remove(path)
                         state.seen_s.pop(path, None)
                         state.reported_s.pop(path, None)
-
-    # -- objects -------------------------------------------------------------------------------------
-
-    async def posted(self) -> None:
-        """Waits until everything is with the D-Bus daemon."""
-        while self.bus._writer.messages or self.bus._writer.buf is not None:
-            await asyncio.sleep(0.001)
-
-    def _signal(self, path: str, interface: str, member: str, sign: str, body: list[Any]) -> None:
-        self.bus.send(Message.new_signal(path, interface, member, sign, body))
-
-    def _add(self, path: str, interfaces: dict[str, Props]) -> None:
-        self._objects[path] = interfaces
-        self._signal("/", _MANAGER, "InterfacesAdded", "oa{sa{sv}}", [path, interfaces])
-
-    def _remove(self, path: str) -> None:
-        interfaces = self._objects.pop(path, None)
-        if interfaces is not None:
-            self._signal("/", _MANAGER, "InterfacesRemoved", "oas", [path, list(interfaces)])
-
-    def _set(self, path: str, interface: str, changed: Props) -> None:
-        if path in self._objects:
-            self._objects[path][interface].update(changed)
-            self._signal(path, _PROPERTIES, "PropertiesChanged", "sa{sv}as", [interface, changed, []])
 
     # -- air -----------------------------------------------------------------------------------------
 
@@ -303,73 +262,61 @@ class VirtualBluez:
 
     # -- calls ---------------------------------------------------------------------------------------
 
-    def _handle(self, m: Message) -> Message | bool | None:
-        if m.message_type is not MessageType.METHOD_CALL:
+    def _handle(self, message: Message) -> Message | bool | None:
+        path = message.path or ""
+        if message.message_type is not MessageType.METHOD_CALL:
             return None
-        if m.path != "/" and not (m.path or "").startswith("/org/bluez"):
+        if path != "/" and not path.startswith("/org/bluez"):
             return None
-        if m.member == "GetManagedObjects":
-            return Message.new_method_return(m, "a{oa{sa{sv}}}", [self._objects])
-        if m.path not in self._objects:
-            return _error(m, "org.freedesktop.DBus.Error.UnknownObject", f"no object {m.path}")
-        answer = self._answers.get((m.interface or "", m.member or ""))
+        m = Call(message, path, message.sender or "", message.body)
+        if message.member == "GetManagedObjects":
+            return m.answer("a{oa{sa{sv}}}", [self._objects])
+        if path not in self._objects:
+            return m.error("org.freedesktop.DBus.Error.UnknownObject", f"no object {path}")
+        name = f"{message.interface}.{message.member}"
+        answer = self._answers.get((message.interface or "", message.member or ""))
         if answer is None:
-            return _error(
-                m, "org.freedesktop.DBus.Error.UnknownMethod", f"{m.interface}.{m.member}"
-            )
+            return m.error("org.freedesktop.DBus.Error.UnknownMethod", name)
         out = answer(self, m)
         if isinstance(out, Message):
             return out
         self._spawn(self._later(m, out))
         return True
 
-    async def _later(self, m: Message, work: Coroutine[Any, Any, Message]) -> None:
+    async def _later(self, m: Call, work: Coroutine[Any, Any, Message]) -> None:
         try:
             self.bus.send(await work)
         except KeyError as error:  # its object was removed in the meantime
-            self.bus.send(_error(m, "org.bluez.Error.Failed", str(error)))
+            self.bus.send(m.error("org.bluez.Error.Failed", str(error)))
 
-    def _get_all(self, m: Message) -> Message:
-        return Message.new_method_return(m, "a{sv}", [self._objects[m.path].get(m.body[0], {})])
-
-    def _get(self, m: Message) -> Message:
-        value = self._objects[m.path].get(m.body[0], {}).get(m.body[1])
-        if value is None:
-            return _error(m, "org.freedesktop.DBus.Error.InvalidArgs", f"no {m.body[1]}")
-        return Message.new_method_return(m, "v", [value])
-
-    def _set_property(self, m: Message) -> Message:
-        self._set(m.path, m.body[0], {m.body[1]: m.body[2]})
-        return Message.new_method_return(m)
-
-    def _set_filter(self, m: Message) -> Message:
+    def _set_filter(self, m: Call) -> Message:
         self._filters[m.sender] = m.body[0]
-        return Message.new_method_return(m)
+        return m.answer()
 
-    def _start_discovery(self, m: Message) -> Message:
+    def _start_discovery(self, m: Call) -> Message:
         if not self._objects[m.path][ADAPTER]["Powered"].value:
-            return _error(m, "org.bluez.Error.NotReady", "Resource Not Ready")
+            return m.error("org.bluez.Error.NotReady", "Resource Not Ready")
         wanted = self._filters.get(m.sender, {}).get("DuplicateData")
         self._state[m.path].scanning[m.sender] = bool(wanted.value) if wanted else True
         self._set(m.path, ADAPTER, {"Discovering": Variant("b", True)})
-        return Message.new_method_return(m)
+        return m.answer()
 
-    def _stop_discovery(self, m: Message) -> Message:
+    def _stop_discovery(self, m: Call) -> Message:
         if self._state[m.path].scanning.pop(m.sender, None) is None:
-            return _error(m, "org.bluez.Error.Failed", "No discovery started")
+            return m.error("org.bluez.Error.Failed", "No discovery started")
         left = bool(self._state[m.path].scanning)
         self._set(m.path, ADAPTER, {"Discovering": Variant("b", left)})
-        return Message.new_method_return(m)
+        return m.answer()
 
-    def _remove_device(self, m: Message) -> Message:
+    def _remove_device(self, m: Call) -> Message:
         self._remove(m.body[0])
-        return Message.new_method_return(m)
+        return m.answer()
 
-    async def _register_monitor(self, m: Message) -> Message:
+    async def _register_monitor(self, m: Call) -> Message:
         self._spawn(self._activate(m))
-        return Message.new_method_return(m)
+        return m.answer()
 
-    async def _activate(self, m: Message) -> None:
+    async def _activate(self, m: Call) -> None:
         # bleak exports its monitor only after this call has returned
         for _ in range(100):
             await asyncio.sleep(0.01)
@@ -379,17 +326,17 @@ class VirtualBluez:
                 self._state[m.path].monitors.append(_Monitor(m.sender, m.body[0], patterns))
                 return
 
-    def _unregister_monitor(self, m: Message) -> Message:
+    def _unregister_monitor(self, m: Call) -> Message:
         state = self._state[m.path]
         state.monitors = [x for x in state.monitors if (x.sender, x.path) != (m.sender, m.body[0])]
-        return Message.new_method_return(m)
+        return m.answer()
 
-    async def _client_properties(self, m: Message, interface: str) -> Props | None:
+    async def _client_properties(self, m: Call, interface: str) -> Props | None:
         reply = await self.bus.call(
             Message(
                 destination=m.sender,
                 path=m.body[0],
-                interface=_PROPERTIES,
+                interface=PROPERTIES,
                 member="GetAll",
                 signature="s",
                 body=[interface],
@@ -400,34 +347,34 @@ class VirtualBluez:
         found: Props = reply.body[0]
         return found
 
-    async def _register_advertisement(self, m: Message) -> Message:
+    async def _register_advertisement(self, m: Call) -> Message:
         state = self._state[m.path]
         if self.faults.advertise:
-            return _error(m, self.faults.advertise, "injected")
+            return m.error(self.faults.advertise, "injected")
         if (m.sender, m.body[0]) in state.airings:
-            return _error(m, "org.bluez.Error.AlreadyExists", "Already Exists")
+            return m.error("org.bluez.Error.AlreadyExists", "Already Exists")
         if len(state.airings) >= self.instances:
-            return _error(m, "org.bluez.Error.NotPermitted", "Maximum advertisements reached")
+            return m.error("org.bluez.Error.NotPermitted", "Maximum advertisements reached")
         props = await self._client_properties(m, "org.bluez.LEAdvertisement1")
         if props is None:
-            return _error(m, "org.bluez.Error.Failed", "Failed to parse advertisement.")
+            return m.error("org.bluez.Error.Failed", "Failed to parse advertisement.")
         try:
             wanted = advertising.parse({k: v.value for k, v in props.items()})
         except advertising.RefusedError as refused:
-            return _error(m, refused.name, str(refused))
+            return m.error(refused.name, str(refused))
         airing = Airing(wanted, m.sender)
         state.airings[m.sender, m.body[0]] = airing
         airing.task = self._spawn(self._air(m.path, airing))
         self._count_instances(m.path)
-        return Message.new_method_return(m)
+        return m.answer()
 
-    def _unregister_advertisement(self, m: Message) -> Message:
+    def _unregister_advertisement(self, m: Call) -> Message:
         airing = self._state[m.path].airings.pop((m.sender, m.body[0]), None)
         if airing is None:
-            return _error(m, "org.bluez.Error.DoesNotExist", "Does Not Exist")
+            return m.error("org.bluez.Error.DoesNotExist", "Does Not Exist")
         airing.task.cancel()
         self._count_instances(m.path)
-        return Message.new_method_return(m)
+        return m.answer()
 
     def _count_instances(self, path: str) -> None:
         active = len(self._state[path].airings)
@@ -466,17 +413,17 @@ class VirtualBluez:
 
     # -- GATT ----------------------------------------------------------------------------------------
 
-    async def _register_application(self, m: Message) -> Message:
+    async def _register_application(self, m: Call) -> Message:
         reply = await self.bus.call(
             Message(
                 destination=m.sender,
                 path=m.body[0],
-                interface=_MANAGER,
+                interface=MANAGER,
                 member="GetManagedObjects",
             )
         )
         if reply is None or reply.message_type is not MessageType.METHOD_RETURN:
-            return _error(m, "org.bluez.Error.InvalidArguments", "no objects")
+            return m.error("org.bluez.Error.InvalidArguments", "no objects")
         service, characteristics = "", {}
         for path, interfaces in reply.body[0].items():
             if _SERVICE in interfaces:
@@ -486,11 +433,11 @@ class VirtualBluez:
                 characteristics[uuid] = self._remote_reader(m.sender, path)
         address = self._objects[m.path][ADAPTER]["Address"].value
         self.phones[address] = Phone(service, characteristics)
-        return Message.new_method_return(m)
+        return m.answer()
 
-    def _unregister_application(self, m: Message) -> Message:
+    def _unregister_application(self, m: Call) -> Message:
         self.phones.pop(self._objects[m.path][ADAPTER]["Address"].value, None)
-        return Message.new_method_return(m)
+        return m.answer()
 
     def _remote_reader(self, owner: str, path: str) -> Value:
         async def read() -> bytes:
@@ -510,12 +457,12 @@ class VirtualBluez:
 
         return read
 
-    async def _connect(self, m: Message) -> Message:
+    async def _connect(self, m: Call) -> Message:
         address = self._objects[m.path][DEVICE]["Address"].value
         phone = self.phones.get(address)
         if self.faults.connect or phone is None:
             text = self.faults.connect or "le-connection-abort-by-local"
-            return _error(m, "org.bluez.Error.Failed", text)
+            return m.error("org.bluez.Error.Failed", text)
         self._set(m.path, DEVICE, {"Connected": Variant("b", True)})
         service = f"{m.path}/service0001"
         self._add(
@@ -544,31 +491,31 @@ class VirtualBluez:
                 },
             )
         self._set(m.path, DEVICE, {"ServicesResolved": Variant("b", True)})
-        return Message.new_method_return(m)
+        return m.answer()
 
-    def _disconnect(self, m: Message) -> Message:
+    def _disconnect(self, m: Call) -> Message:
         self._set(m.path, DEVICE, {"ServicesResolved": Variant("b", False)})
         for child in [p for p in self._objects if p.startswith(m.path + "/")]:
             self._remove(child)
         self._set(m.path, DEVICE, {"Connected": Variant("b", False)})
-        return Message.new_method_return(m)
+        return m.answer()
 
-    async def _read(self, m: Message) -> Message:
+    async def _read(self, m: Call) -> Message:
         if self.faults.read_hangs:
             await asyncio.Event().wait()
         device = m.path.split("/service", 1)[0]
         address = self._objects[device][DEVICE]["Address"].value
         uuid = self._objects[m.path][_CHARACTERISTIC]["UUID"].value
         value = await self.phones[address].characteristics[uuid]()
-        return Message.new_method_return(m, "ay", [value])
+        return m.answer("ay", [value])
 
     _answers: Mapping[
         tuple[str, str],
-        Callable[[VirtualBluez, Message], Message | Coroutine[Any, Any, Message]],
+        Callable[[VirtualBluez, Call], Message | Coroutine[Any, Any, Message]],
     ] = {
-        (_PROPERTIES, "GetAll"): _get_all,
-        (_PROPERTIES, "Get"): _get,
-        (_PROPERTIES, "Set"): _set_property,
+        (PROPERTIES, "GetAll"): ObjectTree._get_all,
+        (PROPERTIES, "Get"): ObjectTree._get,
+        (PROPERTIES, "Set"): ObjectTree._set_property,
         (ADAPTER, "SetDiscoveryFilter"): _set_filter,
         (ADAPTER, "StartDiscovery"): _start_discovery,
         (ADAPTER, "StopDiscovery"): _stop_discovery,
@@ -583,23 +530,6 @@ class VirtualBluez:
         (DEVICE, "Disconnect"): _disconnect,
         (_CHARACTERISTIC, "ReadValue"): _read,
     }
-
-
-class _PatientSocket:
-    """A full socket takes nothing; dbus-fast 5.2 would take the error for the end of the connection."""
-
-    def __init__(self, sock: Any) -> None:
-        self._sock = sock
-
-    def send(self, data: memoryview) -> int:
-        try:
-            return int(self._sock.send(data))
-        except BlockingIOError:
-            return 0
-
-
-def _error(m: Message, name: str, text: str) -> Message:
-    return Message.new_error(m, name, text)
 
 
 def _fits(
