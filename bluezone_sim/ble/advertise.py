@@ -53,7 +53,7 @@ class Rota:
         """Puts on air who is due at turn ``number``.
 
         Raises:
-            AdapterError: the adapter refuses again and again.
+            AdapterError: the adapter refuses the only phone, or again and again.
         """
         up = [(i, s) for i, s in enumerate(wanted) if s is not None]
         if len(up) > self._slots:
@@ -69,8 +69,9 @@ class Rota:
             try:
                 await self._transmit.put(slot, phone[1])
             except AdapterError:
+                # With others on air this may pass: another program's advertisement took the place.
                 self.refused += 1
-                if self.refused >= _REFUSALS_MOST:
+                if not self._on or self.refused >= _REFUSALS_MOST:
                     raise
                 continue
             self._on[slot] = phone

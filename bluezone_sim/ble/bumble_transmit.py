@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, Self
 
 from ..errors import InputError
-from ..protocols import ad, bluezone
+from ..protocols import bluezone
 from .bus import AdapterError
 from .transmit import Sending
 
@@ -129,8 +129,8 @@ class BumbleTransmitter:
         from bumble.core import UUID
         from bumble.gatt import Characteristic, CharacteristicValue, Service
 
-        value = CharacteristicValue(read=lambda connection: identifier())
-        characteristic = Characteristic(
+        value: Any = CharacteristicValue(read=lambda connection: identifier())
+        characteristic: Any = Characteristic(
             UUID(str(bluezone.IOS_CHARACTERISTIC)),
             Characteristic.Properties.READ,
             Characteristic.READABLE,
@@ -147,7 +147,3 @@ class BumbleTransmitter:
                 f"{phones * self.slice_s:g} s"
             )
         return out
-
-
-#: Longest advertising data that a dongle sends this way.
-MOST_BYTES = ad.MAX_BYTES

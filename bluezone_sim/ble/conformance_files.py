@@ -63,7 +63,8 @@ def junit(report: Report) -> bytes:
     suites = ElementTree.Element("testsuites")
     suites.append(suite)
     ElementTree.indent(suites)
-    return ElementTree.tostring(suites, encoding="utf-8", xml_declaration=True)
+    out: bytes = ElementTree.tostring(suites, encoding="utf-8", xml_declaration=True)
+    return out
 
 
 def _properties(parent: ElementTree.Element, values: dict[str, Any]) -> None:

@@ -194,8 +194,8 @@ def _decide(case: Case, taken: Sample, say: Say) -> Result | None:
     said = f"{packets:,} packets and {len(known)} identifiers on air"
     if not packets:
         say(
-            "the adapter heard no Bluezone phone: if the advertising phone should be heard in this state, "
-            "repeat the case"
+            "the adapter heard no Bluezone phone: if the advertising phone should be heard in "
+            "this state, repeat the case"
         )
     while True:
         answer = ask(

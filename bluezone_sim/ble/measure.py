@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -189,7 +190,7 @@ def _periods(e: Evidence) -> NDArray[np.float64]:
             f"{len(uses)} identifier{'s' if len(uses) != 1 else ''} in {e.seconds:.0f} s; two changes "
             "are needed, listen longer"
         )
-    changes = np.array([(b[1] + a[2]) / 2 for a, b in zip(uses, uses[1:], strict=False)])
+    changes = np.array([(b[1] + a[2]) / 2 for a, b in pairwise(uses)])
     return np.diff(changes)
 
 

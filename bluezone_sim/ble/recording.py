@@ -180,10 +180,8 @@ def read_packets(path: Path) -> Packets:
     with path.open("rb") as stream:
         for frames, _ in in_order(readers[kind](stream)):
             link_layer = np.isin(frames.link, LINK_LAYER)
-            for rows, read in (
-                (np.flatnonzero(link_layer), lambda f: read_link_layer(f)[0]),
-                (np.flatnonzero(~link_layer), lambda f: hci.read(f)[0]),
-            ):
-                if len(rows):
-                    parts.append(read(frames.take(rows)))
+            if link_layer.any():
+                parts.append(read_link_layer(frames.take(np.flatnonzero(link_layer)))[0])
+            if not link_layer.all():
+                parts.append(hci.read(frames.take(np.flatnonzero(~link_layer)))[0])
     return concatenate(parts) if parts else packets_of([])

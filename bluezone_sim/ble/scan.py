@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,6 +92,7 @@ async def scan(
     read: bool = True,
     refresh: Callable[[list[Phone], int], None] = lambda phones, now_us: None,
     say: Callable[[str], None] = lambda text: None,
+    sinks: Sequence[Sink] = (),
 ) -> Summary:
     """Listens until ``seconds`` are over or ``stop`` is set.
 
@@ -104,6 +105,7 @@ async def scan(
         read: also read identifiers over GATT.
         refresh: called once a second with the phones and the time.
         say: told of troubles.
+        sinks: what else wants packets.
 
     Raises:
         InputError: the file cannot be written.
@@ -115,12 +117,12 @@ async def scan(
     began = time.monotonic()
     lost: BaseException | None = None
     with contextlib.ExitStack() as files:
-        sinks: list[Sink] = [air]
+        all_sinks: list[Sink] = [air, *sinks]
         recorder = None
         if record is not None:
             recorder = files.enter_context(Recorder(record))
-            sinks.append(recorder)
-        listener = Listener(adapter, sinks, read=read, say=say)
+            all_sinks.append(recorder)
+        listener = Listener(adapter, all_sinks, read=read, say=say)
         async with listener:
             try:
                 await _listen(listener, air, stop, seconds, refresh)

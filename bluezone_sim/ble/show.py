@@ -37,6 +37,7 @@ def phones_table(phones: Sequence[Phone], now_us: int, title: str = "") -> Any:
 
     heads = ("phone", "protocol", "identifier", "RSSI\nnow", "mean", "min…max", "per\ns", "age\ns")
     table = _table(*heads, "id changed\ns ago", "address", numbers=(3, 4, 5, 6, 7, 8))
+    table.columns[0].min_width = len(address_text(0))
     table.title = Text(title)
     for p in phones[:_ROWS]:
         identifier = p.identifier.hex() or ("not read yet" if p.gatt else "–")

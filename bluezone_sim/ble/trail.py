@@ -131,8 +131,9 @@ def _handed_over(phone: NDArray[np.int64], time_us: NDArray[np.int64]) -> NDArra
             continue
         old = before[np.argmin(gap[before])]
         rivals = np.count_nonzero(gap[before] <= gap[old] + _TOGETHER_US) - 1
-        rivals += np.count_nonzero(np.abs(first - first[k]) <= _TOGETHER_US) - 1
-        if rivals == 0:
+        beside = np.abs(first - first[k]) <= _TOGETHER_US
+        beside[[k, old]] = False
+        if rivals == 0 and not beside.any():
             into[k] = into[old]
     return into[phone]
 

@@ -8,6 +8,7 @@ adapters, and GATT; and it fails on demand.
 from __future__ import annotations
 
 from .bench import VirtualBench
-from .bluez import Phone, VirtualBluez
+from .bluez import VirtualBluez
+from .gatt import Phone
 
 __all__ = ["Phone", "VirtualBench", "VirtualBluez"]

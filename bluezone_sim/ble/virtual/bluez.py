@@ -13,46 +13,12 @@ from dbus_fast import Message, MessageType, Variant
 
 from . import advertising
 from .advertising import Airing
-from .objects import MANAGER, PROPERTIES, Call, ObjectTree, Props
+from .gatt import ADAPTER, CHARACTERISTIC, DEVICE, GattTree
+from .objects import PROPERTIES, Call, ObjectTree, Props
 
-ADAPTER = "org.bluez.Adapter1"
-DEVICE = "org.bluez.Device1"
 ADVERTISER = "org.bluez.LEAdvertisingManager1"
 MONITOR = "org.bluez.AdvertisementMonitorManager1"
 GATT_MANAGER = "org.bluez.GattManager1"
-_SERVICE = "org.bluez.GattService1"
-_CHARACTERISTIC = "org.bluez.GattCharacteristic1"
-
-#: What answers a GATT read: bytes, or an awaitable that gives them.
-Value = Callable[[], Coroutine[Any, Any, bytes]]
-
-
-@dataclass
-class Phone:
-    """A phone that can be connected to.
-
-    Attributes:
-        service: UUID of its GATT service.
-        characteristics: value readers by UUID.
-    """
-
-    service: str
-    characteristics: Mapping[str, Value]
-
-
-@dataclass
-class Faults:
-    """What goes wrong from now on.
-
-    Attributes:
-        connect: D-Bus error text of every connection, or "" for none.
-        read_hangs: a GATT read never answers.
-        advertise: D-Bus error name of every advertisement, or "".
-    """
-
-    connect: str = ""
-    read_hangs: bool = False
-    advertise: str = ""
 
 
 @dataclass
@@ -73,14 +39,13 @@ class _State:
     seen_s: dict[str, float] = field(default_factory=dict)
 
 
-class VirtualBluez(ObjectTree):
+class VirtualBluez(GattTree):
     """The daemon. All methods run on its event loop.
 
     Attributes:
         instances: advertisements that an adapter takes at a time.
         rssi_dbm: of advertisements looped between adapters; called with (sending, hearing adapter).
         device_timeout_s: unconnected devices are forgotten after so long, as bluetoothd does.
-        faults: what goes wrong.
     """
 
     def __init__(self, *, instances: int = 5, device_timeout_s: float = 30.0) -> None:
@@ -88,8 +53,6 @@ class VirtualBluez(ObjectTree):
         self.instances = instances
         self.device_timeout_s = device_timeout_s
         self.rssi_dbm: Callable[[str, str], int] = lambda sender, hearer: -60
-        self.faults = Faults()
-        self.phones: dict[str, Phone] = {}
         self._state: dict[str, _State] = {}
         self._filters: dict[str, Props] = {}
 
@@ -411,104 +374,6 @@ class VirtualBluez(ObjectTree):
                     )
             await asyncio.sleep(wanted.interval_s)
 
-    # -- GATT ----------------------------------------------------------------------------------------
-
-    async def _register_application(self, m: Call) -> Message:
-        reply = await self.bus.call(
-            Message(
-                destination=m.sender,
-                path=m.body[0],
-                interface=MANAGER,
-                member="GetManagedObjects",
-            )
-        )
-        if reply is None or reply.message_type is not MessageType.METHOD_RETURN:
-            return m.error("org.bluez.Error.InvalidArguments", "no objects")
-        service, characteristics = "", {}
-        for path, interfaces in reply.body[0].items():
-            if _SERVICE in interfaces:
-                service = interfaces[_SERVICE]["UUID"].value
-            if _CHARACTERISTIC in interfaces:
-                uuid = interfaces[_CHARACTERISTIC]["UUID"].value
-                characteristics[uuid] = self._remote_reader(m.sender, path)
-        address = self._objects[m.path][ADAPTER]["Address"].value
-        self.phones[address] = Phone(service, characteristics)
-        return m.answer()
-
-    def _unregister_application(self, m: Call) -> Message:
-        self.phones.pop(self._objects[m.path][ADAPTER]["Address"].value, None)
-        return m.answer()
-
-    def _remote_reader(self, owner: str, path: str) -> Value:
-        async def read() -> bytes:
-            reply = await self.bus.call(
-                Message(
-                    destination=owner,
-                    path=path,
-                    interface=_CHARACTERISTIC,
-                    member="ReadValue",
-                    signature="a{sv}",
-                    body=[{}],
-                )
-            )
-            if reply is None or reply.message_type is not MessageType.METHOD_RETURN:
-                raise KeyError(path)
-            return bytes(reply.body[0])
-
-        return read
-
-    async def _connect(self, m: Call) -> Message:
-        address = self._objects[m.path][DEVICE]["Address"].value
-        phone = self.phones.get(address)
-        if self.faults.connect or phone is None:
-            text = self.faults.connect or "le-connection-abort-by-local"
-            return m.error("org.bluez.Error.Failed", text)
-        self._set(m.path, DEVICE, {"Connected": Variant("b", True)})
-        service = f"{m.path}/service0001"
-        self._add(
-            service,
-            {
-                _SERVICE: {
-                    "UUID": Variant("s", phone.service),
-                    "Primary": Variant("b", True),
-                    "Device": Variant("o", m.path),
-                    "Includes": Variant("ao", []),
-                }
-            },
-        )
-        for i, uuid in enumerate(phone.characteristics):
-            self._add(
-                f"{service}/char{i + 2:04x}",
-                {
-                    _CHARACTERISTIC: {
-                        "UUID": Variant("s", uuid),
-                        "Service": Variant("o", service),
-                        "Flags": Variant("as", ["read"]),
-                        "Value": Variant("ay", b""),
-                        "Notifying": Variant("b", False),
-                        "MTU": Variant("q", 185),
-                    }
-                },
-            )
-        self._set(m.path, DEVICE, {"ServicesResolved": Variant("b", True)})
-        return m.answer()
-
-    def _disconnect(self, m: Call) -> Message:
-        self._set(m.path, DEVICE, {"ServicesResolved": Variant("b", False)})
-        for child in [p for p in self._objects if p.startswith(m.path + "/")]:
-            self._remove(child)
-        self._set(m.path, DEVICE, {"Connected": Variant("b", False)})
-        return m.answer()
-
-    async def _read(self, m: Call) -> Message:
-        if self.faults.read_hangs:
-            await asyncio.Event().wait()
-        device = m.path.split("/service", 1)[0]
-        address = self._objects[device][DEVICE]["Address"].value
-        uuid = self._objects[m.path][_CHARACTERISTIC]["UUID"].value
-        value = await self.phones[address].characteristics[uuid]()
-        return m.answer("ay", [value])
-
     _answers: Mapping[
         tuple[str, str],
         Callable[[VirtualBluez, Call], Message | Coroutine[Any, Any, Message]],
@@ -524,11 +389,11 @@ class VirtualBluez(ObjectTree):
         (MONITOR, "UnregisterMonitor"): _unregister_monitor,
         (ADVERTISER, "RegisterAdvertisement"): _register_advertisement,
         (ADVERTISER, "UnregisterAdvertisement"): _unregister_advertisement,
-        (GATT_MANAGER, "RegisterApplication"): _register_application,
-        (GATT_MANAGER, "UnregisterApplication"): _unregister_application,
-        (DEVICE, "Connect"): _connect,
-        (DEVICE, "Disconnect"): _disconnect,
-        (_CHARACTERISTIC, "ReadValue"): _read,
+        (GATT_MANAGER, "RegisterApplication"): GattTree._register_application,
+        (GATT_MANAGER, "UnregisterApplication"): GattTree._unregister_application,
+        (DEVICE, "Connect"): GattTree._connect,
+        (DEVICE, "Disconnect"): GattTree._disconnect,
+        (CHARACTERISTIC, "ReadValue"): GattTree._read,
     }
 
 
