@@ -568,3 +568,60 @@ def test_passive_scans_of_bleak_run_on_the_bench(bench):
 
     asyncio.run(listen_passively())
     assert set(seen) == {PHONE}
+
+
+# -- the pytest plugin -------------------------------------------------------------------------------
+
+
+def run_pytest(*arguments):
+    from importlib.metadata import entry_points
+
+    known = any(e.value == "bluezone_sim.ble.pytest_plugin" for e in entry_points(group="pytest11"))
+    plugin = [] if known else ["-p", "bluezone_sim.ble.pytest_plugin"]
+    command = [sys.executable, "-m", "pytest", *plugin, "-q", "-rs", *map(str, arguments)]
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+@pytest.mark.skipif(not (ROOT / "hardware").is_dir(), reason="needs a checkout, for hardware/")
+def test_the_suite_for_benches_runs_on_the_virtual_one(tmp_path):
+    found = run_pytest(
+        "hardware/tests",
+        "--bench=hardware/benches/virtual.toml",
+        f"--junit-xml={tmp_path / 'bench.xml'}",
+        "-k",
+        "loses_nothing or iphone or (keys_find and gaen) or conform",
+    )
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert "3 passed" in found.stdout
+    assert "needs a [[phones]] table with a phone under test" in found.stdout
+    assert "rssi_median_dbm" in (tmp_path / "bench.xml").read_text()
+
+
+def test_the_plugin_costs_other_projects_nothing_and_says_what_is_missing(tmp_path):
+    (tmp_path / "test_x.py").write_text(
+        "import sys, pytest\n"
+        "def test_light():\n"
+        "    assert not {'bleak', 'numba', 'numpy', 'pydantic'} & set(sys.modules)\n"
+        "@pytest.mark.phone\n"
+        "def test_phone(): pass\n",
+        encoding="utf-8",
+    )
+    found = run_pytest(
+        tmp_path, "-p", "no:hypothesispytest", "-p", "no:benchmark", "-c", os.devnull
+    )
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert "needs --bench FILE" in found.stdout
+    bad = tmp_path / "bench.toml"
+    bad.write_text('name = "x"\n[[adapters]]\nname = "hci0"\nrole = "lissen"\n', encoding="utf-8")
+    from bluezone_sim.ble.bench import load_bench
+    from bluezone_sim.errors import FormatError
+
+    with pytest.raises(FormatError, match=r"adapters\.0\.role"):
+        load_bench(bad)

@@ -88,13 +88,13 @@ body { font: 15px/1.5 system-ui, sans-serif; color: #1b1f24; max-width: 70rem; m
 h1 { font-size: 1.5rem; margin-bottom: 0; } .sub { color: #57606a; margin-top: .2rem; }
 table { border-collapse: collapse; width: 100%; margin: 1.2rem 0; }
 th, td { text-align: left; vertical-align: top; padding: .4rem .6rem; border-bottom: 1px solid #d8dee4; }
-th { font-weight: 600; } td.n { text-align: right; font-variant-numeric: tabular-nums; }
+th { font-weight: 600; }
+td.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .about { color: #57606a; font-size: .87em; } .wide { overflow-x: auto; }
 .o { font-weight: 600; white-space: nowrap; } .pass { color: #116329; } .fail { color: #a40e26; }
 .error { color: #6639ba; } .not { color: #7d4e00; } svg { max-width: 100%; height: auto; }
 .verdict { font-size: 1.1rem; padding: .6rem .9rem; border-left: 5px solid; margin: 1.2rem 0; }
 .verdict.pass { background: #dafbe1; } .verdict.fail { background: #ffebe9; }
-@media (prefers-color-scheme: dark) { body { background: #fff; } }
 </style></head><body>
 <h1>{{ r.profile.title }}</h1>
 <p class="sub">profile {{ r.profile_name }}, {{ r.began }}, {{ "%.0f"|format(r.seconds) }} s,

@@ -90,7 +90,7 @@ def measure(evidence: Evidence) -> list[Measurement]:
         value, outcome, detail = None, ERROR, ""
         try:
             value, detail = _HOW[name](evidence)
-            value = round(value, 4)
+            value = float(f"{value:.6g}")
             outcome = PASS if limit.holds(value) else FAIL
         except NotMeasuredError as missing:
             outcome, detail = NOT_MEASURED, str(missing)
