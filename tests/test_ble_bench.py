@@ -501,7 +501,7 @@ def test_a_scenario_on_air_at_two_adoption_levels_beside_the_simulation(bench, f
         assert level["packets"] > 20
     assert low["recorded"] <= high["recorded"]
     # What was recorded matches with the published keys, in simulated time.
-    keys = parse_f0_message((folder / "run" / "keys.json").read_bytes())
+    keys = parse_f0_message((folder / "run" / "bluezone-keys.json").read_bytes())
     table = read_sightings(folder / "run" / "level-1.parquet")["bluezone"]
     matches = bz.match(keys, table, "bluezone")
     assert len(np.unique(matches.key)) == high["recorded"]

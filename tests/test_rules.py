@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small import scenario
 
-from bluezone_sim.errors import TableError
+from bluezone_sim.errors import ScenarioError, TableError
 from bluezone_sim.matching.rules import (
     CWA,
-    GAEN_V2,
+    GAEN_NARROW,
+    GAEN_WIDE,
     AttenuationRule,
+    attenuation_rule,
     day_scores,
     minutes_at_most,
     near_by_platform,
@@ -155,7 +159,7 @@ def test_without_attenuation_there_are_no_windows():
     ("rule", "weights"),
     [
         (CWA, {54: 1.0, 55: 0.5, 62: 0.5, 63: 0.0, 90: 0.0}),
-        (GAEN_V2, {55: 1.5, 56: 1.0, 63: 1.0, 64: 0.4, 70: 0.4, 71: 0.0}),
+        (GAEN_NARROW, {55: 1.5, 56: 1.0, 63: 1.0, 64: 0.4, 70: 0.4, 71: 0.0}),
         (minutes_at_most(63), {63: 1.0, 64: 0.0}),
     ],
 )
@@ -194,7 +198,7 @@ def naive_days(scans, rule: AttenuationRule, factor, least: float) -> list[tuple
 
 @given(
     _ROWS,
-    st.sampled_from([CWA, GAEN_V2, minutes_at_most(50, 2)]),
+    st.sampled_from([CWA, GAEN_NARROW, minutes_at_most(50, 2)]),
     st.sampled_from([None, [1.0, 0.5, 2.0]]),
     st.sampled_from([0.0, 150.0]),
 )
@@ -233,3 +237,66 @@ def test_bluezone_thresholds_by_platform_pair():
     limits = np.array([-86, -69, -88, -74])
     assert near_by_platform(limits, scanner, advertiser, Thresholds()).all()
     assert not near_by_platform(limits - 1, scanner, advertiser, Thresholds()).any()
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "words"),
+    [
+        ({"rule__name": "cwa"}, "rule.name", "which bluezone does not tell"),
+        (
+            {
+                "rule__name": "gaen-v2",
+                "protocol__name": "gaen",
+                "rule__attenuation_db": [60, 55, 70],
+            },
+            "rule.attenuation_db",
+            "rising",
+        ),
+        (
+            {"rule__name": "cwa", "protocol__name": "gaen", "rule__attenuation_db": [55]},
+            "rule.weights",
+            "expected 2",
+        ),
+        (
+            {"rule__name": "cwa", "protocol__name": "gaen", "rule__weights": [1, 0]},
+            "rule.weights",
+            "expected 3",
+        ),
+        (
+            {
+                "rule__name": "minutes-at-attenuation",
+                "protocol__name": "gaen",
+                "rule__attenuation_db": [55, 63],
+            },
+            "rule.attenuation_db",
+            "one value",
+        ),
+        ({"rule__weights": [1, 0]}, "rule.weights", "no effect"),
+        (
+            {"rule__name": "minutes-near", "rule__attenuation_db": [55]},
+            "rule.attenuation_db",
+            "no effect",
+        ),
+        (
+            {"rule__name": "cwa", "protocol__name": "gaen", "rule__thresholds__ios_ios_dbm": -70},
+            "rule.thresholds",
+            "no effect",
+        ),
+    ],
+)
+def test_a_rule_that_does_not_fit_is_named(changes, path, words):
+    with pytest.raises(ScenarioError) as caught:
+        scenario(**changes)
+    assert any(f.path == path and words in f.message for f in caught.value.faults)
+
+
+def test_rules_of_a_scenario_with_its_own_numbers():
+    s = scenario(
+        protocol__name="gaen",
+        rule__name="gaen-v2",
+        rule__attenuation_db=[55, 70, 80],
+        rule__weights=[2, 1, 0.25, 0],
+        rule__minutes=20,
+    )
+    assert attenuation_rule(s.rule) == dataclasses.replace(GAEN_WIDE, minutes=20.0)
+    assert attenuation_rule(scenario().rule) is None

@@ -174,7 +174,7 @@ def main() -> None:
         step(f"  drive: {shown}")
         assert level["recorded"] >= 1, level
         assert level["recorded"] <= level["on_air"], level
-    keys = parse_f0_message(Path("run/keys.json").read_bytes())
+    keys = parse_f0_message(Path("run/bluezone-keys.json").read_bytes())
     table = read_sightings(Path("run/level-0.6.parquet"))["bluezone"]
     matched = bz.match(keys, table, "bluezone")
     assert len(np.unique(matched.key)) == found["levels"][1]["recorded"]

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from .._version import SCHEMA_VERSION, __version__
+from ..captures.keys import read_keys
 from ..captures.packets import Packets
-from ..errors import FormatError, InputError, NothingToRunError
-from ..tables import PublishedKeys
+from ..errors import InputError, NothingToRunError
 from .air import Heard, address_text, parse_address
 from .gatt import Read, Reader
 from .listen import Listener, Sink
@@ -193,7 +193,7 @@ def judge(
         trail=trail,
         seconds=span if seconds is None else seconds,
         reads=sorted(own, key=lambda r: r.time_us),
-        keys=None if keys is None else published_keys(keys, profile.protocol),
+        keys=None if keys is None else read_keys(keys, profile.protocol),
     )
     name = next((n for a in addresses if (n := (names or {}).get(a))), "")
     return Report(
@@ -210,29 +210,6 @@ def judge(
         others=trail.others,
         source=source,
     )
-
-
-def published_keys(path: Path, protocol: str) -> PublishedKeys:
-    """Keys of the phone under test, in the protocol's own format.
-
-    Raises:
-        InputError: the file cannot be read.
-        FormatError: it is at fault, or the protocol's keys cannot be looked up one by one.
-    """
-    from ..protocols.bluezone_files import parse_f0_message
-    from ..protocols.gaen_export import parse_export, parse_export_zip
-
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
-    if protocol == "bluezone":
-        return parse_f0_message(data, str(path))
-    if protocol == "gaen":
-        if data[:2] == b"PK":
-            return parse_export_zip(data, source=str(path))[0]
-        return parse_export(data, str(path))[0]
-    raise FormatError(f"{path}: keys of {protocol} cannot be checked here")
 
 
 def table(measurements: Sequence[Measurement]) -> Any:

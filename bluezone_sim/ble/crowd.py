@@ -140,7 +140,8 @@ class Crowd:
 
     def key_file(self) -> bytes:
         """The keys used so far in the protocol's own published format."""
-        return _FORMATS[self.protocol.name](self)
+        name = self.protocol.name
+        return PUBLISHED[name](self.published()) if name in PUBLISHED else _DERIVED[name](self)
 
 
 def _rows(key: bytes) -> NDArray[np.uint8]:
@@ -162,11 +163,15 @@ def _cuckoo_filter(crowd: Crowd) -> bytes:
     return dp3t_files.CuckooFilter.build(Unlinkable().observations(ids, starts)).to_bytes()
 
 
-_FORMATS: dict[str, Callable[[Crowd], bytes]] = {
-    "bluezone": lambda crowd: bluezone_files.write_f0_message(crowd.published()),
-    "gaen": lambda crowd: gaen_export.write_export(crowd.published()),
-    "dp3t-lowcost": lambda crowd: dp3t_files.write_list(crowd.published()),
-    "dp3t-hybrid": lambda crowd: dp3t_files.write_list(crowd.published()),
+#: Writers of the protocols that publish keys as they are.
+PUBLISHED: dict[str, Callable[[PublishedKeys], bytes]] = {
+    "bluezone": bluezone_files.write_f0_message,
+    "gaen": gaen_export.write_export,
+    "dp3t-lowcost": dp3t_files.write_list,
+    "dp3t-hybrid": dp3t_files.write_list,
+}
+#: Writers of those that publish something made from them.
+_DERIVED: dict[str, Callable[[Crowd], bytes]] = {
     "dp3t-unlinkable": _cuckoo_filter,
     "tcn": _tcn_reports,
 }

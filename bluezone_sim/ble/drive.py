@@ -23,19 +23,20 @@ from .._version import SCHEMA_VERSION
 from ..captures.packets import WholeFile
 from ..captures.sightings_file import write_sightings
 from ..errors import FormatError, InputError
+from ..phones import KeyRing
 from ..protocols.base import DAY_S
-from ..protocols.bluezone_files import parse_history, write_f0_message
+from ..protocols.bluezone_files import parse_history
 from ..scenario.model import Scenario
 from ..tables import Sightings
 from .advertise import STYLES, Rota
 from .air import Heard
+from .crowd import PUBLISHED, key_file_name
 from .listen import Listener
 from .plan import Plan, Seen, make_plan
 from .transmit import Sending, Transmitter, parallel, until
 
 #: Name of the file that says how a run went, for judging a phone's history afterwards.
 RUN_FILE = "drive.json"
-_KEYS_FILE = "keys.json"
 #: Waited between levels, so that what is still on its way is not counted for the next.
 _SETTLE_S = 0.3
 
@@ -87,12 +88,16 @@ class Drive:
         return {"schema_version": SCHEMA_VERSION, **asdict(self)}
 
 
+#: Unix microseconds, RSSI, identifier, payload.
+_Row = tuple[int, int, bytes, bytes]
+
+
 class Collector:
-    """A sink that keeps packets of one protocol: time, RSSI, identifier."""
+    """A sink that keeps packets of one protocol."""
 
     def __init__(self, protocol: str) -> None:
         self._protocol = protocol
-        self._rows: list[tuple[int, int, bytes]] = []
+        self._rows: list[_Row] = []
 
     def take(self, heard: list[Heard], identifiers: dict[int, bytes]) -> None:
         """Keeps packets whose identifier is known."""
@@ -102,9 +107,9 @@ class Collector:
                 continue
             identifier = found.identifier or identifiers.get(h.address, b"")
             if identifier:
-                self._rows.append((h.time_us, h.rssi_dbm, identifier))
+                self._rows.append((h.time_us, h.rssi_dbm, identifier, found.payload))
 
-    def drain(self) -> list[tuple[int, int, bytes]]:
+    def drain(self) -> list[_Row]:
         """Everything kept so far, once."""
         rows, self._rows = self._rows, []
         return rows
@@ -112,15 +117,15 @@ class Collector:
 
 def warn_of_speed(plan: Plan, slots: int) -> str:
     """What the speed makes impossible, or nothing."""
-    radio = plan.tracer.scenario.radio
+    on_s = int(plan.desk.radio.app.scan_on_ms[0]) / 1000
     _, interval_ms = STYLES.get(plan.tracer.keys.protocol.name, (True, 250))
-    scan_s = radio.scan_on_s / plan.timeline.speed
+    scan_s = on_s / plan.timeline.speed
     turns = max(1.0, len(plan.peers) / max(1, slots))
     expected = scan_s / (interval_ms / 1000) / turns
     if expected >= 3:
         return ""
     return (
-        f"at speed {plan.timeline.speed:g} a scan of {radio.scan_on_s:g} s lasts {scan_s:.2f} s on air "
+        f"at speed {plan.timeline.speed:g} a scan of {on_s:g} s lasts {scan_s:.2f} s on air "
         f"and holds about {expected:.1f} packets of a phone: contacts will be missed; "
         f"--speed {plan.timeline.speed * expected / 3:.0f} or slower leaves three"
     )
@@ -178,11 +183,20 @@ def _wanted(
     c, protocol = plan.contacts, plan.tracer.keys.protocol
     here = np.unique(c.a[(c.start_s <= now_s) & (now_s < c.start_s + c.duration_s)])
     interval = (now_s - first_day * DAY_S) // protocol.interval_s
+    ids = np.ascontiguousarray(table[peers, interval])
+    time_ms = np.full(len(peers), now_s * 1000, np.int64)
+    payload = plan.tracer.keys.payload_at(plan.peers, peers, time_ms, ids)
     return [
-        Sending(protocol.advertisement(table[i, interval].tobytes()), False, interval_ms)
+        Sending(
+            protocol.advertisement(
+                ids[k].tobytes(), b"" if payload is None else payload[k].tobytes()
+            ),
+            False,
+            interval_ms,
+        )
         if plan.peers[i] in here
         else None
-        for i in peers
+        for k, i in enumerate(peers)
     ]
 
 
@@ -285,15 +299,19 @@ async def drive(
     return _summary(plan, rows)
 
 
-def _simulated(plan: Plan, began: float, heard: list[tuple[int, int, bytes]]) -> Sightings:
+def _simulated(plan: Plan, began: float, heard: list[_Row]) -> Sightings:
     """Packets as records of the person's phone, in simulated time."""
     n, size = len(heard), plan.tracer.keys.protocol.id_size
-    time_us = np.fromiter((t for t, _, _ in heard), np.int64, n)
+    time_us = np.fromiter((t for t, *_ in heard), np.int64, n)
     played = time_us / 1e6 - began
     inside = np.flatnonzero((played >= 0) & (played < plan.timeline.played_s))
-    ids = np.frombuffer(b"".join(i for *_, i in heard), np.uint8).reshape(n, size)
-    rssi = np.fromiter((r for _, r, _ in heard), np.int16, n)
-    return plan.records(plan.timeline.simulated_ms(played[inside]), ids[inside], rssi[inside])
+    ids = np.frombuffer(b"".join(i for _, _, i, _ in heard), np.uint8).reshape(n, size)
+    rssi = np.fromiter((r for _, r, *_ in heard), np.int16, n)
+    payload = None
+    if plan.tracer.keys.protocol.name == "gaen":
+        payload = np.frombuffer(b"".join(p for *_, p in heard), np.uint8).reshape(n, 4)[inside]
+    time_ms = plan.timeline.simulated_ms(played[inside])
+    return plan.records(time_ms, ids[inside], rssi[inside], payload)
 
 
 def _write_run(out: Path, plan: Plan, played: list[dict[str, float]], levels: list[float]) -> None:
@@ -313,9 +331,10 @@ def _write_run(out: Path, plan: Plan, played: list[dict[str, float]], levels: li
     }
     with WholeFile(out / RUN_FILE) as file:
         file.stream.write(json.dumps(document, indent=1).encode())
-    if plan.tracer.keys.protocol.name == "bluezone":
-        with WholeFile(out / _KEYS_FILE) as file:
-            file.stream.write(write_f0_message(plan.tracer.keys.published(plan.peers)))
+    name, ring = plan.tracer.keys.protocol.name, plan.tracer.keys
+    if name in PUBLISHED and isinstance(ring, KeyRing):
+        with WholeFile(out / key_file_name(name)) as file:
+            file.stream.write(PUBLISHED[name](ring.published(plan.peers)))
 
 
 def judge_history(

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..captures.keys import KeyFile
 from ..errors import BluezoneSimError
 from ..matching import match
 from ..protocols import ad, gaen, get
 from ..protocols.base import KeyProtocol
-from ..tables import PublishedKeys, Sightings
+from ..tables import Sightings
 from .gatt import Read
 from .profile import MEASUREMENTS, Limit, Profile
 from .trail import Trail, carries
@@ -72,7 +73,7 @@ class Evidence:
     trail: Trail
     seconds: float
     reads: Sequence[Read] = ()
-    keys: PublishedKeys | None = None
+    keys: KeyFile | None = None
     _cache: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -264,7 +265,8 @@ def _matches(e: Evidence) -> Any:
         system = get(e.profile.protocol)
         if not isinstance(system, KeyProtocol):
             raise NotMeasuredError("the protocol publishes no keys")
-        e._cache["matches"] = match(e.keys, _sightings(e), system)
+        seen = _sightings(e)
+        e._cache["matches"] = match(e.keys.published_for(seen), seen, system)
     return e._cache["matches"]
 
 

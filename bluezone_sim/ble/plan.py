@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from ..engine import available_threads, index_cases
 from ..errors import InputError
 from ..kernels import rng
-from ..kernels.radio import phones_off
-from ..matching import match
-from ..matching.pairs import pair_days, pairs_of
+from ..kernels.radio import phones_off, scan_phase_ms
+from ..matching.pairs import pairs_of
 from ..matching.warnings import f1_warnings, in_time
+from ..phones import KeyRing
 from ..radio import radio_model
 from ..scenario.model import Scenario
 from ..tables import Contacts, Sightings
@@ -141,34 +141,28 @@ class Plan:
     def judge(self, sightings: Sightings, tracer: Tracer | None = None) -> Seen:
         """Matches what the phone holds with every peer's keys, as if each peer were a case."""
         t = tracer or self.desk
-        found = match(t.keys.published(self.peers), sightings, t.keys.protocol, threads=t.threads)
-        held = pair_days(
-            found,
-            self.peers,
-            t.days.index_of(found.time_ms // 1000),
-            t.world.n_people,
-            rule=t.scenario.rule,
-            ios=t.world.ios,
-            scan_period_s=t.scenario.radio.scan_period_s,
-        )
+        found = t.match(self.peers, sightings)
+        held = t.collect(self.peers, found)
+        publication = t.scenario.publication
         told = f1_warnings(
-            t.world.seed, pairs_of(held, t.scenario.rule), t.published_s, t.scenario.publication
+            t.world.seed, pairs_of(held, t.scenario.rule), t.published_s, publication
         )
-        timely = in_time(told, t.scenario.publication)
+        timely = in_time(told, publication)
         return Seen(np.unique(held.source), np.unique(told.source[timely]), len(found))
 
     def records(
-        self, time_ms: NDArray[np.int64], identifier: NDArray[np.uint8], rssi: NDArray[np.int16]
+        self,
+        time_ms: NDArray[np.int64],
+        identifier: NDArray[np.uint8],
+        rssi: NDArray[np.int16],
+        payload: NDArray[np.uint8] | None = None,
     ) -> Sightings:
-        """Packets in simulated time as the person's phone would record them.
+        """Packets in simulated time as the person's phone, an Android one, would record them.
 
         One record a scan and identifier, from the packets that fall into the phone's scans.
         """
-        radio, world = self.tracer.scenario.radio, self.tracer.world
-        period, on = round(radio.scan_period_s * 1000), round(radio.scan_on_s * 1000)
-        draw = rng.uniforms(rng.key(world.seed, "scan_phase"), np.array([self.person]))[0]
-        scan, within = np.divmod(time_ms - int(draw * period), period)
-        heard = np.flatnonzero(within < on)
+        scan = self._scan_at(time_ms)
+        heard = np.flatnonzero(scan >= 0)
         heard = heard[np.argsort(time_ms[heard], kind="stable")]
         ids = identifier[heard]
         _, which = np.unique(
@@ -190,9 +184,27 @@ class Plan:
             identifier=np.ascontiguousarray(ids[first]),
             rssi_dbm=np.round(mean).astype(np.int16),
             protocol=self.tracer.keys.protocol.name,
+            payload=None if payload is None else payload[heard][first],
             packets=count.astype(np.int32),
             rssi_max_dbm=strongest.astype(np.int16),
         )
+
+    def _scan_at(self, time_ms: NDArray[np.int64]) -> NDArray[np.int64]:
+        """``int64[n]``: number of the scan of the person's phone that each time falls into, or -1."""
+        app, streams = self.desk.radio.app, self.desk.radio.streams
+        period, on, jitter = (
+            int(x[0]) for x in (app.scan_period_ms, app.scan_on_ms, app.scan_jitter_ms)
+        )
+        phase = int(scan_phase_ms(app, streams, 0, self.person))
+        out = np.full(len(time_ms), -1, np.int64)
+        for back in (0, 1):  # a scan that starts late reaches into the next period
+            scan = (time_ms - phase) // period - back
+            begins = phase + scan * period
+            if jitter:
+                key = int(rng.draws(int(streams.scan_jitter), np.array([self.person]))[0])
+                begins = begins + (rng.uniforms(key, scan) * jitter).astype(np.int64)
+            out = np.where((time_ms >= begins) & (time_ms < begins + on), scan, out)
+        return out
 
 
 def make_plan(
@@ -230,8 +242,13 @@ def make_plan(
     world = build_world(scenario, seed)
     tracer = Tracer.build(scenario, world, available_threads(), Clock())
     desk_world = replace(world, ios=np.zeros_like(world.ios))
-    interval_s = tracer.keys.protocol.interval_s
-    desk = replace(tracer, world=desk_world, radio=radio_model(desk_world, scenario, interval_s))
+    if not isinstance(tracer.keys, KeyRing):
+        raise InputError(
+            f"protocol.name {scenario.protocol.name!r}: its server matches; a drive needs a protocol "
+            "that publishes keys"
+        )
+    keys = replace(tracer.keys, world=desk_world)
+    desk = replace(tracer, world=desk_world, keys=keys, radio=radio_model(desk_world, scenario))
     candidates = _candidates(tracer, person, min(levels))
     contacts = _clip(tracer, tracer.contacts(candidates), hours)
     phones = np.flatnonzero(world.rank[contacts.b] < max(levels))

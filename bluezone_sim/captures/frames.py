@@ -99,7 +99,9 @@ def _windows(stream: BinaryIO, walk: _Walk, begin: int, what: str) -> Iterator[F
         if not new:
             break
     if rest:
-        raise FormatError(f"byte {begin:,}, {what} {n + 1:,}: the file ends in mid-{what}")
+        raise FormatError(
+            f"byte {begin:,}, {what} {n + 1:,}: the file ends in mid-{what}, {len(rest):,} bytes into it"
+        )
 
 
 def in_order(frames: Iterator[Frames]) -> Iterator[tuple[Frames, int]]:
@@ -326,5 +328,5 @@ def read_pcapng(stream: BinaryIO) -> Iterator[Frames]:
             in mid-block.
     """
     state = _Pcapng()
-    yield from _windows(stream, state.walk, 0, "block")
+    yield from _windows(stream, state.walk, 0, "packet")
     _check_links(state.links, (187, 201, 251, 254, 256))

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from .. import protocols
 from ..errors import FormatError, InputError
 from ..tables import Sightings
 from . import btsnoop, measurements, sightings_file
@@ -122,8 +123,6 @@ def told_by_content(path: Path) -> str:
             head = stream.read(256)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
-    if not head.strip():
-        raise FormatError(f"{path}: empty; expected a capture, a measurement or a history")
     for magic, name in (
         (btsnoop.MAGIC, "btsnoop"),
         (_PCAPNG_MAGIC, "pcapng"),
@@ -131,8 +130,10 @@ def told_by_content(path: Path) -> str:
         (sightings_file.MAGIC, "parquet"),
     ):
         # A file cut inside its magic is still told; its reader says what is missing.
-        if head.startswith(magic[: len(head)]):
+        if head and head.startswith(magic[: len(head)]):
             return name
+    if not head.strip():
+        raise FormatError(f"{path}: empty; expected a capture, a measurement or a history")
     if head[:4] in _PCAP_MAGICS:
         raise FormatError(
             f"{path}: the older pcap; convert it first: editcap -F pcapng {path.name} new.pcapng"
@@ -254,3 +255,50 @@ def _trace(report: FileReport, phones: PhoneNumbers) -> Iterator[Sightings]:
             report.n_backwards += int(last is not None and table.time_ms[0] < last)
             last = int(table.time_ms[-1])
             yield replace(table, observer=np.full(len(table), number, np.int32))
+
+
+def history_of(path: Path, protocol: str) -> tuple[Sightings, int]:
+    """All sightings of one protocol in a file, and how many records are earlier than the one before.
+
+    The designs of DP-3T look alike on air, so sightings of one are those of another.
+
+    Raises:
+        InputError: the file cannot be read, or holds sightings of other protocols only.
+        FormatError: the file is at fault; what was read before the fault is told.
+    """
+    report, tables = import_file(path, PhoneNumbers())
+    family = protocol.split("-")[0] if protocol.startswith("dp3t") else protocol
+    try:
+        found = [t for t in tables if t.protocol == protocol or t.protocol.split("-")[0] == family]
+    except FormatError as error:
+        raise FormatError(
+            f"{error}\nRead before the fault: {report.n_records:,} records; `bluezone-sim import "
+            "--partial` keeps them, and its file is a history too"
+        ) from None
+    if not found and report.n_sightings:
+        held = ", ".join(f"{n:,} of {name}" for name, n in sorted(report.n_sightings.items()))
+        raise InputError(f"{path}: holds no sightings of {protocol}, the keys' system, but {held}")
+    return concatenate_sightings(found, protocol), report.n_backwards
+
+
+def concatenate_sightings(tables: list[Sightings], protocol: str) -> Sightings:
+    """One table of many of one protocol; a column that any of them lacks is left out."""
+    if not tables:
+        size = protocols.get(protocol).id_size
+        return Sightings(
+            observer=np.empty(0, np.int32),
+            time_ms=np.empty(0, np.int64),
+            identifier=np.empty((0, size), np.uint8),
+            rssi_dbm=np.empty(0, np.int16),
+            protocol=protocol,
+        )
+    names = [f for f in tables[0].__dataclass_fields__ if f != "protocol"]
+    columns = {name: [getattr(t, name) for t in tables] for name in names}
+    return Sightings(
+        protocol=protocol,
+        **{
+            name: np.concatenate(parts)
+            for name, parts in columns.items()
+            if all(part is not None for part in parts)
+        },
+    )

@@ -114,6 +114,8 @@ class WholeFile:
         try:
             if kind is None:
                 self.finish()
+            else:
+                self.abandon()
             self.stream.close()
             if kind is None:
                 self.part.chmod(0o644)
@@ -125,6 +127,9 @@ class WholeFile:
 
     def finish(self) -> None:
         """Writes what ends the file; nothing by default."""
+
+    def abandon(self) -> None:
+        """Lets go of what the file will not hold; nothing by default."""
 
 
 def spread(fields: list[NDArray[np.uint8]], sizes: list[NDArray[np.integer] | None]) -> bytes:

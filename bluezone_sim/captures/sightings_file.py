@@ -93,6 +93,8 @@ class SightingsWriter(WholeFile):
         """Writes Parquet's footer."""
         self._out.close()
 
+    abandon = finish
+
 
 def _binary(rows: NDArray[np.uint8]) -> pa.Array:
     import pyarrow as pa
@@ -116,6 +118,9 @@ def write_sightings(path: Path, tables: Iterable[Sightings]) -> None:
 
 def read_sightings(path: Path) -> dict[str, Sightings]:
     """Reads a file of sightings: a table a protocol, rows in the file's order.
+
+    A column that some rows of a protocol lack is left out, as where captures and measurements were
+    imported into one file; distances are NaN there.
 
     Raises:
         InputError: the file cannot be read.
@@ -169,17 +174,14 @@ def _sightings(name: str | None, table: pa.Table, source: str) -> Sightings:
         column = table[field.name].combine_chunks()
         if field.name == "protocol":
             continue
-        if column.null_count == len(column):
-            if field.name in _REQUIRED:
-                raise FormatError(f"{source}: {field.name}: empty")
-            continue
         if field.name == "distance_m":
-            columns[field.name] = column.to_numpy(zero_copy_only=False).astype(np.float32)
+            if column.null_count < len(column):
+                columns[field.name] = column.to_numpy(zero_copy_only=False).astype(np.float32)
             continue
         if column.null_count:
-            raise FormatError(
-                f"{source}: {field.name}: {column.null_count} of {len(column)} rows of {name} are null"
-            )
+            if field.name in _REQUIRED:
+                raise FormatError(f"{source}: {field.name}: {column.null_count} rows are null")
+            continue
         if field.name in _BYTES:
             wanted = None if field.name == "payload" else size
             columns[field.name] = _rows(column, wanted, field.name, source)

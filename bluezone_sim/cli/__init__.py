@@ -14,7 +14,7 @@ import typer
 
 from .._version import __version__
 from ..errors import BluezoneSimError
-from . import ble, importing, match, run, scenarios, validate
+from . import ble, importing, match, matrix, run, scenarios, trace, validate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +50,7 @@ def _root(
     """How much contact does a Bluetooth contact-tracing app really find?"""
 
 
-for _room in (run, scenarios, match, importing, validate, ble):
+for _room in (run, scenarios, match, importing, matrix, trace, validate, ble):
     _room.register(app)
 
 

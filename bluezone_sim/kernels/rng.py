@@ -53,6 +53,17 @@ PURPOSES = {
             "consent",
             "test_confirmation",
             "bootstrap",
+            "scan_jitter",
+            "advertising",
+            "packets",
+            "address",
+            "together",
+            "occupation",
+            "install",
+            "drop_out",
+            "scatter",
+            "course",
+            "server",
         )
     )
 }

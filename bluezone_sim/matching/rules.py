@@ -6,15 +6,15 @@ Each takes whole tables and gives weighted seconds; the day's sum is compared wi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import TableError
-from ..scenario.model import Thresholds
+from ..scenario.model import Rule, Thresholds
 from ..tables import _Table
-from .windows import ScanInstances
+from .windows import ScanInstances, whole_db
 
 DAY_S = 86_400
 
@@ -48,9 +48,11 @@ class AttenuationRule:
             raise TableError(f"thresholds_db: expected rising values, found {self.thresholds_db}")
 
     def weight(self, attenuation_db: NDArray[np.number]) -> NDArray[np.float64]:
-        """``float64[n]``: weight of each attenuation."""
+        """``float64[n]``: weight of each attenuation, in whole decibels as phones keep it."""
         bucket = np.searchsorted(
-            self.thresholds_db, attenuation_db, side="left" if self.inclusive else "right"
+            self.thresholds_db,
+            whole_db(attenuation_db),
+            side="left" if self.inclusive else "right",
         )
         return np.asarray(np.array(self.weights, np.float64)[bucket])
 
@@ -66,9 +68,27 @@ def minutes_at_most(threshold_db: float, minutes: float = 15.0) -> AttenuationRu
 
 #: Corona-Warn-App: below 55 dB whole, below 63 dB half (risk assessment of the app, 2020).
 CWA = AttenuationRule((55.0, 63.0), (1.0, 0.5, 0.0), inclusive=False)
-#: Exposure Notification's daily summaries with the "narrower net" weights of the Linux Foundation's Risk
-#: Score Symposium (2020): immediate 150 %, near 100 %, medium 40 %, other 0.
-GAEN_V2 = AttenuationRule((55.0, 63.0, 70.0), (1.5, 1.0, 0.4, 0.0))
+#: Exposure Notification's buckets (immediate, near, medium, other) with the weights of the Risk Score
+#: Symposium of November 2020 (lfph/gaen-risk-scoring): the narrower net, which most authorities began
+#: with, and the wider one.
+GAEN_NARROW = AttenuationRule((55.0, 63.0, 70.0), (1.5, 1.0, 0.4, 0.0))
+GAEN_WIDE = AttenuationRule((55.0, 70.0, 80.0), (2.0, 1.0, 0.25, 0.0))
+#: Rules by name, as scenarios have it.
+RULES = {
+    "minutes-at-attenuation": minutes_at_most(63.0),
+    "cwa": CWA,
+    "gaen-v2": GAEN_NARROW,
+}
+
+
+def attenuation_rule(rule: Rule) -> AttenuationRule | None:
+    """A scenario's rule; None where it does not weigh attenuations."""
+    base = RULES.get(rule.name)
+    if base is None:
+        return None
+    edges = base.thresholds_db if rule.attenuation_db is None else tuple(rule.attenuation_db)
+    weights = base.weights if rule.weights is None else tuple(rule.weights)
+    return replace(base, thresholds_db=edges, weights=weights, minutes=rule.minutes)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

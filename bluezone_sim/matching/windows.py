@@ -72,6 +72,11 @@ def previous_scans(sightings: Sightings) -> NDArray[np.int64]:
     return out
 
 
+def whole_db(attenuation_db: NDArray[np.number]) -> NDArray[np.float64]:
+    """Attenuations as phones keep them: whole decibels, none below 0."""
+    return np.maximum(np.floor(np.asarray(attenuation_db, np.float64) + 0.5), 0)
+
+
 def scan_instances(
     matches: Matches,
     previous_s: NDArray[np.int64] | None = None,
@@ -94,8 +99,7 @@ def scan_instances(
     time = matches.time_ms // 1000
     order = np.lexsort((time, matches.observer, matches.key))
     key, who, t = matches.key[order], matches.observer[order], time[order]
-    # As phones keep it: whole decibels, none below 0.
-    db = np.maximum(np.floor(np.asarray(attenuation, np.float64)[order] + 0.5), 0)
+    db = whole_db(attenuation[order])
     pair_starts = (np.diff(key, prepend=-1) != 0) | (np.diff(who, prepend=-1) != 0)
     window_starts = _window_starts(np.cumsum(pair_starts) - 1, np.flatnonzero(pair_starts), t)
     scan_starts = window_starts | (np.diff(t, prepend=0) > SAME_SCAN_S)

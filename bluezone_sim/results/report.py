@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..scenario import resolved_toml
 from .figures import adoption_svg, histogram_svg, sensitivity_svg, waterfall_svg
+from .panels import panels
 from .text import (
     COLUMNS,
     NOTES,
@@ -71,6 +72,7 @@ def render(result: Result, about: dict[str, Any]) -> str:
                 else None,
                 "histograms": [Markup(histogram_svg(h)) for h in result.histograms],
             },
+            panels=[(panel.title, Markup(panel.html)) for panel in panels(result)],
             stages=[[k, f"{v:.2f}"] for k, v in result.stages_s.items()],
             scenario=resolved_toml(result.scenario),
         )

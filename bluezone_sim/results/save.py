@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from .._version import NUMERIC_VERSION, SCHEMA_VERSION, __version__
 from ..errors import InputError
+from ..scenario.profiles import profile_of
+from . import adopters, campaign
 from .tables import outcomes_to_arrow, warnings_to_arrow
 
 if TYPE_CHECKING:
@@ -67,6 +69,12 @@ def save(result: Result, out: Path, *, force: bool) -> Path:
             ("warnings", warnings_to_arrow(result.warnings)),
         ):
             pq.write_table(table, part / f"{name}.parquet", compression="zstd")
+        if result.adopters:
+            pq.write_table(adopters.to_arrow(result.adopters), part / "adopters.parquet")
+        if result.campaign is not None:
+            tables = campaign.to_arrow(result.campaign)
+            for name, table in zip(("campaign", "campaign_parts"), tables, strict=True):
+                pq.write_table(table, part / f"{name}.parquet", compression="zstd")
         about = manifest(result)
         _write(part / "manifest.json", json.dumps(about, indent=2, ensure_ascii=False) + "\n")
         _write(part / "report.html", render(result, about))
@@ -109,6 +117,7 @@ def manifest(result: Result) -> dict[str, Any]:
         "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "seed": result.seed,
         "scenario": result.scenario.model_dump(mode="json"),
+        "radio_profile": profile_of(result.scenario).model_dump(mode="json"),
         "result": result.to_dict(),
         "python": platform.python_version(),
         "packages": {name: metadata.version(name) for name in _PACKAGES},

@@ -7,34 +7,19 @@ of single keys; a check whose own inputs are at fault is left out.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from itertools import pairwise
 
-from ..errors import Fault
+from ..errors import Fault, ScenarioError
+from . import checks_who
+from .raw import Raw
+from .raw import get as _get
+from .raw import number as _number
+from .raw import numbers as _numbers
 
-Raw = dict[str, Any]
+#: Protocols that publish keys.
+KEY_PROTOCOLS = ("bluezone", "gaen", "dp3t-lowcost", "dp3t-hybrid", "dp3t-unlinkable", "tcn")
 
 _ROOMS = ("school", "work", "transport", "leisure", "other")
-
-
-def _get(raw: Any, path: str) -> Any:
-    """Value at a dotted path, None where there is none."""
-    for part in path.split("."):
-        if not isinstance(raw, dict) or part not in raw:
-            return None
-        raw = raw[part]
-    return raw
-
-
-def _number(raw: Any, path: str) -> float | None:
-    value = _get(raw, path)
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
-
-
-def _numbers(raw: Any, path: str, n: int) -> list[float] | None:
-    value = _get(raw, path)
-    if not isinstance(value, list) or len(value) != n:
-        return None
-    return value if all(isinstance(v, (int, float)) for v in value) else None
 
 
 def cross_faults(raw: Raw, merged: Raw) -> list[Fault]:
@@ -44,7 +29,16 @@ def cross_faults(raw: Raw, merged: Raw) -> list[Fault]:
         raw: the mapping as the user wrote it.
         merged: the same over the defaults.
     """
-    checks = (_population, _layers, _radio, _cases, _levels, _unused)
+    checks = (
+        _population,
+        _layers,
+        _radio,
+        _cases,
+        _levels,
+        _rule,
+        _unused,
+        *checks_who.CHECKS,
+    )
     return [fault for check in checks for fault in check(raw, merged)]
 
 
@@ -90,14 +84,27 @@ def _layers(raw: Raw, merged: Raw) -> Iterator[Fault]:
 def _radio(raw: Raw, merged: Raw) -> Iterator[Fault]:
     for kind in ("scan", "advertise"):
         on, period = (_number(merged, f"radio.{kind}_{k}_s") for k in ("on", "period"))
-        if on is not None and period is not None and on > period > 0:
-            yield Fault(
-                f"radio.{kind}_on_s",
-                f"{on:g} s on does not fit radio.{kind}_period_s of {period:g} s",
-            )
         for key, value in (("on", on), ("period", period)):
             if value and (value * 1000) % 1:
                 yield Fault(f"radio.{kind}_{key}_s", "expected a whole number of milliseconds")
+    table = _get(merged, "radio")
+    if not isinstance(table, dict) or _get(merged, "protocol.name") not in KEY_PROTOCOLS:
+        return
+    from .profiles import FROM_SCENARIO, resolve
+
+    # Values of the wrong kind are faults of their own.
+    keys = (*FROM_SCENARIO, "scan_period_s")
+    if any(table.get(k) is not None and not _number(merged, f"radio.{k}") for k in keys):
+        return
+    try:
+        resolve(merged["protocol"]["name"], table)
+    except ScenarioError as error:
+        seen = set()
+        for fault in error.faults:
+            if fault.message not in seen:
+                seen.add(fault.message)
+                key = next((k for k in keys if fault.message.startswith(k)), keys[0])
+                yield Fault(f"radio.{key}", fault.message, fault.hint)
 
 
 def _cases(raw: Raw, merged: Raw) -> Iterator[Fault]:
@@ -120,6 +127,35 @@ def _levels(raw: Raw, merged: Raw) -> Iterator[Fault]:
             )
 
 
+#: Rules that weigh attenuations, and how many edges each has by default.
+_ATTENUATION_RULES = {"minutes-at-attenuation": 1, "cwa": 2, "gaen-v2": 3}
+
+
+def _rule(raw: Raw, merged: Raw) -> Iterator[Fault]:
+    name, protocol = _get(merged, "rule.name"), _get(merged, "protocol.name")
+    if name not in _ATTENUATION_RULES:
+        return
+    if protocol in KEY_PROTOCOLS and protocol != "gaen":
+        yield Fault(
+            "rule.name",
+            f"{name} weighs attenuations, which {protocol} does not tell",
+            'expected protocol.name = "gaen", or rule.name = "minutes-near"',
+        )
+    edges, weights = _get(merged, "rule.attenuation_db"), _get(merged, "rule.weights")
+    numbers = isinstance(edges, list) and all(isinstance(e, (int, float)) for e in edges)
+    if numbers and any(b <= a for a, b in pairwise(edges)):
+        yield Fault("rule.attenuation_db", f"expected rising values, found {edges}")
+    n_edges = len(edges) if isinstance(edges, list) else _ATTENUATION_RULES[name]
+    if name == "minutes-at-attenuation" and n_edges != 1:
+        yield Fault("rule.attenuation_db", f"expected one value for {name}, found {n_edges}")
+    elif name != "minutes-at-attenuation":
+        n_weights = len(weights) if isinstance(weights, list) else _ATTENUATION_RULES[name] + 1
+        if n_weights != n_edges + 1:
+            yield Fault(
+                "rule.weights", f"expected {n_edges + 1}, one more than edges, found {n_weights}"
+            )
+
+
 def _unused(raw: Raw, merged: Raw) -> Iterator[Fault]:
     """Keys that the user set and that nothing reads."""
 
@@ -127,9 +163,19 @@ def _unused(raw: Raw, merged: Raw) -> Iterator[Fault]:
         if _get(raw, path) is not None:
             yield Fault(path, f"has no effect with {because}", "remove it, or change the other")
 
-    if _get(merged, "rule.name") == "any-match":
-        for key in ("thresholds", "minutes"):
-            yield from useless(f"rule.{key}", 'rule.name = "any-match"')
+    rule = _get(merged, "rule.name")
+    idle = {
+        "any-match": ("thresholds", "minutes", "attenuation_db", "weights"),
+        "minutes-near": ("attenuation_db", "weights"),
+        "minutes-at-attenuation": ("thresholds", "weights"),
+        "cwa": ("thresholds",),
+        "gaen-v2": ("thresholds",),
+    }
+    for key in idle.get(rule, ()) if isinstance(rule, str) else ():
+        yield from useless(f"rule.{key}", f'rule.name = "{rule}"')
+    known_as = _get(merged, "index_cases.course.known_as") or "confirmed"
+    dead = "positive_share" if known_as == "confirmed" else "confirmed_after_days"
+    yield from useless(f"index_cases.course.{dead}", f'course.known_as = "{known_as}"')
     if _number(merged, "publication.offline_share") == 0:
         yield from useless("publication.offline_h", "publication.offline_share = 0")
     if _get(merged, "f2.confirm") in ("none", "mutual"):
@@ -139,5 +185,11 @@ def _unused(raw: Raw, merged: Raw) -> Iterator[Fault]:
     if _number(merged, "population.ios_share") == 0:
         for key in ("ios", "ios_foreground_share", "gatt_success"):
             yield from useless(f"phones.{key}", "population.ios_share = 0")
+    if _get(merged, "protocol.name") == "gaen":
+        for key in ("ios_foreground_share", "gatt_success"):
+            yield from useless(f"phones.{key}", 'protocol.name = "gaen"')
+    elif _get(merged, "protocol.name") is not None:
+        name = _get(merged, "protocol.name")
+        yield from useless("phones.screen_on_share", f'protocol.name = "{name}"')
     if _number(merged, "population.smartphones") == 0:
         yield from useless("population.ownership", "population.smartphones = 0")

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from ..errors import Fault, FormatError, InputError, ScenarioError
 from .checks import cross_faults
 from .model import Arm, Scenario
+from .tracefill import with_trace
 
 Raw = dict[str, Any]
 
@@ -58,7 +59,8 @@ def load(name_or_path: str | Path, overrides: Mapping[str, Any] | None = None) -
         ScenarioError: the scenario is at fault; every fault is listed.
     """
     text, source = read(name_or_path)
-    return parse(text, source, overrides)
+    folder = shipped().get(str(name_or_path), Path(name_or_path)).resolve().parent
+    return parse(text, source, overrides, folder)
 
 
 def read(name_or_path: str | Path) -> tuple[str, str]:
@@ -80,9 +82,19 @@ def read(name_or_path: str | Path) -> tuple[str, str]:
 
 
 def parse(
-    text: str, source: str = "scenario", overrides: Mapping[str, Any] | None = None
+    text: str,
+    source: str = "scenario",
+    overrides: Mapping[str, Any] | None = None,
+    folder: Path | None = None,
 ) -> Scenario:
-    """A scenario from TOML text; see :func:`load`."""
+    """A scenario from TOML text; see :func:`load`.
+
+    Args:
+        text: the file's text.
+        source: what messages call it.
+        overrides: as in :func:`load`.
+        folder: where files that it names are; by default the working directory.
+    """
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -92,7 +104,7 @@ def parse(
             override(raw, key, value)
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise InputError(f"--set {key}: {error}") from None
-    return validate(raw, source)
+    return validate(raw, source, folder)
 
 
 def override(raw: Raw, key: str, value: Any) -> None:
@@ -123,23 +135,24 @@ def override(raw: Raw, key: str, value: Any) -> None:
             raise ValueError(f"{'.'.join(parts[:i])} is a value, not a table")
 
 
-def validate(raw: Raw, source: str = "scenario") -> Scenario:
+def validate(raw: Raw, source: str = "scenario", folder: Path | None = None) -> Scenario:
     """A scenario from a mapping.
 
     Raises:
         ScenarioError: every fault, of single keys and between keys.
     """
-    merged = with_defaults(Scenario, raw)
     faults: list[Fault] = []
+    raw = with_trace(raw, folder or Path(), faults)
+    merged = with_defaults(Scenario, raw)
     scenario: Scenario | None = None
     try:
         scenario = Scenario.model_validate(merged)
     except ValidationError as error:
-        faults += [_fault(e, raw) for e in error.errors()]
+        faults += [fault_of(e, Scenario) for e in error.errors()]
     faults += cross_faults(raw, merged)
     faults += list(_arm_faults(raw, faults))
     if faults or scenario is None:
-        raise ScenarioError(source, sorted(set(faults), key=lambda f: f.path))
+        raise ScenarioError(source, sorted(set(faults), key=lambda f: (f.path, f.message)))
     return scenario
 
 
@@ -230,11 +243,11 @@ def _dotted(loc: tuple[str | int, ...]) -> str:
     return "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in loc).lstrip(".")
 
 
-def _model_at(loc: tuple[str | int, ...]) -> type[BaseModel] | None:
+def _model_at(loc: tuple[str | int, ...], root: type[BaseModel]) -> type[BaseModel] | None:
     """The model whose keys the last element of ``loc`` is one of."""
-    from .model import District, Users
+    from .model import Campaign, Course, District, Measure, Occupation, TraceTable, Users
 
-    model: Any = Scenario
+    model: Any = root
     for part in loc[:-1]:
         if isinstance(part, int):
             continue
@@ -244,7 +257,16 @@ def _model_at(loc: tuple[str | int, ...]) -> type[BaseModel] | None:
         if isinstance(field.default, BaseModel):
             model = type(field.default)
         else:
-            names = {"districts": District, "levels": Users, "arms": Arm}
+            names = {
+                "districts": District,
+                "occupations": Occupation,
+                "levels": Users,
+                "arms": Arm,
+                "trace": TraceTable,
+                "course": Course,
+                "campaign": Campaign,
+                "measures": Measure,
+            }
             inner = [a for a in (field.annotation, *_args(field.annotation)) if _is_model(a)]
             model = inner[0] if inner else names.get(str(part))
     return model if _is_model(model) else None
@@ -277,7 +299,8 @@ def nearest(key: str, names: list[str]) -> str:
     return f"known here: {', '.join(sorted(names))}"
 
 
-def _fault(error: Any, raw: Raw) -> Fault:
+def fault_of(error: Any, root: type[BaseModel]) -> Fault:
+    """What one of Pydantic's errors means in a file whose root is ``root``."""
     loc = tuple(p for p in error["loc"])
     # The tags of an adoption level are no part of its path.
     if loc[:2] == ("adoption", "levels") and len(loc) > 3:
@@ -286,7 +309,7 @@ def _fault(error: Any, raw: Raw) -> Fault:
     kind, context = error["type"], error.get("ctx") or {}
     unit = next((f" in {UNITS[suffix]}" for suffix in UNITS if str(loc[-1]).endswith(suffix)), "")
     if kind == "extra_forbidden":
-        model = _model_at(loc)
+        model = _model_at(loc, root)
         names = list(model.model_fields) if model else []
         return Fault(path, "unknown key", nearest(str(loc[-1]), names) if names else "")
     if kind == "missing":
@@ -307,4 +330,6 @@ def _fault(error: Any, raw: Raw) -> Fault:
         return Fault(path, f"expected {context['expected']}, found {found!r}")
     if kind in ("model_type", "dict_type"):
         return Fault(path, f"expected a table, found {found!r}")
-    return Fault(path, f"{str(error['msg']).removeprefix('Value error, ')}, found {found!r:.80}")
+    message = str(error["msg"]).removeprefix("Value error, ")
+    # A fault between the keys of a table names them itself.
+    return Fault(path, message if isinstance(found, dict) else f"{message}, found {found!r:.80}")
