@@ -23,7 +23,6 @@ from .._version import SCHEMA_VERSION
 from ..captures.packets import WholeFile
 from ..captures.sightings_file import write_sightings
 from ..errors import FormatError, InputError
-from ..phones import KeyRing
 from ..protocols.base import DAY_S
 from ..protocols.bluezone_files import parse_history
 from ..scenario.model import Scenario
@@ -118,7 +117,7 @@ class Collector:
 def warn_of_speed(plan: Plan, slots: int) -> str:
     """What the speed makes impossible, or nothing."""
     on_s = int(plan.desk.radio.app.scan_on_ms[0]) / 1000
-    _, interval_ms = STYLES.get(plan.tracer.keys.protocol.name, (True, 250))
+    _, interval_ms = STYLES.get(plan.keys.protocol.name, (True, 250))
     scan_s = on_s / plan.timeline.speed
     turns = max(1.0, len(plan.peers) / max(1, slots))
     expected = scan_s / (interval_ms / 1000) / turns
@@ -139,7 +138,7 @@ async def play(
     progress: Callable[[float], None],
 ) -> float:
     """Plays a level; gives the unix time at which it began."""
-    keys, timeline = plan.tracer.keys, plan.timeline
+    keys, timeline = plan.keys, plan.timeline
     protocol = keys.protocol
     peers = np.flatnonzero(plan.on_air(level))
     first_day = int(timeline.start_s[0]) // DAY_S
@@ -180,12 +179,12 @@ def _wanted(
     interval_ms: int,
 ) -> list[Sending | None]:
     """What each of ``peers`` sends now: its identifier while it is in contact, else nothing."""
-    c, protocol = plan.contacts, plan.tracer.keys.protocol
+    c, protocol = plan.contacts, plan.keys.protocol
     here = np.unique(c.a[(c.start_s <= now_s) & (now_s < c.start_s + c.duration_s)])
     interval = (now_s - first_day * DAY_S) // protocol.interval_s
     ids = np.ascontiguousarray(table[peers, interval])
     time_ms = np.full(len(peers), now_s * 1000, np.int64)
-    payload = plan.tracer.keys.payload_at(plan.peers, peers, time_ms, ids)
+    payload = plan.keys.payload_at(plan.peers, peers, time_ms, ids)
     return [
         Sending(
             protocol.advertisement(
@@ -263,7 +262,7 @@ async def drive(
     for line in (*transmit.limits(len(plan.peers)), warn_of_speed(plan, transmit.slots)):
         if line:
             say(line)
-    name = plan.tracer.keys.protocol.name
+    name = plan.keys.protocol.name
     rows: list[Level] = []
     played: list[dict[str, float]] = []
     for k, level in enumerate(levels):
@@ -301,14 +300,14 @@ async def drive(
 
 def _simulated(plan: Plan, began: float, heard: list[_Row]) -> Sightings:
     """Packets as records of the person's phone, in simulated time."""
-    n, size = len(heard), plan.tracer.keys.protocol.id_size
+    n, size = len(heard), plan.keys.protocol.id_size
     time_us = np.fromiter((t for t, *_ in heard), np.int64, n)
     played = time_us / 1e6 - began
     inside = np.flatnonzero((played >= 0) & (played < plan.timeline.played_s))
     ids = np.frombuffer(b"".join(i for _, _, i, _ in heard), np.uint8).reshape(n, size)
     rssi = np.fromiter((r for _, r, *_ in heard), np.int16, n)
     payload = None
-    if plan.tracer.keys.protocol.name == "gaen":
+    if plan.keys.protocol.name == "gaen":
         payload = np.frombuffer(b"".join(p for *_, p in heard), np.uint8).reshape(n, 4)[inside]
     time_ms = plan.timeline.simulated_ms(played[inside])
     return plan.records(time_ms, ids[inside], rssi[inside], payload)
@@ -331,10 +330,10 @@ def _write_run(out: Path, plan: Plan, played: list[dict[str, float]], levels: li
     }
     with WholeFile(out / RUN_FILE) as file:
         file.stream.write(json.dumps(document, indent=1).encode())
-    name, ring = plan.tracer.keys.protocol.name, plan.tracer.keys
-    if name in PUBLISHED and isinstance(ring, KeyRing):
+    name = plan.keys.protocol.name
+    if name in PUBLISHED:
         with WholeFile(out / key_file_name(name)) as file:
-            file.stream.write(PUBLISHED[name](ring.published(plan.peers)))
+            file.stream.write(PUBLISHED[name](plan.keys.published(plan.peers)))
 
 
 def judge_history(

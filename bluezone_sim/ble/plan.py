@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..engine import available_threads, index_cases
 from ..errors import InputError
 from ..kernels import rng
-from ..kernels.radio import phones_off, scan_phase_ms
+from ..kernels.air import phones_off, scan_phase_ms
 from ..matching.pairs import pairs_of
 from ..matching.warnings import f1_warnings, in_time
 from ..phones import KeyRing
@@ -115,6 +115,12 @@ class Plan:
     contacts: Contacts
     timeline: Timeline
     distance_m: float
+
+    @property
+    def keys(self) -> KeyRing:
+        """The peers' keys."""
+        assert isinstance(self.tracer.keys, KeyRing)
+        return self.tracer.keys
 
     def with_app(self, level: float) -> NDArray[np.bool_]:
         """``bool[p]``: peers who run the app at a level."""
