@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .matching import match
     from .results.result import Metrics, Result
     from .scenario import Scenario, load, parse, shipped
+    from .sweeping import Sweep, open_sweep, sweep
     from .tables import Contacts, Matches, Outcomes, PublishedKeys, Sightings, Warnings
 
 #: Where each public name lives. Imported on first use, so that `import bluezone_sim` costs nothing.
@@ -38,12 +39,15 @@ _HOMES = {
     "Scenario": "scenario",
     "ScenarioError": "errors",
     "Sightings": "tables",
+    "Sweep": "sweeping",
     "Warnings": "tables",
     "load": "scenario",
     "match": "matching",
+    "open_sweep": "sweeping",
     "parse": "scenario",
     "run": "engine",
     "shipped": "scenario",
+    "sweep": "sweeping",
 }
 
 __all__ = [
@@ -59,13 +63,16 @@ __all__ = [
     "Scenario",
     "ScenarioError",
     "Sightings",
+    "Sweep",
     "Warnings",
     "__version__",
     "load",
     "match",
+    "open_sweep",
     "parse",
     "run",
     "shipped",
+    "sweep",
 ]
 
 

@@ -10,12 +10,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import InputError
+from ..errors import BluezoneSimError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..engine import Progress
+
+
+
+class Stopped(BluezoneSimError):
+    """The user stopped a command that had kept something; the message says what."""
+
+    exit_code = 130  # as shells have it: 128 + SIGINT
+
 
 Scenario = Annotated[
     str, typer.Argument(help="Name of a shipped scenario (see `list`), or path of a TOML file.")

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from ..tables import OUTCOMES
 
 if TYPE_CHECKING:
+    from ..sweeping import Sweep
+    from ..sweeping.summary import Difference
     from .result import LevelMetrics
 
 #: What each stage means, for people.
@@ -132,6 +134,109 @@ def waterfall_table(metrics: Sequence[LevelMetrics]) -> Any:
     header = ["of risky pairs", *(percent(m.adoption_smartphones) for m in metrics)]
     rows = waterfall_rows(metrics)
     return _table("Where risky pairs are lost (%), by share of smartphones", header, rows, 1)
+
+
+#: Metrics that are shares, told in percent and percentage points.
+SHARES = ("recall", "precision", "share_both_have_app", "share_recorded")
+
+#: Metrics in words.
+METRICS = {
+    "recall": "recall",
+    "precision": "precision",
+    "share_both_have_app": "both have app",
+    "share_recorded": "recorded",
+    "n_warned_f1": "F1 per case",
+    "n_warned_f2": "F2 per case",
+    "hours_to_warning_p50": "hours to warning",
+}
+
+
+def value_of(metric: str, value: float | None, *, sign: bool = False) -> str:
+    """A metric's value with its unit (points of a difference of shares); a dash where undefined."""
+    if value is None:
+        return "–"
+    plus = "+" if sign and value >= 0 else ""
+    if metric in SHARES:
+        return f"{plus}{100 * value:.2f} {'points' if sign else '%'}"
+    return f"{plus}{value:,.2f}"
+
+
+def ends_of(metric: str, ends: tuple[float, float] | None) -> str:
+    """Both ends of an interval of differences, without its unit; a dash where undefined."""
+    if ends is None:
+        return "–"
+    scale = 100 if metric in SHARES else 1
+    return f"{scale * ends[0]:+.2f} to {scale * ends[1]:+.2f}"
+
+
+SWEEP_COLUMNS = (
+    "arm",
+    "of\nphones\n%",
+    "seeds",
+    "recall\n%",
+    "95 %\nover seeds",
+    "precision\n%",
+    "F1 per\ncase",
+    "F2 per\ncase",
+    "hours to\nwarning",
+    "seeds\nneeded",
+)
+
+
+def sweep_rows(sweep: Sweep) -> list[list[str]]:
+    """A row an arm and level; see :data:`SWEEP_COLUMNS`."""
+    from ..sweeping.summary import seeds_for
+
+    rows = []
+    for arm in sweep.arms:
+        for i, (m, sd) in enumerate(zip(arm.metrics, arm.recall_sd, strict=True)):
+            needed = seeds_for(sd, sweep.width)
+            rows.append(
+                [
+                    arm.label if i == 0 else "",
+                    share(m.adoption_smartphones),
+                    f"{len(arm.seeds):,}",
+                    share(m.recall),
+                    interval(m.recall_ci95),
+                    share(m.precision),
+                    number(m.n_warned_f1, 2),
+                    number(m.n_warned_f2, 2),
+                    number(m.hours_to_warning_p50),
+                    "–" if needed is None else f"{needed:,}",
+                ]
+            )
+    return rows
+
+
+def sweep_table(sweep: Sweep) -> Any:
+    """Means over seeds, for rich."""
+    title = (
+        f"Means over seeds; seeds needed for an interval of recall {100 * sweep.width:g} points wide"
+    )
+    return _table(title, SWEEP_COLUMNS, sweep_rows(sweep), 1)
+
+
+DIFFERENCE_COLUMNS = ("arm", "of\nphones\n%", "metric", "difference", "95 %, paired by seed")
+
+
+def difference_rows(differences: Sequence[Difference]) -> list[list[str]]:
+    """A row a difference; see :data:`DIFFERENCE_COLUMNS`."""
+    return [
+        [
+            d.arm,
+            share(d.adoption_smartphones),
+            METRICS[d.metric],
+            value_of(d.metric, d.difference.mean, sign=True),
+            ends_of(d.metric, d.difference.ci95),
+        ]
+        for d in differences
+    ]
+
+
+def differences_table(differences: Sequence[Difference], title: str | None = None) -> Any:
+    """Differences between arms, for rich."""
+    title = title or f"Less {differences[0].base}"
+    return _table(title, DIFFERENCE_COLUMNS, difference_rows(differences), 1)
 
 
 def plain(renderable: Any) -> str:

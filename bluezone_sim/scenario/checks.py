@@ -15,6 +15,19 @@ Raw = dict[str, Any]
 
 _ROOMS = ("school", "work", "transport", "leisure", "other")
 
+#: Short names of axes of a sweep.
+SHORT = {"protocol": "protocol.name", "adoption": "adoption.levels"}
+#: Keys that are no axes of a sweep.
+NO_AXES = {
+    "seed": "seeds are counted by sweep.seeds",
+    "name": "it changes no number",
+    "title": "it changes no number",
+    "sensitivity": "a sweep has arms of its own",
+    "sweep": "it changes no number",
+    "expect": "it changes no number",
+    "limits": "it changes no number",
+}
+
 
 def _get(raw: Any, path: str) -> Any:
     """Value at a dotted path, None where there is none."""
@@ -44,7 +57,7 @@ def cross_faults(raw: Raw, merged: Raw) -> list[Fault]:
         raw: the mapping as the user wrote it.
         merged: the same over the defaults.
     """
-    checks = (_population, _layers, _radio, _cases, _levels, _unused)
+    checks = (_population, _layers, _radio, _cases, _levels, _grid, _criteria, _unused)
     return [fault for check in checks for fault in check(raw, merged)]
 
 
@@ -118,6 +131,57 @@ def _levels(raw: Raw, merged: Raw) -> Iterator[Fault]:
                 f"adoption.levels[{i}].users",
                 f"{users:,} users exceed the {owners:,} smartphone owners",
             )
+
+
+def _grid(raw: Raw, merged: Raw) -> Iterator[Fault]:
+    grid = _get(merged, "sweep.grid")
+    seen: dict[str, str] = {}
+    for key, values in grid.items() if isinstance(grid, dict) else ():
+        path, full = f"sweep.grid.{key}", SHORT.get(key, key)
+        if full.split(".")[0] in NO_AXES:
+            yield Fault(path, f"{NO_AXES[full.split('.')[0]]}, so it cannot be an axis")
+        if full in seen:
+            yield Fault(path, f"is the same key as {seen[full]!r}", "remove one of them")
+        seen[full] = key
+        if isinstance(values, list) and any(v in values[:i] for i, v in enumerate(values)):
+            yield Fault(path, "has the same value twice", "remove one of them")
+
+
+def _criteria(raw: Raw, merged: Raw) -> Iterator[Fault]:
+    given = _get(merged, "expect")
+    bounds = ("at_least", "at_most", "fall_at_most", "rise_at_most")
+    levels, owners = _get(merged, "adoption.levels"), _number(merged, "population.smartphones")
+    grid = _get(merged, "sweep.grid")
+    grid = grid if isinstance(grid, dict) else {}
+    for i, row in enumerate(given if isinstance(given, list) else []):
+        if not isinstance(row, dict):
+            continue
+        path = f"expect[{i}]"
+        if all(row.get(b) is None for b in bounds):
+            yield Fault(path, "has no bound", f"give one or more of {', '.join(bounds)}")
+        low, high = _number(row, "at_least"), _number(row, "at_most")
+        if low is not None and high is not None and low > high:
+            yield Fault(path, f"nothing is at least {low:g} and at most {high:g}")
+        share, users = _number(row, "adoption"), _number(row, "users")
+        if share is not None and users is not None:
+            yield Fault(f"{path}.users", "names a level, and so does adoption", "remove one")
+        elif "adoption" not in grid and isinstance(levels, list) and owners is not None:
+            at = users if share is None else round(share * owners)
+            known = [
+                _number(v, "users") if isinstance(v, dict) else _number({"v": v}, "v")
+                for v in levels
+            ]
+            counts = [
+                k if isinstance(v, dict) or k is None else round(k * owners)
+                for v, k in zip(levels, known, strict=True)
+            ]
+            if at is not None and at not in counts:
+                key = "users" if share is None else "adoption"
+                yield Fault(f"{path}.{key}", "is none of adoption.levels", "add the level")
+        where = row.get("where")
+        for key in where if isinstance(where, dict) else ():
+            if key not in grid:
+                yield Fault(f"{path}.where.{key}", "is no key of sweep.grid")
 
 
 def _unused(raw: Raw, merged: Raw) -> Iterator[Fault]:

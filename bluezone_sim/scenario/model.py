@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator
 
+from .experiment import Criterion, Limits, SweepTable
+
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
@@ -402,6 +404,9 @@ class Scenario(Table):
     publication: Publication = Publication()
     f2: F2 = F2()
     sensitivity: Sensitivity | None = None
+    sweep: SweepTable | None = None
+    expect: list[Criterion] | None = Field(None, description="criteria, for continuous integration")
+    limits: Limits | None = None
 
     @field_validator("timezone")
     @classmethod
