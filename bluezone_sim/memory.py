@@ -48,7 +48,7 @@ def check_limit(scenario: Scenario, threads: int = 1) -> None:
 
 
 def available_mib() -> float | None:
-    """Memory that this machine, or the control group around this process, can still give; None if unknown."""
+    """What the machine, or the control group of this process, can still give; None if unknown."""
     found = []
     try:
         for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():

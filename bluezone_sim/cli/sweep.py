@@ -7,13 +7,14 @@ import json
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import InputError
-from .common import Json, Scenario, Settings, Stopped, console, settings_of
+from .common import Json, Scenario, Settings, StoppedError, conclude, console, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -85,15 +86,21 @@ def sweep(
             )
     except KeyboardInterrupt:
         how = f"{last[0].done} of {last[0].total} simulations are" if last else "what was done is"
-        raise Stopped(
+        raise StoppedError(
             f"interrupted; {how} kept in {target}, and the same command goes on from there"
         ) from None
+    from ..results.expect import judge
+
+    verdicts = judge(chosen, result.arms)
     if as_json:
-        typer.echo(json.dumps({**result.to_dict(), "out": str(target)}, allow_nan=False))
+        expect = [asdict(v) for v in verdicts]
+        document = {**result.to_dict(), "expect": expect, "out": str(target)}
+        typer.echo(json.dumps(document, allow_nan=False))
     elif not quiet:
         _print(result)
     if not quiet:
         typer.echo(f"Written: {target}/ (bluezone-sim report {target})", err=as_json)
+    conclude(verdicts, quiet=quiet or as_json)
 
 
 def axes_of(given: list[str] | None) -> dict[str, list[Any]]:
@@ -159,7 +166,7 @@ def _progress(*, quiet: bool) -> Iterator[Callable[[Progress], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
     from rich.progress import Progress as Bar
 
-    columns = (TextColumn("simulations"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("simulations{task.description}"))
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=None)
         yield lambda at: bar.update(

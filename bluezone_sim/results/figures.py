@@ -16,10 +16,13 @@ from .text import STAGES, percent
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ..sweeping.summary import Arm
     from .result import Histogram, LevelMetrics, Result, SensitivityRow
 
 #: Okabe and Ito's colours, told apart by colour-blind readers too.
 _BLUE, _ORANGE, _GREEN, _RED = "#0072b2", "#e69f00", "#009e73", "#d55e00"
+#: Lines of arms, in this order.
+ARM_COLOURS = (_BLUE, _RED, _GREEN, "#cc79a7", _ORANGE, "#56b4e9", "#8c6bb1")
 _STAGE_COLOURS = {
     "no_smartphone": "#999999",
     "no_app": "#56b4e9",
@@ -127,6 +130,40 @@ def adoption_svg(metrics: Sequence[LevelMetrics]) -> str:
     with _figure(_INK, 7.2, 4.0) as (figure, (axes,)):
         _adoption(axes, metrics)
         return _svg(figure, "Share of risky pairs warned, by adoption")
+
+
+def _arms(axes: Any, arms: Sequence[Arm]) -> None:
+    """Recall of each arm against adoption, with its intervals over seeds."""
+    markers = "osD^vPX*"
+    for i, arm in enumerate(arms):
+        x = np.array([100 * m.adoption_smartphones for m in arm.metrics])
+        colour = ARM_COLOURS[i % len(ARM_COLOURS)]
+        style = "-" if i < len(ARM_COLOURS) else "--"
+        _line(
+            axes,
+            x,
+            [m.recall for m in arm.metrics],
+            color=colour,
+            linestyle=style,
+            marker=markers[i % len(markers)],
+            markersize=4,
+            label=arm.label,
+        )
+        ends = [(np.nan, np.nan) if m.recall_ci95 is None else m.recall_ci95 for m in arm.metrics]
+        low, high = 100 * np.array(ends).T
+        axes.fill_between(x, low, high, color=colour, alpha=0.18, lw=0)
+    axes.set_xlim(0, 104)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("smartphone owners who run the app (%)")
+    axes.set_ylabel("recall (% of risky pairs)")
+    axes.legend(loc="upper left", fontsize=8)
+
+
+def arms_svg(arms: Sequence[Arm]) -> str:
+    """Recall against adoption, an arm a line."""
+    with _figure(_INK, 7.2, 4.0) as (figure, (axes,)):
+        _arms(axes, arms)
+        return _svg(figure, "Share of risky pairs warned, by adoption and arm")
 
 
 def adoption_png(result: Result) -> bytes:

@@ -110,7 +110,7 @@ class Metrics(Sequence[LevelMetrics]):
         return plain(metrics_table(self))
 
     def _repr_html_(self) -> str:
-        from .text import metrics_html
+        from .notebook import metrics_html
 
         return metrics_html(self)
 
@@ -123,6 +123,12 @@ class Metrics(Sequence[LevelMetrics]):
     def to_pandas(self) -> Any:
         """A ``pandas.DataFrame`` of :meth:`to_arrow`; needs pandas."""
         return self.to_arrow().to_pandas()
+
+    def to_polars(self) -> Any:
+        """A ``polars.DataFrame`` of :meth:`to_arrow`; needs polars."""
+        import polars
+
+        return polars.from_arrow(self.to_arrow())
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,9 +184,9 @@ class Result:
         )
 
     def _repr_html_(self) -> str:
-        from html import escape
+        from .notebook import result_html
 
-        return f"<p>{escape(self.headline())}</p>{self.metrics._repr_html_()}"
+        return result_html(self)
 
     def to_dict(self) -> dict[str, Any]:
         """The document that ``bluezone-sim run --json`` prints: plain JSON types, None for null."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._version import NUMERIC_VERSION, SCHEMA_VERSION, __version__
 from ..errors import InputError
-from .tables import outcomes_to_arrow, warnings_to_arrow
+from .tables import histograms_to_arrow, outcomes_to_arrow, warnings_to_arrow
 
 if TYPE_CHECKING:
     from .result import Result
@@ -65,6 +65,7 @@ def save(result: Result, out: Path, *, force: bool) -> Path:
             ("metrics", result.metrics.to_arrow()),
             ("outcomes", outcomes_to_arrow(result.outcomes)),
             ("warnings", warnings_to_arrow(result.warnings)),
+            ("histograms", histograms_to_arrow(result.histograms)),
         ):
             pq.write_table(table, part / f"{name}.parquet", compression="zstd")
         about = manifest(result)

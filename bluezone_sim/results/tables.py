@@ -54,6 +54,16 @@ def outcomes_to_arrow(outcomes: Outcomes) -> Any:
     return pa.table(columns, metadata=VERSIONS)
 
 
+def outcomes_from_arrow(table: Any) -> Outcomes:
+    """What :func:`outcomes_to_arrow` wrote."""
+    columns = {name: table[name] for name in Outcomes.__dataclass_fields__}
+    code = {word: i for i, word in enumerate(OUTCOMES)}
+    words = columns.pop("outcome").combine_chunks().dictionary_encode()
+    lookup = np.array([code[w] for w in words.dictionary.to_pylist()] or [0], np.uint8)
+    values = {k: np.ascontiguousarray(v.to_numpy()) for k, v in columns.items()}
+    return Outcomes(outcome=lookup[words.indices.to_numpy()], **values)
+
+
 def warnings_to_arrow(warnings: Warnings) -> Any:
     """A row per person warned, case and level."""
     import pyarrow as pa

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from ..tables import OUTCOMES
 
 if TYPE_CHECKING:
     from ..sweeping import Sweep
-    from ..sweeping.summary import Difference
+    from ..sweeping.summary import Arm, Difference
+    from .expect import Verdict
     from .result import LevelMetrics
 
 #: What each stage means, for people.
@@ -210,33 +210,81 @@ def sweep_rows(sweep: Sweep) -> list[list[str]]:
 
 def sweep_table(sweep: Sweep) -> Any:
     """Means over seeds, for rich."""
-    title = (
-        f"Means over seeds; seeds needed for an interval of recall {100 * sweep.width:g} points wide"
-    )
+    title = f"Means over seeds; seeds needed for an interval of recall {100 * sweep.width:g} points wide"
     return _table(title, SWEEP_COLUMNS, sweep_rows(sweep), 1)
 
 
-DIFFERENCE_COLUMNS = ("arm", "of\nphones\n%", "metric", "difference", "95 %, paired by seed")
+DIFFERENCE_COLUMNS = (
+    "arm",
+    "of\nphones\n%",
+    "recall\npoints",
+    "95 %",
+    "precision\npoints",
+    "95 %",
+    "F1 per\ncase",
+)
 
 
 def difference_rows(differences: Sequence[Difference]) -> list[list[str]]:
-    """A row a difference; see :data:`DIFFERENCE_COLUMNS`."""
-    return [
-        [
-            d.arm,
-            share(d.adoption_smartphones),
-            METRICS[d.metric],
-            value_of(d.metric, d.difference.mean, sign=True),
-            ends_of(d.metric, d.difference.ci95),
-        ]
-        for d in differences
-    ]
+    """A row an arm and level; see :data:`DIFFERENCE_COLUMNS`."""
+    rows: dict[tuple[str, float], dict[str, list[str]]] = {}
+    for d in differences:
+        value = value_of(d.metric, d.difference.mean, sign=True).removesuffix(" points")
+        at = rows.setdefault((d.arm, d.adoption_smartphones), {})
+        at[d.metric] = [value, ends_of(d.metric, d.difference.ci95)]
+    out: list[list[str]] = []
+    shown = None
+    for (arm, adoption), found in rows.items():
+        cells_of = {m: found.get(m, ["–", "–"]) for m in ("recall", "precision", "n_warned_f1")}
+        out.append(
+            [
+                "" if arm == shown else arm,
+                share(adoption),
+                *cells_of["recall"],
+                *cells_of["precision"],
+                cells_of["n_warned_f1"][0],
+            ]
+        )
+        shown = arm
+    return out
 
 
 def differences_table(differences: Sequence[Difference], title: str | None = None) -> Any:
     """Differences between arms, for rich."""
-    title = title or f"Less {differences[0].base}"
+    title = title or f"Less {differences[0].base}, paired by seed"
     return _table(title, DIFFERENCE_COLUMNS, difference_rows(differences), 1)
+
+
+def same_level(a: LevelMetrics, b: LevelMetrics) -> bool:
+    """Both are at one share of smartphone owners."""
+    return abs(a.adoption_smartphones - b.adoption_smartphones) < 1e-9
+
+
+def compare_table(arms: Sequence[tuple[Arm, Arm]]) -> Any:
+    """Two runs or sweeps side by side, for rich."""
+    header = ["arm", "of\nphones\n%"]
+    for what in ("recall\n%", "precision\n%", "F1 per\ncase", "F2 per\ncase"):
+        header += [f"{what}\n{side}" for side in "AB"]
+    rows = []
+    for a, b in arms:
+        pairs = [(x, y) for y in b.metrics for x in a.metrics if same_level(x, y)]
+        for i, both in enumerate(pairs):
+            rows.append(
+                [
+                    "" if i else b.label,
+                    share(both[1].adoption_smartphones),
+                    *(share(m.recall) for m in both),
+                    *(share(m.precision) for m in both),
+                    *(number(m.n_warned_f1, 2) for m in both),
+                    *(number(m.n_warned_f2, 2) for m in both),
+                ]
+            )
+    return _table("Side by side", header, rows, 1)
+
+
+def verdict_lines(verdicts: Sequence[Verdict]) -> list[str]:
+    """Criteria, a line each."""
+    return ["What the scenario expects", *(f"  {v}" for v in verdicts)]
 
 
 def plain(renderable: Any) -> str:
@@ -246,12 +294,3 @@ def plain(renderable: Any) -> str:
     out = io.StringIO()
     Console(file=out, width=WIDTH, color_system=None).print(renderable)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
-
-
-def metrics_html(metrics: Sequence[LevelMetrics]) -> str:
-    """The main table as HTML."""
-    head = "".join(f"<th>{escape(c)}</th>" for c in COLUMNS)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(c)}</td>" for c in cells(m)) + "</tr>" for m in metrics
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

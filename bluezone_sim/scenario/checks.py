@@ -137,9 +137,10 @@ def _grid(raw: Raw, merged: Raw) -> Iterator[Fault]:
     grid = _get(merged, "sweep.grid")
     seen: dict[str, str] = {}
     for key, values in grid.items() if isinstance(grid, dict) else ():
-        path, full = f"sweep.grid.{key}", SHORT.get(key, key)
-        if full.split(".")[0] in NO_AXES:
-            yield Fault(path, f"{NO_AXES[full.split('.')[0]]}, so it cannot be an axis")
+        path, full = f"sweep.grid.{key}", SHORT.get(str(key), str(key))
+        table = full.split(".")[0]
+        if table in NO_AXES:
+            yield Fault(path, f"{NO_AXES[table]}, so it cannot be an axis")
         if full in seen:
             yield Fault(path, f"is the same key as {seen[full]!r}", "remove one of them")
         seen[full] = key

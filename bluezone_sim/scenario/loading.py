@@ -242,7 +242,9 @@ def point_scenario(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
         return validate(raw)
     except ScenarioError as error:
         faults = [
-            f for f in error.faults if not f.message.startswith("has no effect") or f.path in changes
+            f
+            for f in error.faults
+            if not f.message.startswith("has no effect") or f.path in changes
         ]
         if faults:
             raise ScenarioError(error.source, faults) from None

@@ -163,7 +163,7 @@ def sweep(
         SweepFailedError: some simulations failed; the others are kept.
     """
     given = scenario.sweep
-    chosen = dict(given.grid) if given else {}
+    chosen: dict[str, Sequence[Any]] = dict(given.grid) if given else {}
     for key, values in (grid or {}).items():
         chosen.pop({"protocol.name": "protocol", "adoption.levels": "adoption"}.get(key, key), None)
         chosen[key] = values
@@ -291,7 +291,9 @@ def open_sweep(path: str | Path) -> Sweep:
     return _sweep(store, store.scenario(), axes, table.take(order))
 
 
-def _sweep(store: Store, scenario: Scenario, axes: Mapping[str, tuple[Any, ...]], table: Any) -> Sweep:
+def _sweep(
+    store: Store, scenario: Scenario, axes: Mapping[str, tuple[Any, ...]], table: Any
+) -> Sweep:
     from .distributions import about_of, histograms_of
 
     return Sweep(

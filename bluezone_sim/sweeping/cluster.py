@@ -43,7 +43,9 @@ def run_on(
     try:
         from distributed import KilledWorker, as_completed
     except ImportError:
-        raise InputError("--dask needs dask.distributed: pip install 'bluezone-sim[dask]'") from None
+        raise InputError(
+            "--dask needs dask.distributed: pip install 'bluezone-sim[dask]'"
+        ) from None
     here = where == "local"
     with _client(where, min(workers, len(jobs))) as client:
         futures = {

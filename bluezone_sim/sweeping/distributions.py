@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .._version import NUMERIC_VERSION, SCHEMA_VERSION
 from ..results.tables import histograms_from_arrow
 from .summary import label_of
 
@@ -60,8 +59,8 @@ def about_of(store: Store) -> dict[str, Any]:
     timings = store.timings()
     rows = timings.to_pylist() if timings is not None else []
     return {
-        "schema_version": SCHEMA_VERSION,
-        "numeric_version": NUMERIC_VERSION,
+        "schema_version": about["schema_version"],
+        "numeric_version": about["numeric_version"],
         "bluezone_sim": about["bluezone_sim"],
         "simulations": len(rows),
         "core_hours": sum(r["seconds"] * r["threads"] for r in rows) / 3600,

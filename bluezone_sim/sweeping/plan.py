@@ -175,9 +175,7 @@ def plan(scenario: Scenario, grid: Mapping[str, Sequence[Any]], n_seeds: int) ->
     for combination in itertools.product(*full.values()):
         chosen = dict(zip(full, combination, strict=True))
         points.append(_point(scenario, chosen, changes))
-    axes = {
-        key: tuple(dict.fromkeys(_frozen(p.values[key]) for p in points)) for key in full
-    }
+    axes = {key: tuple(dict.fromkeys(_frozen(p.values[key]) for p in points)) for key in full}
     for key, values in full.items():
         if len(axes[key]) < len(values):
             raise InputError(f"grid {key}: the same value twice")

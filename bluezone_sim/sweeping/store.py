@@ -20,7 +20,6 @@ import hashlib
 import io
 import json
 import os
-import platform
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -53,23 +52,23 @@ class Store:
         """``sweep.json``.
 
         Raises:
-            InputError: there is none, it cannot be read, or another version wrote it.
+            InputError: there is none, or it cannot be read.
+            FormatError: it is damaged, or of another schema version.
         """
         path = self.path / "sweep.json"
         try:
             about = json.loads(path.read_text(encoding="utf-8"))
-            versions = about["schema_version"], about["numeric_version"]
+            version = about["schema_version"]
         except FileNotFoundError:
             raise InputError(f"{self.path}: holds no sweep (no sweep.json)") from None
         except OSError as error:
             raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
         except (ValueError, KeyError, TypeError) as error:
-            raise FormatError(f"{path}: not the JSON of a sweep ({error})") from None
-        if versions != (SCHEMA_VERSION, NUMERIC_VERSION):
-            raise InputError(
-                f"{self.path}: holds numbers of numeric version {versions[1]} and schema version "
-                f"{versions[0]}, and this is {NUMERIC_VERSION} and {SCHEMA_VERSION}; they do not mix: "
-                "give another --out, or use the version that wrote it"
+            raise FormatError(f"{path}: not the JSON of a sweep ({error!r:.200})") from None
+        if version != SCHEMA_VERSION:
+            raise FormatError(
+                f"{path}: schema version {version}, and this reads {SCHEMA_VERSION}; use the version of "
+                f"bluezone-sim that wrote it ({about.get('bluezone_sim')})"
             )
         return dict(about)
 
@@ -87,6 +86,11 @@ class Store:
         axes = {key: list(values) for key, values in plan.axes.items()}
         if (self.path / "sweep.json").exists():
             known = self.about()
+            if known["numeric_version"] != NUMERIC_VERSION:
+                raise InputError(
+                    f"{self.path}: holds numbers of numeric version {known['numeric_version']}, and this "
+                    f"is {NUMERIC_VERSION}; they do not mix: give another --out"
+                )
             if list(known["axes"]) != list(axes):
                 raise InputError(
                     f"{self.path}: holds a sweep over {_names(known['axes'])}, not over {_names(axes)}; "
@@ -243,7 +247,9 @@ def _read(path: Path) -> Any:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
     if not path.stem.endswith(f"-{_digest(data)}"):
-        raise FormatError(f"{path}: damaged (its {len(data):,} bytes are not those that were written)")
+        raise FormatError(
+            f"{path}: damaged (its {len(data):,} bytes are not those that were written)"
+        )
     return pq.read_table(io.BytesIO(data))
 
 
@@ -261,5 +267,5 @@ def _named(path: Path) -> Iterator[None]:
 
 def _unwritable(path: Path, error: OSError) -> InputError:
     return InputError(
-        f"{path}: cannot be written ({error.strerror or error}) on {platform.node()}; what is done is kept"
+        f"{path}: cannot be written ({error.strerror or error}); what is done is kept"
     )

@@ -65,7 +65,7 @@ def seeds_for(sd: float | None, width: float) -> int | None:
         return None
 
     def enough(n: int) -> bool:
-        return 2 * _t(n - 1) * sd / n**0.5 <= width
+        return bool(2 * _t(n - 1) * sd / n**0.5 <= width)
 
     if not enough(_MOST_SEEDS):
         return None
@@ -101,7 +101,9 @@ class Arm:
     def seeds_for(self, width: float) -> int | None:
         """Seeds for which no level's recall has an interval wider than ``width``."""
         counts = [seeds_for(sd, width) for sd in self.recall_sd]
-        return max((c for c in counts if c is not None), default=None) if None not in counts else None
+        return (
+            max((c for c in counts if c is not None), default=None) if None not in counts else None
+        )
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ def differences(arms: Sequence[Arm], metrics: Sequence[str] = COMPARED) -> list[
 
 
 def paired(base: Arm, arm: Arm, metrics: Sequence[str] = COMPARED) -> list[Difference]:
-    """``arm`` less ``base`` over the seeds and levels of both."""
+    """``arm`` less ``base`` over the seeds and levels of both; without a common seed, of their means."""
     seeds = sorted(set(base.seeds) & set(arm.seeds))
     at_base = [base.seeds.index(s) for s in seeds]
     at_arm = [arm.seeds.index(s) for s in seeds]
@@ -134,13 +136,31 @@ def paired(base: Arm, arm: Arm, metrics: Sequence[str] = COMPARED) -> list[Diffe
         if i is None:
             continue
         for name in metrics:
-            delta = arm.by_seed[name][j, at_arm] - base.by_seed[name][i, at_base]
+            if seeds:
+                found = mean_of(arm.by_seed[name][j, at_arm] - base.by_seed[name][i, at_base])
+            else:
+                found = _unpaired(mean_of(arm.by_seed[name][j]), mean_of(base.by_seed[name][i]))
             out.append(
                 Difference(
-                    arm.label, base.label, level.users, level.adoption_smartphones, name, mean_of(delta)
+                    arm.label, base.label, level.users, level.adoption_smartphones, name, found
                 )
             )
     return out
+
+
+def _unpaired(a: Mean, b: Mean) -> Mean:
+    """``a - b`` of independent means, with Welch's interval."""
+    if a.mean is None or b.mean is None:
+        return Mean(None, None, None, 0)
+    n = min(a.n, b.n)
+    if a.sd is None or b.sd is None:
+        return Mean(a.mean - b.mean, None, None, n)
+    va, vb = a.sd**2 / a.n, b.sd**2 / b.n
+    half = 0.0
+    if va + vb > 0:
+        half = _t((va + vb) ** 2 / (va**2 / (a.n - 1) + vb**2 / (b.n - 1))) * (va + vb) ** 0.5
+    delta = a.mean - b.mean
+    return Mean(delta, (delta - half, delta + half), None, n)
 
 
 def arms_of(table: Any, axes: Mapping[str, Sequence[Any]]) -> tuple[Arm, ...]:
@@ -171,12 +191,7 @@ def _arm(axes: Mapping[str, Sequence[Any]], rows: list[dict[str, Any]]) -> Arm:
     fields = LevelMetrics.__dataclass_fields__
     stages = [k for k in rows[0] if k.startswith("lost_")]
     by_seed = {
-        name: np.array(
-            [
-                [_number(at.get((u, s), {}).get(name)) for s in seeds]
-                for u in users
-            ]
-        )
+        name: np.array([[_number(at.get((u, s), {}).get(name)) for s in seeds] for u in users])
         for name in (*(f for f in fields if f in rows[0]), *stages)
     }
     levels = []
@@ -207,11 +222,13 @@ def _number(value: float | None) -> float:
 
 
 def label_of(values: Mapping[str, Any]) -> str:
-    """An arm's axes and values, for people: the value alone where it says enough."""
+    """An arm's axes and values, for people: the last part of a key where that says which."""
     if not values:
         return "as in the scenario"
+    last = [key.rsplit(".", 1)[-1] for key in values]
     parts = []
-    for key, value in values.items():
+    for key, short, value in zip(values, last, values.values(), strict=True):
         text = f"{value:g}" if isinstance(value, float) else str(value)
-        parts.append(text if key == "protocol.name" else f"{key} = {text}")
+        name = short if last.count(short) == 1 else key
+        parts.append(text if key == "protocol.name" else f"{name} = {text}")
     return ", ".join(parts)
