@@ -19,6 +19,8 @@ from .work import Done, Failed, attempt
 #: Jobs of one worker process run one after the other, whatever number of threads Dask gives it: a job
 #: uses threads of its own, and its memory is what a worker is sized for.
 _ONE = threading.Lock()
+#: Seconds in which a scheduler has to answer.
+CONNECT_S = 20.0
 
 
 def run_on(
@@ -100,7 +102,7 @@ def _client(where: str, workers: int) -> Iterator[Any]:
             yield client
         return
     try:
-        client = Client(where, timeout=20)
+        client = Client(where, timeout=CONNECT_S)
     except (OSError, ValueError, TimeoutError) as error:
         raise InputError(f"--dask {where}: no scheduler answers there ({error})") from None
     with client:

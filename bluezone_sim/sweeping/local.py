@@ -14,6 +14,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import IO, Any
 
 from .plan import Job
@@ -61,8 +62,9 @@ class _Pool:
         self._threads = threads
         self._processes: list[subprocess.Popen[bytes]] = []
         self._stopped = False
-        for _ in range(workers):
-            threading.Thread(target=self._drive, daemon=True).start()
+        self._drivers = [threading.Thread(target=self._drive, daemon=True) for _ in range(workers)]
+        for driver in self._drivers:
+            driver.start()
 
     def next(self) -> Done | Failed:
         while True:
@@ -77,8 +79,8 @@ class _Pool:
             for process in self._processes:
                 process.kill()
             self._change.notify_all()
-        for process in self._processes:
-            process.wait()
+        for driver in self._drivers:
+            driver.join()
 
     def _drive(self) -> None:
         """Keeps one worker busy until every job has a result; a worker that dies is replaced."""
@@ -89,10 +91,8 @@ class _Pool:
                 process = process or self._start()
                 result = _ask(process, job, self._threads)
             except (EOFError, OSError, pickle.UnpicklingError) as error:
-                how = error if process is None else f"exit status {process.wait()}"
+                how = error if process is None else f"exit status {_end(process)}"
                 process = None
-                if self._stopped:
-                    return
                 if attempts < ATTEMPTS:
                     self._give_back(job, attempts + 1)
                     continue
@@ -104,8 +104,7 @@ class _Pool:
                 )
             self._finish(result)
         if process is not None:
-            process.stdin.close()  # type: ignore[union-attr]
-            process.wait()
+            _end(process)
 
     def _take(self) -> tuple[Job, int] | None:
         with self._change:
@@ -140,6 +139,14 @@ class _Pool:
             if self._stopped:
                 process.kill()
         return process
+
+
+def _end(process: subprocess.Popen[bytes]) -> int:
+    """Closes a worker's pipes, by which it ends if it has not; its exit status."""
+    for pipe in (process.stdin, process.stdout):
+        with suppress(OSError):  # what could not be written to a dead worker
+            pipe.close()  # type: ignore[union-attr]
+    return process.wait()
 
 
 def _ask(process: subprocess.Popen[bytes], job: Job, threads: int) -> Done | Failed:

@@ -151,7 +151,8 @@ class Store:
 
     def _checked(self, warn: Callable[[str], None]) -> set[str]:
         done: set[str] = set()
-        for folder in (_HISTOGRAMS, _TIMINGS, _RESULTS):
+        whole: set[str] = set()  # jobs of which the distributions are there
+        for folder in (_TIMINGS, _HISTOGRAMS, _RESULTS):
             for path in self._files(folder):
                 try:
                     table = _read(path)
@@ -160,10 +161,12 @@ class Store:
                     with _named(self.path):
                         aside.parent.mkdir(exist_ok=True)
                         path.replace(aside)
-                    again = "; its tasks are run again" if folder == _RESULTS else ""
+                    again = "" if folder == _TIMINGS else "; its tasks are run again"
                     warn(f"{error}; moved to {aside}{again}")
                     continue
-                if folder == _RESULTS:
+                if folder == _HISTOGRAMS:
+                    whole.add(_job_of(path))
+                elif folder == _RESULTS and _job_of(path) in whole:
                     done.update(table["task"].to_pylist())
         return done
 
@@ -178,7 +181,11 @@ class Store:
             (_TIMINGS, parquet(timing)),
             (_RESULTS, done.results),
         ):
-            self._write(self.path / folder / f"{done.job}-{_digest(data)}.parquet", data)
+            path = self.path / folder / f"{done.job}-{_digest(data)}.parquet"
+            self._write(path, data)
+            for other in path.parent.glob(f"{done.job}-*.parquet"):
+                if other != path:  # of an attempt that was cut short
+                    other.unlink(missing_ok=True)
 
     def _write(self, path: Path, data: bytes) -> None:
         """The file appears whole, and stays if the power goes."""
@@ -251,6 +258,10 @@ def _read(path: Path) -> Any:
             f"{path}: damaged (its {len(data):,} bytes are not those that were written)"
         )
     return pq.read_table(io.BytesIO(data))
+
+
+def _job_of(path: Path) -> str:
+    return path.name.partition("-")[0]
 
 
 def _names(axes: Any) -> str:
