@@ -16,6 +16,7 @@ from .text import STAGES, percent
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ..sweeping import Sweep
     from ..sweeping.summary import Arm
     from .result import Histogram, LevelMetrics, Result, SensitivityRow
 
@@ -61,12 +62,14 @@ _INK_KEYS = (
 
 
 @contextmanager
-def _figure(ink: str, width: float, height: float, panels: int = 1) -> Iterator[tuple[Any, Any]]:
+def _figure(
+    ink: str, width: float, height: float, panels: int = 1, style: dict[str, Any] | None = None
+) -> Iterator[tuple[Any, Any]]:
     """A figure without a window system, with its axes."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    with mpl.rc_context({**_STYLE, **dict.fromkeys(_INK_KEYS, ink)}):
+    with mpl.rc_context({**_STYLE, **(style or {}), **dict.fromkeys(_INK_KEYS, ink)}):
         figure = Figure(figsize=(width, height))
         axes = figure.subplots(1, panels, squeeze=False)[0]
         yield figure, axes
@@ -178,46 +181,49 @@ def adoption_png(result: Result) -> bytes:
 
 def waterfall_svg(metrics: Sequence[LevelMetrics]) -> str:
     """Where risky pairs are lost, a bar a level."""
+    with _figure(_INK, 7.2, 1.4 + 0.45 * len(metrics)) as (figure, (axes,)):
+        _waterfall(axes, metrics)
+        return _svg(figure, "Stages at which risky pairs are lost, by adoption")
+
+
+def _waterfall(axes: Any, metrics: Sequence[LevelMetrics]) -> None:
     names = [
         f"{percent(m.adoption_smartphones)} of phones\n{m.users:,} users" for m in reversed(metrics)
     ]
-    with _figure(_INK, 7.2, 1.4 + 0.45 * len(names)) as (figure, (axes,)):
-        left = np.zeros(len(names))
-        for stage in OUTCOMES:
-            at = [
-                (m.recall if stage == "warned" else m.lost[stage]) or 0.0 for m in reversed(metrics)
-            ]
-            width = 100 * np.array(at)
-            if not width.any():
-                continue
-            axes.barh(
-                names,
-                width,
-                left=left,
-                height=0.7,
-                color=_STAGE_COLOURS[stage],
-                label=STAGES[stage],
-            )
-            for y, (start, span) in enumerate(zip(left, width, strict=True)):
-                if span >= 6:
-                    axes.text(
-                        start + span / 2,
-                        y,
-                        f"{span:.0f}",
-                        ha="center",
-                        va="center",
-                        fontsize=8,
-                        color="#000000",
-                    )
-            left += width
-        axes.set_xlim(0, 100)
-        axes.set_xlabel("risky pairs (%)")
-        axes.grid(visible=False, axis="y")
-        axes.tick_params(axis="y", labelsize=8)
+    left = np.zeros(len(names))
+    for stage in OUTCOMES:
+        at = [(m.recall if stage == "warned" else m.lost[stage]) or 0.0 for m in reversed(metrics)]
+        width = 100 * np.array(at)
+        if not width.any():
+            continue
+        axes.barh(
+            names,
+            width,
+            left=left,
+            height=0.7,
+            color=_STAGE_COLOURS[stage],
+            label=STAGES[stage],
+        )
+        for y, (start, span) in enumerate(zip(left, width, strict=True)):
+            if span >= 6:
+                axes.text(
+                    start + span / 2,
+                    y,
+                    f"{span:.0f}",
+                    ha="center",
+                    va="center",
+                    fontsize=8,
+                    color="#000000",
+                )
+        left += width
+    axes.set_xlim(0, 100)
+    axes.set_xlabel("risky pairs (%)")
+    axes.grid(visible=False, axis="y")
+    axes.tick_params(axis="y", labelsize=8)
+    if left.any():
         axes.legend(
             loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, fontsize=8, columnspacing=1.2
         )
-        return _svg(figure, "Stages at which risky pairs are lost, by adoption")
 
 
 def sensitivity_svg(rows: Sequence[SensitivityRow]) -> str:
@@ -241,23 +247,81 @@ def sensitivity_svg(rows: Sequence[SensitivityRow]) -> str:
         return _svg(figure, "Recall and precision under changed assumptions")
 
 
-def histogram_svg(histogram: Histogram) -> str:
+def _histogram(axes: Any, histogram: Histogram) -> None:
     """Shares of each series by bin; bins as wide as each other, since their edges are not even."""
     labels = [
         f"{a:g}–{b:g}" for a, b in zip(histogram.edges[:-1], histogram.edges[1:], strict=True)
     ]
     series = list(histogram.counts.items())
     width = 0.8 / max(1, len(series))
-    with _figure(_INK, 7.2, 3.0) as (figure, (axes,)):
-        for i, ((name, counts), colour) in enumerate(
-            zip(series, (_BLUE, _ORANGE, _GREEN), strict=False)
-        ):
-            total = counts.sum()
-            share = 100 * counts / total if total else np.zeros(len(counts))
-            at = np.arange(len(labels)) + (i - (len(series) - 1) / 2) * width
-            axes.bar(at, share, width, color=colour, label=f"{name} (n = {total:,})")
-        axes.set_xticks(range(len(labels)), labels, rotation=35, ha="right", fontsize=8)
-        axes.set_xlabel(f"{histogram.name} ({histogram.unit})")
-        axes.set_ylabel("share (%)")
-        axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(series), fontsize=8)
-        return _svg(figure, histogram.name)
+    for i, ((name, counts), colour) in enumerate(
+        zip(series, (_BLUE, _ORANGE, _GREEN), strict=False)
+    ):
+        total = counts.sum()
+        share = 100 * counts / total if total else np.zeros(len(counts))
+        at = np.arange(len(labels)) + (i - (len(series) - 1) / 2) * width
+        axes.bar(at, share, width, color=colour, label=f"{name} (n = {total:,})")
+    axes.set_xticks(range(len(labels)), labels, rotation=35, ha="right", fontsize=8)
+    axes.set_xlabel(f"{histogram.name} ({histogram.unit})")
+    axes.set_ylabel("share (%)")
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(series), fontsize=8)
+
+
+#: One or two columns of a journal's page, small type, embedded fonts that can be edited.
+_PAPER: dict[str, Any] = {
+    "font.size": 8,
+    "axes.labelsize": 8,
+    "axes.linewidth": 0.6,
+    "lines.linewidth": 1.2,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "pdf.fonttype": 42,
+    "figure.dpi": 100,
+}
+
+
+def paper_figures(found: Result | Sweep, kind: str) -> dict[str, bytes]:
+    """Figures for print by name: black on white, 7.2 inches wide, 300 dots an inch.
+
+    Args:
+        found: a run or a sweep.
+        kind: png, svg or pdf.
+    """
+    from .compare import arm_of
+    from .result import Result
+
+    run = isinstance(found, Result)
+    arms = [arm_of(found)] if isinstance(found, Result) else list(found.arms)
+    histograms = (
+        found.histograms if isinstance(found, Result) else found.histograms.get(arms[0].label, ())
+    )
+    drawn: dict[str, tuple[float, Any]] = {
+        "recall": (
+            3.4,
+            lambda axes: _adoption(axes, arms[0].metrics) if run else _arms(axes, arms),
+        )
+    }
+    for i, arm in enumerate(arms):
+        name = "waterfall" if len(arms) == 1 else f"waterfall-{i + 1}-{_slug(arm.label)}"
+        height = 1.2 + 0.36 * len(arm.metrics)
+        drawn[name] = (height, lambda axes, arm=arm: _waterfall(axes, arm.metrics))
+    for h in histograms:
+        drawn[_slug(h.name)] = (2.6, lambda axes, h=h: _histogram(axes, h))
+    out = {}
+    for name, (height, draw) in drawn.items():
+        with _figure("#000000", 7.2, height, style=_PAPER) as (figure, (axes,)):
+            draw(axes)
+            stream = io.BytesIO()
+            metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
+            figure.savefig(
+                stream, format=kind, dpi=300, metadata=metadata.get(kind, {"CreationDate": None})
+            )
+            out[name] = stream.getvalue()
+    return out
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-")[:60]

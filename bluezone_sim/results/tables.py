@@ -56,12 +56,13 @@ def outcomes_to_arrow(outcomes: Outcomes) -> Any:
 
 def outcomes_from_arrow(table: Any) -> Outcomes:
     """What :func:`outcomes_to_arrow` wrote."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     columns = {name: table[name] for name in Outcomes.__dataclass_fields__}
-    code = {word: i for i, word in enumerate(OUTCOMES)}
-    words = columns.pop("outcome").combine_chunks().dictionary_encode()
-    lookup = np.array([code[w] for w in words.dictionary.to_pylist()] or [0], np.uint8)
-    values = {k: np.ascontiguousarray(v.to_numpy()) for k, v in columns.items()}
-    return Outcomes(outcome=lookup[words.indices.to_numpy()], **values)
+    words = columns["outcome"].cast(pa.string())
+    columns["outcome"] = pc.index_in(words, value_set=pa.array(OUTCOMES)).cast(pa.uint8())
+    return Outcomes(**{k: np.ascontiguousarray(v.to_numpy()) for k, v in columns.items()})
 
 
 def warnings_to_arrow(warnings: Warnings) -> Any:

@@ -75,7 +75,8 @@ def interval(ends: tuple[float, float] | None) -> str:
     if ends is None:
         return "–"
     digits = 1 if ends[1] >= 0.1 else 2
-    return f"{100 * ends[0]:.{digits}f}–{100 * ends[1]:.{digits}f}"
+    dash = "–" if ends[0] >= 0 else " to "
+    return f"{100 * ends[0]:.{digits}f}{dash}{100 * ends[1]:.{digits}f}"
 
 
 def cells(level: LevelMetrics) -> list[str]:
