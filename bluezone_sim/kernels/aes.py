@@ -15,12 +15,13 @@ from .hkdf import gaen_keys
 from .sha256 import check_bytes, in_threads, output
 from .sha256_ir import LANES
 
-_RPI = b"EN-RPI".ljust(12, b"\0")
+#: First twelve bytes of what a rolling proximity identifier encrypts; the interval number follows.
+RPI_TEMPLATE = b"EN-RPI".ljust(12, b"\0")
 _EXPAND_128, _EXPAND_256 = aes_ir.expand_key(16), aes_ir.expand_key(32)
-_RPI_GROUP = aes_ir.counter_group(10, _RPI, big_endian=False)
+_RPI_GROUP = aes_ir.counter_group(10, RPI_TEMPLATE, big_endian=False)
 _CTR_GROUP = aes_ir.counter_group(14, bytes(12), big_endian=True)
 _BLOCK_128 = aes_ir.encrypt_block(10)
-_RPI_BYTES = np.frombuffer(_RPI, np.uint8)
+_RPI_BYTES = np.frombuffer(RPI_TEMPLATE, np.uint8)
 
 
 def _expand_128(path, key, at, round_keys):

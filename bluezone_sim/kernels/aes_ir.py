@@ -16,6 +16,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from .cpu import Vaes
+from .filter_ir import passed
 
 #: Counter blocks that one call encrypts: six registers of four, which hides an AES round's latency.
 GROUP = 24
@@ -115,48 +116,66 @@ def expand_key(size: int) -> Any:
     return intrinsic(typed)
 
 
+def _broadcast_key(b: ir.IRBuilder, keys: Value, r: int, per_register: int) -> Value:
+    """Round key ``r`` once for each block of a register."""
+    key = _load(b, keys, _KEY, r)
+    if per_register == 1:
+        return key
+    order = ir.Constant(ir.VectorType(_WORD, 2 * per_register), [0, 1] * per_register)
+    return b.shuffle_vector(key, ir.Constant(_KEY, ir.Undefined), order)
+
+
+def _counter_blocks(
+    b: ir.IRBuilder,
+    template: bytes,
+    counter: Value,
+    span: tuple[int, int],
+    per_register: int,
+    big_endian: bool,
+) -> list[Value]:
+    """Registers of the blocks ``template`` (12 bytes), ``counter`` + i (32 bits), i in ``span``."""
+    words = [int.from_bytes(template[i : i + 4], "little") for i in (0, 4, 8)]
+    lanes = 4 * per_register
+    wide = ir.VectorType(_WORD, lanes)
+    register = ir.VectorType(_LONG, 2 * per_register)
+    undefined = ir.Constant(wide, ir.Undefined)
+    first = b.insert_element(undefined, counter, _WORD(0))
+    first = b.shuffle_vector(first, undefined, ir.Constant(wide, [0] * lanes))
+    base = ir.Constant(wide, [*words, 0] * per_register)
+    mask = ir.Constant(wide, [0, 0, 0, 0xFFFFFFFF] * per_register)
+    first = b.and_(first, mask)
+    if not big_endian:
+        first = b.or_(first, base)
+    out = []
+    for i in range(*span, per_register):
+        steps = [i + lane // 4 if lane % 4 == 3 else 0 for lane in range(lanes)]
+        numbers = b.add(first, ir.Constant(wide, steps))
+        if big_endian:
+            numbers = b.or_(_call(b, f"llvm.bswap.v{lanes}i32", wide, [numbers]), base)
+        out.append(b.bitcast(numbers, register))
+    return out
+
+
 def counter_group(rounds: int, template: bytes, *, big_endian: bool) -> Any:
     """Intrinsic ``(path, round_keys, out uint8[:], at, counter)``: :data:`GROUP` blocks into out[at:].
 
     Block i is ``template`` (12 bytes) and the 32-bit ``counter`` + i, encrypted.
     """
-    words = [int.from_bytes(template[i : i + 4], "little") for i in (0, 4, 8)]
 
     def codegen_for(per_register: int) -> Any:
-        lanes = 4 * per_register
-        wide = ir.VectorType(_WORD, lanes)
-        register = ir.VectorType(_LONG, 2 * per_register)
-
         def codegen(context: Any, b: ir.IRBuilder, sig: Any, args: Any) -> Value:
             keys = _pointer(context, b, sig.args[1], args[1], None)
             target = _pointer(context, b, sig.args[2], args[2], args[3])
-
-            def round_key(r: int) -> Value:
-                key = _load(b, keys, _KEY, r)
-                if per_register == 1:
-                    return key
-                order = ir.Constant(ir.VectorType(_WORD, 8), [0, 1] * 4)
-                return b.shuffle_vector(key, ir.Constant(_KEY, ir.Undefined), order)
-
-            first = b.insert_element(ir.Constant(wide, ir.Undefined), args[4], _WORD(0))
-            first = b.shuffle_vector(
-                first, ir.Constant(wide, ir.Undefined), ir.Constant(wide, [0] * lanes)
-            )
-            base = ir.Constant(wide, [*words, 0] * per_register)
-            mask = ir.Constant(wide, [0, 0, 0, 0xFFFFFFFF] * per_register)
-            registers = GROUP // per_register
             # As many at once as hide the latency and still fit the registers.
-            at_once = 6 if per_register == 4 else 8
-            for begin in range(0, registers, at_once):
-                blocks = []
-                for q in range(begin, begin + at_once):
-                    steps = [per_register * q + lane // 4 for lane in range(lanes)]
-                    counter = b.add(first, ir.Constant(wide, steps))
-                    if big_endian:
-                        counter = _call(b, f"llvm.bswap.v{lanes}i32", wide, [counter])
-                    blocks.append(b.bitcast(b.or_(base, b.and_(counter, mask)), register))
-                for q, block in enumerate(_encrypt(b, round_key, rounds, blocks)):
-                    _store(b, target, block, begin + q)
+            at_once = per_register * (6 if per_register == 4 else 8)
+            for begin in range(0, GROUP, at_once):
+                span = (begin, begin + at_once)
+                blocks = _counter_blocks(b, template, args[4], span, per_register, big_endian)
+                encrypted = _encrypt(
+                    b, lambda r: _broadcast_key(b, keys, r, per_register), rounds, blocks
+                )
+                for q, block in enumerate(encrypted):
+                    _store(b, target, block, begin // per_register + q)
             return context.get_dummy_value()
 
         return codegen
@@ -164,6 +183,109 @@ def counter_group(rounds: int, template: bytes, *, big_endian: bool) -> Any:
     def typed(typingctx: Any, path: Any, round_keys: Any, out: Any, at: Any, counter: Any) -> Any:
         codegen = codegen_for(4 if path.instance_class is Vaes else 1)
         return types.void(path, round_keys, out, types.int64, types.uint32), codegen
+
+    return intrinsic(typed)
+
+
+#: Keys of one register of :func:`days_filtered`, and registers of one call of :func:`schedules`.
+KEYS, REGISTERS = 4, 4
+#: Intervals that :func:`days_filtered` makes at a time, and how many of its four keys' that are.
+STEP, STEP_IDS = 8, 32
+
+
+def _wide(b: ir.IRBuilder, keys: Value, order: Sequence[int]) -> Value:
+    """Words of each of four keys in another order; -1 gives zero."""
+    kind = ir.VectorType(_WORD, 4 * KEYS)
+    x = b.bitcast(keys, kind)
+    picks = [4 * k + o if o >= 0 else 4 * KEYS for k in range(KEYS) for o in order]
+    zero = ir.Constant(kind, [0] * 4 * KEYS)
+    return b.bitcast(b.shuffle_vector(x, zero, ir.Constant(kind, picks)), keys.type)
+
+
+@intrinsic
+def schedules(typingctx, keys, at, round_keys):
+    """``(keys uint8[:], at, round_keys uint8[2816])``: AES-128 schedules of 16 keys (VAES).
+
+    Round key r of keys 4 z .. 4 z + 3 goes to byte 64 (4 r + z).
+    """
+
+    def codegen(context: Any, b: ir.IRBuilder, sig: Any, args: Any) -> Value:
+        source = _pointer(context, b, sig.args[0], args[0], args[1])
+        target = _pointer(context, b, sig.args[2], args[2], None)
+        kind = ir.VectorType(_LONG, 2 * KEYS)
+        last = [_load(b, source, kind, z) for z in range(REGISTERS)]
+        for r, constant in enumerate((1, 2, 4, 8, 16, 32, 64, 128, 27, 54, 0)):
+            for z, x in enumerate(last):
+                _store(b, target, x, REGISTERS * r + z)
+                if r == 10:
+                    continue
+                # The last word rotated by a byte and substituted: AES's last round does the latter, and
+                # leaves four equal words where they are.
+                word = b.bitcast(_wide(b, x, [3] * 4), ir.VectorType(_WORD, 4 * KEYS))
+                lanes = word.type
+                right = b.lshr(word, ir.Constant(lanes, [8] * 4 * KEYS))
+                left = b.shl(word, ir.Constant(lanes, [24] * 4 * KEYS))
+                rotated = b.bitcast(b.or_(right, left), kind)
+                rcon = ir.Constant(kind, [constant | constant << 32] * 2 * KEYS)
+                mixed = _call(b, "llvm.x86.aesni.aesenclast.512", kind, [rotated, rcon])
+                x = b.xor(x, _wide(b, x, [-1, 0, 1, 2]))
+                x = b.xor(x, _wide(b, x, [-1, -1, 0, 1]))
+                last[z] = b.xor(x, mixed)
+        return context.get_dummy_value()
+
+    return types.void(keys, types.int64, round_keys), codegen
+
+
+def days_filtered(template: bytes, count: int) -> Any:
+    """Intrinsic ``(round_keys, z, counters, at, out, bloom, to_word, bits)`` (VAES).
+
+    Of types uint8[:], int64, uint32[:], int64, uint8[:], uint64[:], uint64, uint32[:]. ``count`` counter blocks of four keys each, whose schedules are register z's of :func:`schedules`
+    and whose first counters are ``counters[at:]``. Block i of key k goes to ``out[16 (4 i + k):]`` and
+    is asked of the filter before it leaves its register: bit 4 i + k of ``bits`` says that it passes.
+    """
+    words = [int.from_bytes(template[i : i + 4], "little") for i in (0, 4, 8)]
+    kind = ir.VectorType(_LONG, 2 * KEYS)
+    lanes = ir.VectorType(_WORD, 4 * KEYS)
+
+    def typed(typingctx, round_keys, z, counters, at, out, bloom, to_word, bits):  # type: ignore[no-untyped-def]
+        def codegen(context: Any, b: ir.IRBuilder, sig: Any, args: Any) -> Value:
+            keys, first, target, table, found = (
+                b.bitcast(_pointer(context, b, sig.args[k], args[k], None), _BYTE.as_pointer())
+                for k in (0, 2, 4, 5, 7)
+            )
+            keys = b.gep(keys, [b.mul(args[1], _LONG(64))])
+            round_keys = [_load(b, keys, kind, REGISTERS * r) for r in range(11)]
+            first = b.gep(first, [b.mul(args[3], _LONG(4))])
+            numbers = _load(b, first, _KEY_WORDS, 0)
+            numbers = _shuffle(b, numbers, [*range(4), *[0] * 12])
+            order = [16 + lane // 4 if lane % 4 == 3 else lane for lane in range(16)]
+            base = b.shuffle_vector(
+                ir.Constant(lanes, [*words, 0] * KEYS), numbers, ir.Constant(lanes, order)
+            )
+            slot = cgutils.alloca_once_value(b, base)
+            with cgutils.for_range(b, _LONG(count // STEP)) as loop:
+                now = b.load(slot)
+                blocks = [
+                    b.bitcast(b.add(now, ir.Constant(lanes, [0, 0, 0, q] * KEYS)), kind)
+                    for q in range(STEP)
+                ]
+                b.store(b.add(now, ir.Constant(lanes, [0, 0, 0, STEP] * KEYS)), slot)
+                blocks = _encrypt(b, round_keys.__getitem__, 10, blocks)
+                here = b.gep(target, [b.mul(loop.index, _LONG(16 * STEP_IDS))])
+                mask = _LONG(0)
+                for q, block in enumerate(blocks):
+                    _store(b, here, block, q)
+                for q in range(0, STEP, 2):
+                    passing = passed(b, blocks[q], blocks[q + 1], table, args[6])
+                    mask = b.or_(mask, b.shl(passing, _LONG(4 * q)))
+                at = b.gep(found, [b.mul(loop.index, _LONG(4))])
+                _store(b, at, b.trunc(mask, _WORD), 0)
+            return context.get_dummy_value()
+
+        signature = types.void(
+            round_keys, types.int64, counters, types.int64, out, bloom, types.uint64, bits
+        )
+        return signature, codegen
 
     return intrinsic(typed)
 

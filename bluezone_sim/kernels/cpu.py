@@ -19,7 +19,7 @@ VARIABLE = "BLUEZONE_SIM_KERNELS"
 # A path is an argument of the compiled functions, each of a type of its own: so each path has compiled
 # code of its own, in memory and in Numba's cache.
 class Vaes(NamedTuple):
-    """AES on four blocks at a time (VAES, AVX-512); SHA-256 on the SHA instructions."""
+    """AES on four blocks at a time (VAES, AVX-512); SHA-256 on the SHA instructions; gathers."""
 
     tag: int = 0
 
@@ -39,7 +39,7 @@ class Portable(NamedTuple):
 Path = Vaes | Aesni | Portable
 
 _NEEDS: dict[str, tuple[type[Path], frozenset[str]]] = {
-    "vaes": (Vaes, frozenset({"vaes", "aes", "avx512f", "avx512vl", "sha", "ssse3"})),
+    "vaes": (Vaes, frozenset({"vaes", "aes", "avx512f", "avx512dq", "avx512vl", "sha", "ssse3"})),
     "aesni": (Aesni, frozenset({"aes", "sse2"})),
     "portable": (Portable, frozenset()),
 }

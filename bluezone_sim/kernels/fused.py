@@ -2,41 +2,119 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numba as nb
 import numpy as np
 from numba.extending import overload
+from numpy.typing import NDArray
 
-from .aes import expand_rpik, load_batch, rpi_run
-from .aes_ir import GROUP
+from .aes import RPI_TEMPLATE, expand_rpik, load_batch, rpi_run
+from .aes_ir import GROUP, KEYS, REGISTERS, STEP_IDS, days_filtered, schedules
 from .cpu import Vaes
+from .filter_ir import lowest_bit
 from .hkdf import gaen_keys
-from .lookup import probe, settle
+from .lookup import BARE, probe, settle, wait
 from .sha256 import INITIAL_STATE, chain, digest
 from .sha256_ir import LANES
 from .sha256_ni import STREAMS, identifier_chains
 
+_DAY = 144
+_DAYS = days_filtered(RPI_TEMPLATE, _DAY)
 
-@nb.njit(nogil=True, cache=True)
-def gaen(path, index, keys, intervals, counts, span, work):
+
+class GaenScratch(NamedTuple):
+    """Buffers of one thread, all within its first cache."""
+
+    batch: NDArray[np.uint32]
+    derived: NDArray[np.uint32]
+    derived_bytes: NDArray[np.uint8]
+    numbers: NDArray[np.uint32]
+    round_keys: NDArray[np.uint8]
+    ids: NDArray[np.uint8]
+    words: NDArray[np.uint32]
+    spare: NDArray[np.uint8]
+    bits: NDArray[np.uint32]
+
+
+def gaen_scratch() -> GaenScratch:
+    """Buffers for :func:`gaen`."""
+    derived, ids = np.empty(4 * LANES, np.uint32), np.empty(KEYS * 16 * _DAY, np.uint8)
+    return GaenScratch(
+        batch=np.zeros(4 * LANES, np.uint32),
+        derived=derived,
+        derived_bytes=derived.view(np.uint8),
+        numbers=np.zeros(LANES, np.uint32),
+        round_keys=np.empty(16 * KEYS * REGISTERS * 11, np.uint8),
+        ids=ids,
+        words=ids.view(np.uint32),
+        spare=np.empty(16 * GROUP, np.uint8),
+        bits=np.empty(KEYS * _DAY // STEP_IDS, np.uint32),
+    )
+
+
+def _batch(path, scratch, index, first, counts, work):
+    """Looks for the identifiers of up to LANES keys, whose identifier keys are in ``scratch``.
+
+    Args: ``first`` number of the first key; ``counts`` int32[n], of these keys.
+    """
+
+
+@overload(_batch, jit_options=BARE)
+def _(path, scratch, index, first, counts, work):
+    if path.instance_class is not Vaes:
+
+        def one_by_one(path, scratch, index, first, counts, work):
+            for i in range(len(counts)):
+                count = np.int64(counts[i])
+                expand_rpik(path, scratch.derived_bytes, 16 * i, scratch.round_keys)
+                number = np.int64(scratch.numbers[i])
+                rpi_run(path, scratch.round_keys, number, count, scratch.ids, 0, scratch.spare)
+                probe(index, scratch.words, 0, count, first + i, work)
+
+        return one_by_one
+
+    def four_by_four(path, scratch, index, first, counts, work):
+        to_word = np.uint64(index.shifts[0])
+        for begin in range(0, len(counts), KEYS):
+            z = begin // KEYS % REGISTERS
+            if z == 0:
+                schedules(scratch.derived_bytes, 16 * begin, scratch.round_keys)
+            _DAYS(
+                scratch.round_keys,
+                z,
+                scratch.numbers,
+                begin,
+                scratch.ids,
+                index.filter,
+                to_word,
+                scratch.bits,
+            )
+            for step in range(KEYS * _DAY // STEP_IDS):
+                bits = np.uint64(scratch.bits[step])
+                while bits:
+                    at = STEP_IDS * step + lowest_bit(bits)
+                    bits &= bits - np.uint64(1)
+                    i, number = begin + at % KEYS, at // KEYS
+                    if i < len(counts) and number < counts[i]:
+                        wait(index, scratch.words, 4 * at, first + i, number, work)
+
+    return four_by_four
+
+
+@nb.njit(nogil=True, cache=True, _nrt=False)
+def gaen(path, scratch, index, keys, intervals, counts, span, work):
     """Looks for the identifiers of temporary exposure keys ``span``.
 
     Args: ``keys`` uint32[n, 4] as stored, ``intervals`` int64[n], ``counts`` int32[n] rolling periods;
     index, work as in :mod:`bluezone_sim.kernels.lookup`.
     """
-    batch, derived = np.zeros(4 * LANES, np.uint32), np.empty(4 * LANES, np.uint32)
-    key_bytes = derived.view(np.uint8)
-    round_keys = np.empty(240, np.uint8)
-    spare = np.empty(16 * GROUP, np.uint8)
-    ids = np.empty(16 * 144, np.uint8)
-    words = ids.view(np.uint32)
     for begin in range(span[0], span[1], LANES):
-        n = load_batch(keys, begin, span[1], batch)
-        gaen_keys(path, (), batch, derived)
-        for lane in range(n):
-            i = begin + lane
-            expand_rpik(path, key_bytes, 16 * lane, round_keys)
-            rpi_run(path, round_keys, intervals[i], counts[i], ids, 0, spare)
-            probe(index, words, 0, counts[i], i, work)
+        n = load_batch(keys, begin, span[1], scratch.batch)
+        gaen_keys(path, (), scratch.batch, scratch.derived)
+        for i in range(n):
+            scratch.numbers[i] = np.uint32(intervals[begin + i])
+        _batch(path, scratch, index, begin, counts[begin : begin + n], work)
     settle(index, work)
 
 

@@ -12,51 +12,55 @@ from typing import Any, NamedTuple
 
 import numba as nb
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
+from numba.extending import overload
 from numpy.typing import NDArray
 
-#: Identifiers that are hashed and probed at a time.
-BLOCK = 256
+from . import filter_ir
+from .cpu import Path, Vaes, path
+from .filter_ir import SPAN, lowest_bit, prefetch
+from .pages import zeros
+
 #: Candidates that wait for their lines of the table.
 WAITING = 64
 
-_SPREAD = np.uint64(0x9E3779B97F4A7C15)
+_SPREAD = np.uint64(filter_ir.SPREAD)
+_FIRST_BIT, _SECOND_BIT = np.uint64(filter_ir.FIRST_BIT), np.uint64(filter_ir.SECOND_BIT)
 _ONE = np.uint64(1)
+#: Nothing here allocates; Numba then counts no references, which would take longer than the look-up.
+BARE = {"forceinline": True, "_nrt": False}
+_PASSING_3, _PASSING_4 = map(filter_ir.passing_span, (3, 4))
 
 
 class Index(NamedTuple):
     """Identifiers to be found.
 
     Attributes:
+        path: which instructions ask the filter; see :mod:`bluezone_sim.kernels.cpu`.
         words: ``uint32[n, w]``, the identifiers, w words each.
         filter: ``uint64[2**f]``.
         start: ``uint32[2**b + 1]``, first entry of each bucket.
         entry: ``uint64[n]``, fingerprint << 32 | row, by bucket, then row.
+        shifts: 64 - f and 64 - b: what is left of a hash is the word of the filter, and the bucket.
     """
 
+    path: Path
     words: NDArray[np.uint32]
     filter: NDArray[np.uint64]
     start: NDArray[np.uint32]
     entry: NDArray[np.uint64]
+    shifts: tuple[int, int]
 
 
 class Work(NamedTuple):
     """Buffers of one thread, and the hits.
 
     Attributes:
-        hashes: ``uint64[BLOCK]``.
-        passed: ``int32[BLOCK]``, which of a block passed the filter.
         waiting: ``uint64[WAITING, 3]``: hash, unit, number within the unit.
         needle: ``uint32[WAITING, w]``, the waiting identifiers.
         hits: ``int64[capacity, 3]``: unit, number within the unit, row.
         tally: ``int64[2]``: candidates waiting; hits, of which the first ``capacity`` are written.
     """
 
-    hashes: NDArray[np.uint64]
-    passed: NDArray[np.int32]
     waiting: NDArray[np.uint64]
     needle: NDArray[np.uint32]
     hits: NDArray[np.int64]
@@ -66,8 +70,6 @@ class Work(NamedTuple):
 def new_work(width: int, capacity: int) -> Work:
     """Buffers for identifiers of ``width`` words and at most ``capacity`` hits."""
     return Work(
-        np.empty(BLOCK, np.uint64),
-        np.empty(BLOCK, np.int32),
         np.empty((WAITING, 3), np.uint64),
         np.empty((WAITING, width), np.uint32),
         np.empty((capacity, 3), np.int64),
@@ -75,88 +77,84 @@ def new_work(width: int, capacity: int) -> Work:
     )
 
 
-@intrinsic
-def _prefetch(typingctx, array, at):
-    """Asks for the cache line of ``array[at]``, to read it soon."""
-
-    def codegen(context: Any, b: ir.IRBuilder, sig: Any, args: Any) -> Any:
-        data = context.make_array(sig.args[0])(context, b, args[0]).data
-        pointer = b.bitcast(b.gep(data, [args[1]]), ir.IntType(8).as_pointer())
-        word = ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [pointer.type, word, word, word])
-        function = cgutils.get_or_insert_function(b.module, kind, "llvm.prefetch.p0")
-        b.call(function, [pointer, word(0), word(3), word(1)])
-        return context.get_dummy_value()
-
-    return types.void(array, types.int64), codegen
-
-
-@nb.njit(nogil=True, cache=True)
-def _hash(words, begin, width, n, hashes):
-    """Hashes of identifiers ``begin`` .. ``begin + n`` - 1 of flat ``words``, ``width`` words each.
+@nb.njit(nogil=True, cache=True, **BARE)
+def _hash(words, at, width):
+    """Hash of the identifier of ``width`` words at ``words[at]``.
 
     Identifiers are hash output already, so one multiplication spreads even made-up ones.
     """
     if width == 4:
-        for j in range(n):
-            at = 4 * (begin + j)
-            low = np.uint64(words[at]) | np.uint64(words[at + 1]) << np.uint64(32)
-            high = np.uint64(words[at + 2]) | np.uint64(words[at + 3]) << np.uint64(32)
-            hashes[j] = (low ^ high) * _SPREAD
-    elif width == 3:
-        for j in range(n):
-            at = 3 * (begin + j)
-            low = np.uint64(words[at]) | np.uint64(words[at + 1]) << np.uint64(32)
-            hashes[j] = (low ^ np.uint64(words[at + 2])) * _SPREAD
-    else:
-        for j in range(n):
-            h = np.uint64(0)
-            for w in range(width):
-                h = (h ^ np.uint64(words[width * (begin + j) + w])) * _SPREAD
-                h ^= h >> np.uint64(29)
-            hashes[j] = h * _SPREAD
+        low = np.uint64(words[at]) | np.uint64(words[at + 1]) << np.uint64(32)
+        high = np.uint64(words[at + 2]) | np.uint64(words[at + 3]) << np.uint64(32)
+        return (low ^ high) * _SPREAD
+    if width == 3:
+        low = np.uint64(words[at]) | np.uint64(words[at + 1]) << np.uint64(32)
+        return (low ^ np.uint64(words[at + 2])) * _SPREAD
+    h = np.uint64(0)
+    for w in range(width):
+        h = (h ^ np.uint64(words[at + w])) * _SPREAD
+        h ^= h >> np.uint64(29)
+    return h * _SPREAD
 
 
-@nb.njit(nogil=True, cache=True)
-def _log2(n):
-    """Of a power of two."""
-    out = np.uint64(0)
-    while (np.int64(1) << np.int64(out)) < n:
-        out += _ONE
-    return out
+@nb.njit(nogil=True, cache=True, **BARE)
+def _passing_few(bloom, to_word, words, at, width, n):
+    """Bits of ``n`` identifiers, at most SPAN, that pass the filter."""
+    bits = np.uint64(0)
+    for j in range(n):  # without a branch, so that many words are on their way at a time
+        h = _hash(words, at + width * j, width)
+        word = bloom[h >> to_word]
+        both = (word >> ((h >> _FIRST_BIT) & np.uint64(63))) & (
+            word >> ((h >> _SECOND_BIT) & np.uint64(63))
+        )
+        bits |= (both & _ONE) << np.uint64(j)
+    return bits
 
 
-@nb.njit(nogil=True, cache=True)
-def _fill(words, width, bloom, start, entry):
+def _passing(path, bloom, to_word, words, at, width):
+    """Bits of SPAN identifiers that pass the filter."""
+
+
+@overload(_passing, jit_options=BARE)
+def _(path, bloom, to_word, words, at, width):
+    if path.instance_class is not Vaes:
+        return lambda path, bloom, to_word, words, at, width: _passing_few(
+            bloom, to_word, words, at, width, SPAN
+        )
+
+    def gathered(path, bloom, to_word, words, at, width):
+        if width == 4:
+            return _PASSING_4(bloom, to_word, words, at)
+        if width == 3:
+            return _PASSING_3(bloom, to_word, words, at)
+        return _passing_few(bloom, to_word, words, at, width, SPAN)
+
+    return gathered
+
+
+@nb.njit(nogil=True, cache=True, _nrt=False)
+def _fill(words, width, shifts, bloom, start, entry):
     n = len(entry)
-    to_word = np.uint64(64) - _log2(len(bloom))
-    to_bucket = np.uint64(64) - _log2(len(start) - 1)
-    hashes = np.empty(BLOCK, np.uint64)
-    for begin in range(0, n, BLOCK):
-        size = min(BLOCK, n - begin)
-        _hash(words, begin, width, size, hashes)
-        for j in range(size):
-            h = hashes[j]
-            bits = _ONE << ((h >> np.uint64(12)) & np.uint64(63))
-            bits |= _ONE << ((h >> np.uint64(18)) & np.uint64(63))
-            bloom[h >> to_word] |= bits
-            start[h >> to_bucket] += np.uint32(1)
+    to_word, to_bucket = np.uint64(shifts[0]), np.uint64(shifts[1])
+    for j in range(n):
+        h = _hash(words, width * j, width)
+        bits = _ONE << ((h >> _FIRST_BIT) & np.uint64(63))
+        bits |= _ONE << ((h >> _SECOND_BIT) & np.uint64(63))
+        bloom[h >> to_word] |= bits
+        start[h >> to_bucket] += np.uint32(1)
     total = np.uint32(0)
     for k in range(len(start)):
         total += start[k]
         start[k] = total
     # Backwards, so that a bucket's rows end up in order and its start where it belongs.
-    for begin in range((n - 1) // BLOCK * BLOCK, -1, -BLOCK):
-        size = min(BLOCK, n - begin)
-        _hash(words, begin, width, size, hashes)
-        for j in range(size - 1, -1, -1):
-            h = hashes[j]
-            at = start[h >> to_bucket] - np.uint32(1)
-            start[h >> to_bucket] = at
-            entry[at] = (h & np.uint64(0xFFFFFFFF)) << np.uint64(32) | np.uint64(begin + j)
+    for j in range(n - 1, -1, -1):
+        h = _hash(words, width * j, width)
+        at = start[h >> to_bucket] - np.uint32(1)
+        start[h >> to_bucket] = at
+        entry[at] = (h & np.uint64(0xFFFFFFFF)) << np.uint64(32) | np.uint64(j)
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(nogil=True, cache=True, _nrt=False)
 def _equal(a, i, b, j):
     for w in range(a.shape[1]):  # noqa: SIM110 (Numba has no generators)
         if a[i, w] != b[j, w]:
@@ -164,13 +162,13 @@ def _equal(a, i, b, j):
     return True
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(nogil=True, cache=True, _nrt=False)
 def settle(index, work):
     """Looks the waiting candidates up in the table."""
-    to_bucket = np.uint64(64) - _log2(len(index.start) - 1)
+    to_bucket = np.uint64(index.shifts[1])
     n = work.tally[0]
     for i in range(n):
-        _prefetch(index.entry, np.int64(index.start[work.waiting[i, 0] >> to_bucket]))
+        prefetch(index.entry, np.int64(index.start[work.waiting[i, 0] >> to_bucket]))
     for i in range(n):
         h = work.waiting[i, 0]
         mark = h & np.uint64(0xFFFFFFFF)
@@ -190,46 +188,47 @@ def settle(index, work):
     work.tally[0] = 0
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(nogil=True, cache=True, **BARE)
+def wait(index, words, at, unit, number, work):
+    """Has the identifier at ``words[at]``, a unit's of that number, wait for the table."""
+    width = index.words.shape[1]
+    h = _hash(words, at, width)
+    prefetch(index.start, np.int64(h >> np.uint64(index.shifts[1])))
+    k = work.tally[0]
+    work.waiting[k, 0] = h
+    work.waiting[k, 1] = unit
+    work.waiting[k, 2] = number
+    for w in range(width):
+        work.needle[k, w] = words[at + w]
+    work.tally[0] = k + 1
+    if k + 1 == WAITING:
+        settle(index, work)
+
+
+@nb.njit(nogil=True, cache=True, **BARE)
 def probe(index, words, begin, n, unit, work):
     """Looks for identifiers ``begin`` .. ``begin + n`` - 1 of flat ``words`` as those of a unit.
 
     Their numbers within the unit are 0 .. n - 1. Hits are complete only after :func:`settle`.
     """
     width = index.words.shape[1]
-    to_word = np.uint64(64) - _log2(len(index.filter))
-    to_bucket = np.uint64(64) - _log2(len(index.start) - 1)
-    for first in range(0, n, BLOCK):
-        size = min(BLOCK, n - first)
-        _hash(words, begin + first, width, size, work.hashes)
-        passed = 0
-        for j in range(size):  # without a branch, so that many words are on their way at a time
-            h = work.hashes[j]
-            word = index.filter[h >> to_word]
-            both = word >> ((h >> np.uint64(12)) & np.uint64(63))
-            both &= word >> ((h >> np.uint64(18)) & np.uint64(63))
-            work.passed[passed] = j
-            passed += np.int64(both & _ONE)
-        for k in range(passed):
-            j = np.int64(work.passed[k])
-            at = work.tally[0]
-            work.waiting[at, 0] = work.hashes[j]
-            work.waiting[at, 1] = unit
-            work.waiting[at, 2] = first + j
-            for w in range(width):
-                work.needle[at, w] = words[width * (begin + first + j) + w]
-            _prefetch(index.start, np.int64(work.hashes[j] >> to_bucket))
-            work.tally[0] = at + 1
-            if at + 1 == WAITING:
-                settle(index, work)
+    to_word = np.uint64(index.shifts[0])
+    for first in range(0, n, SPAN):
+        at = width * (begin + first)
+        if n - first >= SPAN:
+            bits = _passing(index.path, index.filter, to_word, words, at, width)
+        else:
+            bits = _passing_few(index.filter, to_word, words, at, width, n - first)
+        while bits:
+            j = lowest_bit(bits)
+            bits &= bits - _ONE
+            wait(index, words, at + width * j, unit, first + j, work)
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(nogil=True, cache=True, _nrt=False)
 def probe_rows(index, words, span, work):
-    """Looks for identifiers ``span[0]`` .. ``span[1]`` - 1 of flat ``words``; the unit is the row."""
-    for begin in range(span[0], span[1], BLOCK):
-        # The number within the block completes the row; callers add the two.
-        probe(index, words, begin, min(BLOCK, span[1] - begin), begin, work)
+    """Looks for identifiers ``span[0]`` .. ``span[1]`` - 1 of flat ``words``; the unit is ``span[0]``."""
+    probe(index, words, span[0], span[1] - span[0], span[0], work)
     settle(index, work)
 
 
@@ -243,8 +242,8 @@ def words_of(identifiers: NDArray[np.uint8]) -> NDArray[np.uint32]:
     return np.ascontiguousarray(identifiers).view(np.uint32).reshape(n, -1)
 
 
-#: Identifiers up to which the filter is twice as wide: it still fits a core's own cache.
-_FEW = 200_000
+#: Identifiers up to which the filter is twice as wide, 4 MiB at most: it stays in the last cache.
+_FEW = 1 << 20
 
 
 def build_index(identifiers: NDArray[np.uint8]) -> Index:
@@ -256,11 +255,12 @@ def build_index(identifiers: NDArray[np.uint8]) -> Index:
     n = len(words)
     # At least 16 bits of filter each, and about one identifier a bucket.
     bits = max(n, 64) * (32 if n <= _FEW else 16)
-    bloom = np.zeros(1 << max(1, (bits // 64 - 1).bit_length()), np.uint64)
-    start = np.zeros((1 << max(1, (n - 1).bit_length() - 1)) + 1, np.uint32)
-    entry = np.empty(n, np.uint64)
-    _fill(words.reshape(-1), words.shape[1], bloom, start, entry)
-    return Index(words, bloom, start, entry)
+    f, b = max(1, (bits // 64 - 1).bit_length()), max(1, (n - 1).bit_length() - 1)
+    bloom, start = zeros(1 << f, np.uint64), zeros((1 << b) + 1, np.uint32)
+    entry = zeros(n, np.uint64)
+    shifts = (64 - f, 64 - b)
+    _fill(words.reshape(-1), words.shape[1], shifts, bloom, start, entry)
+    return Index(path(), words, bloom, start, entry, shifts)
 
 
 def collect(call: Any, width: int, guess: int) -> NDArray[np.int64]:

@@ -130,7 +130,9 @@ def _fused(units: Unrolled, system: KeyProtocol, index: Index) -> Callable[..., 
     counts = units.count
     if system.name == "gaen":
         keys, numbers = units.keys.view(np.uint32), units.start_ms // (1000 * system.interval_s)
-        return lambda span, work: fused.gaen(how, index, keys, numbers, counts, span, work)
+        return lambda span, work: fused.gaen(
+            how, fused.gaen_scratch(), index, keys, numbers, counts, span, work
+        )
     if system.name == "bluezone":
         blocks = subkey_blocks(units.keys)
         return lambda span, work: fused.bluezone(how, index, blocks, counts, span, work)
