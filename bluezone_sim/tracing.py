@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels.radio import phones_off
+from .kernels.air import phones_off
 from .matching import match
 from .matching.pairs import PairDays, concatenate_pair_days, pair_days
 from .phones import KeyRing
@@ -63,7 +63,7 @@ class Tracer:
             world=world,
             days=days,
             contact_model=contact_model(world, scenario.contacts),
-            radio=radio_model(world, scenario, keys.protocol.interval_s),
+            radio=radio_model(world, scenario),
             keys=keys,
             threads=threads,
             clock=clock,
@@ -116,6 +116,7 @@ class Tracer:
             observer=contacts.b[records.row],
             time_ms=records.time_ms,
             identifier=identifier,
+            payload=self.keys.payload_at(senders, who, records.time_ms, identifier),
             rssi_dbm=records.rssi_dbm,
             rssi_max_dbm=records.rssi_max_dbm,
             packets=records.packets,
@@ -128,6 +129,10 @@ class Tracer:
         out = match(
             self.keys.published(sources), sightings, self.keys.protocol, threads=self.threads
         )
+        if out.attenuation_db is not None:
+            # The listening phone corrects its RSSI by the calibration of its own model.
+            correction = self.world.rx_correction_db[out.observer].astype(np.float32)
+            out = replace(out, attenuation_db=out.attenuation_db - correction)
         self.clock.lap("matching")
         return out
 
@@ -180,12 +185,12 @@ class Tracer:
     def _collect(self, sources: NDArray[np.int32], matches: Matches) -> PairDays:
         out = pair_days(
             matches,
-            sources,
+            np.repeat(sources, self.keys.keys_per_person),
             self.days.index_of(matches.time_ms // 1000),
             self.world.n_people,
             rule=self.scenario.rule,
             ios=self.world.ios,
-            scan_period_s=self.scenario.radio.scan_period_s,
+            scan_period_s=self.radio.scan_period_s,
         )
         self.clock.lap("warnings")
         return out

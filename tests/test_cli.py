@@ -100,7 +100,7 @@ def test_json_is_one_document_with_what_was_asked(town, capsys):
     assert manifest["seed"] == 4
     assert manifest["result"]["levels"] == document["levels"]
     assert manifest["scenario"]["population"]["people"] == 30_000
-    assert manifest["scenario"]["radio"]["scan_period_s"] == 300.0
+    assert manifest["radio_profile"]["android"]["background"]["scan_on_s"] == 40.0
     assert "numpy" in manifest["packages"]
 
 

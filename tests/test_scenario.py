@@ -135,7 +135,7 @@ def test_the_template_is_a_scenario():
     commented = {
         line.removeprefix("# ").split(" = ")[0] for line in template().splitlines() if "=" in line
     }
-    assert {"scan_period_s", "exponent", "offline_share", "f2_count"} <= commented
+    assert {"sensitivity_dbm", "exponent", "offline_share", "f2_count"} <= commented
 
 
 def test_uncommenting_every_default_of_a_table_changes_nothing():

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
+from statistics import NormalDist
+
 import numpy as np
 import pytest
 from small import scenario
 from twin import Twin, draw, unit
 
 from bluezone_sim.engine import evaluate, index_cases
-from bluezone_sim.kernels import radio as radio_kernel
 from bluezone_sim.radio import radio_model, record
 from bluezone_sim.radio.model import p_clear
 from bluezone_sim.tracing import Clock, Tracer
-from bluezone_sim.world import SETTINGS, build_world, contact_model, contacts_of
+from bluezone_sim.world import SETTINGS, Days, build_world, contact_model, contacts_of
 from bluezone_sim.world.risk import risky_days
 
 SEED = 5
@@ -73,7 +76,7 @@ def test_records_equal_those_of_the_twin(base):
     s, world, twin, segments, _ = base
     everybody = np.arange(world.n_people, dtype=np.int32)
     contacts = contacts_of(contact_model(world, s.contacts), everybody, twin.days)
-    fast = record(radio_model(world, s, 900), contacts, twin.days)
+    fast = record(radio_model(world, s), contacts, twin.days)
     got = sorted(
         zip(
             contacts.a[fast.row].tolist(),
@@ -149,6 +152,36 @@ def test_warnings_equal_those_of_the_twin(base, name):
     assert f2
 
 
+@pytest.mark.parametrize("name", ["gaen", "dp3t-lowcost"])
+def test_other_protocols_equal_those_of_the_twin(base, name):
+    """Keys, duty cycles, pauses, the order of identifiers and the rules of matching."""
+    _, world, _, segments, _ = base
+    s = scenario(protocol__name=name, look_back_days=2)
+    days = Days.look_back(s.date, 2, s.timezone)
+    segments = [
+        dataclasses.replace(g, day=g.day - 2)
+        for g in segments
+        if g.start_s >= int(days.start_s[0]) and min(g.a, g.b) < 150
+    ]
+    twin = Twin(s, world)
+    cases = np.sort(index_cases(SEED, world.n_people, 60))
+    cases = cases[cases < 150]
+    histories = twin.histories(0.6, segments)
+    f1, _ = twin.run(cases.tolist(), [], histories, 0.6)
+    tracer = Tracer.build(s, world, 2, Clock())
+    fast = evaluate(tracer, cases, cases[:0], [0.6], quiet)
+    told = fast.f1[0]
+    keys = zip(told.index_case.tolist(), told.person.tolist(), told.told_s.tolist(), strict=True)
+    assert f1 == {(c, p): t for c, p, t in keys}
+    assert fast.held[0].records.sum() == sum(
+        len(found)
+        for c in cases.tolist()
+        if world.rank[c] < 0.6
+        for found in twin.look_up(c, histories).values()
+    )
+    assert f1
+
+
 def test_risky_pairs_equal_those_of_the_twin(base):
     s, world, twin, segments, _ = base
     cases = np.sort(index_cases(SEED, world.n_people, 60))
@@ -198,14 +231,21 @@ def test_density_reads_the_crowd_of_its_own_level(base):
             for p in attends[at][g.a]
         )
 
-    def p_of(g, _level):
-        model = tracer.radio
-        spacing = model.air.event_ms * model.air.advertise_period_ms / model.air.advertise_on_ms
-        return (1 - 2 * radio_kernel.PDU_MS / spacing) ** max(crowd_of(g) - 1, 0)
+    ios = s.population.ios_share
+    sds = (s.radio.shadowing_sd_db, s.radio.scan_sd_db, s.radio.fading_sd_db)
+    gap = s.phones.ios.tx_power_dbm - s.phones.android.tx_power_dbm
+    variance = sum(sd**2 for sd in sds) + 4.6**2 + ios * (1 - ios) * gap**2
+    lost = NormalDist().cdf(8.0 / math.sqrt(2 * variance))
+    # Share of the time in which one phone's packets of 23 or 21 bytes would hit a given one.
+    load = (1 - ios) * 2 * 0.312 / 25.0 * 0.5 + ios * 2 * 0.296 / 25.0 * 0.5
+
+    def air_of(g, _level):
+        n = crowd_of(g)
+        return (1 - load * lost) ** max(n - 1, 0), max(n - 2, 0) * ios
 
     cases = np.sort(index_cases(SEED, world.n_people, 60))
     fast = evaluate(tracer, cases, cases[:0], [level], quiet)
-    histories = twin.histories(level, segments, p_of)
+    histories = twin.histories(level, segments, air_of)
     f1, _ = twin.run(cases.tolist(), [], histories, level)
     told = fast.f1[0]
     assert set(f1) == set(zip(told.index_case.tolist(), told.person.tolist(), strict=True))

@@ -9,15 +9,20 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import hmac
 import itertools
 import math
 from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from bluezone_sim.kernels import radio as radio_kernel
 from bluezone_sim.kernels.rng import NORMAL_TABLE, key
+from bluezone_sim.scenario.profiles import profile_of
 from bluezone_sim.world import SETTINGS, Days
 from bluezone_sim.world.contacts import distance_table, duration_table
 
@@ -77,12 +82,30 @@ def seats(k: int, n: int) -> list[int]:
     return out
 
 
+def naive_binomial(n: int, p: float, u: float) -> int:
+    """A binomial number by inversion where few are expected on the rarer side, else a rounded normal."""
+    flip = p > 0.5
+    p = 1.0 - p if flip else p
+    if n * p < 12.0:
+        term = total = math.exp(n * math.log1p(-p))
+        x = 0
+        while u >= total and x < n:
+            x += 1
+            term *= (n - x + 1) / x * (p / (1.0 - p))
+            total += term
+    else:
+        z = float(NORMAL_TABLE[int(u * 4096.0)])
+        x = min(max(math.floor(n * p + math.sqrt(n * p * (1.0 - p)) * z + 0.5), 0), n)
+    return n - x if flip else x
+
+
 class Twin:
     """One scenario, one world, everything by definition."""
 
     def __init__(self, scenario, world):
         self.s, self.w = scenario, world
         self.days = Days.look_back(scenario.date, scenario.look_back_days, scenario.timezone)
+        self.profile = profile_of(scenario)
         self.k = {p: key(world.seed, p) for p in radio_purposes + contact_purposes}
 
     # -- contacts ------------------------------------------------------------------------------
@@ -182,17 +205,34 @@ class Twin:
         h = draw(draw(self.k["phone_off"], int(self.days.number[d])), person)
         return unit(h) < self.s.phones.off_share
 
-    def foreground(self, person: int, time_ms: int) -> bool:
+    def behaviour(self, person: int, time_ms: int):
+        """What a phone does: its state is drawn each five minutes where it matters."""
+        platform = "ios" if self.w.ios[person] else "android"
+        states = getattr(self.profile, platform)
+        if states.foreground == states.background == states.screen_off or platform == "android":
+            return states.foreground
         h = draw(draw(self.k["foreground"], time_ms // 300_000), person)
-        return unit(h) < self.s.phones.ios_foreground_share
+        front = unit(h) < self.s.phones.ios_foreground_share
+        return states.foreground if front else states.background
 
-    def records(self, seg: Segment, observer: int, emitter: int, p_clear: float = 1.0):
+    def records(self, seg: Segment, observer: int, emitter: int, p_clear: float = 1.0, queue=0.0):
         """(time_ms, packets, rssi, strongest) of one segment in one direction."""
         r, ph, w = self.s.radio, self.s.phones, self.w
         if self.is_off(observer, seg.day) or self.is_off(emitter, seg.day):
             return []
-        period, on = round(r.scan_period_s * 1000), round(r.scan_on_s * 1000)
-        a_period, a_on = round(r.advertise_period_s * 1000), round(r.advertise_on_s * 1000)
+        front = [
+            (self.profile.ios if w.ios[p] else self.profile.android).foreground
+            for p in (observer, emitter)
+        ]
+        on = round(front[0].scan_on_s * 1000)
+        screen = 1 - ph.screen_on_share * (1 - front[0].scan_pause_screen_on)
+        jitter_s = front[0].scan_pause_jitter_s
+        pause_s = max((front[0].scan_pause_s - jitter_s / 2) * screen, front[0].scan_pause_least_s)
+        period = round((front[0].scan_on_s + pause_s) * 1000)
+        jitter = round(jitter_s * screen / math.sqrt(2) * 1000)
+        a_on, a_period = (
+            round(x * 1000) for x in (front[1].advertise_on_s, front[1].advertise_period_s)
+        )
         scan_phase = int(unit(draw(self.k["scan_phase"], observer)) * period)
         phase = int(unit(draw(self.k["advertise_phase"], emitter)) * a_period)
         shadow = float(NORMAL_TABLE[draw(self.k["shadowing"], seg.contact) >> 52])
@@ -205,73 +245,163 @@ class Twin:
         mean += r.shadowing_sd_db * shadow
         stream = draw(draw(self.k["fading"], seg.contact), observer)
         begin, end = seg.start_s * 1000, (seg.start_s + seg.duration_s) * 1000
+        rotation = round(self.profile.identifier.rotation_s * 1000)
+        known = None
         out = []
-        first_scan = (begin - scan_phase) // period - 1
-        for scan in itertools.count(first_scan):
+        for scan in itertools.count((begin - scan_phase) // period - 2):
             start = scan_phase + scan * period
             if start >= end:
                 return out
+            if jitter:
+                start += int(unit(draw(draw(self.k["scan_jitter"], observer), scan)) * jitter)
             low, stop = max(start, begin), min(start + on, end)
             while low < stop:
-                high = min(stop, (low // 900_000 + 1) * 900_000)
-                on_ms, first = 0, None
-                cycle = (low - phase) // a_period * a_period + phase
-                while cycle < high:  # every burst of the advertiser
-                    s, e = max(cycle, low), min(cycle + a_on, high)
-                    if e > s:
-                        first = s if first is None else first
-                        on_ms += e - s
-                    cycle += a_period
-                can = on_ms > 0
-                if can and w.ios[emitter]:
-                    if w.ios[observer]:
-                        can = self.foreground(observer, low) or self.foreground(emitter, low)
-                    h = draw(draw(draw(self.k["gatt"], seg.contact), observer), low // 900_000)
-                    can = can and unit(h) < ph.gatt_success
-                if can:
-                    got = self.hear(mean, p_clear, draw(stream, low), first, on_ms)
-                    if got:
-                        out.append(got)
+                interval = low // rotation
+                high = min(stop, (interval + 1) * rotation)
+                bursts = self.bursts(low, high, phase, a_on, a_period)
+                mine, theirs = self.behaviour(observer, low), self.behaviour(emitter, low)
+                got = None
+                if bursts and theirs.sends in mine.hears:
+                    h = draw(stream, low)
+                    offset = theirs.tx_offset_db
+                    got = self.hear(mean + offset, p_clear, mine, theirs, h, bursts)
+                if got and theirs.sends != "identifier" and interval != known:
+                    q = draw(draw(draw(self.k["gatt"], seg.contact), observer), interval)
+                    done = self.read(mix(~h & MASK), queue, got[0], phase, a_on, a_period)
+                    if unit(q) >= ph.gatt_success or done is None or done >= end:
+                        got = None
+                    else:
+                        known = done // rotation
+                        left = max(high - done, 0) / (high - got[0])
+                        got = (done, 1 + int((got[1] - 1) * left), *got[2:])
+                if got:
+                    out.append(got)
                 low = high
         raise AssertionError
 
-    def hear(self, mean, p_clear, h, first, on_ms):
+    def bursts(self, low, high, phase, on, period):
+        """(start, end) of every burst of the advertiser within [low, high)."""
+        out = []
+        cycle = (low - phase) // period * period + phase
+        while cycle < high:
+            s, e = max(cycle, low), min(cycle + on, high)
+            if e > s:
+                out.append((s, e))
+            cycle += period
+        return out
+
+    def read(self, h, queue, heard, phase, on, period):
+        """When a GATT read is done, or None."""
+        gatt = self.profile.gatt
+        shortest, longest = (round(x * 1000) for x in gatt.read_s)
+        start = heard + math.floor(unit(h) * (queue + 1.0)) * ((shortest + longest) // 2)
+        late = (start - phase) % period
+        if late >= on:
+            if period - late > gatt.timeout_s * 1000:
+                return None
+            start += period - late
+        return start + shortest + int(unit(mix(h)) * (longest - shortest))
+
+    def hear(self, mean, p_clear, mine, theirs, h, bursts):
         r = self.s.radio
-        event = r.advertise_interval_ms + 5.0
+        on_ms = float(sum(e - s for s, e in bursts))
+        event = theirs.advertise_interval_ms + 5.0
+        rate = mine.scan_window_ms / mine.scan_interval_ms * (1.0 / event)
         mu = mean + r.scan_sd_db * float(NORMAL_TABLE[h & 4095])
         z = (r.sensitivity_dbm - mu) / r.fading_sd_db
         k = int(min(max((z + 6.0) * 64 + 0.5, 0.0), 768.0))
-        expected = on_ms / event * p_clear * float(radio_kernel.TAIL[k])
-        n = int(expected + ((h >> 24) & 0xFFFFF) / 1048576.0)
-        if n < 1:
+        caught = min(int(on_ms * rate + ((h >> 24) & 0xFFFFF) / 1048576.0), 1023)
+        if caught < 1:
             return None
+        arrives = float(radio_kernel.TAIL[k]) * p_clear
+        first = (h >> 44) / 1048576.0
+        n = caught
+        if arrives >= 1 - 1e-6:
+            first *= min(event if mine.scan_window_ms >= event else 1 / rate, on_ms)
+        else:
+            n = naive_binomial(caught, arrives, unit(mix(h)))
+            if n < 1:
+                return None
+            first = -math.expm1(math.log1p(-first) / n) * on_ms
+        for s, e in bursts:  # the instant at which the bursts have lasted so long
+            if first < e - s or (s, e) == bursts[-1]:
+                time_ms = s + int(first) if first < e - s else e
+                break
+            first -= e - s
         level = mu + r.fading_sd_db * (
-            float(radio_kernel.TAIL_MEAN[k]) + float(NORMAL_TABLE[(h >> 12) & 4095]) / math.sqrt(n)
+            float(radio_kernel.TAIL_MEAN[k])
+            + float(radio_kernel.TAIL_SD[k])
+            * float(NORMAL_TABLE[(h >> 12) & 4095])
+            * float(radio_kernel.ROOT[n])
         )
         level = max(level, r.sensitivity_dbm)
-        top = level + r.fading_sd_db * float(radio_kernel.EXPECTED_MAX[min(n, 1023)])
-        time_ms = first + int((h >> 44) / 1048576.0 * min(event, float(on_ms)))
+        top = mu + r.fading_sd_db * (
+            float(radio_kernel.EXPECTED_MAX[caught])
+            + float(radio_kernel.MAX_SD[caught]) * float(NORMAL_TABLE[h >> 52])
+        )
+        top = max(top, level) if n > 1 else level
         return time_ms, n, math.floor(level + 0.5), math.floor(top + 0.5)
 
     # -- keys, histories, matching ----------------------------------------------------------------
 
-    def day_key(self, person: int, utc_day: int) -> bytes:
-        """Base id on the install day, then a SHA-256 a day."""
-        k = b"".join(
-            draw(key(self.w.seed, "base_id", i), person).to_bytes(8, "little") for i in range(4)
+    def base_key(self, person: int) -> bytes:
+        return self.random(person, range(4))
+
+    def random(self, who: int, words) -> bytes:
+        return b"".join(
+            draw(key(self.w.seed, "base_id", i), who).to_bytes(8, "little") for i in words
         )
-        for _ in range(utc_day - int(self.w.install_day[person])):
-            k = hashlib.sha256(k).digest()
-        return k
+
+    def pair(self, person: int, unit_number: int) -> int:
+        """The coordinate of a person and a unit of time."""
+        return (draw(key(self.w.seed, "base_id"), person) + unit_number * GOLDEN) & MASK
 
     @functools.cache  # noqa: B019
     def day_identifiers(self, person: int, utc_day: int) -> list[bytes]:
-        s = hashlib.sha256(self.day_key(person, utc_day) + b"bluzonesubkey").digest()
+        """What a phone sends on a UTC day, in order of time."""
+        make = {
+            "bluezone": self.bluezone_day,
+            "gaen": self.gaen_day,
+            "dp3t-lowcost": self.lowcost_day,
+        }[self.s.protocol.name]
+        return make(person, utc_day)
+
+    def bluezone_day(self, person: int, utc_day: int) -> list[bytes]:
+        """Base id on the install day, then a SHA-256 a day; a SHA-256 an identifier."""
+        k = self.base_key(person)
+        for _ in range(utc_day - int(self.w.install_day[person])):
+            k = hashlib.sha256(k).digest()
+        s = hashlib.sha256(k + b"bluzonesubkey").digest()
         ids = []
         for _ in range(96):
             ids.append(bytes(s[o] for o in (0, 4, 8, 12, 16, 18, 20, 22, 24, 26, 28, 30)))
             s = hashlib.sha256(s).digest()
         return ids
+
+    def gaen_day(self, person: int, utc_day: int) -> list[bytes]:
+        """A random key a day; AES of the interval's number under a key derived from it."""
+        tek = self.random(self.pair(person, utc_day), range(4, 6))
+        rpik = HKDF(hashes.SHA256(), 16, None, b"EN-RPIK").derive(tek)
+        cipher = Cipher(algorithms.AES(rpik), modes.ECB()).encryptor()
+        return [
+            cipher.update(b"EN-RPI" + bytes(6) + (utc_day * 144 + i).to_bytes(4, "little"))
+            for i in range(144)
+        ]
+
+    def lowcost_day(self, person: int, utc_day: int) -> list[bytes]:
+        """A SHA-256 a day, a key stream a day, the day's pieces in the phone's own order."""
+        k = self.base_key(person)
+        for _ in range(utc_day - int(self.w.install_day[person])):
+            k = hashlib.sha256(k).digest()
+        prf = hmac.digest(k, b"broadcast key", "sha256")
+        stream = (
+            Cipher(algorithms.AES(prf), modes.CTR(bytes(16))).encryptor().update(bytes(96 * 16))
+        )
+        ids = [stream[i : i + 16] for i in range(0, len(stream), 16)]
+        u = draw(key(self.w.seed, "base_id", 3), self.pair(person, utc_day))
+        place = key(self.w.seed, "base_id", 2)
+        order = sorted(range(96), key=lambda i: draw(place, (u + i * GOLDEN) & MASK))
+        return [ids[i] for i in order]
 
     def histories(self, level: float, segments: list[Segment], crowd=None):
         """For each phone a list of (identifier, time_ms, rssi)."""
@@ -280,10 +410,11 @@ class Twin:
             if not (self.w.rank[seg.a] < level and self.w.rank[seg.b] < level):
                 continue
             for observer, emitter in ((seg.b, seg.a), (seg.a, seg.b)):
-                p = crowd(seg, level) if crowd else 1.0
-                for time_ms, _, rssi, _ in self.records(seg, observer, emitter, p):
+                air = crowd(seg, level) if crowd else (1.0, 0.0)
+                for time_ms, _, rssi, _ in self.records(seg, observer, emitter, *air):
                     day, rest = divmod(time_ms, 86_400_000)
-                    identifier = self.day_identifiers(emitter, day)[rest // 900_000]
+                    ids = self.day_identifiers(emitter, day)
+                    identifier = ids[rest // (86_400_000 // len(ids))]
                     out[observer].append((identifier, time_ms, rssi))
         return out
 
@@ -291,16 +422,26 @@ class Twin:
         """Every phone walks the published chain: observer -> [(time_ms, rssi)]."""
         first = int(self.days.start_s[0]) // 86_400
         last = (int(self.days.start_s[-1]) + 86_400 - 1) // 86_400
-        wanted = {
-            identifier: (utc_day * 86_400 + i * 900) * 1000
-            for utc_day in range(first, last + 1)
-            for i, identifier in enumerate(self.day_identifiers(person, utc_day))
-        }
+        wanted = {}
+        for utc_day in range(first, last + 1):
+            midnight_ms = utc_day * 86_400_000
+            ids = self.day_identifiers(person, utc_day)
+            for i, identifier in enumerate(ids):
+                length = 86_400_000 // len(ids)
+                start = midnight_ms + i * length
+                if self.s.protocol.name == "gaen":
+                    wanted[identifier] = (start - 7_200_000, start + length + 7_200_000)
+                elif self.s.protocol.name == "dp3t-lowcost":
+                    wanted[identifier] = (midnight_ms, midnight_ms + 86_400_000)
+                else:
+                    wanted[identifier] = (start, start + length)
         found = defaultdict(list)
         for observer, rows in histories.items():
             for identifier, time_ms, rssi in rows:
-                start = wanted.get(identifier)
-                if start is not None and start <= time_ms <= start + 900_000:
+                if (
+                    identifier in wanted
+                    and wanted[identifier][0] <= time_ms <= wanted[identifier][1]
+                ):
                     found[observer].append((time_ms, rssi))
         return found
 
@@ -316,9 +457,11 @@ class Twin:
             t, f"{names[int(self.w.ios[observer])]}_{names[int(self.w.ios[source])]}_dbm"
         )
         near = defaultdict(float)
+        scans = self.profile.android.foreground
+        period_s = round(1000 * scans.scan_period_s(self.s.phones.screen_on_share)) / 1000
         for time_ms, rssi in rows:
             if rssi >= limit:
-                near[self.local_day(time_ms)] += self.s.radio.scan_period_s
+                near[self.local_day(time_ms)] += period_s
         return any(s >= self.s.rule.minutes * 60 for s in near.values())
 
     # -- warnings ----------------------------------------------------------------------------------
@@ -388,4 +531,5 @@ radio_purposes = [
     "shadowing",
     "fading",
     "gatt",
+    "scan_jitter",
 ]

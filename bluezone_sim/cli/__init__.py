@@ -14,7 +14,7 @@ import typer
 
 from .._version import __version__
 from ..errors import BluezoneSimError
-from . import compare, match, report, run, scenarios, sweep
+from . import compare, match, matrix, report, run, scenarios, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +50,7 @@ def _root(
     """How much contact does a Bluetooth contact-tracing app really find?"""
 
 
-for _room in (run, sweep, compare, report, scenarios, match):
+for _room in (run, sweep, compare, report, scenarios, match, matrix):
     _room.register(app)
 
 

@@ -1,14 +1,10 @@
-"""Hot loop of the radio: from segments of co-presence to records, one a scan, direction, identifier.
+"""Hot loop of the vectorised radio: from segments of co-presence to records, one a scan, direction and
+identifier.
 
-The physics of one scan of the observer's phone, integrated over the packets that fall into it::
-
-    RSSI = TX power - A(d) - RX correction + shadowing + scan term + fading
-    A(d) = A(1 m) + 10 n log10(d)              up to the breakpoint, a steeper exponent beyond it
-
-Shadowing is one normal a contact (same bodies, same pockets, both directions), the scan term one a
-scan, fading one a packet. A packet arrives if it is stronger than the sensitivity and does not collide.
-Of the expected number of arrivals the record keeps the integer part, plus one with the probability of
-the fraction; mean and maximum RSSI follow the normal truncated at the sensitivity.
+The physics of one scan of the observer's phone (:mod:`bluezone_sim.kernels.air`), integrated over the
+packets that fall into it. Of the advertising events that the scan's windows catch, each is received if
+it is stronger than the sensitivity and does not collide: a binomial number. Mean and maximum RSSI follow
+the normal truncated at the sensitivity.
 """
 
 from __future__ import annotations
@@ -22,69 +18,57 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 from scipy.stats import norm
 
-from .rng import NORMAL_TABLE, draw, to_unit
-
-#: One advertising PDU of a legacy advertisement with 31 bytes of data, 1M PHY (Core spec).
-PDU_MS = 0.376
-
-#: iOS foreground state is drawn anew each slot (assumed).
-FOREGROUND_SLOT_MS = 300_000
+from .air import (
+    FOREGROUND,
+    IDENTIFIER,
+    advertise_phase_ms,
+    link_dbm,
+    phone_is_off,
+    read_works,
+    scan_phase_ms,
+    state_at,
+)
+from .rng import NORMAL_TABLE, draw, mix64, to_unit
 
 _Z_STEP = 1 / 64
 _Z = np.arange(-6, 6 + _Z_STEP / 2, _Z_STEP)
-#: Chance that a standard normal exceeds z, and its mean given that it does, z in [-6, 6].
+#: Chance that a standard normal exceeds z, then its mean and its standard deviation given that it does,
+#: z in [-6, 6].
 TAIL: NDArray[np.float64] = norm.sf(_Z)
 TAIL_MEAN: NDArray[np.float64] = norm.pdf(_Z) / norm.sf(_Z)
-#: Expected maximum of n standard normals (Blom 1958), n below 1024.
-EXPECTED_MAX: NDArray[np.float64] = np.concatenate(
-    ([0.0, 0.0], ndtri((np.arange(2, 1024) - 0.375) / (np.arange(2, 1024) + 0.25)))
+TAIL_SD: NDArray[np.float64] = np.sqrt(1 + _Z * TAIL_MEAN - TAIL_MEAN**2)
+
+MOST_PACKETS = 1023
+_N = np.arange(2, MOST_PACKETS + 1)
+_UPPER = ndtri((_N - 0.375) / (_N + 0.25))
+#: Expected maximum of n standard normals (Blom 1958) and its standard deviation (David and Nagaraja 2003,
+#: first order), n up to 1023.
+EXPECTED_MAX: NDArray[np.float64] = np.concatenate(([0.0, 0.0], _UPPER))
+MAX_SD: NDArray[np.float64] = np.concatenate(
+    ([0.0, 0.0], np.sqrt(_N / (_N + 1.0) ** 2 / (_N + 2.0)) / norm.pdf(ndtri(_N / (_N + 1.0))))
 )
+#: Spread of the mean of n: 1 / sqrt(n).
+ROOT: NDArray[np.float64] = 1 / np.sqrt(np.maximum(np.arange(MOST_PACKETS + 1), 1))
 
-
-class Air(NamedTuple):
-    """Parameters of the radio and of the app; times in ms, powers in dBm, losses in dB."""
-
-    attenuation_1m_db: float
-    exponent: float
-    breakpoint_m: float
-    exponent_far: float
-    shadowing_sd_db: float
-    scan_sd_db: float
-    fading_sd_db: float
-    sensitivity_dbm: float
-    scan_on_ms: int
-    scan_period_ms: int
-    advertise_on_ms: int
-    advertise_period_ms: int
-    event_ms: float
-    identifier_ms: int
-    off_share: float
-    foreground_share: float
-    gatt_success: float
-
-
-class Phones(NamedTuple):
-    """Per person: calibration and platform."""
-
-    tx_power_dbm: NDArray[np.float64]
-    rx_correction_db: NDArray[np.float64]
-    ios: NDArray[np.bool_]
-
-
-class Streams(NamedTuple):
-    """Stream keys, one a purpose."""
-
-    scan_phase: np.uint64
-    advertise_phase: np.uint64
-    off: np.uint64
-    foreground: np.uint64
-    shadowing: np.uint64
-    fading: np.uint64
-    gatt: np.uint64
+#: Packets that arrive with at least this chance are taken to arrive.
+CERTAIN = 1 - 1e-6
+#: Up to this expected number a binomial is drawn by inversion, above it as a rounded normal.
+_INVERTED = 12.0
+_TO_20_BITS = 1 / 1048576.0
 
 
 class Links(NamedTuple):
-    """Segments in one direction: who listens, who sends, when, how far apart."""
+    """Segments in one direction: who listens, who sends, when, how far apart.
+
+    Attributes:
+        observer, emitter: ``int32[n]``.
+        contact: ``uint64[n]``.
+        day: ``int64[n]``, local day.
+        start_s, duration_s: ``int64[n]``, ``int32[n]``.
+        distance_m: ``float32[n]``.
+        p_clear: ``float64[n]``, chance that a packet does not collide.
+        queue: ``float64[n]``, other phones in the room that the observer has to read over GATT.
+    """
 
     observer: NDArray[np.int32]
     emitter: NDArray[np.int32]
@@ -94,6 +78,7 @@ class Links(NamedTuple):
     duration_s: NDArray[np.int32]
     distance_m: NDArray[np.float32]
     p_clear: NDArray[np.float64]
+    queue: NDArray[np.float64]
 
 
 class Records(NamedTuple):
@@ -107,139 +92,192 @@ class Records(NamedTuple):
 
 
 @nb.njit(nogil=True, cache=True)
-def path_loss_db(air, distance_m):
-    """A(d), dB."""
-    near = min(distance_m, air.breakpoint_m)
-    loss = air.attenuation_1m_db + 10.0 * air.exponent * math.log10(max(near, 0.1))
-    if distance_m > air.breakpoint_m:
-        loss += 10.0 * air.exponent_far * math.log10(distance_m / air.breakpoint_m)
-    return loss
+def binomial(n, p, u):
+    """A binomial number by inversion of ``u``; a rounded normal where that is long."""
+    flip = p > 0.5
+    if flip:
+        p = 1.0 - p
+    mean = n * p
+    if mean < _INVERTED:
+        term = math.exp(n * math.log1p(-p))
+        total = term
+        x = 0
+        while u >= total and x < n:
+            x += 1
+            term *= (n - x + 1) / x * (p / (1.0 - p))
+            total += term
+    else:
+        z = NORMAL_TABLE[np.int64(u * 4096.0)]
+        x = np.int64(math.floor(mean + math.sqrt(mean * (1.0 - p)) * z + 0.5))
+        x = min(max(x, 0), n)
+    return n - x if flip else x
 
 
 @nb.njit(nogil=True, cache=True)
-def phone_is_off(air, streams, person, day):
-    """Bluetooth or the app is off on this local day."""
-    return to_unit(draw(draw(streams.off, day), person)) < air.off_share
+def _on_before(x, on, period):
+    """Time on the air in [0, x) of a cycle that starts at 0."""
+    cycles = math.floor(x / period)
+    return cycles * on + min(x - cycles * period, on)
 
 
 @nb.njit(nogil=True, cache=True)
-def _on_before(t, phase, on, period):
-    """Time on the air up to ``t`` of an on/off cycle."""
-    cycles, rest = (t - phase) // period, (t - phase) % period
-    return cycles * on + min(rest, on)
+def _when_on(time_on, on, period):
+    """The instant at which the cycle has been on the air for ``time_on``."""
+    cycles = math.floor(time_on / on)
+    return cycles * period + (time_on - cycles * on)
 
 
 @nb.njit(nogil=True, cache=True)
-def _foreground(air, streams, person, time_ms):
-    h = draw(draw(streams.foreground, time_ms // FOREGROUND_SLOT_MS), person)
-    return to_unit(h) < air.foreground_share
+def _hear(air, mean_dbm, p_clear, rate, first_ms, h, on_ms):
+    """What one span gives: (packets, ms on the air before the first of them, mean, maximum RSSI).
 
-
-@nb.njit(nogil=True, cache=True)
-def _can_identify(air, phones, streams, links, row, time_ms):
-    """Operating systems: iOS hears iOS with one app in the foreground; iOS is read over GATT."""
-    observer, emitter = links.observer[row], links.emitter[row]
-    if not phones.ios[emitter]:
-        return True
-    if (
-        phones.ios[observer]
-        and not _foreground(air, streams, observer, time_ms)
-        and not _foreground(air, streams, emitter, time_ms)
-    ):
-        return False
-    h = draw(draw(draw(streams.gatt, links.contact[row]), observer), time_ms // air.identifier_ms)
-    return to_unit(h) < air.gatt_success
-
-
-@nb.njit(nogil=True, cache=True)
-def _hear(air, mean_dbm, p_clear, h, span, out, at):
-    """One record from the packets of one span (first instant, ms on the air), or none."""
+    The draw's bits: 0-11 the scan term, 12-23 the mean, 24-43 the rounding, 44-63 the first packet,
+    of these 52-63 also the maximum.
+    """
     mu = mean_dbm + air.scan_sd_db * NORMAL_TABLE[h & np.uint64(4095)]
     z = (air.sensitivity_dbm - mu) / air.fading_sd_db
     k = np.int64(min(max((z + 6.0) / _Z_STEP + 0.5, 0.0), 768.0))
-    expected = span[1] / air.event_ms * p_clear * TAIL[k]
-    # Two 20-bit uniforms: one rounds the number of packets, one places the first.
-    n = np.int64(expected + np.float64((h >> np.uint64(24)) & np.uint64(0xFFFFF)) / 1048576.0)
-    if n < 1:
-        return at
+    arrives = TAIL[k] * p_clear
+    caught = np.int64(
+        on_ms * rate + np.float64((h >> np.uint64(24)) & np.uint64(0xFFFFF)) * _TO_20_BITS
+    )
+    caught = min(caught, MOST_PACKETS)
+    n = caught
+    first = np.float64(h >> np.uint64(44)) * _TO_20_BITS
+    if arrives < CERTAIN and caught > 0:
+        n = binomial(caught, arrives, to_unit(mix64(h)))
+        # The first of n that lie anywhere in the span.
+        if n > 0:
+            first = -math.expm1(math.log1p(-first) / n) * on_ms
+    else:
+        first *= min(first_ms, on_ms)
     mean = mu + air.fading_sd_db * (
-        TAIL_MEAN[k] + NORMAL_TABLE[(h >> np.uint64(12)) & np.uint64(4095)] / math.sqrt(n)
+        TAIL_MEAN[k] + TAIL_SD[k] * NORMAL_TABLE[(h >> np.uint64(12)) & np.uint64(4095)] * ROOT[n]
     )
     mean = max(mean, air.sensitivity_dbm)
-    top = mean + air.fading_sd_db * EXPECTED_MAX[min(n, 1023)]
-    delay = np.float64(h >> np.uint64(44)) / 1048576.0 * min(air.event_ms, np.float64(span[1]))
-    out.time_ms[at] = span[0] + np.int64(delay)
-    out.packets[at] = n
-    out.rssi_dbm[at] = np.int16(math.floor(mean + 0.5))
-    out.rssi_max_dbm[at] = np.int16(math.floor(top + 0.5))
-    return at + 1
+    top = mu + air.fading_sd_db * (
+        EXPECTED_MAX[caught] + MAX_SD[caught] * NORMAL_TABLE[h >> np.uint64(52)]
+    )
+    return n, first, mean, top if n > 1 and top > mean else mean
 
 
 @nb.njit(nogil=True, cache=True)
-def _segment(air, phones, streams, links, row, out, at):
+def _read_at(app, read_h, queue, heard, phase, on, period):
+    """When a GATT read that is asked for at ``heard`` is done; -1 where it fails.
+
+    It waits for its turn among the room's other reads, then for the peer to be on the air, at most
+    the timeout.
+    """
+    turn = math.floor(to_unit(read_h) * (queue + 1.0))
+    mean_ms = (app.read_ms[0] + app.read_ms[1]) // 2
+    start = heard + np.int64(turn) * mean_ms
+    late = (start - phase) % period
+    if late >= on:
+        if period - late > app.timeout_ms:
+            return np.int64(-1)
+        start += period - late
+    return (
+        start
+        + app.read_ms[0]
+        + np.int64(to_unit(mix64(read_h)) * (app.read_ms[1] - app.read_ms[0]))
+    )
+
+
+@nb.njit(nogil=True, cache=True)
+def _segment(air, app, phones, streams, links, row, out, at):
     observer, emitter, day = links.observer[row], links.emitter[row], links.day[row]
+    mine, theirs = np.int64(phones.ios[observer]), np.int64(phones.ios[emitter])
+    fixed = not (app.stateful[mine] or app.stateful[theirs])
+    if fixed and not (app.hears[mine, 0] >> app.form[theirs, 0]) & 1:
+        return at
     if phone_is_off(air, streams, observer, day) or phone_is_off(air, streams, emitter, day):
         return at
-    scan_phase = np.int64(to_unit(draw(streams.scan_phase, observer)) * air.scan_period_ms)
-    phase = np.int64(to_unit(draw(streams.advertise_phase, emitter)) * air.advertise_period_ms)
-    shadow = NORMAL_TABLE[draw(streams.shadowing, links.contact[row]) >> np.uint64(52)]
-    mean_dbm = (
-        phones.tx_power_dbm[emitter]
-        - path_loss_db(air, np.float64(links.distance_m[row]))
-        - phones.rx_correction_db[observer]
-        + air.shadowing_sd_db * shadow
-    )
-    stream = draw(draw(streams.fading, links.contact[row]), observer)
+    scan_on, scan_period = app.scan_on_ms[mine], app.scan_period_ms[mine]
+    jitter = app.scan_jitter_ms[mine]
+    on, period = app.advertise_on_ms[theirs], app.advertise_period_ms[theirs]
+    scan_phase = scan_phase_ms(app, streams, mine, observer)
+    phase = advertise_phase_ms(app, streams, theirs, emitter)
+    contact = links.contact[row]
+    link = link_dbm(air, phones, streams, contact, observer, emitter, links.distance_m[row])
+    stream = draw(draw(streams.fading, contact), observer)
+    jitters = draw(streams.scan_jitter, observer)
     begin = links.start_s[row] * 1000
     end = begin + np.int64(links.duration_s[row]) * 1000
-    scan = (begin - scan_phase - air.scan_on_ms) // air.scan_period_ms + 1
+    scan = (begin - scan_phase - scan_on - jitter) // scan_period + 1
+    my_state, their_state = FOREGROUND, FOREGROUND
+    known = np.int64(-1)  # interval whose identifier has been read
     while True:
-        scan_from = scan_phase + scan * air.scan_period_ms
+        scan_from = scan_phase + scan * scan_period
         if scan_from >= end:
             return at
+        if jitter > 0:
+            scan_from += np.int64(to_unit(draw(jitters, scan)) * jitter)
         scan += 1
         low = max(scan_from, begin)
-        stop = min(scan_from + air.scan_on_ms, end)
+        stop = min(scan_from + scan_on, end)
         while low < stop:  # a scan is cut where the identifier changes
-            high = min(stop, (low // air.identifier_ms + 1) * air.identifier_ms)
-            on = _on_before(high, phase, air.advertise_on_ms, air.advertise_period_ms) - _on_before(
-                low, phase, air.advertise_on_ms, air.advertise_period_ms
+            interval = low // app.identifier_ms
+            high = min(stop, (interval + 1) * app.identifier_ms)
+            since = np.float64(low - phase)
+            since -= math.floor(since / period) * period  # since the burst's start
+            before = min(since, np.float64(on))
+            on_ms = _on_before(since + (high - low), on, period) - before
+            span, low = low, high
+            if on_ms <= 0:
+                continue
+            if not fixed:
+                my_state = state_at(app, streams, mine, observer, span)
+                their_state = state_at(app, streams, theirs, emitter, span)
+                if not (app.hears[mine, my_state] >> app.form[theirs, their_state]) & 1:
+                    continue
+            # The span's start is unique in the contact and direction, so it keys the draw.
+            h = draw(stream, span)
+            n, first, mean, top = _hear(
+                air,
+                link + app.tx_offset_db[theirs, their_state],
+                links.p_clear[row],
+                app.rate[mine, my_state, theirs, their_state],
+                app.first_ms[mine, my_state, theirs, their_state],
+                h,
+                on_ms,
             )
-            if on > 0 and _can_identify(air, phones, streams, links, row, low):
-                wait = (low - phase) % air.advertise_period_ms
-                first = low if wait < air.advertise_on_ms else low + air.advertise_period_ms - wait
-                before = at
-                # The span's start is unique in the contact and direction, so it keys the draw.
-                at = _hear(
-                    air, mean_dbm, links.p_clear[row], draw(stream, low), (first, on), out, at
-                )
-                if at > before:
-                    out.row[before] = row
-            low = high
+            if n < 1:
+                continue
+            time = span + np.int64(_when_on(before + first, on, period) - since)
+            if app.form[theirs, their_state] != IDENTIFIER and interval != known:
+                if not read_works(air, streams, contact, observer, span // app.read_slot_ms):
+                    continue
+                done = _read_at(app, mix64(~h), links.queue[row], time, phase, on, period)
+                if done < 0 or done >= end:
+                    continue
+                known = done // app.identifier_ms  # the peer answers with its current one
+                # What is heard while the read is under way has no identifier yet.
+                left = np.float64(max(high - done, 0)) / np.float64(high - time)
+                n = 1 + np.int64((n - 1) * left)
+                time = done
+            out.row[at] = row
+            out.time_ms[at] = time
+            out.packets[at] = n
+            out.rssi_dbm[at] = np.int16(math.floor(mean + 0.5))
+            out.rssi_max_dbm[at] = np.int16(math.floor(top + 0.5))
+            at += 1
 
 
 @nb.njit(nogil=True, cache=True)
-def record_links(air, phones, streams, links, first, last, out):
+def record_links(air, app, phones, streams, links, first, last, out):
     """Records of links ``first`` .. ``last`` - 1, in the order of the links, then of time.
 
     Stops when the buffers might not hold another link. Returns (records filled, next link).
     """
     at = np.int64(0)
     row = first
+    on = max(app.scan_on_ms[0], app.scan_on_ms[1])
+    period = min(app.scan_period_ms[0], app.scan_period_ms[1])
     while row < last:
-        scans = np.int64(links.duration_s[row]) * 1000 // air.scan_period_ms + 2
-        widest = scans * (air.scan_on_ms // air.identifier_ms + 2)
+        scans = np.int64(links.duration_s[row]) * 1000 // period + 3
+        widest = scans * (on // app.identifier_ms + 2)
         if at + widest > len(out.row):
             break
-        at = _segment(air, phones, streams, links, row, out, at)
+        at = _segment(air, app, phones, streams, links, row, out, at)
         row += 1
     return at, row
-
-
-@nb.njit(nogil=True, cache=True)
-def phones_off(air, streams, person, day):
-    """:func:`phone_is_off` of every element."""
-    out = np.empty(len(person), np.bool_)
-    for i in range(len(person)):
-        out[i] = phone_is_off(air, streams, person[i], day[i])
-    return out

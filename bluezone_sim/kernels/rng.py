@@ -53,6 +53,10 @@ PURPOSES = {
             "consent",
             "test_confirmation",
             "bootstrap",
+            "scan_jitter",
+            "advertising",
+            "packets",
+            "address",
         )
     )
 }

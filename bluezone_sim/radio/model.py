@@ -1,45 +1,96 @@
-"""The vectorised radio: records of contacts in one direction."""
+"""The radio of a scenario in the form that both engines read."""
 
 from __future__ import annotations
 
-import itertools
-from concurrent.futures import ThreadPoolExecutor
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm
 
-from ..kernels import radio as kernel
+from ..kernels import air as kernel
 from ..kernels import rng
-from ..scenario.model import Scenario
-from ..tables import Contacts
-from ..world import Days, World
+from ..scenario.model import Phones as PhonesTable
+from ..scenario.model import Radio, Scenario
+from ..scenario.profiles import PLATFORMS, STATES, Behaviour, Profile, profile_of
+from ..world import World
 
 #: Mean of the random delay that each advertising event adds (Core spec Vol 6 Part B: 0-10 ms).
 ADV_DELAY_MS = 5.0
-
-_BUFFER_RECORDS = 1 << 20
+#: A packet survives one that is weaker by this: receivers need 6 to 10 dB (the Core spec, Vol 6 Part A,
+#: lets them need 21).
+CAPTURE_DB = 8.0
+#: Advertising channels.
+CHANNELS = 3
+#: An identifier that does not rotate: longer than any run.
+_FOREVER_MS = 1 << 50
+#: Whether a peer can be read is drawn anew with its identifier, at least so often.
+_READ_SLOT_MS = 900_000
 
 
 @dataclass(frozen=True)
 class RadioModel:
-    """The radio's parameters in the form that the hot loop reads."""
+    """The radio's parameters.
 
+    Attributes:
+        profile: the system's radio.
+        air, app, phones, streams: what the hot loops read.
+        ios_share: share of phones that are iPhones, for the crowd in a room.
+        tx_sd_db: spread of TX power over the phones in a room.
+        screen_on_share: share of the time with the screen on.
+    """
+
+    profile: Profile
     air: kernel.Air
+    app: kernel.App
     phones: kernel.Phones
     streams: kernel.Streams
+    ios_share: float = 0.0
+    tx_sd_db: float = 0.0
+    screen_on_share: float = 0.0
+
+    @property
+    def scan_period_s(self) -> float:
+        """Mean time between scans of an Android phone."""
+        return float(self.app.scan_period_ms[0]) / 1000
 
 
-def radio_model(world: World, scenario: Scenario, identifier_s: int) -> RadioModel:
-    """Binds a population's phones to the radio of a scenario.
+def radio_model(world: World, scenario: Scenario) -> RadioModel:
+    """Binds a population's phones to the radio of a scenario."""
+    return model_of(
+        profile_of(scenario),
+        kernel.Phones(world.tx_power_dbm, world.rx_correction_db, world.ios),
+        world.seed,
+        radio=scenario.radio,
+        table=scenario.phones,
+        ios_share=scenario.population.ios_share,
+    )
+
+
+def model_of(
+    profile: Profile,
+    phones: kernel.Phones,
+    seed: int,
+    *,
+    radio: Radio | None = None,
+    table: PhonesTable | None = None,
+    ios_share: float = 0.0,
+) -> RadioModel:
+    """The radio of some phones.
 
     Args:
-        world: the population.
-        scenario: its scenario.
-        identifier_s: how long an identifier is in use, seconds.
+        profile: the system on them.
+        phones: their calibration and platform.
+        seed: of phones and contacts.
+        radio, table: a scenario's [radio] and [phones]; by default a scenario's defaults.
+        ios_share: share of iPhones among the phones of a crowd.
     """
-    radio, phones = scenario.radio, scenario.phones
+    radio, table = radio or Radio(), table or PhonesTable()
+    android, ios = table.android.tx_power_sd_db, table.ios.tx_power_sd_db
+    gap = table.ios.tx_power_dbm - table.android.tx_power_dbm
     return RadioModel(
+        profile=profile,
         air=kernel.Air(
             attenuation_1m_db=radio.attenuation_1m_db,
             exponent=radio.exponent,
@@ -49,111 +100,113 @@ def radio_model(world: World, scenario: Scenario, identifier_s: int) -> RadioMod
             scan_sd_db=radio.scan_sd_db,
             fading_sd_db=radio.fading_sd_db,
             sensitivity_dbm=radio.sensitivity_dbm,
-            scan_on_ms=round(radio.scan_on_s * 1000),
-            scan_period_ms=round(radio.scan_period_s * 1000),
-            advertise_on_ms=round(radio.advertise_on_s * 1000),
-            advertise_period_ms=round(radio.advertise_period_s * 1000),
-            event_ms=radio.advertise_interval_ms + ADV_DELAY_MS,
-            identifier_ms=identifier_s * 1000,
-            off_share=phones.off_share,
-            foreground_share=phones.ios_foreground_share,
-            gatt_success=phones.gatt_success,
+            capture_db=CAPTURE_DB,
+            off_share=table.off_share,
+            gatt_success=table.gatt_success,
         ),
-        phones=kernel.Phones(world.tx_power_dbm, world.rx_correction_db, world.ios),
-        streams=kernel.Streams(
-            *(
-                np.uint64(rng.key(world.seed, purpose))
-                for purpose in (
-                    "scan_phase",
-                    "advertise_phase",
-                    "phone_off",
-                    "foreground",
-                    "shadowing",
-                    "fading",
-                    "gatt",
-                )
-            )
+        app=app_of(profile, table.ios_foreground_share, table.screen_on_share),
+        phones=phones,
+        streams=streams_of(seed),
+        ios_share=ios_share,
+        screen_on_share=table.screen_on_share,
+        tx_sd_db=math.sqrt(
+            (1 - ios_share) * android**2 + ios_share * ios**2 + ios_share * (1 - ios_share) * gap**2
         ),
     )
+
+
+def streams_of(seed: int) -> kernel.Streams:
+    """Stream keys of a seed."""
+    return kernel.Streams(*(np.uint64(rng.key(seed, p)) for p in kernel.STREAM_PURPOSES))
+
+
+def app_of(profile: Profile, ios_foreground_share: float, screen_on_share: float) -> kernel.App:
+    """A profile as arrays by platform and state.
+
+    Duty cycles are those of the foreground. GAEN's pauses are a uniform drawn anew each time; here a
+    scan starts at k periods plus a uniform of its own, which gives pauses of the same mean and
+    variance and needs no memory.
+    """
+    front = [profile.behaviour(p, STATES[0]) for p in PLATFORMS]
+    each = [[profile.behaviour(p, s) for s in STATES] for p in PLATFORMS]
+    rows = [state for platform in each for state in platform]
+
+    def table(values: list[float]) -> NDArray[np.float64]:
+        return np.array(values).reshape(2, 3)
+
+    def ms(values: list[float]) -> NDArray[np.int64]:
+        return np.array([round(1000 * v) for v in values], np.int64)
+
+    event_ms = table([b.advertise_interval_ms + ADV_DELAY_MS for b in rows])
+    listens = table([b.scan_window_ms / b.scan_interval_ms for b in rows])
+    coverage = table([len(b.advertise_channels) / CHANNELS for b in rows])
+    rate = listens[:, :, None, None] * (coverage / event_ms)[None, None]
+    window_ms = table([b.scan_window_ms for b in rows])[:, :, None, None]
+    # A window that is longer than the spacing catches the first event at once; else it takes luck.
+    prompt = (window_ms >= event_ms) & (coverage == 1)
+    gatt = profile.gatt
+    return kernel.App(
+        scan_on_ms=ms([b.scan_on_s for b in front]),
+        scan_period_ms=ms([b.scan_period_s(screen_on_share) for b in front]),
+        scan_jitter_ms=ms([_jitter_s(b, screen_on_share) for b in front]),
+        advertise_on_ms=ms([b.advertise_on_s for b in front]),
+        advertise_period_ms=ms([b.advertise_period_s for b in front]),
+        event_ms=event_ms,
+        listens=listens,
+        coverage=coverage,
+        tx_offset_db=table([b.tx_offset_db for b in rows]),
+        form=np.array([kernel.FORMS.index(b.sends) for b in rows], np.int64).reshape(2, 3),
+        hears=np.array(
+            [sum(1 << kernel.FORMS.index(f) for f in b.hears if f != "none") for b in rows],
+            np.int64,
+        ).reshape(2, 3),
+        stateful=np.array([any(s != b[0] for s in b) for b in each]),
+        foreground_share=np.array([0.0, ios_foreground_share]),
+        rate=rate,
+        first_ms=np.where(prompt, event_ms[None, None], 1 / rate),
+        identifier_ms=round(profile.identifier.rotation_s * 1000) or _FOREVER_MS,
+        read_slot_ms=min(
+            round(profile.identifier.rotation_s * 1000) or _READ_SLOT_MS, _READ_SLOT_MS
+        ),
+        read_ms=ms(list(gatt.read_s) if gatt else [0.0, 0.0]),
+        timeout_ms=round(gatt.timeout_s * 1000) if gatt else 0,
+    )
+
+
+def _jitter_s(behaviour: Behaviour, screen_on_share: float) -> float:
+    """Width of a scan's own uniform: pauses are the difference of two, so it is narrower by sqrt 2."""
+    factor = 1 - screen_on_share * (1 - behaviour.scan_pause_screen_on)
+    return behaviour.scan_pause_jitter_s * factor / math.sqrt(2)
+
+
+def pdu_ms(behaviour: Behaviour) -> float:
+    """Time on air of one advertising PDU, 1M PHY."""
+    size = kernel.PDU_OVERHEAD_BYTES + behaviour.payload_bytes
+    return size * kernel.US_PER_BYTE / 1000
 
 
 def p_clear(model: RadioModel, crowd: NDArray[np.integer]) -> NDArray[np.float64]:
     """Chance that a packet does not collide among ``crowd`` advertisers in one room.
 
     Unslotted ALOHA, (1 - 2 a / I)^(N - 1): a is the PDU's time on air, I the mean spacing of one
-    advertiser's PDUs on a channel, over its duty cycle.
+    advertiser's PDUs on a channel, over its duty cycle and the room's mix of platforms. A packet
+    survives one that is weaker by the capture threshold; the two powers differ by shadowing, scan
+    term, fading and TX power, each drawn twice.
     """
-    air = model.air
-    spacing_ms = air.event_ms * air.advertise_period_ms / air.advertise_on_ms
-    return np.asarray((1 - 2 * kernel.PDU_MS / spacing_ms) ** np.maximum(crowd - 1, 0))
-
-
-def record(
-    model: RadioModel,
-    contacts: Contacts,
-    days: Days,
-    *,
-    crowd: NDArray[np.integer] | None = None,
-    threads: int = 1,
-) -> kernel.Records:
-    """What the phones of ``contacts.b`` hear of those of ``contacts.a``, with every phone on air.
-
-    Args:
-        model: from :func:`radio_model`.
-        contacts: segments; each lies within one local day of ``days``.
-        days: the local days.
-        crowd: ``int[n]``, advertisers in each segment's room; None: no packets collide.
-        threads: threads to use; the result does not depend on it.
-
-    Returns:
-        Records; ``row`` is the row of ``contacts``.
-    """
-    links = kernel.Links(
-        observer=contacts.b,
-        emitter=contacts.a,
-        contact=contacts.contact,
-        day=days.number[days.index_of(contacts.start_s)],
-        start_s=contacts.start_s,
-        duration_s=contacts.duration_s,
-        distance_m=contacts.distance_m,
-        p_clear=np.ones(len(contacts)) if crowd is None else p_clear(model, crowd),
+    air, app = model.air, model.app
+    share = np.array([1 - model.ios_share, model.ios_share])
+    duty = app.advertise_on_ms / app.advertise_period_ms
+    # Most phones are not in the foreground.
+    state = np.where(app.stateful, kernel.BACKGROUND, kernel.FOREGROUND)
+    load = 0.0
+    for i, platform in enumerate(PLATFORMS):
+        s = int(state[i])
+        sends = app.form[i, s] != kernel.NO_FORM
+        on_channel = CHANNELS * app.coverage[i, s] / CHANNELS
+        pdu = pdu_ms(model.profile.behaviour(platform, STATES[s]))
+        load += share[i] * sends * on_channel * 2 * pdu * duty[i] / app.event_ms[i, s]
+    sd = math.sqrt(
+        2 * (air.shadowing_sd_db**2 + air.scan_sd_db**2 + air.fading_sd_db**2 + model.tx_sd_db**2)
     )
-    edges = np.linspace(0, len(contacts), max(1, threads) * 4 + 1).astype(np.int64)
-
-    def work(part: tuple[int, int]) -> list[kernel.Records]:
-        return _stream(model, links, *part)
-
-    parts = [(int(a), int(b)) for a, b in itertools.pairwise(edges) if b > a]
-    if threads > 1 and len(parts) > 1:
-        with ThreadPoolExecutor(threads) as pool:
-            chunks = [c for chunk in pool.map(work, parts) for c in chunk]
-    else:
-        chunks = [c for part in parts for c in work(part)]
-    if not chunks:
-        return _buffers(0)
-    return kernel.Records._make(map(np.concatenate, zip(*chunks, strict=True)))
-
-
-def _stream(model: RadioModel, links: kernel.Links, first: int, last: int) -> list[kernel.Records]:
-    longest = int(links.duration_s[first:last].max(initial=0)) * 1000
-    widest = (longest // model.air.scan_period_ms + 2) * (
-        model.air.scan_on_ms // model.air.identifier_ms + 2
-    )
-    chunks = []
-    while first < last:
-        out = _buffers(max(widest, min(_BUFFER_RECORDS, (last - first) * widest)))
-        filled, first = kernel.record_links(
-            model.air, model.phones, model.streams, links, first, last, out
-        )
-        chunks.append(kernel.Records._make(column[:filled].copy() for column in out))
-    return chunks
-
-
-def _buffers(n: int) -> kernel.Records:
-    return kernel.Records(
-        row=np.empty(n, np.int64),
-        time_ms=np.empty(n, np.int64),
-        packets=np.empty(n, np.int32),
-        rssi_dbm=np.empty(n, np.int16),
-        rssi_max_dbm=np.empty(n, np.int16),
-    )
+    lost = float(norm.cdf(air.capture_db / sd))
+    return np.asarray((1 - load * lost) ** np.maximum(crowd - 1, 0))

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from .._version import SCHEMA_VERSION
 from ..matching import match
 from ..protocols.bluezone_files import HistoryReport, parse_f0_message, parse_history
-from ..scenario.model import Radio, Thresholds
+from ..scenario.model import Thresholds
+from ..scenario.profiles import load_profile
 from ..tables import Matches, PublishedKeys
 
 
@@ -143,9 +144,10 @@ def minutes_near(
     Returns:
         ``float64[n_keys]``.
     """
-    radio = Radio()
     threshold = Thresholds().android_android_dbm if threshold_dbm is None else threshold_dbm
-    period_ms = 1000 * (radio.scan_period_s if scan_period_s is None else scan_period_s)
+    if scan_period_s is None:
+        scan_period_s = load_profile("bluezone").android.background.scan_period_s()
+    period_ms = 1000 * scan_period_s
     near = np.flatnonzero(matches.rssi_dbm >= threshold)
     near = near[np.lexsort((matches.time_ms[near], matches.key[near]))]
     key, time = matches.key[near], matches.time_ms[near]

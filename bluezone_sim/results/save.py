@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._version import NUMERIC_VERSION, SCHEMA_VERSION, __version__
 from ..errors import InputError
+from ..scenario.profiles import profile_of
 from .tables import histograms_to_arrow, outcomes_to_arrow, warnings_to_arrow
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ def manifest(result: Result) -> dict[str, Any]:
         "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "seed": result.seed,
         "scenario": result.scenario.model_dump(mode="json"),
+        "radio_profile": profile_of(result.scenario).model_dump(mode="json"),
         "result": result.to_dict(),
         "python": platform.python_version(),
         "packages": {name: metadata.version(name) for name in _PACKAGES},

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..errors import Fault
+from ..errors import Fault, ScenarioError
 
 Raw = dict[str, Any]
+
+#: Protocols that a scenario can run.
+KEY_PROTOCOLS = ("bluezone", "gaen", "dp3t-lowcost", "dp3t-hybrid", "dp3t-unlinkable", "tcn")
 
 _ROOMS = ("school", "work", "transport", "leisure", "other")
 
@@ -103,14 +106,27 @@ def _layers(raw: Raw, merged: Raw) -> Iterator[Fault]:
 def _radio(raw: Raw, merged: Raw) -> Iterator[Fault]:
     for kind in ("scan", "advertise"):
         on, period = (_number(merged, f"radio.{kind}_{k}_s") for k in ("on", "period"))
-        if on is not None and period is not None and on > period > 0:
-            yield Fault(
-                f"radio.{kind}_on_s",
-                f"{on:g} s on does not fit radio.{kind}_period_s of {period:g} s",
-            )
         for key, value in (("on", on), ("period", period)):
             if value and (value * 1000) % 1:
                 yield Fault(f"radio.{kind}_{key}_s", "expected a whole number of milliseconds")
+    table = _get(merged, "radio")
+    if not isinstance(table, dict) or _get(merged, "protocol.name") not in KEY_PROTOCOLS:
+        return
+    from .profiles import FROM_SCENARIO, resolve
+
+    # Values of the wrong kind are faults of their own.
+    keys = (*FROM_SCENARIO, "scan_period_s")
+    if any(table.get(k) is not None and not _number(merged, f"radio.{k}") for k in keys):
+        return
+    try:
+        resolve(merged["protocol"]["name"], table)
+    except ScenarioError as error:
+        seen = set()
+        for fault in error.faults:
+            if fault.message not in seen:
+                seen.add(fault.message)
+                key = next((k for k in keys if fault.message.startswith(k)), keys[0])
+                yield Fault(f"radio.{key}", fault.message, fault.hint)
 
 
 def _cases(raw: Raw, merged: Raw) -> Iterator[Fault]:
@@ -204,5 +220,11 @@ def _unused(raw: Raw, merged: Raw) -> Iterator[Fault]:
     if _number(merged, "population.ios_share") == 0:
         for key in ("ios", "ios_foreground_share", "gatt_success"):
             yield from useless(f"phones.{key}", "population.ios_share = 0")
+    if _get(merged, "protocol.name") == "gaen":
+        for key in ("ios_foreground_share", "gatt_success"):
+            yield from useless(f"phones.{key}", 'protocol.name = "gaen"')
+    elif _get(merged, "protocol.name") is not None:
+        name = _get(merged, "protocol.name")
+        yield from useless("phones.screen_on_share", f'protocol.name = "{name}"')
     if _number(merged, "population.smartphones") == 0:
         yield from useless("population.ownership", "population.smartphones = 0")

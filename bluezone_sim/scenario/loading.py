@@ -136,7 +136,7 @@ def validate(raw: Raw, source: str = "scenario") -> Scenario:
     try:
         scenario = Scenario.model_validate(merged)
     except ValidationError as error:
-        faults += [_fault(e, raw) for e in error.errors()]
+        faults += [fault_of(e, Scenario) for e in error.errors()]
     faults += cross_faults(raw, merged)
     faults += list(_arm_faults(raw, faults))
     if faults or scenario is None:
@@ -258,11 +258,11 @@ def _dotted(loc: tuple[str | int, ...]) -> str:
     return "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in loc).lstrip(".")
 
 
-def _model_at(loc: tuple[str | int, ...]) -> type[BaseModel] | None:
+def _model_at(loc: tuple[str | int, ...], root: type[BaseModel]) -> type[BaseModel] | None:
     """The model whose keys the last element of ``loc`` is one of."""
     from .model import District, Users
 
-    model: Any = Scenario
+    model: Any = root
     for part in loc[:-1]:
         if isinstance(part, int):
             continue
@@ -305,7 +305,8 @@ def nearest(key: str, names: list[str]) -> str:
     return f"known here: {', '.join(sorted(names))}"
 
 
-def _fault(error: Any, raw: Raw) -> Fault:
+def fault_of(error: Any, root: type[BaseModel]) -> Fault:
+    """What one of Pydantic's errors means in a file whose root is ``root``."""
     loc = tuple(p for p in error["loc"])
     # The tags of an adoption level are no part of its path.
     if loc[:2] == ("adoption", "levels") and len(loc) > 3:
@@ -314,7 +315,7 @@ def _fault(error: Any, raw: Raw) -> Fault:
     kind, context = error["type"], error.get("ctx") or {}
     unit = next((f" in {UNITS[suffix]}" for suffix in UNITS if str(loc[-1]).endswith(suffix)), "")
     if kind == "extra_forbidden":
-        model = _model_at(loc)
+        model = _model_at(loc, root)
         names = list(model.model_fields) if model else []
         return Fault(path, "unknown key", nearest(str(loc[-1]), names) if names else "")
     if kind == "missing":
@@ -335,4 +336,6 @@ def _fault(error: Any, raw: Raw) -> Fault:
         return Fault(path, f"expected {context['expected']}, found {found!r}")
     if kind in ("model_type", "dict_type"):
         return Fault(path, f"expected a table, found {found!r}")
-    return Fault(path, f"{str(error['msg']).removeprefix('Value error, ')}, found {found!r:.80}")
+    message = str(error["msg"]).removeprefix("Value error, ")
+    # A fault between the keys of a table names them itself.
+    return Fault(path, message if isinstance(found, dict) else f"{message}, found {found!r:.80}")

@@ -265,7 +265,9 @@ class Adoption(Table):
 class Protocol(Table):
     """Which system runs on the phones."""
 
-    name: Literal["bluezone"] = "bluezone"
+    name: Literal["bluezone", "gaen", "dp3t-lowcost", "dp3t-hybrid", "dp3t-unlinkable", "tcn"] = (
+        "bluezone"
+    )
     identifiers: Literal["lazy", "full"] = Field(
         "lazy",
         description="derive identifiers for phones whose keys are published, or for every phone; "
@@ -293,6 +295,10 @@ class Phones(Table):
     ios_foreground_share: Share = Field(
         0.05, description="share of 5-minute slots with the app in the foreground on iOS (assumed)"
     )
+    screen_on_share: Share = Field(
+        0.15,
+        description="share of the time with the screen on, where the scans depend on it (assumed)",
+    )
     gatt_success: Share = Field(
         0.9, description="chance a GATT read of an iOS identifier works, per interval (assumed)"
     )
@@ -314,11 +320,21 @@ class Radio(Table):
     scan_sd_db: NonNegative = Field(2.5, description="per scan; part of MITRE's 3.7 dB (assumed)")
     fading_sd_db: Positive = Field(2.7, description="per packet; rest of the 3.7 dB")
     sensitivity_dbm: float = Field(-105.0, ge=-140, le=0, description="weakest RSSI in exp34")
-    scan_on_s: Positive = Field(40.0, description="Bluezone v2")
-    scan_period_s: Positive = Field(300.0, description="Bluezone v2: 40 s on, 260 s off")
-    advertise_on_s: Positive = Field(15.0, description="Bluezone v2")
-    advertise_period_s: Positive = Field(30.0, description="Bluezone v2: 15 s on, 15 s off")
-    advertise_interval_ms: Positive = Field(100.0, description="Android LOW_LATENCY")
+    scan_on_s: Positive | None = Field(
+        None, description="by default the protocol's profile's; Bluezone v2: 40 s"
+    )
+    scan_period_s: Positive | None = Field(
+        None, description="by default the protocol's profile's; Bluezone v2: 300 s"
+    )
+    advertise_on_s: Positive | None = Field(
+        None, description="by default the protocol's profile's; Bluezone v2: 15 s"
+    )
+    advertise_period_s: Positive | None = Field(
+        None, description="by default the protocol's profile's; Bluezone v2: 30 s"
+    )
+    advertise_interval_ms: Positive | None = Field(
+        None, description="by default the protocol's profile's; Bluezone v2: 100 ms"
+    )
 
 
 class IndexCases(Table):

@@ -1,0 +1,195 @@
+"""The air and the phones, shared by both radio engines: path loss, power, states of the app, duty cycles.
+
+::
+
+    RSSI = TX power - A(d) - RX correction + shadowing + scan term + fading
+    A(d) = A(1 m) + 10 n log10(d)              up to the breakpoint, a steeper exponent beyond it
+
+Shadowing is one normal a contact (same bodies, same pockets, both directions), the scan term one a
+scan, fading one a packet.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numba as nb
+import numpy as np
+from numpy.typing import NDArray
+
+from .rng import NORMAL_TABLE, draw, to_unit
+
+#: Preamble, access address, header, advertiser's address and CRC of a legacy PDU on the 1M PHY, at 8 µs
+#: a byte (Core spec Vol 6 Part B): 376 µs with 31 bytes of data.
+PDU_OVERHEAD_BYTES = 16
+US_PER_BYTE = 8
+
+#: Forms of an advertisement, see :class:`bluezone_sim.scenario.profiles.Behaviour`; bits of ``hears``.
+FORMS = ("none", "identifier", "service", "overflow")
+NO_FORM, IDENTIFIER, SERVICE, OVERFLOW = range(4)
+
+#: States of an app, indices of the arrays below.
+FOREGROUND, SCREEN_OFF, BACKGROUND = range(3)
+#: The state is drawn anew each slot (assumed).
+STATE_SLOT_MS = 300_000
+
+
+class Air(NamedTuple):
+    """Parameters of the radio and of the people; powers in dBm, losses in dB."""
+
+    attenuation_1m_db: float
+    exponent: float
+    breakpoint_m: float
+    exponent_far: float
+    shadowing_sd_db: float
+    scan_sd_db: float
+    fading_sd_db: float
+    sensitivity_dbm: float
+    capture_db: float
+    off_share: float
+    gatt_success: float
+
+
+class App(NamedTuple):
+    """What phones do, by platform (0 Android, 1 iOS) and state; times in ms.
+
+    Attributes:
+        scan_on_ms, scan_period_ms, scan_jitter_ms: ``int64[2]``; a scan starts at its phase, plus k
+            periods, plus a uniform up to the jitter.
+        advertise_on_ms, advertise_period_ms: ``int64[2]``.
+        event_ms: ``float64[2, 3]``, mean spacing of advertising events.
+        listens: ``float64[2, 3]``, scan window over interval.
+        coverage: ``float64[2, 3]``, advertising channels used, of three.
+        tx_offset_db: ``float64[2, 3]``.
+        form: ``int64[2, 3]``, what is sent, index into :data:`FORMS`.
+        hears: ``int64[2, 3]``, bit f: form f is noticed.
+        stateful: ``bool[2]``, the states of a platform differ.
+        foreground_share: ``float64[2]``.
+        rate: ``float64[2, 3, 2, 3]``, advertising events that a scan's windows catch per ms, observer
+            first.
+        first_ms: ``float64[2, 3, 2, 3]``, longest wait for the first of them.
+        identifier_ms: time on air of an identifier.
+        read_slot_ms: whether GATT reads of a peer work is drawn anew so often.
+        read_ms: ``int64[2]``, shortest and longest GATT read; timeout_ms: when one is given up.
+    """
+
+    scan_on_ms: NDArray[np.int64]
+    scan_period_ms: NDArray[np.int64]
+    scan_jitter_ms: NDArray[np.int64]
+    advertise_on_ms: NDArray[np.int64]
+    advertise_period_ms: NDArray[np.int64]
+    event_ms: NDArray[np.float64]
+    listens: NDArray[np.float64]
+    coverage: NDArray[np.float64]
+    tx_offset_db: NDArray[np.float64]
+    form: NDArray[np.int64]
+    hears: NDArray[np.int64]
+    stateful: NDArray[np.bool_]
+    foreground_share: NDArray[np.float64]
+    rate: NDArray[np.float64]
+    first_ms: NDArray[np.float64]
+    identifier_ms: int
+    read_slot_ms: int
+    read_ms: NDArray[np.int64]
+    timeout_ms: int
+
+
+class Phones(NamedTuple):
+    """Per person: calibration and platform."""
+
+    tx_power_dbm: NDArray[np.float64]
+    rx_correction_db: NDArray[np.float64]
+    ios: NDArray[np.bool_]
+
+
+class Streams(NamedTuple):
+    """Stream keys, one a purpose."""
+
+    scan_phase: np.uint64
+    advertise_phase: np.uint64
+    off: np.uint64
+    foreground: np.uint64
+    shadowing: np.uint64
+    fading: np.uint64
+    gatt: np.uint64
+    scan_jitter: np.uint64
+
+
+#: Purposes of the streams, in the order of :class:`Streams`.
+STREAM_PURPOSES = (
+    "scan_phase",
+    "advertise_phase",
+    "phone_off",
+    "foreground",
+    "shadowing",
+    "fading",
+    "gatt",
+    "scan_jitter",
+)
+
+
+@nb.njit(nogil=True, cache=True)
+def path_loss_db(air, distance_m):
+    """A(d), dB."""
+    near = min(distance_m, air.breakpoint_m)
+    loss = air.attenuation_1m_db + 10.0 * air.exponent * math.log10(max(near, 0.1))
+    if distance_m > air.breakpoint_m:
+        loss += 10.0 * air.exponent_far * math.log10(distance_m / air.breakpoint_m)
+    return loss
+
+
+@nb.njit(nogil=True, cache=True)
+def link_dbm(air, phones, streams, contact, observer, emitter, distance_m):
+    """Mean RSSI of a contact in one direction: everything that is the same in all its scans."""
+    shadow = NORMAL_TABLE[draw(streams.shadowing, contact) >> np.uint64(52)]
+    return (
+        phones.tx_power_dbm[emitter]
+        - path_loss_db(air, distance_m)
+        - phones.rx_correction_db[observer]
+        + air.shadowing_sd_db * shadow
+    )
+
+
+@nb.njit(nogil=True, cache=True)
+def phone_is_off(air, streams, person, day):
+    """Bluetooth or the app is off on this local day."""
+    return to_unit(draw(draw(streams.off, day), person)) < air.off_share
+
+
+@nb.njit(nogil=True, cache=True)
+def state_at(app, streams, platform, person, time_ms):
+    """State of a person's app: in the foreground, or else in the background."""
+    if not app.stateful[platform]:
+        return FOREGROUND
+    h = draw(draw(streams.foreground, time_ms // STATE_SLOT_MS), person)
+    return FOREGROUND if to_unit(h) < app.foreground_share[platform] else BACKGROUND
+
+
+@nb.njit(nogil=True, cache=True)
+def read_works(air, streams, contact, observer, slot):
+    """GATT reads of this peer succeed during this slot of time."""
+    return to_unit(draw(draw(draw(streams.gatt, contact), observer), slot)) < air.gatt_success
+
+
+@nb.njit(nogil=True, cache=True)
+def scan_phase_ms(app, streams, platform, person):
+    """Start of a phone's scans within their period."""
+    return np.int64(to_unit(draw(streams.scan_phase, person)) * app.scan_period_ms[platform])
+
+
+@nb.njit(nogil=True, cache=True)
+def advertise_phase_ms(app, streams, platform, person):
+    """Start of a phone's bursts within their period."""
+    return np.int64(
+        to_unit(draw(streams.advertise_phase, person)) * app.advertise_period_ms[platform]
+    )
+
+
+@nb.njit(nogil=True, cache=True)
+def phones_off(air, streams, person, day):
+    """:func:`phone_is_off` of every element."""
+    out = np.empty(len(person), np.bool_)
+    for i in range(len(person)):
+        out[i] = phone_is_off(air, streams, person[i], day[i])
+    return out

@@ -1,0 +1,230 @@
+"""The white paper's 24 cases, and the latencies that it claims, by the event engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..kernels import rng
+from ..kernels.air import Phones
+from ..protocols.whitepaper_cases import CASES, Case
+from ..scenario.model import Phones as PhonesTable
+from ..scenario.profiles import PLATFORMS, STATES, Profile
+from ..tables import Contacts
+from .events import simulate
+from .model import model_of
+
+#: A case: one scanner, some advertisers, near each other, for a while (assumed).
+ADVERTISERS = 3
+DISTANCE_M = 1.5
+CASE_S = 1200
+#: Contacts of which a latency's distribution is made: pairs, each at 2 m for so long (assumed).
+PAIRS = 200
+PAIR_DISTANCE_M = 2.0
+_PAIRS_A_RUN = 20
+#: Any instant will do; runs start at it.
+_START_S = 1_600_000_000
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A case and what the event engine makes of it.
+
+    Attributes:
+        seconds_to_first: from the start to the scanner's first record of any advertiser; None where
+            there is none.
+    """
+
+    case: Case
+    seconds_to_first: float | None
+
+    @property
+    def recorded(self) -> bool:
+        """The scanner recorded an advertiser."""
+        return self.seconds_to_first is not None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What somebody says of a profile: a contact is recorded within so many seconds.
+
+    Attributes:
+        protocol: whose profile.
+        text: the words.
+        within_s: seconds.
+    """
+
+    protocol: str
+    text: str
+    within_s: float
+
+
+CLAIMS = (
+    Claim("bluezone-v1", "nearby devices recognise each other within 2 minutes (white paper)", 120),
+    Claim("bluezone", "background contact is logged within 5 minutes (a developer)", 300),
+)
+#: A claim holds where it is true of so many contacts.
+HOLDS = 0.99
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A detection figure that somebody measured, and the profile and phones that come closest.
+
+    Attributes:
+        system, figure, source: in words.
+        protocol, platforms: of the model's figure beside it; both apps are in the background.
+        either: the figure is of contacts seen by at least one of the two phones.
+    """
+
+    system: str
+    figure: str
+    source: str
+    protocol: str
+    platforms: tuple[str, str]
+    either: bool = False
+
+
+_IOS, _ANDROID = ("ios", "ios"), ("android", "android")
+_COVIDSAFE = "Digital Transformation Agency, 2020"
+_SMITTESTOPP = "Smittestopp v1, field test, 2020"
+MEASURED = (
+    Measured(
+        "COVIDSafe, locked iPhones", "0 to 25 %, later 25 to 50 %", _COVIDSAFE, "bluetrace", _IOS
+    ),
+    Measured("NHS beta, locked iPhones", "4 %", "NHS, June 2020", "bluetrace", _IOS),
+    Measured("NHS beta, Androids", "75 %", "NHS, June 2020", "bluetrace", _ANDROID),
+    Measured("Exposure Notification", "99 %", "NHS, June 2020", "gaen", _IOS),
+    Measured("Smittestopp, Android seen", "74 %", _SMITTESTOPP, "bluetrace", _ANDROID),
+    Measured("Smittestopp, Android, either", "93 %", _SMITTESTOPP, "bluetrace", _ANDROID, True),
+    Measured("Smittestopp, iPhone seen", "54 %", _SMITTESTOPP, "bluetrace", _IOS),
+    Measured("Smittestopp, iPhone, either", "79 %", _SMITTESTOPP, "bluetrace", _IOS, True),
+    Measured("Smittestopp, across", "78 %", _SMITTESTOPP, "bluetrace", ("android", "ios")),
+)
+
+
+@dataclass(frozen=True)
+class Latencies:
+    """Times to the first record, of many contacts.
+
+    Attributes:
+        one_way_s: ``float64[2 n]``, each direction; infinite where nothing was recorded.
+        mutual_s: ``float64[n]``, until both had recorded the other.
+    """
+
+    one_way_s: NDArray[np.float64]
+    mutual_s: NDArray[np.float64]
+
+    @property
+    def either_s(self) -> NDArray[np.float64]:
+        """``float64[n]``, until one had recorded the other."""
+        return np.asarray(self.one_way_s.reshape(2, -1).min(axis=0))
+
+
+def run_cases(profile: Profile, seed: int) -> list[Outcome]:
+    """All 24, each in a run of its own."""
+    return [_run_case(profile, case, seed) for case in CASES]
+
+
+def _run_case(profile: Profile, case: Case, seed: int) -> Outcome:
+    platform = [case.scanner] + [case.advertisers] * ADVERTISERS
+    state = [case.scanner_state] + [case.advertiser_state] * ADVERTISERS
+    ios = np.array([p == "ios" for p in platform])
+    # Phones of average calibration, all of them switched on.
+    table = PhonesTable(off_share=0.0)
+    phones = Phones(*_means(table, ios), ios)
+    a, b = np.triu_indices(len(ios), 1)
+    run = simulate(
+        model_of(profile, phones, rng.key(seed, "packets", case.number) >> 1, table=table),
+        contacts_at(a, b, CASE_S, DISTANCE_M),
+        _START_S,
+        CASE_S,
+        seed=seed,
+        states=np.array([STATES.index(s) for s in state]),
+    )
+    mine = run.sightings.time_ms[run.sightings.observer == 0]
+    return Outcome(case, (int(mine[0]) / 1000 - _START_S) if len(mine) else None)
+
+
+def latencies(
+    profile: Profile,
+    seed: int,
+    *,
+    platforms: tuple[str, str] = ("android", "android"),
+    states: tuple[str, str] = ("background", "background"),
+    seconds: int = 900,
+    distance_m: float = PAIR_DISTANCE_M,
+    pairs: int = PAIRS,
+) -> Latencies:
+    """Times to the first record of ``pairs`` contacts, each of two phones of their own."""
+    parts = [
+        _latencies(
+            profile,
+            rng.key(seed, "packets", chunk) >> 1,
+            platforms,
+            states,
+            seconds,
+            distance_m,
+            min(_PAIRS_A_RUN, pairs - chunk),
+        )
+        for chunk in range(0, pairs, _PAIRS_A_RUN)
+    ]
+    two_way = np.concatenate(parts)
+    return Latencies(two_way.T.reshape(-1), two_way.max(axis=1))
+
+
+def _latencies(
+    profile: Profile,
+    seed: int,
+    platforms: tuple[str, str],
+    states: tuple[str, str],
+    seconds: int,
+    distance_m: float,
+    pairs: int,
+) -> NDArray[np.float64]:
+    """``float64[pairs, 2]``, first record of each phone of each pair."""
+    ios = np.array([p == PLATFORMS[1] for p in platforms] * pairs)
+    table = PhonesTable(off_share=0.0)
+    tx, rx = _means(table, ios)
+    who = np.arange(len(ios))
+    tx = tx + table.android.tx_power_sd_db * rng.normals(rng.key(seed, "tx_power"), who)
+    rx = rx + table.android.rx_correction_sd_db * rng.normals(rng.key(seed, "rx_correction"), who)
+    run = simulate(
+        model_of(profile, Phones(tx, rx, ios), seed, table=table),
+        contacts_at(who[::2], who[1::2], seconds, distance_m),
+        _START_S,
+        seconds,
+        seed=seed,
+        states=np.array([STATES.index(s) for s in states] * pairs),
+    )
+    first = np.full(len(ios), np.inf)
+    np.minimum.at(first, run.sightings.observer, run.sightings.time_ms / 1000 - _START_S)
+    return first.reshape(-1, 2)
+
+
+def _means(
+    table: PhonesTable, ios: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    return (
+        np.where(ios, table.ios.tx_power_dbm, table.android.tx_power_dbm),
+        np.where(ios, table.ios.rx_correction_db, table.android.rx_correction_db),
+    )
+
+
+def contacts_at(
+    a: NDArray[np.integer], b: NDArray[np.integer], seconds: int, distance_m: float
+) -> Contacts:
+    """One segment a pair, from the runs' start on."""
+    n = len(a)
+    return Contacts(
+        contact=np.arange(1, n + 1, dtype=np.uint64),
+        group=np.full(n, -1, np.int64),
+        a=a.astype(np.int32),
+        b=b.astype(np.int32),
+        start_s=np.full(n, _START_S, np.int64),
+        duration_s=np.full(n, seconds, np.int32),
+        distance_m=np.full(n, distance_m, np.float32),
+        setting=np.zeros(n, np.uint8),
+    )

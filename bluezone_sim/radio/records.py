@@ -1,0 +1,100 @@
+"""The vectorised radio: records of contacts in one direction."""
+
+from __future__ import annotations
+
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..kernels import radio as kernel
+from ..kernels.air import IDENTIFIER
+from ..tables import Contacts
+from ..world import Days
+from .model import RadioModel, p_clear
+
+_BUFFER_RECORDS = 1 << 20
+
+
+def record(
+    model: RadioModel,
+    contacts: Contacts,
+    days: Days,
+    *,
+    crowd: NDArray[np.integer] | None = None,
+    threads: int = 1,
+) -> kernel.Records:
+    """What the phones of ``contacts.b`` hear of those of ``contacts.a``, with every phone on air.
+
+    Args:
+        model: from :func:`bluezone_sim.radio.radio_model`.
+        contacts: segments; each lies within one local day of ``days``.
+        days: the local days.
+        crowd: ``int[n]``, advertisers in each segment's room; None: no packets collide and no phone
+            waits for its turn to be read.
+        threads: threads to use; the result does not depend on it.
+
+    Returns:
+        Records; ``row`` is the row of ``contacts``.
+    """
+    n = len(contacts)
+    links = kernel.Links(
+        observer=contacts.b,
+        emitter=contacts.a,
+        contact=contacts.contact,
+        day=days.number[days.index_of(contacts.start_s)],
+        start_s=contacts.start_s,
+        duration_s=contacts.duration_s,
+        distance_m=contacts.distance_m,
+        p_clear=np.ones(n) if crowd is None else p_clear(model, crowd),
+        queue=np.zeros(n) if crowd is None else others_to_read(model, crowd),
+    )
+    edges = np.linspace(0, n, max(1, threads) * 4 + 1).astype(np.int64)
+
+    def work(part: tuple[int, int]) -> list[kernel.Records]:
+        return _stream(model, links, *part)
+
+    parts = [(int(a), int(b)) for a, b in itertools.pairwise(edges) if b > a]
+    if threads > 1 and len(parts) > 1:
+        with ThreadPoolExecutor(threads) as pool:
+            chunks = [c for chunk in pool.map(work, parts) for c in chunk]
+    else:
+        chunks = [c for part in parts for c in work(part)]
+    if not chunks:
+        return buffers(0)
+    return kernel.Records._make(map(np.concatenate, zip(*chunks, strict=True)))
+
+
+def others_to_read(model: RadioModel, crowd: NDArray[np.integer]) -> NDArray[np.float64]:
+    """``float64[n]``: how many others of a room's ``crowd`` have to be read over GATT as well."""
+    read = np.any(model.app.form > IDENTIFIER, axis=1)
+    share = (1 - model.ios_share) * read[0] + model.ios_share * read[1]
+    return np.asarray(np.maximum(crowd - 2, 0) * share)
+
+
+def _stream(model: RadioModel, links: kernel.Links, first: int, last: int) -> list[kernel.Records]:
+    longest = int(links.duration_s[first:last].max(initial=0)) * 1000
+    app = model.app
+    widest = (longest // int(app.scan_period_ms.min()) + 3) * (
+        int(app.scan_on_ms.max()) // app.identifier_ms + 2
+    )
+    chunks = []
+    while first < last:
+        out = buffers(max(widest, min(_BUFFER_RECORDS, (last - first) * widest)))
+        filled, first = kernel.record_links(
+            model.air, app, model.phones, model.streams, links, first, last, out
+        )
+        chunks.append(kernel.Records._make(column[:filled].copy() for column in out))
+    return chunks
+
+
+def buffers(n: int) -> kernel.Records:
+    """Room for ``n`` records."""
+    return kernel.Records(
+        row=np.empty(n, np.int64),
+        time_ms=np.empty(n, np.int64),
+        packets=np.empty(n, np.int32),
+        rssi_dbm=np.empty(n, np.int16),
+        rssi_max_dbm=np.empty(n, np.int16),
+    )

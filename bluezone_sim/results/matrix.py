@@ -1,0 +1,231 @@
+"""The white paper's table beside the event engine's, in words and as a document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..protocols.whitepaper_cases import CASES
+from ..radio.matrix import (
+    CASE_S,
+    CLAIMS,
+    HOLDS,
+    MEASURED,
+    Claim,
+    Latencies,
+    Measured,
+    Outcome,
+    latencies,
+    run_cases,
+)
+from ..scenario.profiles import load_profile
+
+#: Latencies are followed for so long, seconds.
+LATENCY_S = 1200
+_FIGURE_PAIRS = 60
+_QUANTILES = (0.5, 0.9, 0.95, 0.99)
+_NAMES = {"android": "Android", "ios": "iOS", "screen_off": "screen off"}
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """All that the command shows.
+
+    Attributes:
+        protocol, changes: which profile, and what was changed in it.
+        outcomes: the 24 cases.
+        claims: what is claimed of this profile, with its latencies.
+        measured: figures of other apps, with the model's share of contacts recorded.
+    """
+
+    protocol: str
+    changes: dict[str, Any]
+    outcomes: list[Outcome]
+    claims: list[tuple[Claim, Latencies]]
+    measured: list[tuple[Measured, float]]
+
+    @property
+    def expected(self) -> bool:
+        """The white paper speaks of this system, as it is."""
+        return self.protocol.startswith("bluezone")
+
+    @property
+    def missed(self) -> list[int]:
+        """Cases that differ from the white paper."""
+        if not self.expected:
+            return []
+        return [o.case.number for o in self.outcomes if o.recorded != o.case.recorded]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document that ``--json`` prints."""
+        return {
+            "protocol": self.protocol,
+            "set": self.changes,
+            "cases": [
+                {
+                    "case": o.case.number,
+                    "scanner": f"{o.case.scanner} {o.case.scanner_state}",
+                    "advertisers": f"{o.case.advertisers} {o.case.advertiser_state}",
+                    "recorded": o.recorded,
+                    "seconds_to_first": _rounded(o.seconds_to_first),
+                }
+                for o in self.outcomes
+            ],
+            "recorded": sum(o.recorded for o in self.outcomes),
+            "missed": self.missed,
+            "claims": [_claim(c, found) for c, found in self.claims],
+            "measured": [
+                {
+                    "system": m.system,
+                    "measured": m.figure,
+                    "source": m.source,
+                    "profile": m.protocol,
+                    "platforms": list(m.platforms),
+                    "model": share,
+                }
+                for m, share in self.measured
+            ],
+        }
+
+    def table(self) -> Any:
+        """The 24 cases."""
+        from rich.table import Table
+
+        table = Table(title=f"24 cases, {self.protocol}", title_justify="left")
+        for head in ("case", "scanner", "advertisers", "white paper", "recorded", "s to first"):
+            table.add_column(head, justify="right" if head in ("case", "s to first") else "left")
+        for o in self.outcomes:
+            c = o.case
+            wrong = o.case.number in self.missed
+            table.add_row(
+                str(c.number),
+                f"{_name(c.scanner)}, {_name(c.scanner_state)}",
+                f"{_name(c.advertisers)}, {_name(c.advertiser_state)}",
+                ("yes" if c.recorded else "no") if self.expected else "–",
+                ("yes" if o.recorded else "no") + ("  ← differs" if wrong else ""),
+                "–" if o.seconds_to_first is None else f"{o.seconds_to_first:.0f}",
+            )
+        return table
+
+    def words(self) -> str:
+        """What follows from it, in sentences."""
+        n = sum(o.recorded for o in self.outcomes)
+        lines = [f"{n} of {len(self.outcomes)} record within {CASE_S // 60} minutes."]
+        if self.missed:
+            lines[0] += f" Cases that differ from the white paper: {_listed(self.missed)}."
+        elif self.expected:
+            lines[0] += " That is the white paper's table."
+        for claim, found in self.claims:
+            d = _claim(claim, found)
+            lines += ["", f'"{claim.text}": ' + ("holds." if d["holds"] else "does not hold.")]
+            for key, what in (
+                ("one_way", "one phone records the other"),
+                ("mutual", "both have recorded the other"),
+            ):
+                q = ", ".join(
+                    f"{100 * p:.0f} % {_seconds(x)}"
+                    for p, x in zip(_QUANTILES, d[key]["quantiles_s"], strict=True)
+                )
+                lines.append(
+                    f"  {what}: {100 * d[key]['share_within']:.1f} % within "
+                    f"{claim.within_s:.0f} s; quantiles {q}"
+                )
+            lines.append(
+                f"  ({len(found.mutual_s)} contacts of two Android phones at 2 m, apps in the "
+                f"background; a claim holds where it is true of {100 * HOLDS:.0f} % of them, both ways)"
+            )
+        return "\n".join(lines)
+
+    #: What the reader of the last table should know.
+    NOTE = (
+        "The model's phones are switched on and run the app all the time, and a read of an iPhone works "
+        "or fails by phones.gatt_success alone. Field figures also hold phones asleep, apps killed, and "
+        "iPhones that kept a connection from the foreground open: the model is optimistic for Androids, "
+        "and its 0 % for locked iPhones is a bound of the model."
+    )
+
+    def measured_table(self) -> Any:
+        """Measured detection beside the model's."""
+        from rich.table import Table
+
+        table = Table(
+            title="Measured detection, beside contacts of 15 minutes at 2 m in the model",
+            title_justify="left",
+        )
+        for head in ("measured", "share", "model: profile, phones in the background", "share"):
+            table.add_column(head)
+        for m, share in self.measured:
+            phones = " and ".join(_name(p) for p in m.platforms)
+            table.add_row(m.system, m.figure, f"{m.protocol}, {phones}", f"{100 * share:.0f} %")
+        return table
+
+
+def build_matrix(
+    protocol: str,
+    changes: Mapping[str, Any],
+    seed: int,
+    progress: Callable[[float, str], None] = lambda done, stage: None,
+) -> Matrix:
+    """Runs the cases, the latencies that are claimed of the profile, and the figures beside.
+
+    Raises:
+        InputError: there is no such profile or key.
+        ScenarioError: a value is at fault.
+    """
+    profile = load_profile(protocol, changes)
+    outcomes = run_cases(profile, seed)
+    progress(0.3, "latencies")
+    claims = [
+        (claim, latencies(profile, seed, seconds=LATENCY_S))
+        for claim in CLAIMS
+        if claim.protocol == protocol
+    ]
+    found: dict[tuple[str, tuple[str, str]], Latencies] = {}
+    for i, m in enumerate(MEASURED):
+        progress(0.5 + 0.5 * i / len(MEASURED), "figures")
+        if (m.protocol, m.platforms) not in found:
+            found[m.protocol, m.platforms] = latencies(
+                load_profile(m.protocol), seed, platforms=m.platforms, pairs=_FIGURE_PAIRS
+            )
+    measured = []
+    for m in MEASURED:
+        latency = found[m.protocol, m.platforms]
+        seen = latency.either_s if m.either else latency.one_way_s
+        measured.append((m, float(np.isfinite(seen).mean())))
+    assert len(outcomes) == len(CASES)
+    return Matrix(protocol, dict(changes), outcomes, claims, measured)
+
+
+def _claim(claim: Claim, found: Latencies) -> dict[str, Any]:
+    out: dict[str, Any] = {"claim": claim.text, "within_s": claim.within_s}
+    for key, times in (("one_way", found.one_way_s), ("mutual", found.mutual_s)):
+        order = np.sort(times)
+        at = np.ceil(np.array(_QUANTILES) * len(order)).astype(int) - 1
+        out[key] = {
+            "contacts": len(times),
+            "share_within": float((times <= claim.within_s).mean()),
+            "quantiles": list(_QUANTILES),
+            "quantiles_s": [_rounded(float(x)) for x in order[at]],
+        }
+    out["holds"] = out["mutual"]["share_within"] >= HOLDS
+    return out
+
+
+def _rounded(seconds: float | None) -> float | None:
+    """To a millisecond; null where nothing was recorded."""
+    return None if seconds is None or not np.isfinite(seconds) else round(seconds, 3)
+
+
+def _name(key: str) -> str:
+    return _NAMES.get(key, key)
+
+
+def _seconds(value: float | None) -> str:
+    return "never" if value is None else f"{value:.0f} s"
+
+
+def _listed(numbers: list[int]) -> str:
+    return ", ".join(map(str, numbers))
