@@ -6,31 +6,56 @@ import os
 from pathlib import Path
 
 from .errors import InputError
-from .scenario.model import Scenario
+from .scenario.model import ContactsTable, Scenario
 
-#: Interpreter, libraries and compiled kernels, MiB (measured).
-_BASE_MIB = 330.0
-#: Bytes a person: the population, its groups and keys (measured).
-_PER_PERSON = 260.0
-#: Contact segments of a person and day, bytes each with what is made of them (measured).
-_PER_PERSON_DAY = 2_600.0
+#: Interpreter, libraries and compiled kernels, MiB: 362 measured with 10 cases.
+_BASE_MIB = 380.0
+#: Bytes of a person: 50 measured between 100,000 and 1 M people.
+_PERSON_BYTES = 120.0
+#: MiB of the contacts, records and matches of a source of keys who runs the app, each day: 0.025
+#: (Bluezone) to 0.045 (GAEN) measured, with the default contacts.
+_SOURCE_DAY_MIB = 0.055
+#: Bytes of an F2 warning while its level is put together and kept.
+_F2_BYTES = 80.0
+#: F2s of a case when everybody who owns a smartphone runs the app: 545 in yen-bai-2020.
+_F2_PER_CASE = 600.0
 
 
-def estimate_mib(scenario: Scenario, threads: int = 1) -> float:
-    """Upper estimate of a run's peak resident memory, MiB."""
+def estimate_mib(scenario: Scenario) -> float:
+    """Upper estimate of a run's peak resident memory, MiB; a fit on measured runs."""
     from .tracing import _PEOPLE_CHUNK, _SOURCES_CHUNK
 
-    people, days = scenario.population.people, scenario.look_back_days
-    together = scenario.index_cases.count
-    if scenario.index_cases.f2_count:
-        together = max(together, min(people, _SOURCES_CHUNK))
+    people, users = scenario.population.people, max(scenario.level_users(), default=0)
+    share, cases = users / people, scenario.index_cases
+    sources = cases.count * share
+    if cases.f2_count:
+        sources = max(sources, min(users, _SOURCES_CHUNK))
     if scenario.protocol.identifiers == "full":
-        together = max(together, 2 * min(people, _PEOPLE_CHUNK))
-    size = people * _PER_PERSON + together * days * _PER_PERSON_DAY
-    return _BASE_MIB + size / (1 << 20)
+        # A chunk of people, of whose contacts each direction is recorded in turn.
+        sources = max(sources, min(people, _PEOPLE_CHUNK) * share / 2)
+    busy = max(1.0, _degree(scenario.contacts) / _degree(ContactsTable()))
+    f2 = cases.f2_count * min(_F2_PER_CASE * busy**2, users) * len(scenario.adoption.levels)
+    return (
+        _BASE_MIB
+        + people * _PERSON_BYTES / (1 << 20)
+        + sources * scenario.look_back_days * _SOURCE_DAY_MIB * busy
+        + f2 * _F2_BYTES / (1 << 20)
+    )
 
 
-def check_limit(scenario: Scenario, threads: int = 1) -> None:
+def _degree(contacts: ContactsTable) -> float:
+    """About how many people somebody meets or is near on a day."""
+    degree = 3.0  # household
+    degree += (contacts.neighbours.group_size - 1) * contacts.neighbours.tie
+    for name in ("school", "work", "transport", "leisure", "other"):
+        layer = getattr(contacts, name)
+        near = layer.tie * layer.meet + min(1.0, layer.copresence * contacts.copresence_scale)
+        member = getattr(layer, "member_share", 1.0)
+        degree += (layer.group_size - 1) * layer.attendance**2 * near * member
+    return degree
+
+
+def check_limit(scenario: Scenario) -> None:
     """Refuses a run that would need more than the scenario allows.
 
     Raises:
@@ -39,11 +64,11 @@ def check_limit(scenario: Scenario, threads: int = 1) -> None:
     limit = scenario.limits.memory_mib if scenario.limits else None
     if limit is None:
         return
-    needed = estimate_mib(scenario, threads)
+    needed = estimate_mib(scenario)
     if needed > limit:
         raise InputError(
-            f"limits.memory_mib: {limit:,.0f} MiB, but this run needs up to {needed:,.0f} MiB; lower "
-            "index_cases.count, index_cases.f2_count or population.people, or raise the limit"
+            f"{scenario.name}: limits.memory_mib is {limit:,.0f}, but a run may need {needed:,.0f} MiB; "
+            "lower index_cases.count or f2_count, or population.people, or raise the limit"
         )
 
 

@@ -152,9 +152,20 @@ def test_warnings_equal_those_of_the_twin(base, name):
     assert f2
 
 
-@pytest.mark.parametrize("name", ["gaen", "dp3t-lowcost"])
+RULES = {
+    "gaen": (
+        {},
+        {"name": "cwa"},
+        {"name": "gaen-v2", "minutes": 30.0},
+        {"name": "minutes-at-attenuation", "attenuation_db": [58.0]},
+    ),
+    "dp3t-lowcost": ({},),
+}
+
+
+@pytest.mark.parametrize("name", RULES)
 def test_other_protocols_equal_those_of_the_twin(base, name):
-    """Keys, duty cycles, pauses, the order of identifiers and the rules of matching."""
+    """Keys, duty cycles, pauses, the order of identifiers, the rules of matching and of risk."""
     _, world, _, segments, _ = base
     s = scenario(protocol__name=name, look_back_days=2)
     days = Days.look_back(s.date, 2, s.timezone)
@@ -167,19 +178,26 @@ def test_other_protocols_equal_those_of_the_twin(base, name):
     cases = np.sort(index_cases(SEED, world.n_people, 60))
     cases = cases[cases < 150]
     histories = twin.histories(0.6, segments)
-    f1, _ = twin.run(cases.tolist(), [], histories, 0.6)
-    tracer = Tracer.build(s, world, 2, Clock())
-    fast = evaluate(tracer, cases, cases[:0], [0.6], quiet)
-    told = fast.f1[0]
-    keys = zip(told.index_case.tolist(), told.person.tolist(), told.told_s.tolist(), strict=True)
-    assert f1 == {(c, p): t for c, p, t in keys}
+    n_warned = []
+    for rule in RULES[name]:
+        twin.s = scenario(protocol__name=name, look_back_days=2, rule=rule)
+        f1, _ = twin.run(cases.tolist(), [], histories, 0.6)
+        tracer = Tracer.build(twin.s, world, 2, Clock())
+        fast = evaluate(tracer, cases, cases[:0], [0.6], quiet)
+        told = fast.f1[0]
+        keys = zip(
+            told.index_case.tolist(), told.person.tolist(), told.told_s.tolist(), strict=True
+        )
+        assert f1 == {(c, p): t for c, p, t in keys}
+        n_warned.append(len(f1))
     assert fast.held[0].records.sum() == sum(
         len(found)
         for c in cases.tolist()
         if world.rank[c] < 0.6
         for found in twin.look_up(c, histories).values()
     )
-    assert f1
+    assert min(n_warned) > 0
+    assert len(set(n_warned)) == len(n_warned)  # each rule decides in its own way
 
 
 def test_risky_pairs_equal_those_of_the_twin(base):

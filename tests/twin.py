@@ -451,18 +451,29 @@ class Twin:
     def fires(self, rows: list[tuple[int, int]], observer: int, source: int) -> bool:
         if self.s.rule.name == "any-match":
             return bool(rows)
-        t = self.s.rule.thresholds
-        names = ("android", "ios")
-        limit = getattr(
-            t, f"{names[int(self.w.ios[observer])]}_{names[int(self.w.ios[source])]}_dbm"
-        )
-        near = defaultdict(float)
+        near_ms = defaultdict(int)
         scans = self.profile.android.foreground
-        period_s = round(1000 * scans.scan_period_s(self.s.phones.screen_on_share)) / 1000
+        period_ms = round(1000 * scans.scan_period_s(self.s.phones.screen_on_share))
         for time_ms, rssi in rows:
-            if rssi >= limit:
-                near[self.local_day(time_ms)] += period_s
-        return any(s >= self.s.rule.minutes * 60 for s in near.values())
+            weight = self.weight(rssi, observer, source)
+            near_ms[self.local_day(time_ms)] += round(weight * period_ms)
+        return any(ms // 1000 >= self.s.rule.minutes * 60 for ms in near_ms.values())
+
+    def weight(self, rssi: int, observer: int, source: int) -> float:
+        """What one record counts."""
+        if self.s.rule.name == "minutes-near":
+            names = ("android", "ios")
+            pair = f"{names[int(self.w.ios[observer])]}_{names[int(self.w.ios[source])]}_dbm"
+            return float(rssi >= getattr(self.s.rule.thresholds, pair))
+        # TX power travels whole; the listening phone corrects what it hears by its own calibration.
+        power = min(127, max(-127, round(float(self.w.tx_power_dbm[source]))))
+        correction = float(np.float32(self.w.rx_correction_db[observer]))
+        db = max(0, math.floor(float(np.float32(power - rssi) - np.float32(correction)) + 0.5))
+        if self.s.rule.name == "cwa":
+            return 1.0 if db < 55 else 0.5 if db < 63 else 0.0
+        if self.s.rule.name == "minutes-at-attenuation":
+            return float(db <= self.s.rule.attenuation_db[0])
+        return 1.5 if db <= 55 else 1.0 if db <= 63 else 0.4 if db <= 70 else 0.0
 
     # -- warnings ----------------------------------------------------------------------------------
 

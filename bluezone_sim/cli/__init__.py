@@ -14,7 +14,17 @@ import typer
 
 from .._version import __version__
 from ..errors import BluezoneSimError
-from . import compare, match, matrix, report, run, scenarios, sweep
+from . import (
+    compare,
+    importing,
+    match,
+    matrix,
+    report,
+    run,
+    scenarios,
+    sweep,
+    validate,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +60,7 @@ def _root(
     """How much contact does a Bluetooth contact-tracing app really find?"""
 
 
-for _room in (run, sweep, compare, report, scenarios, match, matrix):
+for _room in (run, sweep, compare, report, scenarios, match, importing, matrix, validate):
     _room.register(app)
 
 

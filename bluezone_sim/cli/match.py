@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .common import Json, console, read_bytes
+from .common import Json, console
 
 
 def register(app: typer.Typer) -> None:
@@ -17,14 +17,37 @@ def register(app: typer.Typer) -> None:
 
 
 def match(
-    keys: Annotated[Path, typer.Option(help="Keys, in Bluezone's CHECK_CONTACT_F0 message.")],
-    history: Annotated[Path, typer.Option(help="A phone's data_trace.txt.")],
+    keys: Annotated[
+        Path,
+        typer.Option(
+            help="Published keys: Bluezone's CHECK_CONTACT_F0 message, an export.bin or its zip, a DP-3T "
+            "list or cuckoo filter, TCN reports; told by their content."
+        ),
+    ],
+    history: Annotated[
+        Path,
+        typer.Option(
+            help="What a phone heard: data_trace.txt, a btsnoop or pcapng capture, sightings in Parquet."
+        ),
+    ],
+    protocol: Annotated[
+        str | None, typer.Option(help="System of the keys, where their file leaves it open.")
+    ] = None,
+    public_key: Annotated[
+        Path | None, typer.Option(help="PEM; the export must be signed with it.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Look published keys up in a phone's history."""
-    from ..results.phone import look_up
+    from ..captures.importing import history_of
+    from ..captures.keys import read_keys
+    from ..results.phone import find
 
-    found = look_up(read_bytes(keys), read_bytes(history), str(keys), str(history))
+    published = read_keys(keys, protocol, public_key)
+    sightings, n_back = history_of(history, published.protocol)
+    found = find(
+        published.published_for(sightings), sightings, published.protocol, n_back, published.cuckoo
+    )
     if as_json:
         typer.echo(json.dumps(found.to_dict()))
     else:

@@ -239,7 +239,9 @@ def schedules(typingctx, keys, at, round_keys):
 def days_filtered(template: bytes, count: int) -> Any:
     """Intrinsic ``(round_keys, z, counters, at, out, bloom, to_word, bits)`` (VAES).
 
-    Of types uint8[:], int64, uint32[:], int64, uint8[:], uint64[:], uint64, uint32[:]. ``count`` counter blocks of four keys each, whose schedules are register z's of :func:`schedules`
+    Of types uint8[:], int64, uint32[:], int64, uint8[:], uint64[:], uint64, uint32[:].
+
+    ``count`` counter blocks of four keys each, whose schedules are register z's of :func:`schedules`
     and whose first counters are ``counters[at:]``. Block i of key k goes to ``out[16 (4 i + k):]`` and
     is asked of the filter before it leaves its register: bit 4 i + k of ``bits`` says that it passes.
     """
@@ -247,7 +249,7 @@ def days_filtered(template: bytes, count: int) -> Any:
     kind = ir.VectorType(_LONG, 2 * KEYS)
     lanes = ir.VectorType(_WORD, 4 * KEYS)
 
-    def typed(typingctx, round_keys, z, counters, at, out, bloom, to_word, bits):  # type: ignore[no-untyped-def]
+    def typed(typingctx, round_keys, z, counters, at, out, bloom, to_word, bits):
         def codegen(context: Any, b: ir.IRBuilder, sig: Any, args: Any) -> Value:
             keys, first, target, table, found = (
                 b.bitcast(_pointer(context, b, sig.args[k], args[k], None), _BYTE.as_pointer())

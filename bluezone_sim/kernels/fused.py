@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from .aes import RPI_TEMPLATE, expand_rpik, load_batch, rpi_run
 from .aes_ir import GROUP, KEYS, REGISTERS, STEP_IDS, days_filtered, schedules
+from .bare import INLINED, bare
 from .cpu import Vaes
 from .filter_ir import lowest_bit
 from .hkdf import gaen_keys
-from .lookup import BARE, probe, settle, wait
+from .lookup import probe, settle, wait
 from .sha256 import INITIAL_STATE, chain, digest
 from .sha256_ir import LANES
 from .sha256_ni import STREAMS, identifier_chains
@@ -60,7 +61,7 @@ def _batch(path, scratch, index, first, counts, work):
     """
 
 
-@overload(_batch, jit_options=BARE)
+@overload(_batch, jit_options=INLINED)
 def _(path, scratch, index, first, counts, work):
     if path.instance_class is not Vaes:
 
@@ -102,7 +103,7 @@ def _(path, scratch, index, first, counts, work):
     return four_by_four
 
 
-@nb.njit(nogil=True, cache=True, _nrt=False)
+@bare
 def gaen(path, scratch, index, keys, intervals, counts, span, work):
     """Looks for the identifiers of temporary exposure keys ``span``.
 

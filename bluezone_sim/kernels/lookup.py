@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numba as nb
 import numpy as np
 from numba.extending import overload
 from numpy.typing import NDArray
 
 from . import filter_ir
+from .bare import INLINED, bare, inlined
 from .cpu import Path, Vaes, path
 from .filter_ir import SPAN, lowest_bit, prefetch
 from .pages import zeros
@@ -26,8 +26,6 @@ WAITING = 64
 _SPREAD = np.uint64(filter_ir.SPREAD)
 _FIRST_BIT, _SECOND_BIT = np.uint64(filter_ir.FIRST_BIT), np.uint64(filter_ir.SECOND_BIT)
 _ONE = np.uint64(1)
-#: Nothing here allocates; Numba then counts no references, which would take longer than the look-up.
-BARE = {"forceinline": True, "_nrt": False}
 _PASSING_3, _PASSING_4 = map(filter_ir.passing_span, (3, 4))
 
 
@@ -77,7 +75,7 @@ def new_work(width: int, capacity: int) -> Work:
     )
 
 
-@nb.njit(nogil=True, cache=True, **BARE)
+@inlined
 def _hash(words, at, width):
     """Hash of the identifier of ``width`` words at ``words[at]``.
 
@@ -97,7 +95,7 @@ def _hash(words, at, width):
     return h * _SPREAD
 
 
-@nb.njit(nogil=True, cache=True, **BARE)
+@inlined
 def _passing_few(bloom, to_word, words, at, width, n):
     """Bits of ``n`` identifiers, at most SPAN, that pass the filter."""
     bits = np.uint64(0)
@@ -115,7 +113,7 @@ def _passing(path, bloom, to_word, words, at, width):
     """Bits of SPAN identifiers that pass the filter."""
 
 
-@overload(_passing, jit_options=BARE)
+@overload(_passing, jit_options=INLINED)
 def _(path, bloom, to_word, words, at, width):
     if path.instance_class is not Vaes:
         return lambda path, bloom, to_word, words, at, width: _passing_few(
@@ -132,7 +130,7 @@ def _(path, bloom, to_word, words, at, width):
     return gathered
 
 
-@nb.njit(nogil=True, cache=True, _nrt=False)
+@bare
 def _fill(words, width, shifts, bloom, start, entry):
     n = len(entry)
     to_word, to_bucket = np.uint64(shifts[0]), np.uint64(shifts[1])
@@ -154,7 +152,7 @@ def _fill(words, width, shifts, bloom, start, entry):
         entry[at] = (h & np.uint64(0xFFFFFFFF)) << np.uint64(32) | np.uint64(j)
 
 
-@nb.njit(nogil=True, cache=True, _nrt=False)
+@bare
 def _equal(a, i, b, j):
     for w in range(a.shape[1]):  # noqa: SIM110 (Numba has no generators)
         if a[i, w] != b[j, w]:
@@ -162,7 +160,7 @@ def _equal(a, i, b, j):
     return True
 
 
-@nb.njit(nogil=True, cache=True, _nrt=False)
+@bare
 def settle(index, work):
     """Looks the waiting candidates up in the table."""
     to_bucket = np.uint64(index.shifts[1])
@@ -188,7 +186,7 @@ def settle(index, work):
     work.tally[0] = 0
 
 
-@nb.njit(nogil=True, cache=True, **BARE)
+@inlined
 def wait(index, words, at, unit, number, work):
     """Has the identifier at ``words[at]``, a unit's of that number, wait for the table."""
     width = index.words.shape[1]
@@ -205,7 +203,7 @@ def wait(index, words, at, unit, number, work):
         settle(index, work)
 
 
-@nb.njit(nogil=True, cache=True, **BARE)
+@inlined
 def probe(index, words, begin, n, unit, work):
     """Looks for identifiers ``begin`` .. ``begin + n`` - 1 of flat ``words`` as those of a unit.
 
@@ -225,7 +223,7 @@ def probe(index, words, begin, n, unit, work):
             wait(index, words, at + width * j, unit, first + j, work)
 
 
-@nb.njit(nogil=True, cache=True, _nrt=False)
+@bare
 def probe_rows(index, words, span, work):
     """Looks for identifiers ``span[0]`` .. ``span[1]`` - 1 of flat ``words``; the unit is ``span[0]``."""
     probe(index, words, span[0], span[1] - span[0], span[0], work)

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import TableError
 from ..scenario.model import Rule
 from ..tables import Matches
+from .rules import attenuation_rule, near_by_platform
 
 
 @dataclass(frozen=True)
@@ -20,8 +22,8 @@ class PairDays:
         person: ``int32[n]``, whose phone holds them.
         day: ``int64[n]``, index of the local day.
         records: ``int64[n]``, number of records.
-        near_s: ``int64[n]``, seconds near by the rule's thresholds: each record at or above them
-            stands for one scan period.
+        near_s: ``int64[n]``, seconds near, or weighted seconds, by the rule: each record stands for one
+            scan period.
         strongest_dbm: ``int16[n]``, RSSI of the strongest record.
     """
 
@@ -87,17 +89,22 @@ def pair_days(
         sources: ``int32[keys]``, the person behind each published key.
         day: ``int64[len(matches)]``, index of the local day of each match.
         n_people: people in the population.
-        rule: its thresholds decide what is near.
+        rule: its thresholds or weights decide what is near.
         ios: ``bool[n_people]``, platform of each phone.
         scan_period_s: time that one record stands for.
     """
     source = sources[matches.key]
-    t = rule.thresholds
-    # [scanner is iOS, advertiser is iOS]
-    table = np.array(
-        [[t.android_android_dbm, t.android_ios_dbm], [t.ios_android_dbm, t.ios_ios_dbm]]
-    )
-    near = matches.rssi_dbm >= table[ios[matches.observer].astype(int), ios[source].astype(int)]
+    weighing = attenuation_rule(rule)
+    if weighing is None:
+        weight = near_by_platform(
+            matches.rssi_dbm, ios[matches.observer], ios[source], rule.thresholds
+        ).astype(np.float64)
+    elif matches.attenuation_db is None:
+        raise TableError(f"matches: no attenuation, which the rule {rule.name} weighs")
+    else:
+        weight = weighing.weight(matches.attenuation_db)
+    # Whole milliseconds, so that sums do not depend on their order.
+    near_ms = np.rint(weight * 1000 * scan_period_s).astype(np.int64)
     n_days = int(day.max(initial=0)) + 1
     key = (source.astype(np.int64) * n_people + matches.observer) * n_days + day
     order = np.argsort(key, kind="stable")
@@ -106,14 +113,14 @@ def pair_days(
     pair, at = np.divmod(key[first], n_days)
     who, person = np.divmod(pair, n_people)
     length = np.diff(np.append(first, len(key)))
-    near_records = np.add.reduceat(near[order].astype(np.int64), first) if len(first) else length
+    total_ms = np.add.reduceat(near_ms[order], first) if len(first) else length
     rssi = matches.rssi_dbm[order]
     return PairDays(
         source=who.astype(np.int32),
         person=person.astype(np.int32),
         day=at,
         records=length,
-        near_s=(near_records * scan_period_s).astype(np.int64),
+        near_s=total_ms // 1000,
         strongest_dbm=np.maximum.reduceat(rssi, first) if len(first) else rssi,
     )
 

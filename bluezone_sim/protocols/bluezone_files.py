@@ -139,12 +139,15 @@ for _i, _c in enumerate(b"abcdef"):
     _NIBBLE[_c] = _NIBBLE[_c - 32] = 10 + _i
 
 
-def parse_history(data: bytes, source: str = "history") -> tuple[Sightings, HistoryReport]:
+def parse_history(
+    data: bytes, source: str = "history", *, first_row: int = 1
+) -> tuple[Sightings, HistoryReport]:
     """Reads a phone's ``data_trace.txt``: own id, seen id, RSSI, unix ms, tab-separated.
 
     Args:
         data: the file's bytes.
         source: name of the file, for errors.
+        first_row: number of the first row, for errors, where the bytes are a part of the file.
 
     Returns:
         Sightings of observer 0 in the file's order, and a report.
@@ -157,19 +160,20 @@ def parse_history(data: bytes, source: str = "history") -> tuple[Sightings, Hist
         raise FormatError(f"{source}: empty; expected rows of own id, seen id, RSSI, unix ms")
     lines = data.replace(b"\r\n", b"\n").rstrip(b"\n").split(b"\n")
     cells = [line.split(b"\t") for line in lines]
-    for row, found in enumerate(cells, 1):
+    where = _Where(source, first_row, len(cells))
+    for row, found in enumerate(cells):
         if len(found) != 4:
-            raise FormatError(
-                f"{source}: row {row}: expected 4 tab-separated columns (own id, seen id, RSSI, "
-                f"unix ms), found {len(found)}" + _hint(row, len(cells))
+            raise where.fault(
+                row,
+                f"expected 4 tab-separated columns (own id, seen id, RSSI, unix ms), found {len(found)}",
             )
     own, seen = (
-        _identifiers([c[k] for c in cells], name, source, len(cells))
+        _identifiers([c[k] for c in cells], name, where)
         for k, name in ((0, "own id"), (1, "seen id"))
     )
-    rssi = _integers([c[2] for c in cells], "RSSI", source, -128, 127, "dBm")
+    rssi = _integers([c[2] for c in cells], "RSSI", where, -128, 127, "dBm")
     # Before 2001 a millisecond stamp has fewer digits: a file in seconds is caught here.
-    time_ms = _integers([c[3] for c in cells], "time", source, 10**12, 10**13, "unix milliseconds")
+    time_ms = _integers([c[3] for c in cells], "time", where, 10**12, 10**13, "unix milliseconds")
     sightings = Sightings(
         observer=np.zeros(len(cells), np.int32),
         time_ms=time_ms,
@@ -180,32 +184,40 @@ def parse_history(data: bytes, source: str = "history") -> tuple[Sightings, Hist
     return sightings, HistoryReport(len(cells), int(np.count_nonzero(np.diff(time_ms) < 0)))
 
 
-def _hint(row: int, n_rows: int) -> str:
-    return "; is the file truncated?" if row == n_rows else ""
+@dataclass(frozen=True)
+class _Where:
+    """Names rows in errors."""
+
+    source: str
+    first_row: int
+    n_rows: int
+
+    def fault(self, row: int, message: str) -> FormatError:
+        hint = "; is the file truncated?" if row == self.n_rows - 1 else ""
+        return FormatError(f"{self.source}: row {self.first_row + row}: {message}{hint}")
 
 
-def _identifiers(cells: list[bytes], name: str, source: str, n_rows: int) -> NDArray[np.uint8]:
+def _identifiers(cells: list[bytes], name: str, where: _Where) -> NDArray[np.uint8]:
     lengths = np.fromiter(map(len, cells), np.int64, len(cells))
     bad = np.flatnonzero(lengths != 24)
     if len(bad):
         row = int(bad[0])
-        raise FormatError(
-            f"{source}: row {row + 1}: {name}: expected 24 hexadecimal digits (12 bytes), found "
-            f"{lengths[row]} characters" + _hint(row + 1, n_rows)
+        raise where.fault(
+            row,
+            f"{name}: expected 24 hexadecimal digits (12 bytes), found {lengths[row]} characters",
         )
     nibbles = _NIBBLE[np.frombuffer(b"".join(cells), np.uint8).reshape(-1, 24)]
     bad = np.flatnonzero((nibbles == 255).any(axis=1))
     if len(bad):
         row = int(bad[0])
-        raise FormatError(
-            f"{source}: row {row + 1}: {name}: {cells[row].decode('ascii', 'replace')!r} is not "
-            "hexadecimal"
+        raise where.fault(
+            row, f"{name}: {cells[row].decode('ascii', 'replace')!r} is not hexadecimal"
         )
     return np.ascontiguousarray(nibbles[:, ::2] << 4 | nibbles[:, 1::2])
 
 
 def _integers(
-    cells: list[bytes], name: str, source: str, low: int, high: int, unit: str
+    cells: list[bytes], name: str, where: _Where, low: int, high: int, unit: str
 ) -> NDArray[np.int64]:
     out = np.empty(len(cells), np.int64)
     for row, cell in enumerate(cells):
@@ -214,9 +226,10 @@ def _integers(
         except ValueError:
             value = None
         if value is None or not low <= value <= high:
-            raise FormatError(
-                f"{source}: row {row + 1}: {name}: expected {unit} between {low} and {high}, found "
-                f"{cell.decode('ascii', 'replace')!r}" + _hint(row + 1, len(cells))
+            raise where.fault(
+                row,
+                f"{name}: expected {unit} between {low} and {high}, found "
+                f"{cell.decode('ascii', 'replace')!r}",
             )
         out[row] = value
     return out

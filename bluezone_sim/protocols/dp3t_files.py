@@ -77,7 +77,8 @@ def parse_list(
     )
 
 
-_MAGIC = b"BZ3TCF1\0"
+#: First bytes of a cuckoo filter's file.
+MAGIC = b"BZ3TCF1\0"
 _SLOTS = 4
 _KICKS = 500
 
@@ -133,7 +134,7 @@ class CuckooFilter:
     def to_bytes(self) -> bytes:
         """Magic, number of buckets (32-bit little-endian), the table."""
         head = len(self.table).to_bytes(4, "little")
-        return _MAGIC + head + self.table.astype("<u4").tobytes()
+        return MAGIC + head + self.table.astype("<u4").tobytes()
 
     @classmethod
     def from_bytes(cls, data: bytes, source: str = "filter") -> CuckooFilter:
@@ -142,10 +143,10 @@ class CuckooFilter:
         Raises:
             FormatError: another magic, a size that is no power of two, or truncated.
         """
-        if data[: len(_MAGIC)] != _MAGIC or len(data) < len(_MAGIC) + 4:
-            raise FormatError(f"{source}: expected a cuckoo filter, which starts with {_MAGIC!r}")
-        begin = len(_MAGIC) + 4
-        n = int.from_bytes(data[len(_MAGIC) : begin], "little")
+        if data[: len(MAGIC)] != MAGIC or len(data) < len(MAGIC) + 4:
+            raise FormatError(f"{source}: expected a cuckoo filter, which starts with {MAGIC!r}")
+        begin = len(MAGIC) + 4
+        n = int.from_bytes(data[len(MAGIC) : begin], "little")
         if n == 0 or n & (n - 1):
             raise FormatError(f"{source}: {n} buckets, expected a power of two")
         if len(data) != begin + 4 * _SLOTS * n:

@@ -16,9 +16,9 @@ from .text import STAGES, percent
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..sweeping import Sweep
     from ..sweeping.summary import Arm
     from .result import Histogram, LevelMetrics, Result, SensitivityRow
+    from .validation import Validation
 
 #: Okabe and Ito's colours, told apart by colour-blind readers too.
 _BLUE, _ORANGE, _GREEN, _RED = "#0072b2", "#e69f00", "#009e73", "#d55e00"
@@ -93,7 +93,7 @@ def _line(axes: Any, x: Any, values: Sequence[float | None], **style: Any) -> No
     axes.plot(x, y, **style)
 
 
-def _adoption(axes: Any, metrics: Sequence[LevelMetrics]) -> None:
+def draw_adoption(axes: Any, metrics: Sequence[LevelMetrics]) -> None:
     rows = sorted(metrics, key=lambda m: m.users)
     x = np.array([100 * m.adoption_smartphones for m in rows])
     dots: dict[str, Any] = {"marker": "o", "markersize": 4}
@@ -131,11 +131,11 @@ def _adoption(axes: Any, metrics: Sequence[LevelMetrics]) -> None:
 def adoption_svg(metrics: Sequence[LevelMetrics]) -> str:
     """What the app finds, by adoption."""
     with _figure(_INK, 7.2, 4.0) as (figure, (axes,)):
-        _adoption(axes, metrics)
+        draw_adoption(axes, metrics)
         return _svg(figure, "Share of risky pairs warned, by adoption")
 
 
-def _arms(axes: Any, arms: Sequence[Arm]) -> None:
+def draw_arms(axes: Any, arms: Sequence[Arm]) -> None:
     """Recall of each arm against adoption, with its intervals over seeds."""
     markers = "osD^vPX*"
     for i, arm in enumerate(arms):
@@ -165,7 +165,7 @@ def _arms(axes: Any, arms: Sequence[Arm]) -> None:
 def arms_svg(arms: Sequence[Arm]) -> str:
     """Recall against adoption, an arm a line."""
     with _figure(_INK, 7.2, 4.0) as (figure, (axes,)):
-        _arms(axes, arms)
+        draw_arms(axes, arms)
         return _svg(figure, "Share of risky pairs warned, by adoption and arm")
 
 
@@ -173,7 +173,7 @@ def adoption_png(result: Result) -> bytes:
     """The same figure for slides and README files."""
     out = io.BytesIO()
     with _figure("#222222", 7.2, 4.2) as (figure, (axes,)):
-        _adoption(axes, result.metrics)
+        draw_adoption(axes, result.metrics)
         axes.set_title(result.scenario.title or result.scenario.name, loc="left")
         figure.savefig(out, format="png", dpi=150, metadata={"Software": None})
     return out.getvalue()
@@ -182,11 +182,11 @@ def adoption_png(result: Result) -> bytes:
 def waterfall_svg(metrics: Sequence[LevelMetrics]) -> str:
     """Where risky pairs are lost, a bar a level."""
     with _figure(_INK, 7.2, 1.4 + 0.45 * len(metrics)) as (figure, (axes,)):
-        _waterfall(axes, metrics)
+        draw_waterfall(axes, metrics)
         return _svg(figure, "Stages at which risky pairs are lost, by adoption")
 
 
-def _waterfall(axes: Any, metrics: Sequence[LevelMetrics]) -> None:
+def draw_waterfall(axes: Any, metrics: Sequence[LevelMetrics]) -> None:
     names = [
         f"{percent(m.adoption_smartphones)} of phones\n{m.users:,} users" for m in reversed(metrics)
     ]
@@ -247,7 +247,7 @@ def sensitivity_svg(rows: Sequence[SensitivityRow]) -> str:
         return _svg(figure, "Recall and precision under changed assumptions")
 
 
-def _histogram(axes: Any, histogram: Histogram) -> None:
+def draw_histogram(axes: Any, histogram: Histogram) -> None:
     """Shares of each series by bin; bins as wide as each other, since their edges are not even."""
     labels = [
         f"{a:g}–{b:g}" for a, b in zip(histogram.edges[:-1], histogram.edges[1:], strict=True)
@@ -267,61 +267,28 @@ def _histogram(axes: Any, histogram: Histogram) -> None:
     axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(series), fontsize=8)
 
 
-#: One or two columns of a journal's page, small type, embedded fonts that can be edited.
-_PAPER: dict[str, Any] = {
-    "font.size": 8,
-    "axes.labelsize": 8,
-    "axes.linewidth": 0.6,
-    "lines.linewidth": 1.2,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "legend.fontsize": 7,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "pdf.fonttype": 42,
-    "figure.dpi": 100,
-}
+def qq_png(result: Validation) -> bytes:
+    """Quantiles of attenuation, 1 to 99 %, predicted over measured; a panel a scene."""
+    from .validation import NEAR_M
 
-
-def paper_figures(found: Result | Sweep, kind: str) -> dict[str, bytes]:
-    """Figures for print by name: black on white, 7.2 inches wide, 300 dots an inch.
-
-    Args:
-        found: a run or a sweep.
-        kind: png, svg or pdf.
-    """
-    from .compare import arm_of
-    from .result import Result
-
-    run = isinstance(found, Result)
-    arms = [arm_of(found)] if isinstance(found, Result) else list(found.arms)
-    histograms = (
-        found.histograms if isinstance(found, Result) else found.histograms.get(arms[0].label, ())
-    )
-    drawn: dict[str, tuple[float, Any]] = {
-        "recall": (
-            3.4,
-            lambda axes: _adoption(axes, arms[0].metrics) if run else _arms(axes, arms),
-        )
-    }
-    for i, arm in enumerate(arms):
-        name = "waterfall" if len(arms) == 1 else f"waterfall-{i + 1}-{_slug(arm.label)}"
-        height = 1.2 + 0.36 * len(arm.metrics)
-        drawn[name] = (height, lambda axes, arm=arm: _waterfall(axes, arm.metrics))
-    for h in histograms:
-        drawn[_slug(h.name)] = (2.6, lambda axes, h=h: _histogram(axes, h))
-    out = {}
-    for name, (height, draw) in drawn.items():
-        with _figure("#000000", 7.2, height, style=_PAPER) as (figure, (axes,)):
-            draw(axes)
-            stream = io.BytesIO()
-            metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
-            figure.savefig(
-                stream, format=kind, dpi=300, metadata=metadata.get(kind, {"CreationDate": None})
-            )
-            out[name] = stream.getvalue()
-    return out
-
-
-def _slug(text: str) -> str:
-    return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-")[:60]
+    names = {"near": f"{NEAR_M:g} m or less", "far": "farther"}
+    n = len(result.scenes)
+    with _figure("#000000", 3.2 * n + 0.4, 3.6, panels=n) as (figure, panels):
+        for axes, scene in zip(panels, result.scenes, strict=True):
+            ends = [v for pair in scene.qq.values() for values in pair for v in values[[0, -1]]]
+            low, high = min(ends) - 2, max(ends) + 2
+            axes.plot([low, high], [low, high], color="#999999", lw=1)
+            for (name, (measured, predicted)), colour in zip(
+                scene.qq.items(), (_BLUE, _ORANGE), strict=False
+            ):
+                axes.plot(measured, predicted, "o", color=colour, markersize=3, label=names[name])
+            axes.set_xlim(low, high)
+            axes.set_ylim(low, high)
+            axes.set_aspect("equal")
+            axes.set_title(scene.name, fontsize=10)
+            axes.set_xlabel("measured attenuation (dB)")
+            axes.legend(loc="upper left", fontsize=8)
+        panels[0].set_ylabel("predicted attenuation (dB)")
+        out = io.BytesIO()
+        figure.savefig(out, format="png", dpi=150)
+        return out.getvalue()

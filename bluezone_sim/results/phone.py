@@ -4,102 +4,186 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._version import SCHEMA_VERSION
 from ..matching import match
-from ..protocols.bluezone_files import HistoryReport, parse_f0_message, parse_history
+from ..matching.rules import RULES, DayScores, day_scores
+from ..matching.windows import ScanInstances, previous_scans, scan_instances
+from ..protocols import get_key_protocol
+from ..protocols.bluezone_files import parse_f0_message, parse_history
 from ..scenario.model import Thresholds
 from ..scenario.profiles import load_profile
-from ..tables import Matches, PublishedKeys
+from ..tables import Matches, PublishedKeys, Sightings
+
+if TYPE_CHECKING:
+    from ..protocols.dp3t_files import CuckooFilter
+
+
+#: Rows that the table in the terminal shows.
+_MOST_ROWS = 40
 
 
 @dataclass(frozen=True, eq=False)
 class PhoneMatches:
-    """What one phone finds.
+    """What a phone finds, or the phones of one capture.
 
     Attributes:
-        keys: as published.
-        history: rows read.
+        protocol: of keys and history.
+        keys: as published; empty where a filter is published.
+        n_rows: rows of the history that are of the protocol.
+        n_out_of_order: rows earlier than the row before.
         matches: found.
-        near_min: ``float64[keys]``, minutes near by key.
+        near_min: ``float64[keys]``, minutes near by key, by RSSI.
+        scans: exposure windows, scan by scan, where the protocol tells attenuations; else None.
     """
 
+    protocol: str
     keys: PublishedKeys
-    history: HistoryReport
+    n_rows: int
+    n_out_of_order: int
     matches: Matches
     near_min: NDArray[np.float64]
+    scans: ScanInstances | None = None
 
     def key_hex(self, key: int) -> str:
         """A key as the message has it."""
-        return bytes(self.keys.key[key]).hex().upper()
+        return bytes(self.keys.key[key]).hex().upper() if len(self.keys) else "FILTER"
 
     def to_dict(self) -> dict[str, Any]:
         """The document that ``bluezone-sim match --json`` prints."""
-        m = self.matches
-        columns = (m.key, m.day_s, m.interval, m.time_ms, m.rssi_dbm)
-        return {
+        out: dict[str, Any] = {
             "schema_version": SCHEMA_VERSION,
+            "protocol": self.protocol,
             "n_keys": len(self.keys),
-            "n_rows": self.history.n_rows,
-            "n_out_of_order": self.history.n_out_of_order,
-            "matches": [
-                {
-                    "key": self.key_hex(key),
-                    "day_unix_s": day_s,
-                    "interval": interval,
-                    "unix_ms": time_ms,
-                    "rssi_dbm": rssi,
-                }
-                for key, day_s, interval, time_ms, rssi in zip(
-                    *(c.tolist() for c in columns), strict=True
-                )
-            ],
+            "n_rows": self.n_rows,
+            "n_out_of_order": self.n_out_of_order,
+            "matches": [self._match(row) for row in range(len(self.matches))],
             "minutes_near": {
                 self.key_hex(key): round(float(self.near_min[key]), 2)
-                for key in np.unique(m.key).tolist()
+                for key in np.unique(self.matches.key).tolist()
             },
         }
+        if self.scans is not None:
+            out["exposure_windows"] = self._windows(self.scans)
+            out["risk"] = {
+                name: [
+                    {
+                        "observer": observer,
+                        "day_unix_s": day_s,
+                        "weighted_minutes": round(seconds / 60, 2),
+                        "warns": warns,
+                    }
+                    for observer, day_s, seconds, warns in zip(
+                        *(
+                            c.tolist()
+                            for c in (days.observer, days.day_s, days.weighted_s, days.fired)
+                        ),
+                        strict=True,
+                    )
+                ]
+                for name, days in self.risk().items()
+            }
+        return out
+
+    def _match(self, row: int) -> dict[str, Any]:
+        m = self.matches
+        out = {
+            "key": self.key_hex(int(m.key[row])),
+            "day_unix_s": int(m.day_s[row]),
+            "interval": int(m.interval[row]),
+            "unix_ms": int(m.time_ms[row]),
+            "rssi_dbm": int(m.rssi_dbm[row]),
+        }
+        if m.attenuation_db is not None:
+            out["attenuation_db"] = float(m.attenuation_db[row])
+        if np.any(m.observer):
+            out["observer"] = int(m.observer[row])
+        return out
+
+    def _windows(self, scans: ScanInstances) -> list[dict[str, Any]]:
+        first = np.flatnonzero(np.diff(scans.window, prepend=-1))
+        last = np.append(first[1:], len(scans))
+        return [
+            {
+                "key": self.key_hex(int(scans.key[a])),
+                "observer": int(scans.observer[a]),
+                "start_unix_s": int(scans.window_start_s[a]),
+                "scan_instances": [
+                    {
+                        "unix_s": int(scans.time_s[i]),
+                        "typical_attenuation_db": int(scans.typical_db[i]),
+                        "min_attenuation_db": int(scans.min_db[i]),
+                        "seconds_since_last_scan": int(scans.since_last_s[i]),
+                    }
+                    for i in range(a, b)
+                ],
+            }
+            for a, b in zip(first.tolist(), last.tolist(), strict=True)
+        ]
+
+    def risk(self) -> dict[str, DayScores]:
+        """Scores of the days by each rule in use, where the protocol tells attenuations."""
+        if self.scans is None:
+            return {}
+        return {name: day_scores(self.scans, rule) for name, rule in RULES.items()}
 
     def table(self) -> Any:
-        """A row a match, for rich."""
+        """A row a match, for rich; the first ones where they are many."""
         from rich import box
         from rich.table import Table
 
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for name in ("key", "day (UTC)", "interval", "time (UTC)", "RSSI dBm"):
-            table.add_column(name, no_wrap=True, justify="right" if "RSSI" in name else "left")
         m = self.matches
-        columns = (m.key, m.day_s, m.interval, m.time_ms, m.rssi_dbm)
-        for key, day_s, interval, time_ms, rssi in zip(*(c.tolist() for c in columns), strict=True):
-            day = dt.datetime.fromtimestamp(day_s, dt.UTC)
-            time = dt.datetime.fromtimestamp(time_ms / 1000, dt.UTC)
-            table.add_row(
-                f"{self.key_hex(key)[:16]}…",
+        names = ["key", "day (UTC)", "interval", "time (UTC)", "RSSI dBm"]
+        if m.attenuation_db is not None:
+            names.append("attenuation dB")
+        for name in names:
+            right = name.endswith(("dBm", "dB"))
+            table.add_column(name, no_wrap=True, justify="right" if right else "left")
+        for row in range(min(len(m), _MOST_ROWS)):
+            day = dt.datetime.fromtimestamp(int(m.day_s[row]), dt.UTC)
+            time = dt.datetime.fromtimestamp(int(m.time_ms[row]) / 1000, dt.UTC)
+            cells = [
+                f"{self.key_hex(int(m.key[row]))[:16]}…",
                 f"{day:%Y-%m-%d}",
-                str(interval),
+                str(m.interval[row]),
                 f"{time:%Y-%m-%d %H:%M:%S}",
-                str(rssi),
-            )
+                str(m.rssi_dbm[row]),
+            ]
+            if m.attenuation_db is not None:
+                cells.append(f"{m.attenuation_db[row]:g}")
+            table.add_row(*cells)
         return table
 
     def summary(self) -> str:
-        """Counts, minutes near by key, and what was odd."""
-        m, report = self.matches, self.history
+        """Counts, minutes near by key, risk by day, and what was odd."""
+        m = self.matches
         lines = [
-            f"{len(m):,} matches; keys published: {len(self.keys):,}, rows read: {report.n_rows:,}",
+            f"{len(m):,} matches; keys published: {len(self.keys):,}, rows read: {self.n_rows:,}",
             *(
                 f"  {self.key_hex(key)[:16]}…: {self.near_min[key]:.1f} minutes near "
                 f"(at {Thresholds().android_android_dbm:g} dBm or more)"
                 for key in np.unique(m.key).tolist()
             ),
         ]
-        if report.n_out_of_order:
+        if len(m) > _MOST_ROWS:
+            lines.insert(0, f"… and {len(m) - _MOST_ROWS:,} more; --json has them all")
+        for name, days in self.risk().items():
+            for day_s, seconds, warns in zip(
+                *(c.tolist() for c in (days.day_s, days.weighted_s, days.fired)), strict=True
+            ):
+                day = dt.datetime.fromtimestamp(day_s, dt.UTC)
+                lines.append(
+                    f"  {name}, {day:%Y-%m-%d}: {seconds / 60:.1f} weighted minutes"
+                    + (", warns" if warns else "")
+                )
+        if self.n_out_of_order:
             lines.append(
-                f"{report.n_out_of_order:,} rows are earlier than the row before: the phone's clock "
+                f"{self.n_out_of_order:,} rows are earlier than the row before: the phone's clock "
                 "was set back"
             )
         return "\n".join(lines)
@@ -108,7 +192,7 @@ class PhoneMatches:
 def look_up(
     message: bytes, history: bytes, message_source: str = "keys", history_source: str = "history"
 ) -> PhoneMatches:
-    """Looks a message's keys up in a phone's history.
+    """Looks a Bluezone message's keys up in a phone's history.
 
     Args:
         message: CHECK_CONTACT_F0, JSON.
@@ -120,8 +204,46 @@ def look_up(
     """
     keys = parse_f0_message(message, message_source)
     sightings, report = parse_history(history, history_source)
-    matches = match(keys, sightings, "bluezone")
-    return PhoneMatches(keys, report, matches, minutes_near(matches, len(keys)))
+    return find(keys, sightings, "bluezone", report.n_out_of_order)
+
+
+def find(
+    keys: PublishedKeys,
+    sightings: Sightings,
+    protocol: str,
+    n_out_of_order: int = 0,
+    cuckoo: CuckooFilter | None = None,
+) -> PhoneMatches:
+    """Looks keys, or a filter, up in sightings of one protocol.
+
+    Raises:
+        TableError: keys or sightings are not the protocol's.
+    """
+    if cuckoo is None:
+        matches = match(keys, sightings, protocol)
+    else:
+        matches = _filtered(cuckoo, sightings, protocol)
+    scans = None
+    if matches.attenuation_db is not None:
+        scans = scan_instances(matches, previous_scans(sightings)[matches.row])
+    near_min = minutes_near(matches, max(1, len(keys)))
+    return PhoneMatches(protocol, keys, len(sightings), n_out_of_order, matches, near_min, scans)
+
+
+def _filtered(cuckoo: CuckooFilter, sightings: Sightings, protocol: str) -> Matches:
+    """Rows that pass a filter; it tells no keys, so all are of key 0."""
+    row = cuckoo.find(sightings)
+    time_ms = sightings.time_ms[row]
+    day_ms, interval_ms = 86_400_000, 1000 * get_key_protocol(protocol).interval_s
+    return Matches(
+        key=np.zeros(len(row), np.int32),
+        row=row,
+        observer=sightings.observer[row],
+        day_s=time_ms // day_ms * 86_400,
+        interval=(time_ms % day_ms // interval_ms).astype(np.int32),
+        time_ms=time_ms,
+        rssi_dbm=sightings.rssi_dbm[row],
+    )
 
 
 def minutes_near(

@@ -156,10 +156,9 @@ def value_of(metric: str, value: float | None, *, sign: bool = False) -> str:
     """A metric's value with its unit (points of a difference of shares); a dash where undefined."""
     if value is None:
         return "–"
-    plus = "+" if sign and value >= 0 else ""
-    if metric in SHARES:
-        return f"{plus}{100 * value:.2f} {'points' if sign else '%'}"
-    return f"{plus}{value:,.2f}"
+    plus = "+" if sign and value > -5e-5 else ""
+    scale, unit = (100, " points" if sign else " %") if metric in SHARES else (1, "")
+    return f"{plus}{round(scale * value, 2) + 0.0:,.2f}{unit}"
 
 
 def ends_of(metric: str, ends: tuple[float, float] | None) -> str:
@@ -167,7 +166,8 @@ def ends_of(metric: str, ends: tuple[float, float] | None) -> str:
     if ends is None:
         return "–"
     scale = 100 if metric in SHARES else 1
-    return f"{scale * ends[0]:+.2f} to {scale * ends[1]:+.2f}"
+    low, high = (round(scale * end, 2) + 0.0 for end in ends)
+    return f"{low:+.2f} to {high:+.2f}"
 
 
 SWEEP_COLUMNS = (

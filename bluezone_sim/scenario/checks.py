@@ -7,6 +7,7 @@ of single keys; a check whose own inputs are at fault is left out.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from ..errors import Fault, ScenarioError
@@ -60,7 +61,7 @@ def cross_faults(raw: Raw, merged: Raw) -> list[Fault]:
         raw: the mapping as the user wrote it.
         merged: the same over the defaults.
     """
-    checks = (_population, _layers, _radio, _cases, _levels, _grid, _criteria, _unused)
+    checks = (_population, _layers, _radio, _cases, _levels, _rule, _grid, _criteria, _unused)
     return [fault for check in checks for fault in check(raw, merged)]
 
 
@@ -201,6 +202,35 @@ def _criteria(raw: Raw, merged: Raw) -> Iterator[Fault]:
                 yield Fault(f"{path}.where.{key}", "is no key of sweep.grid")
 
 
+#: Rules that weigh attenuations, and how many edges each has by default.
+_ATTENUATION_RULES = {"minutes-at-attenuation": 1, "cwa": 2, "gaen-v2": 3}
+
+
+def _rule(raw: Raw, merged: Raw) -> Iterator[Fault]:
+    name, protocol = _get(merged, "rule.name"), _get(merged, "protocol.name")
+    if name not in _ATTENUATION_RULES:
+        return
+    if protocol in KEY_PROTOCOLS and protocol != "gaen":
+        yield Fault(
+            "rule.name",
+            f"{name} weighs attenuations, which {protocol} does not tell",
+            'expected protocol.name = "gaen", or rule.name = "minutes-near"',
+        )
+    edges, weights = _get(merged, "rule.attenuation_db"), _get(merged, "rule.weights")
+    numbers = isinstance(edges, list) and all(isinstance(e, (int, float)) for e in edges)
+    if numbers and any(b <= a for a, b in pairwise(edges)):
+        yield Fault("rule.attenuation_db", f"expected rising values, found {edges}")
+    n_edges = len(edges) if isinstance(edges, list) else _ATTENUATION_RULES[name]
+    if name == "minutes-at-attenuation" and n_edges != 1:
+        yield Fault("rule.attenuation_db", f"expected one value for {name}, found {n_edges}")
+    elif name != "minutes-at-attenuation":
+        n_weights = len(weights) if isinstance(weights, list) else _ATTENUATION_RULES[name] + 1
+        if n_weights != n_edges + 1:
+            yield Fault(
+                "rule.weights", f"expected {n_edges + 1}, one more than edges, found {n_weights}"
+            )
+
+
 def _unused(raw: Raw, merged: Raw) -> Iterator[Fault]:
     """Keys that the user set and that nothing reads."""
 
@@ -208,9 +238,16 @@ def _unused(raw: Raw, merged: Raw) -> Iterator[Fault]:
         if _get(raw, path) is not None:
             yield Fault(path, f"has no effect with {because}", "remove it, or change the other")
 
-    if _get(merged, "rule.name") == "any-match":
-        for key in ("thresholds", "minutes"):
-            yield from useless(f"rule.{key}", 'rule.name = "any-match"')
+    rule = _get(merged, "rule.name")
+    idle = {
+        "any-match": ("thresholds", "minutes", "attenuation_db", "weights"),
+        "minutes-near": ("attenuation_db", "weights"),
+        "minutes-at-attenuation": ("thresholds", "weights"),
+        "cwa": ("thresholds",),
+        "gaen-v2": ("thresholds",),
+    }
+    for key in idle.get(rule, ()) if isinstance(rule, str) else ():
+        yield from useless(f"rule.{key}", f'rule.name = "{rule}"')
     if _number(merged, "publication.offline_share") == 0:
         yield from useless("publication.offline_h", "publication.offline_share = 0")
     if _get(merged, "f2.confirm") in ("none", "mutual"):

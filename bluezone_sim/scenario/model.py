@@ -358,9 +358,27 @@ class Thresholds(Table):
 class Rule(Table):
     """When a phone that matched warns."""
 
-    name: Literal["any-match", "minutes-near"] = "any-match"
+    name: Literal["any-match", "minutes-near", "minutes-at-attenuation", "cwa", "gaen-v2"] = Field(
+        "any-match",
+        description="any-match: one record; minutes-near: by RSSI; the others weigh attenuations, which "
+        "only GAEN tells: minutes at or below one, Corona-Warn-App, buckets of GAEN's daily summaries",
+    )
     thresholds: Thresholds = Thresholds()
-    minutes: Positive = Field(15.0, description="minutes near on one local day")
+    minutes: Positive = Field(
+        15.0, description="(weighted) minutes on one local day; a record stands for a scan period"
+    )
+    attenuation_db: list[NonNegative] | None = Field(
+        None,
+        min_length=1,
+        max_length=8,
+        description="upper edges of the buckets, rising; by default 63 (minutes-at-attenuation), 55 and "
+        "63 (cwa), 55, 63 and 70 (gaen-v2: the narrower net of lfph/gaen-risk-scoring)",
+    )
+    weights: list[NonNegative] | None = Field(
+        None,
+        description="a weight a bucket and one for what is above; by default 1, 0.5, 0 (cwa), 1.5, 1, "
+        "0.4, 0 (gaen-v2)",
+    )
 
 
 class Publication(Table):

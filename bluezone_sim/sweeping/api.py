@@ -193,7 +193,10 @@ def _into(
     warn: Callable[[str], None],
 ) -> Sweep:
     from ..engine import available_threads
+    from ..memory import check_limit
 
+    for point in planned.points:
+        check_limit(point.scenario)
     store = Store(path)
     cores = available_threads()
     with store.writing(planned, warn) as done:
@@ -250,7 +253,7 @@ def _workers(planned: Plan, cores: int) -> int:
     """One a core, as far as their memory fits into what is available."""
     from ..memory import available_mib, estimate_mib
 
-    needed = max(estimate_mib(point.scenario, 1) for point in planned.points)
+    needed = max(estimate_mib(point.scenario) for point in planned.points)
     free = available_mib()
     return cores if free is None else max(1, min(cores, int(0.9 * free / needed)))
 

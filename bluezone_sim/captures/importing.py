@@ -1,0 +1,304 @@
+"""Files of any kind that holds sightings, told by their content, read into :class:`Sightings`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from .. import protocols
+from ..errors import FormatError, InputError
+from ..tables import Sightings
+from . import btsnoop, measurements, sightings_file
+from .frames import Frames, in_order, read_btsnoop, read_pcapng
+from .hci import HciReader, Own, concatenate
+from .link_layer import read_link_layer
+from .measurements import PhoneNumbers
+from .packets import Packets
+from .recognising import Recogniser
+
+_PCAPNG_MAGIC = b"\x0a\x0d\x0d\x0a"
+_PCAP_MAGICS = (b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4", b"\x4d\x3c\xb2\xa1", b"\xa1\xb2\x3c\x4d")
+_LINK_LAYER = (251, 256)
+_HCI = (187, 201, 254, 1001, 1002, 2001)
+_TRACE_BYTES = 1 << 22
+
+FORMATS = ("btsnoop", "pcapng", "sqlite", "parquet", "data_trace")
+
+
+@dataclass
+class FileReport:
+    """What a file held.
+
+    Attributes:
+        path: the file.
+        format: one of :data:`FORMATS`.
+        n_records: records, blocks or rows read.
+        n_advertisements: advertisements among them, of any kind; in tables every row is one.
+        n_sightings: rows by protocol.
+        identifiers: the distinct ones, by protocol.
+        n_gatt: advertisements by protocol whose identifier is read over a connection.
+        own: (unix microseconds, protocol, identifier) of what the phone itself set to send.
+        n_backwards: records a little earlier than the one before.
+        n_cut: records of which the file holds a part only.
+        n_malformed: packets whose lengths do not add up, or whose CRC is wrong.
+        n_fragments: reports that were joined to others.
+        n_without_rssi: sightings whose RSSI is not told.
+        first_ms, last_ms: earliest and latest sighting, unix milliseconds; None where there is none.
+        fault: why reading ended early; empty where it did not.
+    """
+
+    path: Path
+    format: str
+    n_records: int = 0
+    n_advertisements: int = 0
+    n_sightings: dict[str, int] = field(default_factory=dict)
+    identifiers: dict[str, set[bytes]] = field(default_factory=dict)
+    n_gatt: dict[str, int] = field(default_factory=dict)
+    own: list[tuple[int, str, bytes]] = field(default_factory=list)
+    n_backwards: int = 0
+    n_cut: int = 0
+    n_malformed: int = 0
+    n_fragments: int = 0
+    n_without_rssi: int = 0
+    first_ms: int | None = None
+    last_ms: int | None = None
+    fault: str = ""
+
+    def add(self, sightings: Sightings) -> None:
+        """Counts a table."""
+        if not len(sightings):
+            return
+        name = sightings.protocol
+        self.n_sightings[name] = self.n_sightings.get(name, 0) + len(sightings)
+        ids = np.ascontiguousarray(sightings.identifier)
+        whole = ids.view(np.dtype((np.void, ids.shape[1])))[:, 0]
+        self.identifiers.setdefault(name, set()).update(whole.tolist())
+        self.n_without_rssi += int(np.count_nonzero(sightings.rssi_dbm == -128))
+        first, last = int(sightings.time_ms.min()), int(sightings.time_ms.max())
+        self.first_ms = first if self.first_ms is None else min(self.first_ms, first)
+        self.last_ms = last if self.last_ms is None else max(self.last_ms, last)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As ``bluezone-sim import --json`` prints it."""
+        return {
+            "file": str(self.path),
+            "format": self.format,
+            "n_records": self.n_records,
+            "n_advertisements": self.n_advertisements,
+            "protocols": {
+                name: {"n_sightings": n, "n_identifiers": len(self.identifiers[name])}
+                for name, n in sorted(self.n_sightings.items())
+            },
+            "n_read_over_gatt": dict(sorted(self.n_gatt.items())),
+            "own_identifiers": [
+                {"unix_ms": time // 1000, "protocol": name, "identifier": identifier.hex()}
+                for time, name, identifier in self.own
+            ],
+            "n_backwards": self.n_backwards,
+            "n_cut": self.n_cut,
+            "n_malformed": self.n_malformed,
+            "n_fragments": self.n_fragments,
+            "n_without_rssi": self.n_without_rssi,
+            "first_unix_ms": self.first_ms,
+            "last_unix_ms": self.last_ms,
+            "fault": self.fault or None,
+        }
+
+
+def told_by_content(path: Path) -> str:
+    """Which of :data:`FORMATS` a file is in.
+
+    Raises:
+        InputError: it cannot be read.
+        FormatError: it is empty, or none of them.
+    """
+    try:
+        if path.is_dir():
+            raise InputError(f"{path}: is a folder; expected a file")
+        with path.open("rb") as stream:
+            head = stream.read(256)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+    for magic, name in (
+        (btsnoop.MAGIC, "btsnoop"),
+        (_PCAPNG_MAGIC, "pcapng"),
+        (measurements.MAGIC, "sqlite"),
+        (sightings_file.MAGIC, "parquet"),
+    ):
+        # A file cut inside its magic is still told; its reader says what is missing.
+        if head and head.startswith(magic[: len(head)]):
+            return name
+    if not head.strip():
+        raise FormatError(f"{path}: empty; expected a capture, a measurement or a history")
+    if head[:4] in _PCAP_MAGICS:
+        raise FormatError(
+            f"{path}: the older pcap; convert it first: editcap -F pcapng {path.name} new.pcapng"
+        )
+    line = head.split(b"\n")[0]
+    if b"\t" in line and all(c in b"\t\r-" or 0x20 < c < 0x7F for c in line):
+        return "data_trace"
+    raise FormatError(
+        f"{path}: not a file of sightings; expected btsnoop, pcapng, sightings in Parquet, the sqlite of "
+        f"a measurement, or a data_trace.txt; it starts with {head[:8].hex()}"
+    )
+
+
+def import_file(path: Path, phones: PhoneNumbers) -> tuple[FileReport, Iterator[Sightings]]:
+    """What a file holds, window by window, and a report that grows as they are read.
+
+    Args:
+        path: the file; told by its content.
+        phones: numbers the phones of all files: an observer each file, or interface of a pcapng, or
+            receiver of a measurement.
+
+    The iterator raises FormatError at a fault, after all that came before it, and notes it in the
+    report.
+    """
+    report = FileReport(path, told_by_content(path))
+    readers: dict[str, Callable[[FileReport, PhoneNumbers], Iterator[Sightings]]] = {
+        "btsnoop": _capture,
+        "pcapng": _capture,
+        "sqlite": _measurement,
+        "parquet": _parquet,
+        "data_trace": _trace,
+    }
+    return report, _counted(report, readers[report.format](report, phones))
+
+
+def _counted(report: FileReport, tables: Iterator[Sightings]) -> Iterator[Sightings]:
+    try:
+        for table in tables:
+            report.add(table)
+            yield table
+    except FormatError as error:
+        text = str(error)
+        report.fault = text if text.startswith(str(report.path)) else f"{report.path}: {text}"
+        raise FormatError(report.fault) from None
+
+
+def _capture(report: FileReport, phones: PhoneNumbers) -> Iterator[Sightings]:
+    reader: Callable[[BinaryIO], Iterator[Frames]]
+    reader = read_btsnoop if report.format == "btsnoop" else read_pcapng
+    hci, recogniser = HciReader(), Recogniser()
+    with report.path.open("rb") as stream:
+        for frames, n_back in in_order(reader(stream)):
+            report.n_records += len(frames)
+            report.n_backwards += n_back
+            report.n_cut += frames.n_cut
+            parts: list[Packets] = []
+            own: list[Own] = []
+            n_broken = 0
+            rows = np.flatnonzero(np.isin(frames.link, _HCI))
+            if len(rows):
+                packets, own = hci.read(frames.take(rows))
+                parts.append(packets)
+            rows = np.flatnonzero(np.isin(frames.link, _LINK_LAYER))
+            if len(rows):
+                packets, _, n_broken = read_link_layer(frames.take(rows))
+                parts.append(packets)
+            report.n_malformed += n_broken
+            if not parts:
+                continue
+            packets = concatenate(parts)
+            report.n_advertisements += len(packets)
+            report.own += recogniser.identifiers(own)
+            yield from recogniser.sightings(
+                packets, own, _numbers(report, packets.observer, phones)
+            )
+            report.n_gatt = recogniser.n_gatt
+    report.n_malformed += hci.n_malformed
+    report.n_fragments = hci.n_fragments
+    if not report.n_records:
+        raise FormatError("holds no packets")
+
+
+def _numbers(report: FileReport, observer: Any, phones: PhoneNumbers) -> Any:
+    """Numbers of a file's interfaces among all phones."""
+    kinds, inverse = np.unique(observer, return_inverse=True)
+    names = [str(report.path) if not k else f"{report.path}, interface {k}" for k in kinds.tolist()]
+    return np.array([phones.of(name) for name in names], np.int32)[inverse]
+
+
+def _measurement(report: FileReport, phones: PhoneNumbers) -> Iterator[Sightings]:
+    for table in measurements.read_measurements(report.path, phones):
+        report.n_records += len(table)
+        report.n_advertisements += len(table)
+        yield table
+
+
+def _parquet(report: FileReport, phones: PhoneNumbers) -> Iterator[Sightings]:
+    for table in sightings_file.read_sightings(report.path).values():
+        report.n_records += len(table)
+        report.n_advertisements += len(table)
+        kinds, inverse = np.unique(table.observer, return_inverse=True)
+        numbers = [phones.of(f"{report.path}, observer {k}") for k in kinds.tolist()]
+        yield replace(table, observer=np.array(numbers, np.int32)[inverse])
+
+
+def _trace(report: FileReport, phones: PhoneNumbers) -> Iterator[Sightings]:
+    from ..protocols.bluezone_files import parse_history
+
+    number = phones.of(str(report.path))
+    last: int | None = None
+    with report.path.open("rb") as stream:
+        while lines := stream.readlines(_TRACE_BYTES):
+            table, found = parse_history(
+                b"".join(lines), str(report.path), first_row=report.n_records + 1
+            )
+            report.n_records += found.n_rows
+            report.n_advertisements += found.n_rows
+            report.n_backwards += found.n_out_of_order
+            report.n_backwards += int(last is not None and table.time_ms[0] < last)
+            last = int(table.time_ms[-1])
+            yield replace(table, observer=np.full(len(table), number, np.int32))
+
+
+def history_of(path: Path, protocol: str) -> tuple[Sightings, int]:
+    """All sightings of one protocol in a file, and how many records are earlier than the one before.
+
+    The designs of DP-3T look alike on air, so sightings of one are those of another.
+
+    Raises:
+        InputError: the file cannot be read, or holds sightings of other protocols only.
+        FormatError: the file is at fault; what was read before the fault is told.
+    """
+    report, tables = import_file(path, PhoneNumbers())
+    family = protocol.split("-")[0] if protocol.startswith("dp3t") else protocol
+    try:
+        found = [t for t in tables if t.protocol == protocol or t.protocol.split("-")[0] == family]
+    except FormatError as error:
+        raise FormatError(
+            f"{error}\nRead before the fault: {report.n_records:,} records; `bluezone-sim import "
+            "--partial` keeps them, and its file is a history too"
+        ) from None
+    if not found and report.n_sightings:
+        held = ", ".join(f"{n:,} of {name}" for name, n in sorted(report.n_sightings.items()))
+        raise InputError(f"{path}: holds no sightings of {protocol}, the keys' system, but {held}")
+    return concatenate_sightings(found, protocol), report.n_backwards
+
+
+def concatenate_sightings(tables: list[Sightings], protocol: str) -> Sightings:
+    """One table of many of one protocol; a column that any of them lacks is left out."""
+    if not tables:
+        size = protocols.get(protocol).id_size
+        return Sightings(
+            observer=np.empty(0, np.int32),
+            time_ms=np.empty(0, np.int64),
+            identifier=np.empty((0, size), np.uint8),
+            rssi_dbm=np.empty(0, np.int16),
+            protocol=protocol,
+        )
+    names = [f for f in tables[0].__dataclass_fields__ if f != "protocol"]
+    columns = {name: [getattr(t, name) for t in tables] for name in names}
+    return Sightings(
+        protocol=protocol,
+        **{
+            name: np.concatenate(parts)
+            for name, parts in columns.items()
+            if all(part is not None for part in parts)
+        },
+    )

@@ -1,0 +1,92 @@
+"""Packets as a sniffer hears them on the advertising channels, to advertisements.
+
+Bluetooth Core Specification, volume 6, part B, section 2.3. Link types 251 (access address to CRC) and
+256 (the same behind ten bytes of radio header).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .frames import Frames
+from .hci import new_packets, rows_of, u8, word
+from .packets import ADV_DIRECT_IND, ADV_EXT_IND, NO_CHANNEL, NO_RSSI, SCAN_RSP, Packets
+from .pcapng import (
+    ADVERTISING_ACCESS,
+    CRC_CHECKED,
+    CRC_VALID,
+    RF_CHANNELS,
+    SIGNAL_VALID,
+)
+
+#: PDU types that carry advertising data, and sizes of the fields that an extended header may hold, in
+#: their order: advertiser, target, CTE info, data info, auxiliary pointer, sync info, TX power.
+_WITH_DATA = (0, 2, SCAN_RSP, 6)
+_EXTENDED_FIELDS = (6, 6, 1, 2, 3, 18, 1)
+
+
+def read_link_layer(frames: Frames) -> tuple[Packets, int, int]:
+    """(advertisements, packets that are none, packets that are broken) of frames of link types 251, 256.
+
+    A packet is broken where its CRC was checked and is wrong, or where its lengths do not add up.
+    """
+    data, n = frames.data, len(frames)
+    with_header = frames.link == 256
+    skip = np.where(with_header, 10, 0)
+    at, end = frames.at + skip, frames.at + frames.size
+    flags = np.where(
+        with_header,
+        u8(data, frames.at + 8).astype(np.int64) | u8(data, frames.at + 9).astype(np.int64) << 8,
+        0,
+    )
+    whole = at + 6 <= end
+    access = np.zeros(n, np.uint64)
+    access[whole] = word(data, at[whole], 4)
+    header, length = u8(data, at + 4), u8(data, at + 5).astype(np.int64)
+    pdu = at + 6
+    # The CRC may be missing where a sniffer leaves it out.
+    broken = ~whole | (pdu + length > end)
+    broken |= ((flags & CRC_CHECKED) != 0) & ((flags & CRC_VALID) == 0)
+    ours = ~broken & (access == ADVERTISING_ACCESS)
+    kind = header & np.uint8(15)
+    legacy = ours & np.isin(kind, (*_WITH_DATA, ADV_DIRECT_IND)) & (length >= 6)
+    begin, size, advertiser = pdu + 6, length - 6, pdu.copy()
+    size[kind == ADV_DIRECT_IND] = 0
+    extended = np.flatnonzero(ours & (kind == ADV_EXT_IND) & (length >= 2))
+    told, begin[extended], size[extended] = _extended(data, pdu[extended], length[extended])
+    advertiser[extended] = pdu[extended] + 2
+    broken[extended[size[extended] < 0]] = True
+    wanted = legacy.copy()
+    wanted[extended] = told & (size[extended] >= 0)
+    rows = np.flatnonzero(wanted)
+    out = new_packets(len(rows), int(size[rows].max(initial=0)))
+    out.time_us[:], out.observer[:] = frames.time_us[rows], frames.observer[rows]
+    out.address[:] = word(data, advertiser[rows], 6)
+    out.address_random[:] = (header[rows] & 0x40) != 0
+    signal = u8(data, frames.at + 1).view(np.int8)
+    out.rssi_dbm[:] = np.where((flags & SIGNAL_VALID) != 0, signal, NO_RSSI)[rows]
+    channel = np.full(256, NO_CHANNEL, np.uint8)
+    for number, position in RF_CHANNELS.items():
+        channel[position] = number
+    out.channel[:] = np.where(with_header, channel[u8(data, frames.at)], NO_CHANNEL)[rows]
+    out.kind[:] = kind[rows]
+    out.size[:] = size[rows]
+    out.data[:] = rows_of(data, begin[rows], size[rows])
+    n_broken = int(np.count_nonzero(broken))
+    return out, n - n_broken - len(rows), n_broken
+
+
+def _extended(
+    data: NDArray[np.uint8], pdu: NDArray[np.int64], length: NDArray[np.int64]
+) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64]]:
+    """(names its advertiser and carries data, where its data are, their size or -1 where broken)."""
+    header = (u8(data, pdu) & 63).astype(np.int64)
+    flags = np.where(header > 0, u8(data, pdu + 1), 0).astype(np.int64)
+    needed = 1 + sum(
+        np.where(flags >> bit & 1, size, 0) for bit, size in enumerate(_EXTENDED_FIELDS)
+    )
+    broken = (header > 0) & (needed > header) | (1 + header > length)
+    begin = pdu + 1 + header
+    size = np.where(broken, -1, length - 1 - header)
+    return (flags & 1).astype(bool) & (size > 0), begin, size

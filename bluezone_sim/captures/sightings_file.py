@@ -1,0 +1,208 @@
+"""Sightings in Parquet: one file, one row a record, any number of protocols.
+
+Identifiers have one size a protocol, so they are variable in the file; columns that a row does not have
+are null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import protocols
+from .._version import SCHEMA_VERSION, __version__
+from ..errors import FormatError, InputError, TableError
+from ..tables import Sightings
+from .packets import WholeFile
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+#: First bytes of a Parquet file.
+MAGIC = b"PAR1"
+_VERSION_KEY = b"bluezone_sim.schema_version"
+_BYTES = ("identifier", "payload", "own_identifier")
+_REQUIRED = ("protocol", "observer", "time_ms", "identifier", "rssi_dbm")
+
+
+def _schema() -> pa.Schema:
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            pa.field("protocol", pa.dictionary(pa.int8(), pa.string()), nullable=False),
+            pa.field("observer", pa.int32(), nullable=False),
+            pa.field("time_ms", pa.int64(), nullable=False),
+            pa.field("identifier", pa.binary(), nullable=False),
+            pa.field("rssi_dbm", pa.int16(), nullable=False),
+            pa.field("payload", pa.binary()),
+            pa.field("transport", pa.uint8()),
+            pa.field("rssi_max_dbm", pa.int16()),
+            pa.field("packets", pa.int32()),
+            pa.field("own_identifier", pa.binary()),
+            pa.field("address", pa.uint64()),
+            pa.field("true_sender", pa.int32()),
+            pa.field("distance_m", pa.float32()),
+        ],
+        metadata={_VERSION_KEY: str(SCHEMA_VERSION), b"bluezone_sim.version": __version__},
+    )
+
+
+class SightingsWriter(WholeFile):
+    """Writes sightings table by table.
+
+    ::
+
+        with SightingsWriter(path) as out:
+            out.write(sightings)
+    """
+
+    def __init__(self, path: Path):
+        import pyarrow.parquet as pq
+
+        super().__init__(path)
+        self._out = pq.ParquetWriter(self.stream, _schema(), compression="zstd")
+
+    def write(self, sightings: Sightings) -> None:
+        """Appends a table."""
+        import pyarrow as pa
+
+        if not len(sightings):
+            return
+        schema, n = _schema(), len(sightings)
+        names = pa.array([sightings.protocol], pa.string())
+        columns: list[Any] = [pa.DictionaryArray.from_arrays(pa.array(np.zeros(n, np.int8)), names)]
+        for field in schema:
+            if field.name == "protocol":
+                continue
+            values = getattr(sightings, field.name)
+            if values is None:
+                columns.append(pa.nulls(n, field.type))
+            elif field.name in _BYTES:
+                columns.append(_binary(values))
+            else:
+                nan = np.isnan(values) if field.name == "distance_m" else None
+                columns.append(pa.array(values, field.type, mask=nan))
+        self._out.write_table(pa.Table.from_arrays(columns, schema=schema))
+
+    def finish(self) -> None:
+        """Writes Parquet's footer."""
+        self._out.close()
+
+    abandon = finish
+
+
+def _binary(rows: NDArray[np.uint8]) -> pa.Array:
+    import pyarrow as pa
+
+    flat = np.ascontiguousarray(rows).reshape(-1)
+    return pa.FixedSizeBinaryArray.from_buffers(
+        pa.binary(rows.shape[1]), len(rows), [None, pa.py_buffer(flat)]
+    ).cast(pa.binary())
+
+
+def write_sightings(path: Path, tables: Iterable[Sightings]) -> None:
+    """Writes a file of sightings, whole or not at all.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    with SightingsWriter(path) as out:
+        for table in tables:
+            out.write(table)
+
+
+def read_sightings(path: Path) -> dict[str, Sightings]:
+    """Reads a file of sightings: a table a protocol, rows in the file's order.
+
+    A column that some rows of a protocol lack is left out, as where captures and measurements were
+    imported into one file; distances are NaN there.
+
+    Raises:
+        InputError: the file cannot be read.
+        FormatError: not Parquet, a column is missing, or a row is at fault.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    try:
+        with Path(path).open("rb") as stream:
+            table = pq.read_table(stream)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except (pa.ArrowException, ValueError) as error:
+        said = str(error).splitlines()[0] if str(error) else "no reason given"
+        raise FormatError(f"{path}: not Parquet that can be read ({said})") from None
+    missing = [name for name in _REQUIRED if name not in table.column_names]
+    if missing:
+        raise FormatError(
+            f"{path}: expected columns {', '.join(_REQUIRED)}; {', '.join(missing)} missing"
+        )
+    version = (table.schema.metadata or {}).get(_VERSION_KEY, b"0")
+    if version.isdigit() and int(version) > SCHEMA_VERSION:
+        raise FormatError(
+            f"{path}: schema version {int(version)}, this program knows {SCHEMA_VERSION}"
+        )
+    try:
+        schema = _schema()
+        table = table.select([f.name for f in schema if f.name in table.column_names])
+        table = table.cast(pa.schema([schema.field(name) for name in table.column_names]))
+        names = pc.unique(table["protocol"].cast(pa.string())).to_pylist()
+        text = table["protocol"].cast(pa.string())
+        return {
+            name: _sightings(name, table.filter(pc.equal(text, name)), str(path)) for name in names
+        }
+    except (pa.ArrowException, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise FormatError(f"{path}: not a file of sightings ({error})") from None
+
+
+def _sightings(name: str | None, table: pa.Table, source: str) -> Sightings:
+    if name not in protocols.names():
+        raise FormatError(
+            f"{source}: protocol {name!r}: expected one of {', '.join(protocols.names())}"
+        )
+    size = protocols.get(name).id_size
+    columns: dict[str, Any] = {}
+    for field in table.schema:
+        column = table[field.name].combine_chunks()
+        if field.name == "protocol":
+            continue
+        if field.name == "distance_m":
+            if column.null_count < len(column):
+                columns[field.name] = column.to_numpy(zero_copy_only=False).astype(np.float32)
+            continue
+        if column.null_count:
+            if field.name in _REQUIRED:
+                raise FormatError(f"{source}: {field.name}: {column.null_count} rows are null")
+            continue
+        if field.name in _BYTES:
+            wanted = None if field.name == "payload" else size
+            columns[field.name] = _rows(column, wanted, field.name, source)
+        else:
+            columns[field.name] = column.to_numpy().copy()
+    try:
+        return Sightings(protocol=name, **columns)
+    except (TypeError, TableError) as error:
+        raise FormatError(f"{source}: {error}") from None
+
+
+def _rows(column: pa.Array, size: int | None, name: str, source: str) -> NDArray[np.uint8]:
+    """A binary column whose rows have one size."""
+    import pyarrow.compute as pc
+
+    lengths = pc.binary_length(column).to_numpy()
+    size = int(lengths[0]) if size is None else size
+    bad = np.flatnonzero(lengths != size)
+    if len(bad):
+        raise FormatError(
+            f"{source}: {name}: row {bad[0] + 1}: expected {size} bytes, found {lengths[bad[0]]}"
+        )
+    data = b"".join(column.to_pylist())
+    return np.frombuffer(data, np.uint8).reshape(len(lengths), size).copy()

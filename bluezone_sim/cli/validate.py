@@ -1,0 +1,81 @@
+"""``bluezone-sim validate …``: the model beside measurements and surveys."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import CriterionError
+from .common import Json, console
+
+if TYPE_CHECKING:
+    from ..results.validation import Validation
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the group; each command judges one part of the model by its exit code."""
+    group = typer.Typer(
+        help="Compare the model with measurements; exit 1 where it is off by more than its tolerance.",
+        no_args_is_help=True,
+    )
+    group.command()(radio)
+    app.add_typer(group, name="validate")
+
+
+def radio(
+    data: Annotated[
+        Path, typer.Option(help="Folder of measured scenes: sqlite files with a table `results`.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write radio.json and a QQ figure to.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Predict each measured scene by a fit on the others; compare attenuations."""
+    from ..captures.measurements import read_scenes
+    from ..results.validation import check_absent, save_validation, validate_radio
+
+    if out is not None:
+        check_absent(out)
+    scenes, unknown = read_scenes(data)
+    result = validate_radio(scenes, unknown)
+    if out is not None:
+        save_validation(result, out)
+    if as_json:
+        typer.echo(json.dumps(result.to_dict(), allow_nan=False))
+    else:
+        _print(result)
+    if out is not None:
+        typer.echo(f"Written: {out}/", err=as_json)
+    if not result.passed:
+        off = [s for s in result.scenes if s.worst() > result.tolerance]
+        raise CriterionError(
+            "; ".join(f"{s.name}: a share is off by {s.worst():.3f}" for s in off)
+            + f"; the tolerance is {result.tolerance:g}"
+        )
+
+
+def _print(result: Validation) -> None:
+    from ..results.validation_text import quantile_table, share_table
+
+    terminal = console()
+    terminal.print(share_table(result))
+    terminal.print(quantile_table(result))
+    for scene in result.scenes:
+        typer.echo(f"{scene.name}: predicted by a fit on {', '.join(scene.fitted_on)}")
+    if result.unknown_models:
+        typer.echo(
+            f"No calibration for {', '.join(result.unknown_models)}: the mean of the known models stands."
+        )
+    if result.fit is not None:
+        fit = result.fit
+        typer.echo(
+            f"Fitted on all: A(1 m) {fit.attenuation_1m_db:.1f} dB, exponent {fit.exponent:.2f}; "
+            f"deviations {fit.pair_sd_db:.1f} dB by pair, {fit.scan_sd_db:.1f} by scan, "
+            f"{fit.fading_sd_db:.1f} by packet; sensitivity {fit.sensitivity_dbm:.1f} dBm, soft over "
+            f"{fit.softness_db:.1f} dB"
+        )
+    typer.echo(f"Every share within {result.tolerance:g}: {'yes' if result.passed else 'no'}")

@@ -1,0 +1,345 @@
+"""The radio beside measured scenes: each scene predicted by a fit on the others."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._version import SCHEMA_VERSION
+from ..errors import InputError
+from ..radio.fit import EXP34, GRID_DBM, RadioFit, Scene, fit_radio
+
+#: Attenuations of the rules in use: CWA 55 and 63 dB, SwissCovid's and GAEN's own 50 and 70 dB.
+THRESHOLDS_DB = (50.0, 55.0, 63.0, 70.0)
+NEAR_M = 2.0
+#: How far a predicted share may be from the measured one.
+TOLERANCE = 0.10
+EDGES_M = (0.0, 1.0, 2.0, 3.0, 5.0, 1e9)
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+_CHUNK_ROWS = 20_000
+_BOOTSTRAPS = 1000
+#: Attenuations over which predictions add up, dB; wide enough for any phones.
+_BIN_DB = 0.5
+_BINS_DB = np.arange(-60.0, 200.0, _BIN_DB)
+
+
+@dataclass(frozen=True)
+class Share:
+    """Samples at or below a threshold, given that they were sent from near by.
+
+    Attributes:
+        threshold_db: attenuation.
+        measured, predicted: share of the near samples, which is the recall of "near" by this threshold.
+        measured_ci95: by bootstrap over pairs of phones.
+        precision_measured, precision_predicted: share of near ones among the samples at or below it;
+            None where there is none.
+    """
+
+    threshold_db: float
+    measured: float
+    measured_ci95: tuple[float, float]
+    predicted: float
+    precision_measured: float | None
+    precision_predicted: float | None
+
+    @property
+    def difference(self) -> float:
+        """Predicted less measured."""
+        return self.predicted - self.measured
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {
+            "threshold_db": self.threshold_db,
+            "measured": round(self.measured, 4),
+            "measured_ci95": [round(x, 4) for x in self.measured_ci95],
+            "predicted": round(self.predicted, 4),
+            "difference": round(self.difference, 4),
+            "precision_measured": _rounded(self.precision_measured),
+            "precision_predicted": _rounded(self.precision_predicted),
+            "recall_measured": round(self.measured, 4),
+            "recall_predicted": round(self.predicted, 4),
+        }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
+
+
+@dataclass(frozen=True, eq=False)
+class Bin:
+    """Attenuation of the samples from one range of distance.
+
+    Attributes:
+        from_m, to_m: the range, its start included; the last one has no end.
+        n: samples.
+        measured_db, predicted_db: at :data:`QUANTILES`.
+    """
+
+    from_m: float
+    to_m: float
+    n: int
+    measured_db: list[float]
+    predicted_db: list[float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {
+            "from_m": self.from_m,
+            "to_m": None if self.to_m >= EDGES_M[-1] else self.to_m,
+            "n": self.n,
+            "measured_db": {str(q): v for q, v in zip(QUANTILES, self.measured_db, strict=True)},
+            "predicted_db": {str(q): v for q, v in zip(QUANTILES, self.predicted_db, strict=True)},
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class SceneResult:
+    """One scene, predicted.
+
+    Attributes:
+        name: of the scene.
+        fitted_on: scenes of the fit that predicts it.
+        n_samples, n_with_distance, n_near: of the scene.
+        n_pairs: ordered pairs that were near at some time.
+        shares: at :data:`THRESHOLDS_DB`; empty where no sample is near.
+        bins: quantiles by distance.
+        qq: (measured, predicted) attenuation at 1 to 99 %, of the near and of the far samples, dB.
+    """
+
+    name: str
+    fitted_on: tuple[str, ...]
+    n_samples: int
+    n_with_distance: int
+    n_near: int
+    n_pairs: int
+    shares: tuple[Share, ...]
+    bins: tuple[Bin, ...]
+    qq: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
+
+    def worst(self) -> float:
+        """Largest difference of a share; 0 where there is none."""
+        return max((abs(s.difference) for s in self.shares), default=0.0)
+
+    def to_dict(self, tolerance: float) -> dict[str, Any]:
+        """As JSON has it."""
+        return {
+            "scene": self.name,
+            "fitted_on": list(self.fitted_on),
+            "n_samples": self.n_samples,
+            "n_with_distance": self.n_with_distance,
+            "n_near": self.n_near,
+            "n_pairs_near": self.n_pairs,
+            "shares": [s.to_dict() for s in self.shares],
+            "worst_difference": round(self.worst(), 4),
+            "passed": self.worst() <= tolerance,
+            "quantiles_by_distance": [b.to_dict() for b in self.bins],
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Validation:
+    """All scenes.
+
+    Attributes:
+        scenes: one by one, each predicted by the others.
+        fit: on all of them together; None where they are too few for a fit.
+        unknown_models: models without calibration, for which the mean of the known ones stands.
+        tolerance: for the shares.
+    """
+
+    scenes: tuple[SceneResult, ...]
+    fit: RadioFit | None
+    unknown_models: tuple[str, ...]
+    tolerance: float = TOLERANCE
+
+    @property
+    def passed(self) -> bool:
+        """Every share of every scene is within the tolerance."""
+        return all(scene.worst() <= self.tolerance for scene in self.scenes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As ``bluezone-sim validate radio --json`` prints it."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "near_m": NEAR_M,
+            "thresholds_db": list(THRESHOLDS_DB),
+            "tolerance": self.tolerance,
+            "passed": self.passed,
+            "scenes": [scene.to_dict(self.tolerance) for scene in self.scenes],
+            "fit_on_all": None if self.fit is None else _fit_dict(self.fit),
+            "unknown_models": list(self.unknown_models),
+        }
+
+
+def _fit_dict(fit: RadioFit) -> dict[str, Any]:
+    def short(value: Any) -> Any:
+        return (
+            {k: short(v) for k, v in value.items()} if isinstance(value, dict) else round(value, 3)
+        )
+
+    return {name: short(value) for name, value in asdict(fit).items()}
+
+
+def validate_radio(scenes: Sequence[Scene], unknown_models: Sequence[str] = ()) -> Validation:
+    """Predicts each scene by a fit on the others.
+
+    A scene that has no others is predicted by the fit of exp34 that the package carries.
+
+    Raises:
+        InputError: no scene has a known distance, or the others are too small for a fit.
+    """
+    usable = [s for s in scenes if np.any(~np.isnan(s.distance_m))]
+    if not usable:
+        raise InputError(
+            f"{', '.join(s.name for s in scenes) or 'no scene'}: no sample has a true distance"
+        )
+    if len(usable) == 1:
+        one = predicted(usable[0], EXP34, ("exp34, built in",))
+        return Validation((one,), None, tuple(unknown_models))
+    whole = fit_radio(usable)
+    results = []
+    for scene in usable:
+        others = [s for s in usable if s is not scene]
+        names = tuple(s.name for s in others)
+        results.append(predicted(scene, fit_radio(others, whole), names))
+    return Validation(tuple(results), whole, tuple(unknown_models))
+
+
+def predicted(scene: Scene, fit: RadioFit, fitted_on: tuple[str, ...]) -> SceneResult:
+    """A scene beside a fit."""
+    known = scene.take(~np.isnan(scene.distance_m))
+    near = known.distance_m <= NEAR_M
+    bin_of = np.searchsorted(EDGES_M, known.distance_m, side="right") - 1
+    # Rows of sums: one a range of distance, then near, then far.
+    sums = np.zeros((len(EDGES_M) + 1, len(_BINS_DB)))
+    at_most = np.zeros((len(known), len(THRESHOLDS_DB)))
+    for rows, p, attenuation in _predictions(known, fit):
+        at_most[rows] = np.stack(
+            [np.sum(p * (attenuation <= t), axis=1) for t in THRESHOLDS_DB], axis=1
+        )
+        place = np.clip(np.round((attenuation - _BINS_DB[0]) / _BIN_DB), 0, len(_BINS_DB) - 1)
+        for row, mask in (
+            *((k, bin_of[rows] == k) for k in range(len(EDGES_M) - 1)),
+            (-2, near[rows]),
+            (-1, ~near[rows]),
+        ):
+            sums[row] += np.bincount(
+                place[mask].astype(np.int64).ravel(), p[mask].ravel(), len(_BINS_DB)
+            )
+    measured = known.attenuation_db
+    percent = np.arange(1, 100) / 100
+    return SceneResult(
+        name=scene.name,
+        fitted_on=fitted_on,
+        n_samples=len(scene),
+        n_with_distance=len(known),
+        n_near=int(np.count_nonzero(near)),
+        n_pairs=len(np.unique(known.pair[near])),
+        shares=_shares(known, near, at_most),
+        bins=tuple(
+            Bin(
+                EDGES_M[k],
+                EDGES_M[k + 1],
+                int(np.count_nonzero(bin_of == k)),
+                _quantiles(measured[bin_of == k], QUANTILES).tolist(),
+                _quantiles_of_sums(sums[k], QUANTILES).tolist(),
+            )
+            for k in range(len(EDGES_M) - 1)
+            if np.any(bin_of == k)
+        ),
+        qq={
+            name: (_quantiles(measured[mask], percent), _quantiles_of_sums(sums[row], percent))
+            for name, row, mask in (("near", -2, near), ("far", -1, ~near))
+            if np.any(mask)
+        },
+    )
+
+
+def _predictions(
+    known: Scene, fit: RadioFit
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]]:
+    """(rows, their distribution, the attenuations it is over), some thousand rows at a time."""
+    for begin in range(0, len(known), _CHUNK_ROWS):
+        rows = np.arange(begin, min(begin + _CHUNK_ROWS, len(known)))
+        part = known.take(rows)
+        offset = part.tx_power_dbm - part.rx_correction_db
+        yield rows, fit.predict(part), offset[:, None] - GRID_DBM
+
+
+def _shares(
+    known: Scene, near: NDArray[np.bool_], at_most: NDArray[np.float64]
+) -> tuple[Share, ...]:
+    if not np.any(near):
+        return ()
+    below = known.attenuation_db[:, None] <= np.array(THRESHOLDS_DB)
+    _, pair = np.unique(known.pair[near], return_inverse=True)
+    n = np.bincount(pair).astype(np.float64)
+    # Any fixed seed: the interval has to be the same each time.
+    weights = np.random.default_rng(1).multinomial(len(n), np.full(len(n), 1 / len(n)), _BOOTSTRAPS)
+    out = []
+    for k, threshold in enumerate(THRESHOLDS_DB):
+        hits = np.bincount(pair, below[near, k])
+        low, high = np.quantile((weights @ hits) / (weights @ n), [0.025, 0.975])
+        total, total_predicted = int(below[:, k].sum()), float(at_most[:, k].sum())
+        out.append(
+            Share(
+                threshold_db=threshold,
+                measured=float(below[near, k].mean()),
+                measured_ci95=(float(low), float(high)),
+                predicted=float(at_most[near, k].mean()),
+                precision_measured=float(hits.sum()) / total if total else None,
+                precision_predicted=float(at_most[near, k].sum()) / total_predicted
+                if total_predicted > 0
+                else None,
+            )
+        )
+    return tuple(out)
+
+
+def _quantiles(values: NDArray[np.float64], at: Sequence[float] | Any) -> NDArray[np.float64]:
+    return np.asarray(np.quantile(values, at, method="inverted_cdf"))
+
+
+def _quantiles_of_sums(sums: NDArray[np.float64], at: Sequence[float] | Any) -> NDArray[np.float64]:
+    whole = np.cumsum(sums)
+    return np.asarray(_BINS_DB[np.searchsorted(whole, np.asarray(at) * whole[-1])])
+
+
+def save_validation(result: Validation, out: Path) -> Path:
+    """Writes ``radio.json`` and ``radio-qq.png`` to a folder that appears whole or not at all.
+
+    Raises:
+        InputError: the folder exists, or cannot be made.
+    """
+    from .figures import qq_png
+
+    check_absent(out)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+        part.chmod(0o755)
+        try:
+            text = json.dumps(result.to_dict(), indent=2) + "\n"
+            (part / "radio.json").write_text(text, encoding="utf-8")
+            (part / "radio-qq.png").write_bytes(qq_png(result))
+            part.rename(out)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written ({error})") from None
+    return out
+
+
+def check_absent(out: Path) -> None:
+    """Raises InputError if the folder exists; called before the work starts."""
+    if out.exists():
+        raise InputError(f"{out}: exists already; remove it, or give another --out")

@@ -1,0 +1,646 @@
+"""Captures: what is written is read back, formats by hand, tshark and the measured captures, faults."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import shutil
+import sqlite3
+import struct
+import subprocess
+
+import numpy as np
+import pytest
+from captures import (
+    DATA,
+    START_US,
+    advertisement,
+    btsnoop,
+    event,
+    extended,
+    mixed,
+    packets,
+    pcapng,
+    report,
+    same,
+    without_channel,
+)
+from test_cli import call
+
+from bluezone_sim import protocols
+from bluezone_sim.captures import frames
+from bluezone_sim.captures.btsnoop import BtsnoopWriter
+from bluezone_sim.captures.frames import in_order, read_btsnoop, read_pcapng
+from bluezone_sim.captures.hci import HciReader, concatenate
+from bluezone_sim.captures.importing import import_file
+from bluezone_sim.captures.link_layer import read_link_layer
+from bluezone_sim.captures.measurements import PhoneNumbers
+from bluezone_sim.captures.pcapng import PcapngWriter, crc24
+from bluezone_sim.captures.sightings_file import read_sightings, write_sightings
+from bluezone_sim.errors import FormatError, InputError, TableError
+from bluezone_sim.protocols.bluezone_files import write_history
+from bluezone_sim.tables import Sightings
+
+PCAPS = DATA / "exp34-epfl-soldiers" / "pcaps"
+needs_captures = pytest.mark.skipif(not PCAPS.is_dir(), reason=f"needs the captures in {PCAPS}")
+needs_tshark = pytest.mark.skipif(
+    shutil.which("tshark") is None, reason="needs tshark (Debian package tshark)"
+)
+
+
+def hci_packets(data: bytes):
+    reader, parts, own = HciReader(), [], []
+    for part, _ in in_order(read_btsnoop(io.BytesIO(data))):
+        found, sent = reader.read(part)
+        parts.append(found)
+        own += sent
+    return (concatenate(parts) if parts else None), own, reader
+
+
+def import_one(path):
+    """(report, tables) of a file."""
+    file_report, tables = import_file(path, PhoneNumbers())
+    return file_report, list(tables)
+
+
+# -- there and back ----------------------------------------------------------------------------------
+
+
+def test_pcapng_is_read_as_it_was_written(tmp_path):
+    wanted = mixed(300, observers=3)
+    with PcapngWriter(tmp_path / "x.pcapng") as out:
+        out.write(wanted.take(np.arange(100)))
+        out.write(wanted.take(np.arange(100, 300)))
+    with (tmp_path / "x.pcapng").open("rb") as stream:
+        (part,) = read_pcapng(stream)
+    found, n_other, n_broken = read_link_layer(part)
+    same(found, wanted)
+    assert (n_other, n_broken) == (0, 0)
+
+
+def test_btsnoop_is_read_as_it_was_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(frames, "WINDOW_BYTES", 1000)  # records and chains cross windows
+    wanted = mixed(300)
+    with BtsnoopWriter(tmp_path / "x.log") as out:
+        out.write_own(START_US - 1, b"\x02\x01\x06")
+        out.write(wanted)
+    found, own, reader = hci_packets((tmp_path / "x.log").read_bytes())
+    same(found, without_channel(wanted))
+    assert [(o.time_us, o.data) for o in own] == [(START_US - 1, b"\x02\x01\x06")]
+    assert reader.n_malformed == 0
+
+
+def test_sightings_are_read_as_they_were_written(tmp_path):
+    rng = np.random.default_rng(1)
+    n = 50
+    gaen = Sightings(
+        observer=rng.integers(0, 9, n).astype(np.int32),
+        time_ms=rng.integers(0, 1 << 40, n),
+        identifier=rng.integers(0, 256, (n, 16), np.uint8),
+        rssi_dbm=rng.integers(-100, 0, n).astype(np.int16),
+        protocol="gaen",
+        payload=rng.integers(0, 256, (n, 4), np.uint8),
+        address=rng.integers(0, 1 << 48, n, dtype=np.uint64),
+        distance_m=np.where(rng.random(n) < 0.5, np.nan, 2).astype(np.float32),
+    )
+    bluezone = Sightings(gaen.observer, gaen.time_ms, gaen.identifier[:, :12].copy(), gaen.rssi_dbm)
+    write_sightings(
+        tmp_path / "s.parquet", [gaen.take(np.arange(20)), bluezone, gaen.take(np.arange(20, n))]
+    )
+    found = read_sightings(tmp_path / "s.parquet")
+    assert set(found) == {"gaen", "bluezone"}
+    for wanted in (gaen, bluezone):
+        for name in wanted.__dataclass_fields__:
+            a, b = getattr(wanted, name), getattr(found[wanted.protocol], name)
+            if isinstance(a, np.ndarray) and a.dtype.kind == "f":
+                assert np.array_equal(a, b, equal_nan=True)
+            else:
+                assert np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b, name
+
+
+def test_the_crc_is_that_of_the_specification():
+    """Bit by bit, as volume 6, part B, section 3.1.1 draws the shift register."""
+
+    def naive(pdu: bytes) -> int:
+        state = 0x555555
+        for byte in pdu:
+            for bit in range(8):
+                feedback = (state >> 23 & 1) ^ (byte >> bit & 1)
+                state = (state << 1 & 0xFFFFFF) ^ (0x00065B if feedback else 0)
+        return int(f"{state:024b}"[::-1], 2)
+
+    rng = np.random.default_rng(3)
+    pdu = rng.integers(0, 256, (20, 40), np.uint8)
+    size = rng.integers(0, 41, 20)
+    assert crc24(pdu, size).tolist() == [
+        naive(row[:n].tobytes()) for row, n in zip(pdu, size, strict=True)
+    ]
+
+
+# -- formats by hand ---------------------------------------------------------------------------------
+
+
+def test_reports_of_both_kinds_several_in_one_event():
+    rng = np.random.default_rng(1)
+    ads = [advertisement("gaen", rng), b"", advertisement("bluezone", rng)]
+    legacy = [report(ad, -60 - k) for k, ad in enumerate(ads)]
+    others = [extended(ad, 0x13, -70 - k) for k, ad in enumerate(ads)]
+    complete = b"\x04\x0e\x04\x01\x03\x0c\x00"
+    records = [event(*legacy), complete, event(*others, sub=0x0D)]
+    found, _, _ = hci_packets(btsnoop([(START_US + k, r) for k, r in enumerate(records)]))
+    assert [bytes(row[:n]) for row, n in zip(found.data, found.size, strict=True)] == ads * 2
+    assert found.rssi_dbm.tolist() == [-60, -61, -62, -70, -71, -72]
+    assert found.kind.tolist() == [2, 2, 2, 0, 0, 0]
+    assert found.address[0] == 0x060504030201
+    assert found.time_us.tolist() == [START_US] * 3 + [START_US + 2] * 3
+
+
+def test_fragments_of_one_advertiser_are_joined_and_others_are_not():
+    first, last, other = b"\x28\xff" + bytes(100), bytes(range(90)), b"\x02\x01\x06"
+    who, someone = b"\1\2\3\4\5\6", b"\6\5\4\3\2\1"
+    found, _, reader = hci_packets(
+        btsnoop(
+            [
+                (START_US, event(extended(first, 0x20, address=who, sid=1), sub=0x0D)),
+                (START_US + 1, event(extended(other, 0x00, address=someone, sid=1), sub=0x0D)),
+                (START_US + 2, event(extended(last, 0x00, address=who, sid=1), sub=0x0D)),
+                (START_US + 3, event(extended(other, 0x40, address=who, sid=1), sub=0x0D)),
+            ]
+        )
+    )
+    assert [bytes(row[:n]) for row, n in zip(found.data, found.size, strict=True)] == [
+        other,
+        first + last,
+        other,
+    ]
+    assert found.kind.tolist() == [7, 7, 7]
+    assert (reader.n_fragments, reader.n_incomplete) == (1, 1)
+
+
+def test_what_the_phone_sends_by_every_command():
+    ad = advertisement("gaen", np.random.default_rng(1))
+    n = len(ad)
+    commands = [
+        b"\x01\x08\x20\x20" + bytes([n]) + ad.ljust(31, b"\0"),
+        b"\x01\x37\x20" + bytes([n + 4]) + bytes([0, 3, 1, n]) + ad,
+        b"\x01\x37\x20" + bytes([14]) + bytes([0, 1, 1, 10]) + ad[:10],
+        b"\x01\x37\x20" + bytes([n - 6]) + bytes([0, 2, 1, n - 10]) + ad[10:],
+        b"\x01\x37\x20\x04" + bytes([0, 4, 1, 0]),  # data unchanged
+        b"\x01\x54\xfd" + bytes([n + 3]) + bytes([2, n]) + ad + b"\0",
+        b"\x01\x54\xfd\x01\x05",
+    ]
+    _, own, _ = hci_packets(btsnoop([(START_US + k, c) for k, c in enumerate(commands)], flags=2))
+    assert [(o.time_us - START_US, o.data) for o in own] == [(k, ad) for k in (0, 1, 3, 5)]
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_pcapng_of_either_byte_order_any_clock_and_every_link_type_of_hci(order, tmp_path):
+    ad = advertisement("bluezone", np.random.default_rng(1))
+    h4 = event(report(ad))
+    rows = [
+        (0, START_US // 1_000_000 << 20, struct.pack(">I", 1) + h4),
+        (1, (START_US // 1_000_000 << 20) + (1 << 19), h4),
+        (2, (START_US // 1_000_000 + 1) << 20, struct.pack(">HH", 0, 3) + h4[1:]),
+    ]
+    resolution = struct.pack(order + "HH", 9, 1) + b"\x94\0\0\0" + bytes(4)  # 2**-20 s
+    path = tmp_path / "x.pcapng"
+    # A second section numbers its interfaces anew.
+    path.write_bytes(
+        pcapng(rows, (201, 187, 254), order, resolution)
+        + pcapng([(0, START_US + 5_000_000, h4)], (187,), order)
+    )
+    file_report, (sightings,) = import_one(path)
+    assert sightings.protocol == "bluezone"
+    assert (sightings.time_ms - START_US // 1000).tolist() == [0, 500, 1000, 5000]
+    assert sightings.observer.tolist() == [0, 1, 2, 3]
+    assert file_report.n_advertisements == 4
+
+
+def test_btsnoop_without_h4_and_of_the_linux_monitor(tmp_path):
+    ad = advertisement("tcn", np.random.default_rng(1))
+    body = event(report(ad))[1:]
+    for link, flags in ((1001, 3), (2001, 3)):
+        path = tmp_path / f"{link}.log"
+        path.write_bytes(btsnoop([(START_US, body)], link, flags))
+        file_report, (sightings,) = import_one(path)
+        assert bytes(sightings.identifier[0]) == ad[-16:]
+        assert file_report.n_records == 1
+
+
+def test_packets_with_a_wrong_crc_and_of_other_kinds_are_counted(tmp_path):
+    with PcapngWriter(tmp_path / "x.pcapng") as out:
+        out.write(mixed(4))
+    data = bytearray((tmp_path / "x.pcapng").read_bytes())
+    with io.BytesIO(bytes(data)) as stream:
+        (part,) = read_pcapng(stream)
+    flags_at, header_at = int(part.at[0]) + 8, int(part.at[1]) + 14
+    data[flags_at + 1] &= ~0x08  # CRC checked, not valid
+    data[header_at] = data[header_at] & 0xF0 | 5  # a connection request
+    (tmp_path / "x.pcapng").write_bytes(data)
+    with (tmp_path / "x.pcapng").open("rb") as stream:
+        (part,) = read_pcapng(stream)
+    found, n_other, n_broken = read_link_layer(part)
+    assert (len(found), n_other, n_broken) == (2, 1, 1)
+
+
+def test_an_extended_advertisement_on_air():
+    ad = advertisement("dp3t-lowcost", np.random.default_rng(1))
+    address = b"\1\2\3\4\5\6"
+    # Extended header of 9 bytes: advertiser and data info.
+    body = bytes([9, 0b1001]) + address + b"\x34\x12" + ad
+    pdu = bytes([0x47, len(body)]) + body
+    packet = struct.pack("<I", 0x8E89BED6) + pdu + b"\0\0\0"
+    empty = struct.pack("<I", 0x8E89BED6) + bytes([0x47, 9, 8, 0b0001]) + address + b"\0\0\0\0"
+    with io.BytesIO(pcapng([(0, START_US, packet), (0, START_US, empty)], (251,))) as stream:
+        (part,) = read_pcapng(stream)
+    found, n_other, n_broken = read_link_layer(part)
+    assert (len(found), n_other, n_broken) == (1, 1, 0)
+    assert bytes(found.data[0]) == ad
+    assert found.address[0] == 0x060504030201
+    assert found.rssi_dbm[0] == 127
+
+
+# -- into sightings ----------------------------------------------------------------------------------
+
+
+def test_every_protocol_is_recognised_with_the_identifier_on_air(tmp_path):
+    table = mixed(70, observers=2)
+    with PcapngWriter(tmp_path / "x.pcapng") as out:
+        out.write(table)
+    file_report, tables = import_one(tmp_path / "x.pcapng")
+    assert file_report.n_advertisements == 70
+    assert file_report.n_sightings == dict.fromkeys(
+        ("bluezone", "gaen", "dp3t-lowcost", "robert", "tcn"), 10
+    )
+    assert file_report.n_gatt == {"bluetrace": 10}
+    for found in tables:
+        for row in range(len(found)):
+            i = int(found.time_ms[row] - START_US // 1000)
+            ad = protocols.recognise(bytes(table.data[i, : table.size[i]]))
+            assert ad.identifier == bytes(found.identifier[row])
+            assert found.protocol in ad.protocols
+            assert found.rssi_dbm[row] == table.rssi_dbm[i]
+            assert found.address[row] == table.address[i]
+            assert found.observer[row] == i % 2
+
+
+def test_own_identifiers_go_with_what_was_heard_after_them(tmp_path):
+    rng = np.random.default_rng(2)
+    own = [advertisement("gaen", rng) for _ in range(2)]
+    heard = packets(
+        [advertisement("gaen", rng) for _ in range(4)] + [advertisement("bluezone", rng)]
+    )
+    with BtsnoopWriter(tmp_path / "x.log") as out:
+        for k, ad in ((1, own[0]), (3, own[1])):
+            out.write(heard.take(np.arange(0 if k == 1 else 1, k)))
+            out.write_own(START_US + 1000 * k - 500, ad)
+        out.write(heard.take(np.arange(3, 5)))
+    file_report, tables = import_one(tmp_path / "x.log")
+    gaen = next(t for t in tables if t.protocol == "gaen")
+    identifiers = [ad[11:27] for ad in own]
+    assert [bytes(i) for i in gaen.own_identifier] == [
+        bytes(16),
+        identifiers[0],
+        identifiers[0],
+        identifiers[1],
+    ]
+    assert next(t for t in tables if t.protocol == "bluezone").own_identifier is None
+    assert [i for _, _, i in file_report.own] == identifiers
+
+
+def test_an_rssi_that_is_not_told_is_never_near(tmp_path):
+    ad = advertisement("gaen", np.random.default_rng(1))
+    (tmp_path / "x.log").write_bytes(btsnoop([(START_US, event(report(ad, 127)))]))
+    file_report, (found,) = import_one(tmp_path / "x.log")
+    assert found.rssi_dbm.tolist() == [-128]
+    assert file_report.n_without_rssi == 1
+
+
+def test_import_of_several_files_numbers_their_phones(tmp_path, capsys):
+    table = mixed(70)
+    with PcapngWriter(tmp_path / "a.bin") as out:
+        out.write(table)
+    with BtsnoopWriter(tmp_path / "b.bin") as out:
+        out.write(table)
+    rows = np.zeros((2, 12), np.uint8)
+    (tmp_path / "c.bin").write_bytes(
+        write_history(
+            Sightings(
+                np.zeros(2, np.int32),
+                np.array([1_597_219_200_000] * 2),
+                rows,
+                np.full(2, -60, np.int16),
+            )
+        )
+    )
+    out = tmp_path / "s.parquet"
+    assert call("import", *(tmp_path / f"{k}.bin" for k in "abc"), "--out", out, "--json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [f["format"] for f in document["files"]] == ["pcapng", "btsnoop", "data_trace"]
+    assert document["n_sightings"] == 102
+    found = read_sightings(out)
+    assert np.bincount(found["bluezone"].observer).tolist() == [10, 10, 2]
+    assert [p["observer"] for p in document["phones"]] == [0, 1, 2]
+    # What was imported can be imported again.
+    assert call("import", out, "--out", tmp_path / "again.parquet") == 0
+    assert "102 sightings" in capsys.readouterr().out
+
+
+# -- measured captures, tshark -----------------------------------------------------------------------
+
+
+def tshark(path, *arguments: str) -> list[str]:
+    done = subprocess.run(
+        ["tshark", "-r", str(path), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return done.stdout.splitlines()
+
+
+@needs_tshark
+def test_tshark_reads_what_is_written(tmp_path):
+    table = mixed(70, observers=2)
+    with PcapngWriter(tmp_path / "x.pcapng") as out:
+        out.write(table)
+    fields = (
+        "btle.advertising_address",
+        "btle_rf.signal_dbm",
+        "frame.time_epoch",
+        "bluetooth.gaen.rpi",
+    )
+    lines = tshark(tmp_path / "x.pcapng", "-T", "fields", *(a for f in fields for a in ("-e", f)))
+    assert len(lines) == 70
+    for row, line in enumerate(lines):
+        address, rssi, time, rpi = line.split("\t")
+        assert int(address.replace(":", ""), 16) == table.address[row]
+        assert int(rssi) == table.rssi_dbm[row]
+        assert round(float(time) * 1e6) == table.time_us[row]
+        ad = protocols.recognise(bytes(table.data[row, : table.size[row]]))
+        gaen = ad is not None and ad.protocols == ("gaen",)
+        assert rpi == (ad.identifier.hex() if gaen else "")
+    assert tshark(tmp_path / "x.pcapng", "-Y", "btle.crc.incorrect") == []
+    with BtsnoopWriter(tmp_path / "x.log") as out:
+        out.write(dataclasses.replace(table, observer=np.zeros(70, np.int32)))
+    lines = tshark(
+        tmp_path / "x.log", "-T", "fields", "-e", "bthci_evt.bd_addr", "-e", "bthci_evt.rssi"
+    )
+    assert [int(x.split("\t")[1]) for x in lines] == table.rssi_dbm.tolist()
+
+
+@pytest.mark.data
+@needs_captures
+@pytest.mark.parametrize(
+    ("name", "n_advertisements", "n_sightings", "n_identifiers", "n_own"),
+    [
+        ("01.btsnoop", 15_041, 9_957, 485, 17),
+        ("02.btsnoop", 15_866, 10_622, 505, 22),
+        ("03.btsnoop", 15_798, 10_530, 491, 18),
+    ],
+)
+def test_the_measured_captures(name, n_advertisements, n_sightings, n_identifiers, n_own):
+    """Counts as tshark 4.0.17 gives them."""
+    file_report, tables = import_one(PCAPS / name)
+    assert file_report.n_advertisements == n_advertisements
+    assert file_report.n_sightings == {"gaen": n_sightings}
+    assert len(file_report.identifiers["gaen"]) == n_identifiers
+    assert len(file_report.own) == n_own
+    assert all(t.own_identifier is not None for t in tables)
+
+
+@pytest.mark.data
+@needs_captures
+@needs_tshark
+def test_tshark_agrees_on_a_measured_capture():
+    path = PCAPS / "01.btsnoop"
+    file_report, _ = import_one(path)
+    rpi = tshark(
+        path, "-Y", "bthci_evt && bluetooth.gaen", "-T", "fields", "-e", "bluetooth.gaen.rpi"
+    )
+    assert len(rpi) == file_report.n_sightings["gaen"]
+    assert {bytes.fromhex(x) for x in rpi} == file_report.identifiers["gaen"]
+    events = tshark(
+        path,
+        "-Y",
+        "bthci_evt.le_meta_subevent == 0x0d",
+        "-T",
+        "fields",
+        "-e",
+        "bthci_evt.le_num_reports",
+    )
+    assert sum(map(int, events)) == file_report.n_advertisements
+
+
+# -- faults ------------------------------------------------------------------------------------------
+
+
+def log(n: int = 3) -> bytes:
+    ad = advertisement("gaen", np.random.default_rng(1))
+    return btsnoop([(START_US + k, event(report(ad))) for k in range(n)])
+
+
+def capture(n: int = 3) -> bytes:
+    ad = advertisement("gaen", np.random.default_rng(1))
+    return pcapng([(0, START_US + k, bytes(4) + event(report(ad))) for k in range(n)])
+
+
+BACK = btsnoop([(START_US, b"\x04\x0e\x00"), (START_US - 20_000_000, b"\x04\x0e\x00")])
+
+
+FAULTS = [
+    (b"", ("empty",), 0),
+    (b"\0" * 100, ("not a file of sightings", "btsnoop, pcapng"), 0),
+    (b"\xd4\xc3\xb2\xa1" + bytes(20), ("older pcap", "editcap"), 0),
+    (log()[:10], ("16 bytes of a btsnoop header", "truncated"), 0),
+    (log()[:-5], ("byte 156", "record 3", "ends in mid-record, 65 bytes"), 2),
+    (log()[:-80], ("record 2", "mid-record"), 1),
+    (log()[:16], ("holds no packets",), 0),
+    (btsnoop([], 1003), ("link type 1003", "1002 (HCI H4, btsnoop)"), 0),
+    (log(1)[:16] + struct.pack(">IIIIq", 1 << 30, 1 << 30, 0, 0, 0), ("1,073,741,824",), 0),
+    (log(1)[:16] + struct.pack(">IIIIq", 1, 2, 0, 0, 0) + b"\0\0", ("lengths of 1 and 2",), 0),
+    (log(1)[:16] + struct.pack(">IIIIq", 1, 1, 0, 0, 5) + b"\0", ("no time since 1970",), 0),
+    (BACK, ("record 2", "backwards by 20.0 s", "clock"), 1),
+    (capture()[:-5], ("byte 216", "packet 3", "ends in mid-packet"), 2),
+    (capture()[:-4] + b"\1\0\0\0", ("lengths at both ends",), 2),
+    (pcapng([(0, START_US, b"\0" * 60)], (1,)), ("link type 1", "256"), 1),
+    (pcapng([(3, START_US, b"\0")]), ("interface 3", "not described"), 0),
+    (pcapng([]), ("holds no packets",), 0),
+    (b"\x0a\x0d\x0d\x0a" + bytes(40), ("byte-order magic",), 0),
+    (b"\x0a\x0d\x0d\x0a", ("mid-packet",), 0),
+    (b"xx\tyy\t-1\t2\n", ("row 1", "own id"), 0),
+    (b"PAR1" + bytes(30), ("not Parquet",), 0),
+    (b"SQLite format 3\0" + bytes(100), ("sqlite",), 0),
+]
+
+
+@pytest.mark.parametrize(
+    ("data", "words", "n_records"),
+    FAULTS,
+    ids=["; ".join(words) for _, words, _ in FAULTS],
+)
+def test_a_fault_is_named_and_what_was_read_before_it_is_told(
+    data, words, n_records, tmp_path, capsys
+):
+    path, out = tmp_path / "x", tmp_path / "s.parquet"
+    path.write_bytes(data)
+    assert call("import", path, "--out", out) == 2
+    said = capsys.readouterr().err
+    for word in (str(path), *words):
+        assert word in said
+    if n_records:
+        assert f"{n_records} records" in said
+        assert "nothing was written" in said
+    assert not out.exists()
+    assert [p.name for p in tmp_path.iterdir()] == ["x"]
+
+
+def test_what_was_read_before_a_fault_is_kept_when_asked_for(tmp_path, capsys):
+    path, out = tmp_path / "x.log", tmp_path / "s.parquet"
+    path.write_bytes(log(3)[:-5])
+    assert call("import", path, "--out", out, "--partial", "--json") == 0
+    captured = capsys.readouterr()
+    document = json.loads(captured.out)
+    assert "mid-record" in document["files"][0]["fault"]
+    assert "2 sightings; written" in captured.err
+    assert len(read_sightings(out)["gaen"]) == 2
+
+
+def test_small_steps_back_are_counted(tmp_path, capsys):
+    (tmp_path / "x.log").write_bytes(
+        btsnoop([(START_US, b"\x04\x0e\x00"), (START_US - 4_300_000, b"\x04\x0e\x00")])
+    )
+    assert call("import", tmp_path / "x.log", "--out", tmp_path / "s.parquet") == 0
+    assert "1 records are a little earlier" in capsys.readouterr().out
+
+
+def sqlite_file(path, sql: str, rows: list[tuple] = ()) -> None:
+    database = sqlite3.connect(path)
+    database.execute(sql)
+    if rows:
+        marks = ", ".join("?" * len(rows[0]))
+        database.executemany(f"INSERT INTO results VALUES ({marks})", rows)
+    database.commit()
+    database.close()
+
+
+RESULTS = """CREATE TABLE results(db_id INTEGER PRIMARY KEY, receiver_id TEXT, receiver_model TEXT,
+transmitter_id TEXT, transmitter_model TEXT, timestamp REAL, rssi INTEGER, tx_power INTEGER,
+ground_truth_distance REAL)"""
+GOOD = (None, "6", "SM-G981B/DS", "2", "SM-G981B/DS", 1596113489.281193, -84, 0, 2.0)
+
+
+def test_a_measurement_is_read_with_its_distances(tmp_path, capsys):
+    path = tmp_path / "x.sqlite"
+    other = (None, "2", "SM-G973F", "6", "SM-G973F", 1596113490.5, -90, 0, None)
+    sqlite_file(path, RESULTS, [GOOD, other])
+    assert call("import", path, "--out", tmp_path / "s.parquet", "--json") == 0
+    phones = json.loads(capsys.readouterr().out)["phones"]
+    # A phone's model is that with which it receives.
+    assert [(p["name"], p["model"]) for p in phones] == [("6", "SM-G981B/DS"), ("2", "SM-G973F")]
+    found = read_sightings(tmp_path / "s.parquet")["gaen"]
+    assert found.observer.tolist() == [0, 1]
+    assert found.true_sender.tolist() == [1, 0]
+    assert found.time_ms.tolist() == [1_596_113_489_281, 1_596_113_490_500]
+    assert found.distance_m[0] == 2
+    assert np.isnan(found.distance_m[1])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({5: "noon"}, ("row 1", "timestamp", "unix seconds")),
+        ({6: None}, ("row 1", "rssi", "dBm", "None")),
+        ({6: 90}, ("rssi", "-127 to 20")),
+        ({8: -1.0}, ("ground_truth_distance", "metres")),
+        ({1: "x" * 17}, ("receiver_id", "16")),
+    ],
+)
+def test_a_row_at_fault_is_named(change, words, tmp_path, capsys):
+    row = tuple(change.get(i, v) for i, v in enumerate(GOOD))
+    sqlite_file(tmp_path / "x.sqlite", RESULTS, [row])
+    assert call("import", tmp_path / "x.sqlite", "--out", tmp_path / "s.parquet") == 2
+    said = capsys.readouterr().err
+    for word in words:
+        assert word in said
+
+
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        ("CREATE TABLE other(a)", ("table 'results'", "other")),
+        ("CREATE TABLE results(rssi)", ("receiver_id", "missing", "found rssi")),
+        (RESULTS, ("holds no rows",)),
+    ],
+)
+def test_a_database_at_fault_is_named(sql, words, tmp_path, capsys):
+    sqlite_file(tmp_path / "x.sqlite", sql)
+    assert call("import", tmp_path / "x.sqlite", "--out", tmp_path / "s.parquet") == 2
+    said = capsys.readouterr().err
+    for word in (*words, "x.sqlite"):
+        assert word in said
+
+
+def test_a_sightings_file_at_fault_is_named(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = tmp_path / "s.parquet"
+    good = {
+        "protocol": ["gaen"],
+        "observer": [0],
+        "time_ms": [1],
+        "identifier": [bytes(16)],
+        "rssi_dbm": [-70],
+    }
+    for change, words in (
+        ({"protocol": ["gane"]}, "'gane'"),
+        ({"identifier": [bytes(12)]}, "expected 16 bytes"),
+        ({"rssi_dbm": ["x"]}, "not a file of sightings"),
+        ({"rssi_dbm": [None]}, "rssi_dbm"),
+        ({"rssi_dbm": None}, "rssi_dbm missing"),
+    ):
+        columns = {k: v for k, v in {**good, **change}.items() if v is not None}
+        pq.write_table(pa.table(columns), path)
+        with pytest.raises(FormatError, match=words):
+            read_sightings(path)
+    pq.write_table(pa.table(good), path)
+    assert len(read_sightings(path)["gaen"]) == 1
+
+
+def test_writers_refuse_what_a_file_cannot_hold(tmp_path):
+    good = mixed(4, observers=2)
+    for writer, change, words in (
+        (PcapngWriter, {"channel": np.full(4, 255, np.uint8)}, "37, 38 or 39"),
+        (PcapngWriter, {"kind": np.full(4, 7, np.uint8)}, "legacy"),
+        (PcapngWriter, {"size": np.full(4, 32, np.int32)}, "31 bytes"),
+        (PcapngWriter, {"address": np.full(4, 1 << 48, np.uint64)}, "48 bits"),
+        (BtsnoopWriter, {}, "one phone"),
+    ):
+        with pytest.raises(TableError, match=words), writer(tmp_path / "x") as out:
+            out.write(dataclasses.replace(good, **change))
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(InputError, match="cannot be written"):
+        PcapngWriter(tmp_path / "none" / "x")
+
+
+def test_a_file_of_its_own_output_is_refused(tmp_path, capsys):
+    path = tmp_path / "x.log"
+    path.write_bytes(log())
+    assert call("import", path, "--out", path) == 2
+    assert "is read and would be written" in capsys.readouterr().err
+    assert path.read_bytes() == log()
+
+
+def test_memory_is_bounded_by_the_window(tmp_path, monkeypatch):
+    """A file of many windows is never held whole."""
+    monkeypatch.setattr(frames, "WINDOW_BYTES", 1 << 14)
+    path = tmp_path / "x.log"
+    path.write_bytes(log(5000))
+    largest = 0
+    _, tables = import_file(path, PhoneNumbers())
+    for table in tables:
+        largest = max(largest, len(table))
+    assert largest < 300
