@@ -7,16 +7,20 @@ from pathlib import Path
 
 from .errors import InputError
 from .scenario.model import ContactsTable, Scenario
+from .scenario.profiles import profile_of
 
 #: Interpreter, libraries and compiled kernels, MiB: 362 measured with 10 cases.
 _BASE_MIB = 380.0
 #: Bytes of a person: 50 measured between 100,000 and 1 M people.
 _PERSON_BYTES = 120.0
-#: MiB of the contacts, records and matches of a source of keys who runs the app, each day: 0.025
-#: (Bluezone) to 0.045 (GAEN) measured, with the default contacts.
-_SOURCE_DAY_MIB = 0.055
+#: MiB of a source of keys who runs the app, each day, with the default contacts: its contacts, and its
+#: records and matches at one scan in 300 s. Measured together: 0.045 (Bluezone, 300 s), 0.068 (GAEN,
+#: 256 s), 0.23 (DP-3T, 60 s).
+_CONTACTS_MIB, _RECORDS_MIB = 0.025, 0.042
 #: Bytes of an F2 warning while its level is put together and kept.
 _F2_BYTES = 80.0
+#: F1s of a case if everybody had the app: 53 in yen-bai-2020, from 18.2 where 58.5 % have it.
+_F1_PER_CASE = 80.0
 #: F2s of a case when everybody who owns a smartphone runs the app: 545 in yen-bai-2020.
 _F2_PER_CASE = 600.0
 
@@ -28,19 +32,25 @@ def estimate_mib(scenario: Scenario) -> float:
     people, users = scenario.population.people, max(scenario.level_users(), default=0)
     share, cases = users / people, scenario.index_cases
     sources = cases.count * share
-    if cases.f2_count:
-        sources = max(sources, min(users, _SOURCES_CHUNK))
+    busy = max(1.0, _degree(scenario.contacts) / _degree(ContactsTable()))
+    f1 = cases.f2_count * _F1_PER_CASE * busy * share**2
+    sources = max(sources, min(f1, users, _SOURCES_CHUNK))
     if scenario.protocol.identifiers == "full":
         # A chunk of people, of whose contacts each direction is recorded in turn.
         sources = max(sources, min(people, _PEOPLE_CHUNK) * share / 2)
-    busy = max(1.0, _degree(scenario.contacts) / _degree(ContactsTable()))
     f2 = cases.f2_count * min(_F2_PER_CASE * busy**2, users) * len(scenario.adoption.levels)
     return (
         _BASE_MIB
         + people * _PERSON_BYTES / (1 << 20)
-        + sources * scenario.look_back_days * _SOURCE_DAY_MIB * busy
+        + sources * scenario.look_back_days * busy * _source_day_mib(scenario)
         + f2 * _F2_BYTES / (1 << 20)
     )
+
+
+def _source_day_mib(scenario: Scenario) -> float:
+    profile, screen_on = profile_of(scenario), scenario.phones.screen_on_share
+    period_s = min(p.foreground.scan_period_s(screen_on) for p in (profile.android, profile.ios))
+    return _CONTACTS_MIB + _RECORDS_MIB * 300 / period_s
 
 
 def _degree(contacts: ContactsTable) -> float:

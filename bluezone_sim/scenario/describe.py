@@ -32,6 +32,11 @@ def resolved_toml(scenario: Scenario) -> str:
         for parent in parents:
             at = at[parent]
         at.pop(last, None)
+    return toml_of(raw)
+
+
+def toml_of(raw: dict[str, Any]) -> str:
+    """A mapping as the text of a TOML file."""
     return "\n".join(_tables(raw, "")).lstrip("\n") + "\n"
 
 
