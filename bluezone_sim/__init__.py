@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .engine import run
     from .errors import BluezoneSimError, FormatError, InputError, ScenarioError
     from .matching import match
+    from .results.load import open_run
     from .results.result import Metrics, Result
     from .scenario import Scenario, load, parse, shipped
     from .sweeping import Sweep, open_sweep, sweep
@@ -43,6 +44,7 @@ _HOMES = {
     "Warnings": "tables",
     "load": "scenario",
     "match": "matching",
+    "open_run": "results.load",
     "open_sweep": "sweeping",
     "parse": "scenario",
     "run": "engine",
@@ -68,6 +70,7 @@ __all__ = [
     "__version__",
     "load",
     "match",
+    "open_run",
     "open_sweep",
     "parse",
     "run",

@@ -404,7 +404,7 @@ def test_the_default_directory_is_the_same_for_the_same_question(town, capsys):
         (["--grid", "phones.off_share=0.1,,0.2"], "empty value"),
         (["--grid", "phones.off_share=0.1", "--grid", "phones.off_share=0.2"], "given twice"),
         (["--grid", "phones.of_share=0.1"], "did you mean 'off_share'"),
-        (["--grid", "rule.name=any,minutes-near"], "expected 'any-match' or 'minutes-near'"),
+        (["--grid", "rule.name=any,minutes-near"], "with rule.name = any: 1 fault"),
         (["--seeds", "0"], "at least 1"),
         (["--workers", "0"], "workers"),
         (["--out", "small.toml"], "cannot be written"),

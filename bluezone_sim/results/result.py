@@ -188,6 +188,22 @@ class Result:
 
         return result_html(self)
 
+    def to_arrow(self) -> Any:
+        """A ``pyarrow.Table`` of :attr:`outcomes`, a row per risky pair and level."""
+        from .tables import outcomes_to_arrow
+
+        return outcomes_to_arrow(self.outcomes)
+
+    def to_pandas(self) -> Any:
+        """A ``pandas.DataFrame`` of :meth:`to_arrow`; needs pandas."""
+        return self.to_arrow().to_pandas()
+
+    def to_polars(self) -> Any:
+        """A ``polars.DataFrame`` of :meth:`to_arrow`; needs polars."""
+        import polars
+
+        return polars.from_arrow(self.to_arrow())
+
     def to_dict(self) -> dict[str, Any]:
         """The document that ``bluezone-sim run --json`` prints: plain JSON types, None for null."""
         return {

@@ -61,7 +61,10 @@ def cross_faults(raw: Raw, merged: Raw) -> list[Fault]:
         raw: the mapping as the user wrote it.
         merged: the same over the defaults.
     """
-    checks = (_population, _layers, _radio, _cases, _levels, _rule, _grid, _criteria, _unused)
+    checks = (
+        *(_population, _layers, _radio, _cases, _levels, _rule),
+        *(_grid, _criteria, _extremes, _unused),
+    )
     return [fault for check in checks for fault in check(raw, merged)]
 
 
@@ -150,6 +153,31 @@ def _levels(raw: Raw, merged: Raw) -> Iterator[Fault]:
             )
 
 
+#: Largest size of a number by the unit in its key's name, then of any other: far beyond sense, and small
+#: enough that nothing overflows.
+_EXTREMES = {"_ms": 1e9, "_s": 1e9, "_h": 1e6, "_m": 1e6, "_db": 300.0, "_dbm": 300.0, "": 1e9}
+
+
+def _extremes(raw: Raw, merged: Raw) -> Iterator[Fault]:
+    for path, value in _leaves({k: v for k, v in merged.items() if k != "seed"}, ""):
+        name = path.split("[")[0].rsplit(".", 1)[-1]
+        most = next(most for unit, most in _EXTREMES.items() if name.endswith(unit))
+        if abs(value) > most:
+            yield Fault(path, f"expected at most {most:g} in size, found {value:g}")
+
+
+def _leaves(raw: Any, path: str) -> Iterator[tuple[str, float]]:
+    """Every number and its path."""
+    if isinstance(raw, dict):
+        for key, value in raw.items():
+            yield from _leaves(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(raw, (list, tuple)):
+        for i, value in enumerate(raw):
+            yield from _leaves(value, f"{path}[{i}]")
+    elif isinstance(raw, (int, float)) and not isinstance(raw, bool) and raw == raw:
+        yield path, raw
+
+
 def _grid(raw: Raw, merged: Raw) -> Iterator[Fault]:
     grid = _get(merged, "sweep.grid")
     seen: dict[str, str] = {}
@@ -208,7 +236,7 @@ _ATTENUATION_RULES = {"minutes-at-attenuation": 1, "cwa": 2, "gaen-v2": 3}
 
 def _rule(raw: Raw, merged: Raw) -> Iterator[Fault]:
     name, protocol = _get(merged, "rule.name"), _get(merged, "protocol.name")
-    if name not in _ATTENUATION_RULES:
+    if not isinstance(name, str) or name not in _ATTENUATION_RULES:
         return
     if protocol in KEY_PROTOCOLS and protocol != "gaen":
         yield Fault(

@@ -111,6 +111,21 @@ class Sweep:
 
         return polars.from_arrow(self.table)
 
+    def report(self, path: str | Path) -> Path:
+        """Writes the report, one HTML file.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        from ..results.report import render_sweep
+
+        path = Path(path)
+        try:
+            path.write_text(render_sweep(self), encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
+        return path
+
     def to_dict(self) -> dict[str, Any]:
         """The document that ``bluezone-sim sweep --json`` prints: plain JSON types, None for null."""
         from dataclasses import asdict
