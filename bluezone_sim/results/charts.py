@@ -20,7 +20,7 @@ from .result import Histogram
 N_COLOURS = 7
 
 _WIDTH, _HEIGHT = 720.0, 400.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58.0, 16.0, 40.0, 62.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58.0, 26.0, 40.0, 62.0
 
 
 @dataclass(frozen=True)

@@ -156,9 +156,9 @@ def value_of(metric: str, value: float | None, *, sign: bool = False) -> str:
     """A metric's value with its unit (points of a difference of shares); a dash where undefined."""
     if value is None:
         return "–"
-    plus = "+" if sign and value > -5e-5 else ""
     scale, unit = (100, " points" if sign else " %") if metric in SHARES else (1, "")
-    return f"{plus}{round(scale * value, 2) + 0.0:,.2f}{unit}"
+    rounded = round(scale * value, 2) + 0.0  # never -0
+    return f"{'+' if sign and rounded >= 0 else ''}{rounded:,.2f}{unit}"
 
 
 def ends_of(metric: str, ends: tuple[float, float] | None) -> str:
