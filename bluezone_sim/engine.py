@@ -10,6 +10,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from .adopters import spread_of_adopters
+from .campaign import run_campaign
 from .errors import InputError
 from .evaluation import Evaluation
 from .kernels import rng
@@ -17,12 +19,14 @@ from .kernels.contacts import permute_many
 from .matching.pairs import PairDays, pairs_of
 from .matching.warnings import Told, f1_warnings, f2_warnings, in_time
 from .memory import check_limit
+from .results.adopters import AdopterRow
 from .results.metrics import histograms, level_metrics, outcomes_of, warnings_table
 from .results.result import Metrics, Result, SensitivityRow
 from .scenario import arm_scenario
 from .scenario.model import Scenario
 from .tracing import Clock, Tracer
 from .world import build_world
+from .world.course import infectious_days
 from .world.people import world_inputs
 from .world.risk import risky_days
 
@@ -50,6 +54,9 @@ def evaluate(
         scenario.index_cases.near_distance_m,
         scenario.index_cases.near_duration_s,
     )
+    course = scenario.index_cases.course
+    if course is not None:
+        truth = infectious_days(truth, course, world.seed, tracer.days, tracer.published_s)
     clock.lap("contacts")
     progress(0.1, "cases")
     nested = scenario.radio.density == "off"
@@ -151,8 +158,19 @@ def run(
     outcomes = outcomes_of(
         world, evaluation, levels, tracer.phones_off(evaluation.risky), scenario.publication
     )
-    metrics = level_metrics(world, evaluation, outcomes, users)
+    metrics = level_metrics(scenario, world, evaluation, outcomes, tracer.days)
     clock.lap("metrics")
+    adopters = _adopters(tracer, np.sort(drawn))
+    campaign = None
+    if scenario.campaign is not None:
+        campaign = run_campaign(
+            scenario,
+            world,
+            np.sort(drawn),
+            threads,
+            clock,
+            lambda done: report(0.9 + 0.1 * done, "campaign"),
+        )
     report(0.9, "sensitivity")
     sensitivity = _sensitivity(tracer, drawn)
     clock.lap("sensitivity")
@@ -172,7 +190,23 @@ def run(
         seconds=time.perf_counter() - began,
         peak_memory_mib=peak_memory_mib(),
         threads=threads,
+        adopters=adopters,
+        campaign=campaign,
     )
+
+
+def _adopters(tracer: Tracer, cases: NDArray[np.int32]) -> tuple[AdopterRow, ...]:
+    """What is found over draws of who adopts, from one evaluation with everybody's app."""
+    scenario, world = tracer.scenario, tracer.world
+    if not scenario.adoption.draws:
+        return ()
+    found = evaluate(tracer, cases, cases[:0], [1.0], lambda done, stage: None)
+    outcomes = outcomes_of(
+        world, found, [1.0], tracer.phones_off(found.risky), scenario.publication
+    )
+    rows = spread_of_adopters(scenario, world, outcomes)
+    tracer.clock.lap("adopters")
+    return rows
 
 
 def _sensitivity(tracer: Tracer, drawn: NDArray[np.int32]) -> tuple[SensitivityRow, ...]:
@@ -194,7 +228,7 @@ def _sensitivity(tracer: Tracer, drawn: NDArray[np.int32]) -> tuple[SensitivityR
         outcomes = outcomes_of(
             world, found, levels, other.phones_off(found.risky), changed.publication
         )
-        (metrics,) = level_metrics(world, found, outcomes, [users])
+        (metrics,) = level_metrics(changed, world, found, outcomes, tracer.days, [users])
         rows.append(
             SensitivityRow(
                 label="as in the scenario" if arm is None else arm.label,

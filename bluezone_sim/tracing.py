@@ -15,6 +15,8 @@ from .matching.pairs import PairDays, concatenate_pair_days, pair_days
 from .phones import KeyRing
 from .radio import RadioModel, radio_model, record
 from .scenario.model import Scenario
+from .servers import NAMES as SERVERS
+from .servers import ServerRing
 from .tables import Contacts, Matches, Sightings
 from .world import ContactModel, Days, World, contact_model, contacts_of, crowds
 from .world.risk import RiskyDays
@@ -48,7 +50,7 @@ class Tracer:
     days: Days
     contact_model: ContactModel
     radio: RadioModel
-    keys: KeyRing
+    keys: KeyRing | ServerRing
     threads: int
     clock: Clock
 
@@ -56,8 +58,8 @@ class Tracer:
     def build(cls, scenario: Scenario, world: World, threads: int, clock: Clock) -> Tracer:
         """Binds a world to a scenario."""
         days = Days.look_back(scenario.date, scenario.look_back_days, scenario.timezone)
-        after = Days.look_back(scenario.date, 1, scenario.timezone).start_s[0] + 86_400
-        keys = KeyRing.of(world, scenario.protocol.name, int(days.start_s[0]), int(after))
+        ring = ServerRing if scenario.protocol.name in SERVERS else KeyRing
+        keys = ring.of(world, scenario.protocol.name, int(days.start_s[0]), days.end_s)
         return cls(
             scenario=scenario,
             world=world,
@@ -126,6 +128,7 @@ class Tracer:
 
     def match(self, sources: NDArray[np.int32], sightings: Sightings) -> Matches:
         """Every phone looks the sources' keys up in its history."""
+        assert isinstance(self.keys, KeyRing)
         out = match(
             self.keys.published(sources), sightings, self.keys.protocol, threads=self.threads
         )
@@ -146,9 +149,12 @@ class Tracer:
             level: adoption level up to which phones run the app.
             contacts: the sources' contacts, where they are at hand.
         """
+        uploaded = self.scenario.publication.upload == "history"
         if self.scenario.protocol.identifiers == "full":
             parts = [
-                self._collect(sources, self.match(sources, history))
+                self._read(history.take(np.isin(history.observer, sources)))
+                if uploaded
+                else self._collect(sources, self.match(sources, history))
                 for history in self.histories(level)
             ]
         elif contacts is not None:
@@ -162,9 +168,39 @@ class Tracer:
         return concatenate_pair_days(parts)
 
     def _lazily(self, sources: NDArray[np.int32], level: float, contacts: Contacts) -> PairDays:
-        """Only the rows of the histories that hold one of the sources."""
+        """Only the rows of the histories that hold one of the sources, or that a source holds."""
+        if self.scenario.publication.upload == "history":
+            return self._read(self.sightings(self.with_app(contacts, level).reversed(), level))
         history = self.sightings(self.with_app(contacts, level), level)
         return self._collect(sources, self.match(sources, history))
+
+    def _read(self, history: Sightings) -> PairDays:
+        """Whom the server reads in uploaded histories: the other way round, as if their phones held it.
+
+        It knows everybody's keys; those of people who are not in the history would match nothing.
+        """
+        assert history.true_sender is not None
+        senders = np.unique(history.true_sender)
+        if isinstance(self.keys, ServerRing):
+            who = self.keys.senders_of(history)
+            row = np.flatnonzero(who >= 0)
+            senders = np.unique(who[row]).astype(np.int32)
+            zero = np.zeros(len(row), np.int64)
+            matches = Matches(
+                key=np.searchsorted(senders, who[row]).astype(np.int32),
+                row=row,
+                observer=history.observer[row],
+                day_s=zero,
+                interval=zero.astype(np.int32),
+                time_ms=history.time_ms[row],
+                rssi_dbm=history.rssi_dbm[row],
+            )
+            self.clock.lap("matching")
+        else:
+            matches = self.match(senders, history)
+        held = self._collect(senders, matches)
+        turned = replace(held, source=held.person, person=held.source)
+        return concatenate_pair_days([turned])
 
     def histories(self, level: float) -> Iterator[Sightings]:
         """Every phone's history of the look-back, piece by piece.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 
+import naive
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_bluezone import naive_identifiers
 
 from bluezone_sim import match
 from bluezone_sim.kernels.lookup import build_index, collect, probe_rows, words_of
@@ -27,7 +27,7 @@ def naive_match(published: PublishedKeys, sightings: Sightings) -> list[tuple]:
         key, left = bytes(published.key[k]), int(published.count[k])
         start = int(published.start_s[k]) * 1000
         while left > 0:
-            for j, identifier in enumerate(naive_identifiers(key, min(left, per_day))):
+            for j, identifier in enumerate(naive.bluezone(key, min(left, per_day))):
                 at = start + j * step
                 for row in range(len(sightings)):
                     time = int(sightings.time_ms[row])
@@ -63,7 +63,7 @@ def crowd(seed: int, n_keys: int, n_rows: int, with_max: bool):
         daily = bytes(key[k])
         for _ in range(day):
             daily = hashlib.sha256(daily).digest()
-        ids[row] = np.frombuffer(naive_identifiers(daily, j + 1)[j], np.uint8)
+        ids[row] = np.frombuffer(naive.bluezone(daily, j + 1)[j], np.uint8)
         step = DAY_MS // per_day
         at = int(start_s[k]) * 1000 + (day * per_day + j) * step
         times[row] = at + int(rng.choice([-1, 0, step // 2, step, step + 1]))

@@ -11,12 +11,13 @@ import sys
 import time
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from baseline import _TOWN
 from small import scenario
 
 import bluezone_sim as bz
-from bluezone_sim import cli, errors
+from bluezone_sim import cli, errors, memory
 from bluezone_sim.sweeping import local, plan, store, work
 
 ROOT = Path(cli.__file__).parents[2]
@@ -77,6 +78,11 @@ def test_killed_and_gone_on_with_gives_the_same_bytes(tmp_path, whole):
     assert child.returncode == -signal.SIGKILL
     kept = files(out)
     assert 2 <= len(kept) < 2 * SEEDS
+    # What a process of its own took is within the estimate, and the estimate is not a tale.
+    needed = memory.estimate_mib(bz.parse(_TOWN))
+    for path in (out / "timings.parquet").iterdir():
+        (peak,) = pq.read_table(path)["peak_memory_mib"].to_pylist()
+        assert 0.3 * needed < peak <= needed
     assert kept.items() <= files(whole).items()
     # No worker outlives the sweep.
     for _ in range(200):

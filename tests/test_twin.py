@@ -105,6 +105,9 @@ CASES = {
     "minutes near": {"rule__name": "minutes-near"},
     "late": {"publication__in_time_h": 3.0, "publication__consent": 0.6},
     "full": {"protocol__identifiers": "full"},
+    "history": {"publication__upload": "history", "rule__name": "minutes-near"},
+    "history, full": {"publication__upload": "history", "protocol__identifiers": "full"},
+    "history, mutual": {"publication__upload": "history", "f2__confirm": "mutual"},
 }
 
 
@@ -145,11 +148,32 @@ def test_warnings_equal_those_of_the_twin(base, name):
             len(found)
             for case in cases.tolist()
             if world.rank[case] < level
-            for found in twin.look_up(case, histories[level]).values()
+            for found in twin.found(case, histories[level]).values()
         )
         assert held.records.sum() == rows
     assert f1
     assert f2
+
+
+@pytest.mark.parametrize("name", ["bluetrace", "robert"])
+def test_a_server_warns_whom_the_twin_knows(base, name):
+    """Real encrypted identifiers, opened by the server, against a server that knows everybody."""
+    _, world, first, segments, _ = base
+    s = scenario(publication__upload="history", protocol__name=name)
+    cases = np.sort(index_cases(SEED, world.n_people, 40))
+    fast = evaluate(Tracer.build(s, world, 2, Clock()), cases, cases[:0], [1.0], quiet)
+    twin = Twin(s, world)
+    twin.day_identifiers = first.day_identifiers  # what is in them does not matter to the twin
+    mine = [g for g in segments if g.a in cases or g.b in cases]
+    f1, _ = twin.run(cases.tolist(), [], twin.histories(1.0, mine), 1.0)
+    told = fast.f1[0]
+    assert f1
+    assert f1 == {
+        (c, p): t
+        for c, p, t in zip(
+            told.index_case.tolist(), told.person.tolist(), told.told_s.tolist(), strict=True
+        )
+    }
 
 
 RULES = {

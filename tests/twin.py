@@ -267,13 +267,16 @@ class Twin:
                     got = self.hear(mean + offset, p_clear, mine, theirs, h, bursts)
                 if got and theirs.sends != "identifier" and interval != known:
                     q = draw(draw(draw(self.k["gatt"], seg.contact), observer), interval)
-                    done = self.read(mix(~h & MASK), queue, got[0], phase, a_on, a_period)
+                    done = self.read(
+                        mix(~h & MASK), queue, got[0], phase, a_on, a_period, low, stop
+                    )
                     if unit(q) >= ph.gatt_success or done is None or done >= end:
                         got = None
                     else:
                         known = done // rotation
                         left = max(high - done, 0) / (high - got[0])
-                        got = (done, 1 + int((got[1] - 1) * left), *got[2:])
+                        n = 1 + int((got[1] - 1) * left)
+                        got = (done, n, got[2], got[3] if n > 1 else got[2])
                 if got:
                     out.append(got)
                 low = high
@@ -290,23 +293,34 @@ class Twin:
             cycle += period
         return out
 
-    def read(self, h, queue, heard, phase, on, period):
+    def read(self, h, queue, heard, phase, on, period, began, stop):
         """When a GATT read is done, or None."""
         gatt = self.profile.gatt
         shortest, longest = (round(x * 1000) for x in gatt.read_s)
-        start = heard + math.floor(unit(h) * (queue + 1.0)) * ((shortest + longest) // 2)
+        # Other reads take as long as one of a peer that may be off the air, or that fails.
+        off, on_s, limit = (period - on) / 1000, on / 1000, gatt.timeout_s
+        wait = min(off, limit)
+        late_s = (wait**2 / 2 + (off - wait) * limit) / (off + on_s)
+        works = self.s.phones.gatt_success
+        service = round((works * (sum(gatt.read_s) / 2 + late_s) + (1 - works) * limit) * 1000)
+        turn = math.floor(unit(h) * (queue + 1.0))
+        start = max((heard // 1000 + 1) * 1000, began + turn * service)
         late = (start - phase) % period
         if late >= on:
-            if period - late > gatt.timeout_s * 1000:
-                return None
-            start += period - late
+            if period - late > gatt.timeout_s * 1000:  # again, when it is back
+                start += max(period - late, round((gatt.timeout_s + gatt.retry_s) * 1000))
+                if start >= stop:
+                    return None
+            else:
+                start += period - late
         return start + shortest + int(unit(mix(h)) * (longest - shortest))
 
     def hear(self, mean, p_clear, mine, theirs, h, bursts):
         r = self.s.radio
         on_ms = float(sum(e - s for s, e in bursts))
         event = theirs.advertise_interval_ms + 5.0
-        rate = mine.scan_window_ms / mine.scan_interval_ms * (1.0 / event)
+        listens = mine.scan_window_ms / mine.scan_interval_ms
+        rate = listens * (1.0 / event)
         mu = mean + r.scan_sd_db * float(NORMAL_TABLE[h & 4095])
         z = (r.sensitivity_dbm - mu) / r.fading_sd_db
         k = int(min(max((z + 6.0) * 64 + 0.5, 0.0), 768.0))
@@ -317,12 +331,22 @@ class Twin:
         first = (h >> 44) / 1048576.0
         n = caught
         if arrives >= 1 - 1e-6:
-            first *= min(event if mine.scan_window_ms >= event else 1 / rate, on_ms)
+            first *= event / listens if mine.scan_window_ms >= event else 1 / rate
         else:
             n = naive_binomial(caught, arrives, unit(mix(h)))
             if n < 1:
                 return None
-            first = -math.expm1(math.log1p(-first) / n) * on_ms
+            missed = 0.0
+            if n < caught:
+                missed = min(
+                    math.floor(math.log1p(-first) / math.log1p(-n / caught)), float(caught - n)
+                )
+            first = (missed + (mix(h) & 0xFFFFF) / 1048576.0) / rate
+        if listens < 1.0:  # the windows in which the scanner listens
+            first, window = first * listens, mine.scan_window_ms
+            cycles = math.floor(first / window)
+            first = cycles * (window / listens) + (first - cycles * window)
+        first = min(first, on_ms - 1.0)
         for s, e in bursts:  # the instant at which the bursts have lasted so long
             if first < e - s or (s, e) == bursts[-1]:
                 time_ms = s + int(first) if first < e - s else e
@@ -445,6 +469,22 @@ class Twin:
                     found[observer].append((time_ms, rssi))
         return found
 
+    def found(self, person: int, histories) -> dict[int, list[tuple[int, int]]]:
+        """Who holds the person, by published keys; or whom the person's uploaded history holds."""
+        if self.s.publication.upload == "keys":
+            return self.look_up(person, histories)
+        found = defaultdict(list)
+        for identifier, time_ms, rssi in histories[person]:
+            day, rest = divmod(time_ms, 86_400_000)
+            found[self.owners(day, rest // 900_000)[identifier]].append((time_ms, rssi))
+        return found
+
+    @functools.cache  # noqa: B019
+    def owners(self, utc_day: int, slot: int) -> dict[bytes, int]:
+        """What the server knows: whose each identifier of a quarter of an hour is."""
+        people = range(self.w.n_people)
+        return {self.day_identifiers(p, utc_day)[slot]: p for p in people}
+
     def local_day(self, time_ms: int) -> int:
         return max(d for d in range(len(self.days)) if self.days.start_s[d] * 1000 <= time_ms)
 
@@ -495,7 +535,10 @@ class Twin:
         if self.consents(source):
             for person, rows in found.items():
                 delay = self.delay_s(source, person)
-                if self.fires(rows, person, source) and (
+                listener, sender = person, source
+                if self.s.publication.upload == "history":
+                    listener, sender = source, person
+                if self.fires(rows, listener, sender) and (
                     delay <= self.s.publication.in_time_h * 3600
                 ):
                     told[person] = published_s + delay
@@ -508,7 +551,7 @@ class Twin:
 
         def of(person):
             if person not in found:
-                found[person] = self.look_up(person, histories)
+                found[person] = self.found(person, histories)
             return found[person]
 
         f1, f2 = {}, {}

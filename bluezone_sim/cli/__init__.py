@@ -23,6 +23,7 @@ from . import (
     run,
     scenarios,
     sweep,
+    trace,
     validate,
 )
 
@@ -60,7 +61,7 @@ def _root(
     """How much contact does a Bluetooth contact-tracing app really find?"""
 
 
-for _room in (run, sweep, compare, report, scenarios, match, importing, matrix, validate):
+for _room in (run, sweep, compare, report, scenarios, match, importing, matrix, trace, validate):
     _room.register(app)
 
 

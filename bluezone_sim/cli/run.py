@@ -75,6 +75,7 @@ def _default_out(name: str, seed: int) -> Path:
 
 
 def _print(result: Result) -> None:
+    from ..results.panels import tables
     from ..results.text import NOTES, metrics_table, waterfall_table
 
     terminal = console()
@@ -83,4 +84,6 @@ def _print(result: Result) -> None:
     terminal.print(NOTES, style="dim")
     terminal.print()
     terminal.print(waterfall_table(result.metrics))
+    for table in tables(result):
+        terminal.print(table)
     terminal.print(f"{result.seconds:.1f} s, {result.peak_memory_mib:,.0f} MiB")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import CriterionError
-from .common import Json, console
+from .common import Json, Settings, console, settings_of
 
 if TYPE_CHECKING:
     from ..results.validation import Validation
@@ -22,6 +22,7 @@ def register(app: typer.Typer) -> None:
         no_args_is_help=True,
     )
     group.command()(radio)
+    group.command()(contacts)
     app.add_typer(group, name="validate")
 
 
@@ -79,3 +80,40 @@ def _print(result: Validation) -> None:
             f"{fit.softness_db:.1f} dB"
         )
     typer.echo(f"Every share within {result.tolerance:g}: {'yes' if result.passed else 'no'}")
+
+
+def contacts(
+    scenario: Annotated[
+        str, typer.Argument(help="Name of a shipped scenario, or path of a TOML file.")
+    ] = "yen-bai-2020",
+    settings: Settings = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write contacts.json and a figure to.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Set generated contacts beside the diary survey of rural north Vietnam (Horby et al. 2011)."""
+    from ..engine import available_threads
+    from ..results.survey import save, survey, table
+    from ..results.validation import check_absent
+    from ..scenario import load
+
+    if out is not None:
+        check_absent(out)
+    chosen = load(scenario, settings_of(settings))
+    result = survey(chosen, chosen.seed, threads=available_threads())
+    if out is not None:
+        save(result, out)
+    if as_json:
+        typer.echo(json.dumps(result.to_dict(), allow_nan=False))
+    else:
+        console().print(table(result))
+        typer.echo(
+            f"{result.participants:,} participants, each of 14 days; every number within its "
+            f"tolerance: {'yes' if result.passed else 'no'}"
+        )
+    if out is not None:
+        typer.echo(f"Written: {out}/", err=as_json)
+    if not result.passed:
+        off = [f"{c.name} is {c.generated:.3g}" for c in result.checks if not c.passed]
+        raise CriterionError("; ".join(off))

@@ -31,6 +31,8 @@ NO_FORM, IDENTIFIER, SERVICE, OVERFLOW = range(4)
 
 #: States of an app, indices of the arrays below.
 FOREGROUND, SCREEN_OFF, BACKGROUND = range(3)
+#: The app looks for phones to read once a second.
+POLL_MS = 1000
 #: The state is drawn anew each slot (assumed).
 STATE_SLOT_MS = 300_000
 
@@ -59,7 +61,7 @@ class App(NamedTuple):
             periods, plus a uniform up to the jitter.
         advertise_on_ms, advertise_period_ms: ``int64[2]``.
         event_ms: ``float64[2, 3]``, mean spacing of advertising events.
-        listens: ``float64[2, 3]``, scan window over interval.
+        window_ms, listens: ``float64[2, 3]``, scan window, and window over interval.
         coverage: ``float64[2, 3]``, advertising channels used, of three.
         tx_offset_db: ``float64[2, 3]``.
         form: ``int64[2, 3]``, what is sent, index into :data:`FORMS`.
@@ -71,7 +73,9 @@ class App(NamedTuple):
         first_ms: ``float64[2, 3, 2, 3]``, longest wait for the first of them.
         identifier_ms: time on air of an identifier.
         read_slot_ms: whether GATT reads of a peer work is drawn anew so often.
-        read_ms: ``int64[2]``, shortest and longest GATT read; timeout_ms: when one is given up.
+        read_ms: ``int64[2]``, shortest and longest GATT read; timeout_ms: when one is given up;
+            retry_ms: least time before the next attempt.
+        service_ms: mean time for which a read, or its failure, keeps others waiting.
     """
 
     scan_on_ms: NDArray[np.int64]
@@ -80,6 +84,7 @@ class App(NamedTuple):
     advertise_on_ms: NDArray[np.int64]
     advertise_period_ms: NDArray[np.int64]
     event_ms: NDArray[np.float64]
+    window_ms: NDArray[np.float64]
     listens: NDArray[np.float64]
     coverage: NDArray[np.float64]
     tx_offset_db: NDArray[np.float64]
@@ -93,6 +98,8 @@ class App(NamedTuple):
     read_slot_ms: int
     read_ms: NDArray[np.int64]
     timeout_ms: int
+    retry_ms: int
+    service_ms: int
 
 
 class Phones(NamedTuple):

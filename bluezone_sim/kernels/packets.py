@@ -17,8 +17,9 @@ from .rng import NORMAL_TABLE, draw
 #: From one PDU of an advertising event to the next one's start, less its time on air: the pause for a
 #: request, 150 µs twice and one PDU (Core spec Vol 6 Part B: at most 10 ms between starts).
 GAP_US = 450
-#: Power of a phone that is not in contact.
+#: Power of a phone that is not in contact, and below which a power is that of such a phone.
 NOWHERE_DBM = -1e9
+FAINTEST_DBM = -1e8
 
 
 class Pdus(NamedTuple):
@@ -105,7 +106,7 @@ def _survives(pdus, i, level_dbm, rssi_dbm, fading_sd_db, capture_db, person):
                 pdus.end_us[j] > pdus.start_us[i] and pdus.start_us[j] < pdus.end_us[i]
             ) and pdus.sender[j] != pdus.sender[i]
             level = level_dbm[pdus.sender[j]]
-            if overlaps and level > NOWHERE_DBM:
+            if overlaps and level > FAINTEST_DBM:
                 other = _rssi_dbm(level, fading_sd_db, pdus.fading[j], person)
                 if rssi_dbm - other < capture_db:
                     return False
@@ -151,7 +152,7 @@ def receive(pdus, channel, ears, level_dbm, catches, known, person, air, heard, 
             while i < len(pdus.start_us) and pdus.start_us[i] < high and pdus.end_us[i] <= closes:
                 sender = pdus.sender[i]
                 level = level_dbm[e, sender]
-                if level > NOWHERE_DBM and sender != phone:
+                if level > FAINTEST_DBM and sender != phone:
                     rssi = _rssi_dbm(level, air.fading_sd_db, pdus.fading[i], person[phone])
                     if rssi >= air.sensitivity_dbm and _survives(
                         pdus, i, level_dbm[e], rssi, air.fading_sd_db, air.capture_db, person[phone]

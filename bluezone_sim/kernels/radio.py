@@ -21,6 +21,7 @@ from scipy.stats import norm
 from .air import (
     FOREGROUND,
     IDENTIFIER,
+    POLL_MS,
     advertise_phase_ms,
     link_dbm,
     phone_is_off,
@@ -128,6 +129,14 @@ def _when_on(time_on, on, period):
 
 
 @nb.njit(nogil=True, cache=True)
+def _missed_before(n, caught, u):
+    """How many of ``caught`` events pass before the first of the ``n`` that arrive; geometric."""
+    if n >= caught:
+        return 0.0
+    return min(math.floor(math.log1p(-u) / math.log1p(-n / caught)), np.float64(caught - n))
+
+
+@nb.njit(nogil=True, cache=True)
 def _hear(air, mean_dbm, p_clear, rate, first_ms, h, on_ms):
     """What one span gives: (packets, ms on the air before the first of them, mean, maximum RSSI).
 
@@ -145,12 +154,13 @@ def _hear(air, mean_dbm, p_clear, rate, first_ms, h, on_ms):
     n = caught
     first = np.float64(h >> np.uint64(44)) * _TO_20_BITS
     if arrives < CERTAIN and caught > 0:
-        n = binomial(caught, arrives, to_unit(mix64(h)))
-        # The first of n that lie anywhere in the span.
+        again = mix64(h)
+        n = binomial(caught, arrives, to_unit(again))
         if n > 0:
-            first = -math.expm1(math.log1p(-first) / n) * on_ms
+            offset = np.float64(again & np.uint64(0xFFFFF)) * _TO_20_BITS
+            first = (_missed_before(n, caught, first) + offset) / rate
     else:
-        first *= min(first_ms, on_ms)
+        first *= first_ms
     mean = mu + air.fading_sd_db * (
         TAIL_MEAN[k] + TAIL_SD[k] * NORMAL_TABLE[(h >> np.uint64(12)) & np.uint64(4095)] * ROOT[n]
     )
@@ -162,20 +172,23 @@ def _hear(air, mean_dbm, p_clear, rate, first_ms, h, on_ms):
 
 
 @nb.njit(nogil=True, cache=True)
-def _read_at(app, read_h, queue, heard, phase, on, period):
-    """When a GATT read that is asked for at ``heard`` is done; -1 where it fails.
+def _read_at(app, read_h, queue, heard, phase, on, period, began, stop):
+    """When a GATT read of a peer that is heard at ``heard`` is done; -1 where it fails.
 
-    It waits for its turn among the room's other reads, then for the peer to be on the air, at most
-    the timeout.
+    It waits for the app's next poll, for its turn among the reads that the room needs from ``began`` on,
+    then for the peer to be on the air, at most the timeout. One that times out is asked for again when
+    the peer's next burst is heard, if the scan lasts until then.
     """
-    turn = math.floor(to_unit(read_h) * (queue + 1.0))
-    mean_ms = (app.read_ms[0] + app.read_ms[1]) // 2
-    start = heard + np.int64(turn) * mean_ms
+    turn = np.int64(math.floor(to_unit(read_h) * (queue + 1.0)))
+    start = max((heard // POLL_MS + 1) * POLL_MS, began + turn * app.service_ms)
     late = (start - phase) % period
     if late >= on:
         if period - late > app.timeout_ms:
-            return np.int64(-1)
-        start += period - late
+            start += max(period - late, app.timeout_ms + app.retry_ms)
+            if start >= stop:
+                return np.int64(-1)
+        else:
+            start += period - late
     return (
         start
         + app.read_ms[0]
@@ -243,17 +256,27 @@ def _segment(air, app, phones, streams, links, row, out, at):
             )
             if n < 1:
                 continue
+            if app.listens[mine, my_state] < 1.0:
+                first = _when_on(
+                    first * app.listens[mine, my_state],
+                    app.window_ms[mine, my_state],
+                    app.window_ms[mine, my_state] / app.listens[mine, my_state],
+                )
+            first = min(first, on_ms - 1.0)
             time = span + np.int64(_when_on(before + first, on, period) - since)
             if app.form[theirs, their_state] != IDENTIFIER and interval != known:
                 if not read_works(air, streams, contact, observer, span // app.read_slot_ms):
                     continue
-                done = _read_at(app, mix64(~h), links.queue[row], time, phase, on, period)
+                done = _read_at(
+                    app, mix64(~h), links.queue[row], time, phase, on, period, span, stop
+                )
                 if done < 0 or done >= end:
                     continue
                 known = done // app.identifier_ms  # the peer answers with its current one
                 # What is heard while the read is under way has no identifier yet.
                 left = np.float64(max(high - done, 0)) / np.float64(high - time)
                 n = 1 + np.int64((n - 1) * left)
+                top = top if n > 1 else mean
                 time = done
             out.row[at] = row
             out.time_ms[at] = time

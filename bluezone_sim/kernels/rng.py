@@ -57,6 +57,13 @@ PURPOSES = {
             "advertising",
             "packets",
             "address",
+            "together",
+            "occupation",
+            "install",
+            "drop_out",
+            "scatter",
+            "course",
+            "server",
         )
     )
 }

@@ -83,7 +83,12 @@ class BlueTrace(Protocol):
 
 
 def encrypt(key: bytes, temp_id: TempId, iv: bytes) -> str:
-    """A temporary id as the server hands it out.
+    """A temporary id as the server hands it out, in base64; see :func:`seal`."""
+    return base64.b64encode(seal(key, temp_id, iv)).decode("ascii")
+
+
+def seal(key: bytes, temp_id: TempId, iv: bytes) -> bytes:
+    """The 61 bytes of a temporary id.
 
     Args:
         key: 32 bytes, the server's.
@@ -105,7 +110,7 @@ def encrypt(key: bytes, temp_id: TempId, iv: bytes) -> str:
         raise TableError(f"start_s, expiry_s: expected 32-bit unix seconds, found {times}")
     plain = temp_id.uid + b"".join(t.to_bytes(4, "big") for t in times)
     sealed = AESGCM(key).encrypt(iv, plain, None)
-    return base64.b64encode(sealed[:_PLAIN] + iv + sealed[_PLAIN:]).decode("ascii")
+    return sealed[:_PLAIN] + iv + sealed[_PLAIN:]
 
 
 def decrypt(key: bytes, text: str) -> TempId:
@@ -123,11 +128,19 @@ def decrypt(key: bytes, text: str) -> TempId:
         raise FormatError(
             f"temporary id: expected {_PLAIN + IV_BYTES + TAG_BYTES} bytes, found {len(raw)}"
         )
+    found = open_sealed(key, raw)
+    if found is None:
+        raise SignatureError("temporary id: its tag does not verify")
+    return found
+
+
+def open_sealed(key: bytes, raw: bytes) -> TempId | None:
+    """Reads the 61 bytes of a temporary id; None where its tag does not verify."""
     iv = raw[_PLAIN : _PLAIN + IV_BYTES]
     try:
         plain = AESGCM(key).decrypt(iv, raw[:_PLAIN] + raw[_PLAIN + IV_BYTES :], None)
     except InvalidTag:
-        raise SignatureError("temporary id: its tag does not verify") from None
+        return None
     start, expiry = (int.from_bytes(plain[i : i + 4], "big") for i in (UID_BYTES, UID_BYTES + 4))
     return TempId(plain[:UID_BYTES], start, expiry)
 

@@ -130,6 +130,30 @@ class Server:
         body = country + ebid.tobytes() + time_16
         return body + _mac(user_key, body)
 
+    def hellos(
+        self,
+        user_keys: Mapping[int, bytes],
+        user: NDArray[np.int64],
+        ebid: NDArray[np.uint8],
+        time_s: NDArray[np.int64],
+    ) -> NDArray[np.uint8]:
+        """``uint8[n, 16]``: HELLOs of users at times.
+
+        Args:
+            user_keys: K_A by user.
+            user: ``int64[n]``.
+            ebid: ``uint8[n, 8]``, from :meth:`ephemeral_ids`.
+            time_s: ``int64[n]``, unix seconds.
+        """
+        out = np.empty((len(user), _HELLO), np.uint8)
+        out[:, 0] = self._pad(ebid) ^ np.uint8(self.country)
+        out[:, 1:9] = ebid
+        time_16 = ((time_s + NTP_OFFSET_S) & 0xFFFF).astype(">u2")
+        out[:, 9:11] = time_16.view(np.uint8).reshape(-1, 2)
+        for row, who in enumerate(user.tolist()):  # a MAC is made message by message
+            out[row, 11:] = np.frombuffer(_mac(user_keys[who], out[row, :11].tobytes()), np.uint8)
+        return out
+
     def open(self, hellos: NDArray[np.uint8]) -> Hellos:
         """Decrypts HELLOs, ``uint8[n, 16]``. Anything decrypts to something: check the MAC."""
         ebid = np.ascontiguousarray(hellos[:, 1:9])

@@ -29,8 +29,6 @@ Steps = Generator[simpy.Event, Any, None]
 #: (person ``int64[n]``, unix ms ``int64[n]``) to identifiers ``uint8[n, size]``.
 Identify = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.uint8]]
 
-#: The app looks for phones to read once a second.
-POLL_MS = 1000
 #: Longest piece of a time on air that is drawn at once.
 _PIECE_MS = 30_000
 #: Longest random delay of an advertising event (Core spec Vol 6 Part B).
@@ -525,7 +523,7 @@ class _Phone:
         while self.env.now < ends:
             reads = model.profile.gatt is not None
             # On the second, so that all phones' polls share the work of delivery.
-            poll = POLL_MS - self.env.now % POLL_MS if reads else on_ms
+            poll = physics.POLL_MS - self.env.now % physics.POLL_MS if reads else on_ms
             yield self.env.timeout(min(poll, ends - self.env.now))
             air.resolve()
             if reads:

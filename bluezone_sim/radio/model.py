@@ -13,7 +13,7 @@ from ..kernels import air as kernel
 from ..kernels import rng
 from ..scenario.model import Phones as PhonesTable
 from ..scenario.model import Radio, Scenario
-from ..scenario.profiles import PLATFORMS, STATES, Behaviour, Profile, profile_of
+from ..scenario.profiles import PLATFORMS, STATES, Behaviour, Gatt, Profile, profile_of
 from ..world import World
 
 #: Mean of the random delay that each advertising event adds (Core spec Vol 6 Part B: 0-10 ms).
@@ -104,7 +104,7 @@ def model_of(
             off_share=table.off_share,
             gatt_success=table.gatt_success,
         ),
-        app=app_of(profile, table.ios_foreground_share, table.screen_on_share),
+        app=app_of(profile, table.ios_foreground_share, table.screen_on_share, table.gatt_success),
         phones=phones,
         streams=streams_of(seed),
         ios_share=ios_share,
@@ -120,7 +120,9 @@ def streams_of(seed: int) -> kernel.Streams:
     return kernel.Streams(*(np.uint64(rng.key(seed, p)) for p in kernel.STREAM_PURPOSES))
 
 
-def app_of(profile: Profile, ios_foreground_share: float, screen_on_share: float) -> kernel.App:
+def app_of(
+    profile: Profile, ios_foreground_share: float, screen_on_share: float, gatt_success: float
+) -> kernel.App:
     """A profile as arrays by platform and state.
 
     Duty cycles are those of the foreground. GAEN's pauses are a uniform drawn anew each time; here a
@@ -152,6 +154,7 @@ def app_of(profile: Profile, ios_foreground_share: float, screen_on_share: float
         advertise_on_ms=ms([b.advertise_on_s for b in front]),
         advertise_period_ms=ms([b.advertise_period_s for b in front]),
         event_ms=event_ms,
+        window_ms=window_ms[:, :, 0, 0],
         listens=listens,
         coverage=coverage,
         tx_offset_db=table([b.tx_offset_db for b in rows]),
@@ -163,14 +166,27 @@ def app_of(profile: Profile, ios_foreground_share: float, screen_on_share: float
         stateful=np.array([any(s != b[0] for s in b) for b in each]),
         foreground_share=np.array([0.0, ios_foreground_share]),
         rate=rate,
-        first_ms=np.where(prompt, event_ms[None, None], 1 / rate),
+        # In ms on the air of which a share is listened to.
+        first_ms=np.where(prompt, event_ms[None, None] / listens[:, :, None, None], 1 / rate),
         identifier_ms=round(profile.identifier.rotation_s * 1000) or _FOREVER_MS,
         read_slot_ms=min(
             round(profile.identifier.rotation_s * 1000) or _READ_SLOT_MS, _READ_SLOT_MS
         ),
         read_ms=ms(list(gatt.read_s) if gatt else [0.0, 0.0]),
         timeout_ms=round(gatt.timeout_s * 1000) if gatt else 0,
+        retry_ms=round(gatt.retry_s * 1000) if gatt else 0,
+        service_ms=round(_service_s(gatt, each, gatt_success) * 1000) if gatt else 0,
     )
+
+
+def _service_s(gatt: Gatt, each: list[list[Behaviour]], success: float) -> float:
+    """Mean time of a read of a phone whose burst may be over, failures included."""
+    peer = next(b for p in each[::-1] for b in p if b.sends not in ("identifier", "none"))
+    off = peer.advertise_period_s - peer.advertise_on_s
+    wait = min(off, gatt.timeout_s)
+    # Off at the start: waits, or gives up where the next burst is too far away.
+    late = (wait**2 / 2 + (off - wait) * gatt.timeout_s) / peer.advertise_period_s
+    return success * (sum(gatt.read_s) / 2 + late) + (1 - success) * gatt.timeout_s
 
 
 def _jitter_s(behaviour: Behaviour, screen_on_share: float) -> float:

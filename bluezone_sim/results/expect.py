@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CriterionError
-from ..scenario.checks import SHORT
+from ..scenario.checks_asked import SHORT
 from .text import METRICS, percent, same_level, value_of
 
 if TYPE_CHECKING:

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from .._version import SCHEMA_VERSION
 from ..errors import FormatError, InputError
 from ..scenario.model import Scenario
 from ..tables import Warnings
+from .adopters import AdopterRow
+from .campaign import CampaignDay, CampaignPart, CampaignResult
 from .result import LevelMetrics, Metrics, Result, SensitivityRow
 from .tables import histograms_from_arrow, outcomes_from_arrow
 
@@ -89,6 +92,19 @@ def _result(path: Path, about: dict[str, Any]) -> Result:
         seconds=document["seconds"],
         peak_memory_mib=document["peak_memory_mib"],
         threads=about["threads"],
+        adopters=TypeAdapter(tuple[AdopterRow, ...]).validate_python(document["adopters"]),
+        campaign=_campaign(document["campaign"]),
+    )
+
+
+def _campaign(given: dict[str, Any] | None) -> CampaignResult | None:
+    if given is None:
+        return None
+    return CampaignResult(
+        days=TypeAdapter(tuple[CampaignDay, ...]).validate_python(given["days"]),
+        parts=TypeAdapter(tuple[CampaignPart, ...]).validate_python(given["parts"]),
+        brought=tuple(given["brought"].items()),
+        n_cases=given["cases"],
     )
 
 

@@ -11,9 +11,10 @@ from ..evaluation import Evaluation
 from ..kernels import rng
 from ..matching.pairs import PairDays
 from ..matching.warnings import Told, consents
-from ..scenario.model import Publication
+from ..scenario.model import Publication, Scenario
 from ..tables import OUTCOMES, Outcomes, Warnings
 from ..world import Days, World
+from ..world.course import true_cases
 from ..world.risk import RiskyDays
 from .result import Histogram, LevelMetrics
 
@@ -120,14 +121,31 @@ def _recorded(risky: RiskyDays, held: PairDays, n_people: int) -> NDArray[np.boo
 
 
 def level_metrics(
-    world: World, evaluation: Evaluation, outcomes: Outcomes, users: Sequence[int]
+    scenario: Scenario,
+    world: World,
+    evaluation: Evaluation,
+    outcomes: Outcomes,
+    days: Days,
+    users: Sequence[int] | None = None,
 ) -> tuple[LevelMetrics, ...]:
-    """The table's rows. Intervals resample index cases; all levels share the resampling."""
+    """The table's rows. Intervals resample index cases; all levels share the resampling.
+
+    Args:
+        scenario, world, evaluation, outcomes: the run.
+        days: of the look-back.
+        users: at each level; by default the scenario's.
+    """
+    users = scenario.level_users() if users is None else users
     cases = evaluation.cases
+    true = true_cases(scenario.index_cases.course, world.seed, cases)
     weights = bootstrap_weights(world.seed, len(cases))
     risky = outcomes.take(outcomes.level_index == 0)
     n_risky = _per_case(cases, risky.index_case)
     owners = int(np.count_nonzero(world.owner))
+
+    def level(i: int) -> float:
+        return users[i] / owners if owners else 0.0
+
     rows = []
     for i, n_users in enumerate(users):
         at = outcomes.take(outcomes.level_index == i)
@@ -140,23 +158,29 @@ def level_metrics(
             for name, code in _CODE.items()
         }
         delay_h = (told.told_s - told.published_s) / 3600
+        right = warned & true[np.searchsorted(cases, at.index_case)]
+        since_contact = (told.told_s - days.start_s[told.first_day]) / 86_400
+        followed = np.count_nonzero(np.isin(told.index_case, evaluation.f2_cases))
         rows.append(
             LevelMetrics(
                 users=n_users,
                 adoption_people=n_users / world.n_people,
                 adoption_smartphones=n_users / owners if owners else 0.0,
                 share_both_have_app=_ratio(both.sum(), n_risky.sum()),
-                share_both_have_app_ci95=_interval(weights, both, n_risky),
+                share_both_have_app_ci95=interval_of(weights, both, n_risky),
                 share_both_have_app_expected=_ratio(
                     n_users * (n_users - 1), world.n_people * (world.n_people - 1)
                 ),
                 share_recorded=_ratio(np.count_nonzero(at.recorded), len(at)),
                 recall=share.pop("warned"),
-                recall_ci95=_interval(weights, _per_case(cases, at.index_case[warned]), n_risky),
-                precision=_ratio(np.count_nonzero(warned), n_told),
+                recall_ci95=interval_of(weights, _per_case(cases, at.index_case[warned]), n_risky),
+                precision=_ratio(np.count_nonzero(right), n_told),
                 n_warned_f1=_ratio(n_told, len(cases)),
                 n_warned_f2=_ratio(len(f2), len(evaluation.f2_cases)) if f2 is not None else None,
+                n_f2_per_f1=_ratio(len(f2), followed) if f2 is not None else None,
+                share_in_reach=_ratio(np.count_nonzero(world.rank[at.other] < level(i)), len(at)),
                 hours_to_warning_p50=float(np.median(delay_h)) if n_told else None,
+                days_contact_to_warning_p50=float(np.median(since_contact)) if n_told else None,
                 lost=share,
             )
         )
@@ -180,7 +204,7 @@ def bootstrap_weights(seed: int, n_cases: int) -> NDArray[np.float32]:
     return counts.reshape(REPLICATES, n_cases).astype(np.float32)
 
 
-def _interval(
+def interval_of(
     weights: NDArray[np.float32], part: NDArray[np.int64], whole: NDArray[np.int64]
 ) -> tuple[float, float] | None:
     """Percentile interval, 95 %, of a ratio of sums over cases."""

@@ -26,6 +26,7 @@ from .findings import (
     levels_of,
     tiles,
 )
+from .panels import Panel, panels
 from .text import (
     COLUMNS,
     DIFFERENCE_COLUMNS,
@@ -92,6 +93,7 @@ def render(result: Result, about: dict[str, Any]) -> str:
         notes=NOTES + _f2_note(result.n_f2_cases),
         sensitivity=_sensitivity(result),
         stages=[[k, f"{round(v, 3):.2f}"] for k, v in result.stages_s.items()],
+        sections=panels(result),
     )
 
 
@@ -142,6 +144,7 @@ def _render(
     histograms_of: str = "",
     sensitivity: dict[str, Any] | None = None,
     stages: Sequence[Sequence[str]] = (),
+    sections: Sequence[Panel] = (),
 ) -> str:
     from markupsafe import Markup  # jinja2's own; figures are markup that we made
 
@@ -206,6 +209,7 @@ def _render(
                 ["schema version", str(versions["schema_version"])],
             ],
             stages=stages,
+            panels=[(panel.title, Markup(panel.html)) for panel in sections],
             toml=resolved_toml(scenario),
             css=Markup(_file("report.css")),
             js=Markup(_file("report.js")),

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from .._version import NUMERIC_VERSION, SCHEMA_VERSION
 from ..scenario.model import Scenario
 from ..tables import Outcomes, Warnings
+from .adopters import AdopterRow
+from .campaign import CampaignResult
 
 Interval = tuple[float, float]
 
@@ -29,7 +31,10 @@ class LevelMetrics:
         recall: share of risky pairs warned, with its bootstrap interval over cases.
         precision: share of warned pairs that are risky.
         n_warned_f1, n_warned_f2: people warned per case.
+        n_f2_per_f1: F2s over F1s, of the cases followed to F2.
+        share_in_reach: share of risky pairs whose other runs the app, and so could be warned.
         hours_to_warning_p50: median time from publication to warning.
+        days_contact_to_warning_p50: median time from the midnight before the first contact held.
         lost: share of risky pairs lost at each stage; with recall they add up to 1.
     """
 
@@ -45,7 +50,10 @@ class LevelMetrics:
     precision: float | None
     n_warned_f1: float | None
     n_warned_f2: float | None
+    n_f2_per_f1: float | None
+    share_in_reach: float | None
     hours_to_warning_p50: float | None
+    days_contact_to_warning_p50: float | None
     lost: Mapping[str, float | None]
 
 
@@ -143,6 +151,8 @@ class Result:
         n_risky_pairs, n_f0, n_f2_cases: risky pairs, index cases, cases followed to F2.
         sensitivity: the scenario as it is, then one assumption changed at a time.
         histograms: distributions at the highest level.
+        adopters: by adoption level over draws of who adopts; empty without ``adoption.draws``.
+        campaign: day by day, where the scenario has a campaign.
         stages_s: seconds by stage.
         seconds, peak_memory_mib: the whole run.
         threads: threads used; numbers do not depend on it.
@@ -162,6 +172,8 @@ class Result:
     seconds: float
     peak_memory_mib: float
     threads: int
+    adopters: tuple[AdopterRow, ...] = ()
+    campaign: CampaignResult | None = None
 
     def headline(self) -> str:
         """What was run, in one line."""
@@ -172,6 +184,7 @@ class Result:
         )
 
     def __repr__(self) -> str:
+        from .panels import text
         from .text import metrics_table, plain, waterfall_table
 
         return "\n".join(
@@ -179,6 +192,7 @@ class Result:
                 self.headline(),
                 plain(metrics_table(self.metrics)),
                 plain(waterfall_table(self.metrics)),
+                text(self),
                 f"{self.seconds:.1f} s, {self.peak_memory_mib:,.0f} MiB",
             ]
         )
@@ -217,6 +231,8 @@ class Result:
             "risky_pairs": self.n_risky_pairs,
             "levels": [_plain(asdict(level)) for level in self.metrics],
             "sensitivity": [_plain(asdict(row)) for row in self.sensitivity],
+            "adopters": [_plain(asdict(row)) for row in self.adopters],
+            "campaign": None if self.campaign is None else self.campaign.to_dict(),
             "seconds": round(self.seconds, 3),
             "stages_s": {k: round(v, 3) for k, v in self.stages_s.items()},
             "peak_memory_mib": round(self.peak_memory_mib, 1),

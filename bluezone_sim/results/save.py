@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from .._version import NUMERIC_VERSION, SCHEMA_VERSION, __version__
 from ..errors import InputError
 from ..scenario.profiles import profile_of
+from . import adopters, campaign
 from .tables import histograms_to_arrow, outcomes_to_arrow, warnings_to_arrow
 
 if TYPE_CHECKING:
@@ -69,6 +70,12 @@ def save(result: Result, out: Path, *, force: bool) -> Path:
             ("histograms", histograms_to_arrow(result.histograms)),
         ):
             pq.write_table(table, part / f"{name}.parquet", compression="zstd")
+        if result.adopters:
+            pq.write_table(adopters.to_arrow(result.adopters), part / "adopters.parquet")
+        if result.campaign is not None:
+            tables = campaign.to_arrow(result.campaign)
+            for name, table in zip(("campaign", "campaign_parts"), tables, strict=True):
+                pq.write_table(table, part / f"{name}.parquet", compression="zstd")
         about = manifest(result)
         _write(part / "manifest.json", json.dumps(about, indent=2, ensure_ascii=False) + "\n")
         _write(part / "report.html", render(result, about))

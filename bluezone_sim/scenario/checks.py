@@ -8,50 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
 
 from ..errors import Fault, ScenarioError
+from . import checks_asked, checks_who
+from .raw import Raw
+from .raw import get as _get
+from .raw import number as _number
+from .raw import numbers as _numbers
 
-Raw = dict[str, Any]
-
-#: Protocols that a scenario can run.
+#: Protocols that publish keys.
 KEY_PROTOCOLS = ("bluezone", "gaen", "dp3t-lowcost", "dp3t-hybrid", "dp3t-unlinkable", "tcn")
 
 _ROOMS = ("school", "work", "transport", "leisure", "other")
-
-#: Short names of axes of a sweep.
-SHORT = {"protocol": "protocol.name", "adoption": "adoption.levels"}
-#: Keys that are no axes of a sweep.
-NO_AXES = {
-    "seed": "seeds are counted by sweep.seeds",
-    "name": "it changes no number",
-    "title": "it changes no number",
-    "sensitivity": "a sweep has arms of its own",
-    "sweep": "it changes no number",
-    "expect": "it changes no number",
-    "limits": "it changes no number",
-}
-
-
-def _get(raw: Any, path: str) -> Any:
-    """Value at a dotted path, None where there is none."""
-    for part in path.split("."):
-        if not isinstance(raw, dict) or part not in raw:
-            return None
-        raw = raw[part]
-    return raw
-
-
-def _number(raw: Any, path: str) -> float | None:
-    value = _get(raw, path)
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
-
-
-def _numbers(raw: Any, path: str, n: int) -> list[float] | None:
-    value = _get(raw, path)
-    if not isinstance(value, list) or len(value) != n:
-        return None
-    return value if all(isinstance(v, (int, float)) for v in value) else None
 
 
 def cross_faults(raw: Raw, merged: Raw) -> list[Fault]:
@@ -62,8 +30,15 @@ def cross_faults(raw: Raw, merged: Raw) -> list[Fault]:
         merged: the same over the defaults.
     """
     checks = (
-        *(_population, _layers, _radio, _cases, _levels, _rule),
-        *(_grid, _criteria, _extremes, _unused),
+        _population,
+        _layers,
+        _radio,
+        _cases,
+        _levels,
+        _rule,
+        _unused,
+        *checks_who.CHECKS,
+        *checks_asked.CHECKS,
     )
     return [fault for check in checks for fault in check(raw, merged)]
 
@@ -153,83 +128,6 @@ def _levels(raw: Raw, merged: Raw) -> Iterator[Fault]:
             )
 
 
-#: Largest size of a number by the unit in its key's name, then of any other: far beyond sense, and small
-#: enough that nothing overflows.
-_EXTREMES = {"_ms": 1e9, "_s": 1e9, "_h": 1e6, "_m": 1e6, "_db": 300.0, "_dbm": 300.0, "": 1e9}
-
-
-def _extremes(raw: Raw, merged: Raw) -> Iterator[Fault]:
-    for path, value in _leaves({k: v for k, v in merged.items() if k != "seed"}, ""):
-        name = path.split("[")[0].rsplit(".", 1)[-1]
-        most = next(most for unit, most in _EXTREMES.items() if name.endswith(unit))
-        if abs(value) > most:
-            yield Fault(path, f"expected at most {most:g} in size, found {value:g}")
-
-
-def _leaves(raw: Any, path: str) -> Iterator[tuple[str, float]]:
-    """Every number and its path."""
-    if isinstance(raw, dict):
-        for key, value in raw.items():
-            yield from _leaves(value, f"{path}.{key}" if path else str(key))
-    elif isinstance(raw, (list, tuple)):
-        for i, value in enumerate(raw):
-            yield from _leaves(value, f"{path}[{i}]")
-    elif isinstance(raw, (int, float)) and not isinstance(raw, bool) and raw == raw:
-        yield path, raw
-
-
-def _grid(raw: Raw, merged: Raw) -> Iterator[Fault]:
-    grid = _get(merged, "sweep.grid")
-    seen: dict[str, str] = {}
-    for key, values in grid.items() if isinstance(grid, dict) else ():
-        path, full = f"sweep.grid.{key}", SHORT.get(str(key), str(key))
-        table = full.split(".")[0]
-        if table in NO_AXES:
-            yield Fault(path, f"{NO_AXES[table]}, so it cannot be an axis")
-        if full in seen:
-            yield Fault(path, f"is the same key as {seen[full]!r}", "remove one of them")
-        seen[full] = key
-        if isinstance(values, list) and any(v in values[:i] for i, v in enumerate(values)):
-            yield Fault(path, "has the same value twice", "remove one of them")
-
-
-def _criteria(raw: Raw, merged: Raw) -> Iterator[Fault]:
-    given = _get(merged, "expect")
-    bounds = ("at_least", "at_most", "fall_at_most", "rise_at_most")
-    levels, owners = _get(merged, "adoption.levels"), _number(merged, "population.smartphones")
-    grid = _get(merged, "sweep.grid")
-    grid = grid if isinstance(grid, dict) else {}
-    for i, row in enumerate(given if isinstance(given, list) else []):
-        if not isinstance(row, dict):
-            continue
-        path = f"expect[{i}]"
-        if all(row.get(b) is None for b in bounds):
-            yield Fault(path, "has no bound", f"give one or more of {', '.join(bounds)}")
-        low, high = _number(row, "at_least"), _number(row, "at_most")
-        if low is not None and high is not None and low > high:
-            yield Fault(path, f"nothing is at least {low:g} and at most {high:g}")
-        share, users = _number(row, "adoption"), _number(row, "users")
-        if share is not None and users is not None:
-            yield Fault(f"{path}.users", "names a level, and so does adoption", "remove one")
-        elif "adoption" not in grid and isinstance(levels, list) and owners is not None:
-            at = users if share is None else round(share * owners)
-            known = [
-                _number(v, "users") if isinstance(v, dict) else _number({"v": v}, "v")
-                for v in levels
-            ]
-            counts = [
-                k if isinstance(v, dict) or k is None else round(k * owners)
-                for v, k in zip(levels, known, strict=True)
-            ]
-            if at is not None and at not in counts:
-                key = "users" if share is None else "adoption"
-                yield Fault(f"{path}.{key}", "is none of adoption.levels", "add the level")
-        where = row.get("where")
-        for key in where if isinstance(where, dict) else ():
-            if key not in grid:
-                yield Fault(f"{path}.where.{key}", "is no key of sweep.grid")
-
-
 #: Rules that weigh attenuations, and how many edges each has by default.
 _ATTENUATION_RULES = {"minutes-at-attenuation": 1, "cwa": 2, "gaen-v2": 3}
 
@@ -276,6 +174,9 @@ def _unused(raw: Raw, merged: Raw) -> Iterator[Fault]:
     }
     for key in idle.get(rule, ()) if isinstance(rule, str) else ():
         yield from useless(f"rule.{key}", f'rule.name = "{rule}"')
+    known_as = _get(merged, "index_cases.course.known_as") or "confirmed"
+    dead = "positive_share" if known_as == "confirmed" else "confirmed_after_days"
+    yield from useless(f"index_cases.course.{dead}", f'course.known_as = "{known_as}"')
     if _number(merged, "publication.offline_share") == 0:
         yield from useless("publication.offline_h", "publication.offline_share = 0")
     if _get(merged, "f2.confirm") in ("none", "mutual"):

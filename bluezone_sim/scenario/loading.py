@@ -16,6 +16,7 @@ from ..errors import Fault, FormatError, InputError, ScenarioError
 from .checks import cross_faults
 from .experiment import Criterion
 from .model import Arm, Scenario
+from .tracefill import with_trace
 
 Raw = dict[str, Any]
 
@@ -59,7 +60,8 @@ def load(name_or_path: str | Path, overrides: Mapping[str, Any] | None = None) -
         ScenarioError: the scenario is at fault; every fault is listed.
     """
     text, source = read(name_or_path)
-    return parse(text, source, overrides)
+    folder = shipped().get(str(name_or_path), Path(name_or_path)).resolve().parent
+    return parse(text, source, overrides, folder)
 
 
 def read(name_or_path: str | Path) -> tuple[str, str]:
@@ -81,9 +83,19 @@ def read(name_or_path: str | Path) -> tuple[str, str]:
 
 
 def parse(
-    text: str, source: str = "scenario", overrides: Mapping[str, Any] | None = None
+    text: str,
+    source: str = "scenario",
+    overrides: Mapping[str, Any] | None = None,
+    folder: Path | None = None,
 ) -> Scenario:
-    """A scenario from TOML text; see :func:`load`."""
+    """A scenario from TOML text; see :func:`load`.
+
+    Args:
+        text: the file's text.
+        source: what messages call it.
+        overrides: as in :func:`load`.
+        folder: where files that it names are; by default the working directory.
+    """
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -93,7 +105,7 @@ def parse(
             override(raw, key, value)
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise InputError(f"--set {key}: {error}") from None
-    return validate(raw, source)
+    return validate(raw, source, folder)
 
 
 def override(raw: Raw, key: str, value: Any) -> None:
@@ -124,14 +136,15 @@ def override(raw: Raw, key: str, value: Any) -> None:
             raise ValueError(f"{'.'.join(parts[:i])} is a value, not a table")
 
 
-def validate(raw: Raw, source: str = "scenario") -> Scenario:
+def validate(raw: Raw, source: str = "scenario", folder: Path | None = None) -> Scenario:
     """A scenario from a mapping.
 
     Raises:
         ScenarioError: every fault, of single keys and between keys.
     """
-    merged = with_defaults(Scenario, raw)
     faults: list[Fault] = []
+    raw = with_trace(raw, folder or Path(), faults)
+    merged = with_defaults(Scenario, raw)
     scenario: Scenario | None = None
     try:
         scenario = Scenario.model_validate(merged)
@@ -140,7 +153,7 @@ def validate(raw: Raw, source: str = "scenario") -> Scenario:
     faults += cross_faults(raw, merged)
     faults += list(_arm_faults(raw, faults))
     if faults or scenario is None:
-        raise ScenarioError(source, sorted(set(faults), key=lambda f: f.path))
+        raise ScenarioError(source, sorted(set(faults), key=lambda f: (f.path, f.message)))
     return scenario
 
 
@@ -260,7 +273,7 @@ def _dotted(loc: tuple[str | int, ...]) -> str:
 
 def _model_at(loc: tuple[str | int, ...], root: type[BaseModel]) -> type[BaseModel] | None:
     """The model whose keys the last element of ``loc`` is one of."""
-    from .model import District, Users
+    from .model import Campaign, Course, District, Measure, Occupation, TraceTable, Users
 
     model: Any = root
     for part in loc[:-1]:
@@ -272,7 +285,17 @@ def _model_at(loc: tuple[str | int, ...], root: type[BaseModel]) -> type[BaseMod
         if isinstance(field.default, BaseModel):
             model = type(field.default)
         else:
-            names = {"districts": District, "levels": Users, "arms": Arm, "expect": Criterion}
+            names = {
+                "districts": District,
+                "occupations": Occupation,
+                "levels": Users,
+                "arms": Arm,
+                "trace": TraceTable,
+                "course": Course,
+                "campaign": Campaign,
+                "measures": Measure,
+                "expect": Criterion,
+            }
             inner = [a for a in (field.annotation, *_args(field.annotation)) if _is_model(a)]
             model = inner[0] if inner else names.get(str(part))
     return model if _is_model(model) else None

@@ -12,11 +12,13 @@ import itertools
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from .._version import NUMERIC_VERSION, SCHEMA_VERSION
 from ..errors import InputError, ScenarioError
-from ..scenario.checks import NO_AXES, SHORT
+from ..scenario.checks_asked import NO_AXES, SHORT
 from ..scenario.loading import point_scenario
 from ..scenario.model import Scenario, Users
 
@@ -109,7 +111,7 @@ def _job(point: Point, seed: int, tasks: Mapping[str, int]) -> Job:
 
 def task_id(scenario: Scenario, users: int, seed: int) -> str:
     """128 bits of SHA-256 over what affects the numbers: scenario, level, seed, versions."""
-    what = scenario.model_dump(mode="json", exclude=set(_SILENT))
+    what = _numbers_of(scenario)
     what["adoption"]["levels"] = [{"users": users}]
     whole = {
         "scenario": what,
@@ -119,6 +121,23 @@ def task_id(scenario: Scenario, users: int, seed: int) -> str:
     }
     text = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _numbers_of(scenario: Scenario) -> dict[str, Any]:
+    """What of a scenario affects its numbers; a file by what it holds, wherever it is."""
+    what = scenario.model_dump(mode="json", exclude=set(_SILENT))
+    trace = what["contacts"]["trace"]
+    for key in ("file", "people") if trace else ():
+        if trace[key] is not None:
+            path = Path(trace[key])
+            state = path.stat()
+            trace[key] = _digest(path, state.st_size, state.st_mtime_ns)
+    return what
+
+
+@cache
+def _digest(path: Path, size: int, changed_ns: int) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def base_of(scenario: Scenario, axes: Collection[str]) -> dict[str, Any]:
@@ -132,7 +151,7 @@ def base_of(scenario: Scenario, axes: Collection[str]) -> dict[str, Any]:
         elif not any(path == a or path.startswith((f"{a}.", f"{a}[")) for a in axes):
             flat[path] = value
 
-    walk(scenario.model_dump(mode="json", exclude=set(_SILENT)), "")
+    walk(_numbers_of(scenario), "")
     flat.pop(ADOPTION, None)
     return flat
 

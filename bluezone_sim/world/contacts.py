@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,62 +13,23 @@ from ..kernels import contacts as kernel
 from ..kernels import rng
 from ..scenario.model import ContactsTable, Layer, RoomLayer
 from ..tables import Contacts
-from .people import EPOCH, World
-
-#: Layers of contacts. The first two are the diary survey's "home".
-SETTINGS = ("household", "neighbours", "school", "work", "transport", "leisure", "other")
+from .days import Days
+from .people import World
+from .settings import SETTINGS
+from .trace import Trace, trace_contacts, trace_crowds
 
 #: Bounds of the diary's duration classes, seconds. The open class ends at a layer's window.
 _DURATION_EDGES_S = (60, 300, 900, 3600, 14400)
 
 
 @dataclass(frozen=True)
-class Days:
-    """Local days.
-
-    Attributes:
-        number: ``int64[d]``, days since 1970-01-01.
-        start_s: ``int64[d]``, unix seconds of each local midnight.
-        weekday: ``int64[d]``, Monday 0.
-    """
-
-    number: NDArray[np.int64]
-    start_s: NDArray[np.int64]
-    weekday: NDArray[np.int64]
-
-    @classmethod
-    def look_back(cls, last: dt.date, days: int, timezone: str) -> Days:
-        """The ``days`` local days that end with ``last``."""
-        dates = [last - dt.timedelta(days=k) for k in range(days - 1, -1, -1)]
-        zone = ZoneInfo(timezone)
-        return cls(
-            number=np.array([(d - EPOCH).days for d in dates], dtype=np.int64),
-            start_s=np.array(
-                [int(dt.datetime.combine(d, dt.time(), zone).timestamp()) for d in dates],
-                dtype=np.int64,
-            ),
-            weekday=np.array([d.weekday() for d in dates], dtype=np.int64),
-        )
-
-    def __len__(self) -> int:
-        return len(self.number)
-
-    def index_of(self, time_s: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Index of the local day that holds each time (-1 before the first)."""
-        return np.searchsorted(self.start_s, time_s, side="right") - 1
-
-    def as_array(self) -> NDArray[np.int64]:
-        """``int64[d, 3]``: number, start, weekday."""
-        return np.ascontiguousarray(np.stack([self.number, self.start_s, self.weekday], axis=1))
-
-
-@dataclass(frozen=True)
 class ContactModel:
-    """The parameters of :func:`contacts_of` in the form that the hot loop reads."""
+    """The parameters of :func:`contacts_of` in the form that the hot loop reads, or a trace."""
 
     people: kernel.PeopleArrays
     layers: kernel.LayerArrays
     keys: kernel.Keys
+    trace: Trace | None
 
 
 def contact_model(world: World, table: ContactsTable) -> ContactModel:
@@ -132,6 +91,7 @@ def contact_model(world: World, table: ContactsTable) -> ContactModel:
                 for purpose in ("grouping", "attendance", "session", "tie", "meeting")
             )
         ),
+        trace=world.trace,
     )
 
 
@@ -194,6 +154,8 @@ def contacts_of(
     Returns:
         Contacts ordered by person (as given), day, setting.
     """
+    if model.trace is not None:
+        return trace_contacts(model.trace, persons, days, ordered=ordered)
     parts = np.array_split(np.asarray(persons, dtype=np.int32), max(1, threads) * 4)
     parts = [part for part in parts if len(part)]
 
@@ -259,6 +221,8 @@ def crowds(
 
     Those of all who attend the group that day. Neighbours visit in pairs, so there it is two.
     """
+    if model.trace is not None:
+        return trace_crowds(model.trace, contacts, rank < level)
     day = days.index_of(contacts.start_s)
     rooms, inverse = np.unique(
         np.stack([contacts.setting.astype(np.int64), contacts.group, day], axis=1),

@@ -7,7 +7,6 @@ as they were.
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,12 +15,12 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..kernels import rng
-from ..scenario.model import Ownership, Population, Scenario
+from ..scenario.model import Ownership, Population, Scenario, Together
+from .days import EPOCH
+from .trace import Trace
 
 #: Mean number of people of a commune: 821,030 people in Yên Bái's 180 communes, wards and townships.
 COMMUNE_PEOPLE = 4561
-
-EPOCH = dt.date(1970, 1, 1)
 
 SCHOOL_AGES = (6, 18)
 WORK_AGES = (18, 60)
@@ -63,6 +62,7 @@ class World:
         tx_power_dbm, rx_correction_db: ``float64[n]``, calibration of the phone.
         install_day: ``int32[n]``, day (days since 1970-01-01) on which the app is installed by those
             who install it; at a stationary level at least a look-back before the first day.
+        trace: contacts that were measured; None where they are generated.
     """
 
     seed: int
@@ -77,6 +77,7 @@ class World:
     tx_power_dbm: NDArray[np.float64]
     rx_correction_db: NDArray[np.float64]
     install_day: NDArray[np.int32]
+    trace: Trace | None = None
 
     @property
     def n_people(self) -> int:
@@ -94,6 +95,9 @@ def world_inputs(scenario: Scenario) -> tuple[object, ...]:
     contacts = scenario.contacts
     return (
         scenario.population,
+        scenario.adoption.together,
+        contacts.source,
+        contacts.trace,
         scenario.phones.android,
         scenario.phones.ios,
         contacts.neighbours.group_size,
@@ -110,9 +114,11 @@ def build_world(scenario: Scenario, seed: int) -> World:
         InputError: more smartphones than people who can own one.
     """
     pop = scenario.population
-    people = np.arange(pop.people)
     zone_start = np.concatenate(([0], np.cumsum([d.people for d in pop.districts])))
     zone = np.repeat(np.arange(len(pop.districts), dtype=np.int16), np.diff(zone_start))
+    if scenario.trace is not None:
+        return _measured(scenario, seed, scenario.trace, zone, zone_start)
+    people = np.arange(pop.people)
     size, first = _households(pop, seed, zone_start)
     household = np.repeat(np.arange(len(size), dtype=np.int32), size)
     # The first households of a district are its town: urban people are neighbours.
@@ -124,8 +130,64 @@ def build_world(scenario: Scenario, seed: int) -> World:
         pop.activity_sigma * rng.normals(rng.key(seed, "activity"), people)
         - pop.activity_sigma**2 / 2
     )
+    groups = _groups(scenario, seed, zone, zone_start, household, first, age)
+    weight = _weights(pop.ownership, age, urban)
+    return World(
+        seed=seed,
+        zone=zone,
+        zone_start=zone_start,
+        urban=urban,
+        age=age,
+        groups=groups,
+        activity=activity,
+        rank=_ranks(scenario, seed, weight, groups, zone),
+        **_phones(scenario, seed),
+    )
+
+
+def _measured(
+    scenario: Scenario,
+    seed: int,
+    trace: Trace,
+    zone: NDArray[np.int16],
+    zone_start: NDArray[np.int64],
+) -> World:
+    """The people of a trace: adults of whom nothing is known but their group and their contacts.
+
+    Their lasting groups are those with whom each spends the most time, as households, and the file's
+    groups, as work teams and as districts.
+    """
+    people = np.arange(trace.n_people)
+    teams = people if len(trace.groups) > 1 else people[:0]
+    nobody = (people[:0], people[:0])
+    groups = _number_through(
+        len(people),
+        [
+            (people, trace.companions.astype(np.int64)),
+            nobody,
+            nobody,
+            (teams, trace.group[teams].astype(np.int64)),
+        ],
+    )
+    return World(
+        seed=seed,
+        zone=zone,
+        zone_start=zone_start,
+        urban=np.zeros(len(people), np.bool_),
+        age=np.full(len(people), WORK_AGES[0], np.uint8),
+        groups=groups,
+        activity=np.ones(len(people)),
+        rank=_ranks(scenario, seed, np.ones(len(people)), groups, zone),
+        trace=trace,
+        **_phones(scenario, seed),
+    )
+
+
+def _phones(scenario: Scenario, seed: int) -> dict[str, Any]:
+    """Columns of the phones that people have or would have."""
+    pop, phones = scenario.population, scenario.phones
+    people = np.arange(pop.people)
     ios = rng.uniforms(rng.key(seed, "os"), people) < pop.ios_share
-    phones = scenario.phones
     tx, rx = (
         np.where(ios, getattr(phones.ios, mean), getattr(phones.android, mean))
         + np.where(ios, getattr(phones.ios, sd), getattr(phones.android, sd))
@@ -135,24 +197,16 @@ def build_world(scenario: Scenario, seed: int) -> World:
             ("rx_correction", "rx_correction_db", "rx_correction_sd_db"),
         )
     )
-    return World(
-        seed=seed,
-        zone=zone,
-        zone_start=zone_start,
-        urban=urban,
-        age=age,
-        groups=_groups(scenario, seed, zone, zone_start, household, first, age),
-        activity=activity,
-        rank=_ranks(pop, seed, age, urban),
-        ios=ios,
-        tx_power_dbm=tx,
-        rx_correction_db=rx,
-        install_day=np.full(
+    return {
+        "ios": ios,
+        "tx_power_dbm": tx,
+        "rx_correction_db": rx,
+        "install_day": np.full(
             pop.people,
             (scenario.date - EPOCH).days - scenario.look_back_days - 1,
             dtype=np.int32,
         ),
-    )
+    }
 
 
 def _households(
@@ -198,32 +252,89 @@ def _ages(pop: Population, seed: int, position: NDArray[np.int64]) -> NDArray[np
 
 
 def _ranks(
-    pop: Population, seed: int, age: NDArray[np.uint8], urban: NDArray[np.bool_]
+    scenario: Scenario,
+    seed: int,
+    weight: NDArray[np.float64],
+    groups: Groups,
+    zone: NDArray[np.int16],
 ) -> NDArray[np.float64]:
     """Adoption ranks: exactly ``smartphones`` owners, drawn by weight, ranked by a keyed draw.
 
     Owners are a weighted sample without replacement: the largest of log(u) / w (Efraimidis and
-    Spirakis 2006). Ranks are (k + 1/2) / owners for the k-th smallest draw, so that a level of U
-    users has exactly U users.
+    Spirakis 2006).
     """
-    weight = _weights(pop.ownership, age, urban)
+    pop = scenario.population
     able = int(np.count_nonzero(weight))
     if pop.smartphones > able:
         raise InputError(
             f"population.smartphones: {pop.smartphones:,} owners wanted, but "
             f"population.ownership lets only {able:,} people own one: raise a weight above 0"
         )
-    who = np.arange(len(age))
-    rank = np.full(len(age), np.inf)
     if pop.smartphones == 0:
-        return rank
-    u = rng.uniforms(rng.key(seed, "ownership"), who)
+        return np.full(len(weight), np.inf)
+    u = rng.uniforms(rng.key(seed, "ownership"), np.arange(len(weight)))
     with np.errstate(divide="ignore"):
         score = np.where(weight > 0, np.log(np.maximum(u, 2.0**-54)) / weight, -np.inf)
     owners = np.sort(np.argpartition(-score, pop.smartphones - 1)[: pop.smartphones])
-    order = np.argsort(rng.draws(rng.key(seed, "adoption_rank"), owners), kind="stable")
-    rank[owners[order]] = (np.arange(pop.smartphones) + 0.5) / pop.smartphones
+    return ranks_of(seed, 0, owners, groups, zone, scenario.adoption.together)
+
+
+def ranks_of(
+    seed: int,
+    draw: int,
+    owners: NDArray[np.int64],
+    groups: Groups,
+    zone: NDArray[np.int16],
+    together: Together,
+) -> NDArray[np.float64]:
+    """``float64[n]``: adoption ranks of one draw of who adopts, infinite for others than ``owners``.
+
+    Ranks are (k + 1/2) / owners for the k-th smallest draw, so that a level of U users has exactly U
+    users. Those who adopt with a group (:class:`Together`) take its draw, and lie side by side.
+
+    Args:
+        seed: the run's seed.
+        draw: number of the draw; that of the run itself is 0.
+        owners: people with a smartphone, ascending.
+        groups: lasting groups.
+        zone: ``int16[n]``, district index.
+        together: chances to adopt with a group.
+    """
+    coordinates = (draw,) if draw else ()
+    own = rng.draws(rng.key(seed, "adoption_rank", *coordinates), owners)
+    first = shared_draws(seed, (draw,), owners, groups, zone, together, own)
+    order = np.lexsort((own, first))
+    rank = np.full(len(zone), np.inf)
+    rank[owners[order]] = (np.arange(len(owners)) + 0.5) / len(owners)
     return rank
+
+
+def shared_draws(
+    seed: int,
+    coordinates: tuple[int, ...],
+    person: NDArray[np.int64],
+    groups: Groups,
+    zone: NDArray[np.int16],
+    together: Together,
+    own: NDArray[np.uint64],
+) -> NDArray[np.uint64]:
+    """``uint64[n]``: the draw of the group with which each of ``person`` acts, else the ``own`` one."""
+    layers = {
+        "household": groups.of[0],
+        "school": groups.of[2],
+        "work": groups.of[3],
+        "district": zone,
+    }
+    coin = rng.uniforms(rng.key(seed, "together", *coordinates), person)
+    out, low = own.copy(), 0.0
+    for k, (name, group_of) in enumerate(layers.items()):
+        share = getattr(together, name)
+        group = group_of[person]
+        with_it = np.flatnonzero((coin >= low) & (coin < low + share) & (group >= 0))
+        key = rng.key(seed, "together", *coordinates, k)
+        out[with_it] = rng.draws(key, group[with_it])
+        low += share
+    return out
 
 
 def _weights(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..tables import Contacts
-from .contacts import Days
+from .days import Days
 
 
 @dataclass(frozen=True)
@@ -57,3 +57,13 @@ def risky_days(contacts: Contacts, days: Days, near_distance_m: float, near_s: f
         near_s=seconds[keep],
         pair=np.cumsum(np.diff(pair, prepend=-1) != 0) - 1,
     )
+
+
+def concatenate_risky_days(parts: list[RiskyDays]) -> RiskyDays:
+    """One table of many that share no case, cases ascending from part to part."""
+    case, other, day, near_s = (
+        np.concatenate([getattr(p, name) for p in parts])
+        for name in ("case", "other", "day", "near_s")
+    )
+    changed = (np.diff(case, prepend=-1) != 0) | (np.diff(other, prepend=-1) != 0)
+    return RiskyDays(case, other, day, near_s, pair=np.cumsum(changed) - 1)

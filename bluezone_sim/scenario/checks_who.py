@@ -1,0 +1,167 @@
+"""Faults of who meets whom, who adopts and who warns: traces, adopters, campaigns, uploads."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from difflib import get_close_matches
+from itertools import pairwise
+from typing import Any
+
+from ..errors import Fault
+from .raw import Raw
+from .raw import get as _get
+from .raw import number as _number
+from .raw import numbers as _numbers
+
+#: Most days of a campaign with its first look-back.
+_MOST_DAYS = 366
+
+
+def _upload(raw: Raw, merged: Raw) -> Iterator[Fault]:
+    name, upload = _get(merged, "protocol.name"), _get(merged, "publication.upload")
+    if name in ("bluetrace", "robert") and upload == "keys":
+        yield Fault(
+            "publication.upload",
+            f"{name} publishes no keys, so phones cannot match",
+            'set it to "history"',
+        )
+
+
+def _together(raw: Raw, merged: Raw) -> Iterator[Fault]:
+    path = "adoption.together"
+    shares = [_number(merged, f"{path}.{k}") for k in ("household", "school", "work", "district")]
+    total = sum(s for s in shares if s is not None)
+    if total > 1 + 1e-9:
+        yield Fault(path, f"the shares add up to {total:g}; expected at most 1")
+    if _number(merged, "adoption.draws") and _get(merged, "radio.density") == "on":
+        yield Fault(
+            "adoption.draws",
+            'needs radio.density = "off": with it on, every draw would need a radio of its own',
+        )
+
+
+def _names(rows: Any) -> list[str]:
+    rows = rows if isinstance(rows, list) else []
+    return [r["name"] for r in rows if isinstance(r, dict) and isinstance(r.get("name"), str)]
+
+
+def _campaign(raw: Raw, merged: Raw) -> Iterator[Fault]:
+    table, path = _get(merged, "campaign"), "campaign"
+    occupations = _get(merged, "population.occupations")
+    if _get(raw, "population.occupations") and table is None:
+        yield Fault("population.occupations", "has no effect without a campaign", "remove it")
+    teams = occupations if isinstance(occupations, list) else []
+    total = sum(_number(o, "team_share") or 0 for o in teams)
+    if total > 1 + 1e-9:
+        yield Fault("population.occupations", f"the shares of teams add up to {total:g}, above 1")
+    if not isinstance(table, dict):
+        return
+    if _get(merged, "radio.density") == "on":
+        yield Fault(path, 'needs radio.density = "off": crowds would change with every day')
+    users, owners = _number(table, "users"), _number(merged, "population.smartphones")
+    if users is not None and owners is not None and users > owners:
+        yield Fault(f"{path}.users", f"{users:,} exceed the {owners:,} smartphone owners")
+    pairs = _get(table, "history")
+    pairs = pairs if isinstance(pairs, list) else []
+    history = [p for i in range(len(pairs)) if (p := _numbers({"p": pairs[i]}, "p", 2))]
+    if any(p[1] > 1 for p in history) or any(
+        a[0] <= b[0] or a[1] > b[1] for a, b in pairwise(history)
+    ):
+        yield Fault(
+            f"{path}.history", "expected days before that fall and shares up to 1 that do not"
+        )
+    date, until = _get(merged, "date"), _get(table, "until")
+    days = (until - date).days if _dates(date, until) else 0
+    back = _number(merged, "look_back_days") or 0
+    if days < 0:
+        yield Fault(f"{path}.until", f"{until} is before the scenario's date, {date}")
+    elif days + back > _MOST_DAYS:
+        yield Fault(f"{path}.until", f"{until} is {days} days on; expected at most {_MOST_DAYS}")
+    groups = [*_names(occupations), "employees", "pupils", "others"]
+    known = {"occupations": groups, "districts": _names(_get(merged, "population.districts"))}
+    for what, names in (*known.items(), ("measures", _names(_get(table, "measures")))):
+        twice = sorted({n for n in names if names.count(n) > 1})
+        where = f"{path}.measures" if what == "measures" else f"population.{what}"
+        if twice:
+            yield Fault(where, f"{twice[0]!r} is there twice; a campaign needs names that differ")
+    measures = _get(table, "measures")
+    for m, measure in enumerate(measures if isinstance(measures, list) else ()):
+        yield from _measure(measure, f"{path}.measures[{m}]", date, until, known)
+
+
+def _dates(*values: Any) -> bool:
+    return all(isinstance(v, dt.date) for v in values)
+
+
+def _measure(
+    measure: Any, path: str, date: Any, until: Any, known: dict[str, list[str]]
+) -> Iterator[Fault]:
+    start, end = _get(measure, "start"), _get(measure, "end")
+    if _dates(start, date) and start <= date:
+        yield Fault(
+            f"{path}.start",
+            f"{start} is not after the scenario's date, {date}, on which campaign.users have the app",
+        )
+    if _dates(start, until) and start > until:
+        yield Fault(f"{path}.start", f"{start} is after campaign.until, {until}: it has no effect")
+    if _dates(start, end) and end < start:
+        yield Fault(f"{path}.end", f"{end} is before the start, {start}")
+    if _get(measure, "curve") == "event" and end is not None:
+        yield Fault(f"{path}.end", 'has no effect with curve = "event"', "remove it")
+    ages = _numbers(measure, "ages", 2)
+    if ages and not 0 <= ages[0] < ages[1]:
+        yield Fault(f"{path}.ages", f"expected 0 <= from < up to, found {ages}")
+    shares = _get(measure, "together")
+    if isinstance(shares, dict):
+        total = sum(v for v in shares.values() if isinstance(v, (int, float)))
+        if total > 1 + 1e-9:
+            yield Fault(f"{path}.together", f"the shares add up to {total:g}; expected at most 1")
+    for key, names in known.items():
+        chosen = _get(measure, key)
+        for name in chosen if isinstance(chosen, list) else ():
+            if isinstance(name, str) and name not in names:
+                near = get_close_matches(name, names, 1)
+                hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
+                yield Fault(f"{path}.{key}", f"there is no {name!r}", hint)
+
+
+#: What a trace says in place of a scenario.
+_NOT_WITH_A_TRACE = (
+    "population.household_size_shares",
+    "population.ages",
+    "population.ownership",
+    "population.activity_sigma",
+    "adoption.together.school",
+)
+
+
+def _unused_trace(raw: Raw, merged: Raw) -> Iterator[Fault]:
+    """Keys of a trace without one, and of a generated population with one."""
+    hint = "remove it, or change the other"
+    if _get(merged, "contacts.source") != "trace":
+        if _get(raw, "contacts.trace") is not None:
+            because = 'has no effect with contacts.source = "generated"'
+            yield Fault("contacts.trace", because, hint)
+        return
+    because = 'has no effect with contacts.source = "trace"'
+    given = _get(raw, "contacts")
+    for key in given if isinstance(given, dict) else ():
+        if key not in ("source", "trace"):
+            yield Fault(f"contacts.{key}", because, hint)
+    for path in _NOT_WITH_A_TRACE:
+        if _get(raw, path) is not None:
+            yield Fault(path, because, hint)
+    for key in ("first_step", "day_start_h"):
+        if _get(merged, "contacts.trace.steps_per_day") is None and (
+            _get(raw, f"contacts.trace.{key}") is not None
+        ):
+            yield Fault(f"contacts.trace.{key}", "has no effect without steps_per_day", hint)
+    if (
+        _get(merged, "contacts.trace.steps_per_day") is not None
+        and _get(raw, "contacts.trace.t_unit_s") is not None
+    ):
+        yield Fault("contacts.trace.t_unit_s", "has no effect with steps_per_day", hint)
+
+
+CHECKS = (_together, _campaign, _upload, _unused_trace)

@@ -1,0 +1,55 @@
+"""Local days."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+EPOCH = dt.date(1970, 1, 1)
+
+
+@dataclass(frozen=True)
+class Days:
+    """Local days that follow each other.
+
+    Attributes:
+        number: ``int64[d]``, days since 1970-01-01.
+        start_s: ``int64[d]``, unix seconds of each local midnight.
+        weekday: ``int64[d]``, Monday 0.
+        end_s: unix seconds of the midnight that ends the last.
+    """
+
+    number: NDArray[np.int64]
+    start_s: NDArray[np.int64]
+    weekday: NDArray[np.int64]
+    end_s: int
+
+    @classmethod
+    def look_back(cls, last: dt.date, days: int, timezone: str) -> Days:
+        """The ``days`` local days that end with ``last``."""
+        dates = [last - dt.timedelta(days=k) for k in range(days - 1, -2, -1)]
+        midnights = np.array(
+            [int(dt.datetime.combine(d, dt.time(), ZoneInfo(timezone)).timestamp()) for d in dates],
+            dtype=np.int64,
+        )
+        return cls(
+            number=np.array([(d - EPOCH).days for d in dates[:-1]], dtype=np.int64),
+            start_s=midnights[:-1],
+            weekday=np.array([d.weekday() for d in dates[:-1]], dtype=np.int64),
+            end_s=int(midnights[-1]),
+        )
+
+    def __len__(self) -> int:
+        return len(self.number)
+
+    def index_of(self, time_s: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Index of the local day that holds each time (-1 before the first)."""
+        return np.searchsorted(self.start_s, time_s, side="right") - 1
+
+    def as_array(self) -> NDArray[np.int64]:
+        """``int64[d, 3]``: number, start, weekday."""
+        return np.ascontiguousarray(np.stack([self.number, self.start_s, self.weekday], axis=1))
