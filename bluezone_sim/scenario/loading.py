@@ -311,7 +311,8 @@ def fault_of(error: Any, root: type[BaseModel]) -> Fault:
         loc = loc[:3] + loc[4:]
     path, found = _dotted(loc), error.get("input")
     kind, context = error["type"], error.get("ctx") or {}
-    unit = next((f" in {UNITS[suffix]}" for suffix in UNITS if str(loc[-1]).endswith(suffix)), "")
+    last = str(loc[-1]) if loc else ""
+    unit = next((f" in {UNITS[suffix]}" for suffix in UNITS if last.endswith(suffix)), "")
     if kind == "extra_forbidden":
         model = _model_at(loc, root)
         names = list(model.model_fields) if model else []
