@@ -96,7 +96,7 @@ def _sightings(name: str, n: int, published: PublishedKeys) -> Sightings:
         interval = (k * 7) % system.intervals_per_key
         at_ms = (int(published.start_s[k]) + interval * system.interval_s + 1) * 1000
         row = min(n - 1, int((at_ms - START_S * 1000) / step_ms))
-        ids[row] = own[k, interval]
+        ids[row], times[row] = own[k, interval], at_ms
     return Sightings(
         observer=np.zeros(n, np.int32),
         time_ms=times,

@@ -8,6 +8,7 @@ grouped by bucket; every row whose identifier is equal, to the last byte, is fou
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -262,12 +263,12 @@ _FEW = 1 << 20
 def build_index(words: NDArray[np.uint32], rows: NDArray[np.uint32]) -> Index:
     """Index over some rows, in ascending order, of ``uint32[n, w]``; see :func:`words_of`.
 
-    Beside the identifiers it takes 2 to 8 bytes of filter, 2 to 4 of buckets and 8 of entries a row.
+    Beside the identifiers it takes 1.4 to 6 bytes of filter, 2 to 4 of buckets and 8 of entries a row.
     """
     n = len(rows)
-    # At least 16 bits of filter each, and about one identifier a bucket.
+    # About 32 or 16 bits of filter each, and about one identifier a bucket; both powers of two.
     bits = max(n, 64) * (32 if n <= _FEW else 16)
-    f, b = max(1, (bits // 64 - 1).bit_length()), max(1, (n - 1).bit_length() - 1)
+    f, b = max(1, round(math.log2(bits / 64))), max(1, (n - 1).bit_length() - 1)
     bloom, start = zeros(1 << f, np.uint64), zeros((1 << b) + 1, np.uint32)
     entry = zeros(n, np.uint64)
     shifts = (64 - f, 64 - b)
