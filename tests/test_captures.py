@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import struct
 import subprocess
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -39,6 +40,7 @@ from bluezone_sim.captures.measurements import PhoneNumbers
 from bluezone_sim.captures.pcapng import PcapngWriter, crc24
 from bluezone_sim.captures.sightings_file import read_sightings, write_sightings
 from bluezone_sim.errors import FormatError, InputError, TableError
+from bluezone_sim.protocols.bluezone import IOS_CHARACTERISTIC, ios_advertisement
 from bluezone_sim.protocols.bluezone_files import write_history
 from bluezone_sim.tables import Sightings
 
@@ -307,6 +309,51 @@ def test_own_identifiers_go_with_what_was_heard_after_them(tmp_path):
     ]
     assert next(t for t in tables if t.protocol == "bluezone").own_identifier is None
     assert [i for _, _, i in file_report.own] == identifiers
+
+
+def acl(handle: int, pdu: bytes) -> bytes:
+    """An H4 packet with an attribute PDU."""
+    body = struct.pack("<HH", len(pdu), 4) + pdu
+    return b"\x02" + struct.pack("<HH", handle, len(body)) + body
+
+
+@pytest.mark.parametrize("window", [frames.WINDOW_BYTES, 64])
+def test_identifiers_read_from_iphones_over_a_connection(window, tmp_path, monkeypatch):
+    monkeypatch.setattr(frames, "WINDOW_BYTES", window)
+    address = b"\1\2\3\4\5\6"
+    identifier, other = bytes(range(12)), bytes(range(20, 32))
+    ours, foreign = (
+        struct.pack("<HBH", at, 2, at + 1) + uuid.bytes[::-1]
+        for at, uuid in ((0x20, IOS_CHARACTERISTIC), (0x30, uuid4()))
+    )
+    opened = b"\x04\x3e\x13\x01\x00\x40\x00\x00\x01" + address + bytes(7)
+    sent, received = 2, 3
+    talk = [
+        (received, event(report(ios_advertisement(), -61, address))),
+        (received, opened),
+        (sent, acl(0x40, struct.pack("<BHHH", 8, 1, 0xFFFF, 0x2803))),
+        (received, acl(0x2040, b"\x09\x15" + ours + foreign)),
+        (sent, acl(0x40, struct.pack("<BH", 0x0A, 0x31))),
+        (received, acl(0x2040, b"\x0b" + other)),  # another characteristic's
+        (sent, acl(0x40, struct.pack("<BH", 0x0A, 0x21))),
+        (sent, acl(0x40, b"\x0b" + other)),  # the phone's own answer to the peer
+        (sent, acl(0x40, struct.pack("<BH", 0x0A, 0x21))),
+        (received, acl(0x2040, b"\x0b" + identifier)),
+        (received, acl(0x2040, b"\x0b" + other)),  # answers nothing
+        (received, b"\x04\x05\x04\x00\x40\x00\x13"),
+        (received, acl(0x2040, b"\x0b" + other)),
+    ]
+    path = tmp_path / "x.log"
+    path.write_bytes(
+        btsnoop([])
+        + b"".join(btsnoop([(START_US + k, p)], flags=f)[16:] for k, (f, p) in enumerate(talk))
+    )
+    file_report, (found,) = import_one(path)
+    assert [bytes(i) for i in found.identifier] == [identifier]
+    assert found.transport.tolist() == [1]
+    assert found.rssi_dbm.tolist() == [-61]
+    assert found.address.tolist() == [int.from_bytes(address, "little")]
+    assert file_report.n_gatt == {"bluezone": 1}
 
 
 def test_an_rssi_that_is_not_told_is_never_near(tmp_path):
