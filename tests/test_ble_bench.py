@@ -154,6 +154,8 @@ def test_two_adapters_looped_what_one_sends_the_other_records_and_matches(bench,
     assert len(bz.match(keys, table, "bluezone")) == len(table)
     text = capsys.readouterr().out
     assert "00:11:22:33:44:01" in text
+    assert cli.main(["match", "--keys", "keys.json", "--history", "x.parquet"]) == 0
+    assert f"{len(table)} matches" in capsys.readouterr().out
     assert table.identifier[0].tobytes().hex() in text
 
 
