@@ -19,7 +19,7 @@ from ._version import __version__
 if TYPE_CHECKING:
     from .engine import run
     from .errors import BluezoneSimError, FormatError, InputError, ScenarioError
-    from .matching import match
+    from .matching import SightingIndex, index_sightings, match
     from .results.result import Metrics, Result
     from .scenario import Scenario, load, parse, shipped
     from .tables import Contacts, Matches, Outcomes, PublishedKeys, Sightings, Warnings
@@ -37,8 +37,10 @@ _HOMES = {
     "Result": "results.result",
     "Scenario": "scenario",
     "ScenarioError": "errors",
+    "SightingIndex": "matching",
     "Sightings": "tables",
     "Warnings": "tables",
+    "index_sightings": "matching",
     "load": "scenario",
     "match": "matching",
     "parse": "scenario",
@@ -58,9 +60,11 @@ __all__ = [
     "Result",
     "Scenario",
     "ScenarioError",
+    "SightingIndex",
     "Sightings",
     "Warnings",
     "__version__",
+    "index_sightings",
     "load",
     "match",
     "parse",

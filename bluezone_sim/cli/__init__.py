@@ -14,7 +14,7 @@ import typer
 
 from .._version import __version__
 from ..errors import BluezoneSimError
-from . import ble, importing, match, matrix, run, scenarios, trace, validate
+from . import bench, ble, importing, match, matrix, run, scenarios, trace, validate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +50,19 @@ def _root(
     """How much contact does a Bluetooth contact-tracing app really find?"""
 
 
-for _room in (run, scenarios, match, importing, matrix, trace, validate, ble):
+#: In the order of the help text.
+_ROOMS = (
+    run,
+    scenarios,
+    match,
+    importing,
+    matrix,
+    trace,
+    validate,
+    ble,
+    bench,
+)
+for _room in _ROOMS:
     _room.register(app)
 
 

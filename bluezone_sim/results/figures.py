@@ -178,9 +178,14 @@ def waterfall_svg(metrics: Sequence[LevelMetrics]) -> str:
         axes.set_xlabel("risky pairs (%)")
         axes.grid(visible=False, axis="y")
         axes.tick_params(axis="y", labelsize=8)
-        axes.legend(
-            loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, fontsize=8, columnspacing=1.2
-        )
+        if axes.get_legend_handles_labels()[0]:  # none where there is no risky pair
+            axes.legend(
+                loc="lower center",
+                bbox_to_anchor=(0.5, 1.0),
+                ncols=4,
+                fontsize=8,
+                columnspacing=1.2,
+            )
         return _svg(figure, "Stages at which risky pairs are lost, by adoption")
 
 

@@ -16,7 +16,7 @@ from pydantic import Field, field_validator
 from .adoption import Adoption, Campaign, Level, Measure, Together, Users
 from .base import NonNegative, Positive, Share, Table
 from .contacts import ContactsTable, Layer, MemberLayer, NeighbourLayer, RoomLayer, TraceTable
-from .population import Ages, District, Occupation, Ownership, Population
+from .population import AgeBand, Ages, District, Occupation, Ownership, Population
 
 if TYPE_CHECKING:
     from ..world.trace import Trace
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "F2",
     "Adoption",
+    "AgeBand",
     "Ages",
     "Arm",
     "Campaign",
