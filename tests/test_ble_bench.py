@@ -162,9 +162,7 @@ def test_two_adapters_looped_what_one_sends_the_other_records_and_matches(bench,
 @pytest.mark.parametrize("name", ["x.pcapng", "x.btsnoop"])
 def test_captures_and_json(bench, folder, capsys, name):
     keep_sending(bench, 2, rssi=-71)
-    found = call_json(
-        capsys, "scan", "--adapter", "hci0", "--seconds", "0.8", "--record", name, "--no-read"
-    )
+    found = call_json(capsys, "record", name, "--adapter", "hci0", "--seconds", "0.8")
     (phone,) = found["phones"]
     assert phone["address"] == PHONE
     assert phone["rssi_mean_dbm"] == -71
