@@ -19,7 +19,7 @@ from ._version import __version__
 if TYPE_CHECKING:
     from .engine import run
     from .errors import BluezoneSimError, FormatError, InputError, ScenarioError
-    from .matching import match
+    from .matching import SightingIndex, index_sightings, match
     from .results.load import open_run
     from .results.result import Metrics, Result
     from .scenario import Scenario, load, parse, shipped
@@ -39,9 +39,11 @@ _HOMES = {
     "Result": "results.result",
     "Scenario": "scenario",
     "ScenarioError": "errors",
+    "SightingIndex": "matching",
     "Sightings": "tables",
     "Sweep": "sweeping",
     "Warnings": "tables",
+    "index_sightings": "matching",
     "load": "scenario",
     "match": "matching",
     "open_run": "results.load",
@@ -64,10 +66,12 @@ __all__ = [
     "Result",
     "Scenario",
     "ScenarioError",
+    "SightingIndex",
     "Sightings",
     "Sweep",
     "Warnings",
     "__version__",
+    "index_sightings",
     "load",
     "match",
     "open_run",

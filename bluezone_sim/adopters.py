@@ -9,7 +9,7 @@ from .results.adopters import AdopterRow, Spread
 from .scenario.model import Scenario, Together
 from .tables import OUTCOMES, Outcomes
 from .world import World
-from .world.people import ranks_of
+from .world.adoption import ranks_of
 
 
 def spread_of_adopters(

@@ -154,7 +154,7 @@ class Tracer:
             parts = [
                 self._read(history.take(np.isin(history.observer, sources)))
                 if uploaded
-                else self._collect(sources, self.match(sources, history))
+                else self.collect(sources, self.match(sources, history))
                 for history in self.histories(level)
             ]
         elif contacts is not None:
@@ -172,7 +172,7 @@ class Tracer:
         if self.scenario.publication.upload == "history":
             return self._read(self.sightings(self.with_app(contacts, level).reversed(), level))
         history = self.sightings(self.with_app(contacts, level), level)
-        return self._collect(sources, self.match(sources, history))
+        return self.collect(sources, self.match(sources, history))
 
     def _read(self, history: Sightings) -> PairDays:
         """Whom the server reads in uploaded histories: the other way round, as if their phones held it.
@@ -198,7 +198,7 @@ class Tracer:
             self.clock.lap("matching")
         else:
             matches = self.match(senders, history)
-        held = self._collect(senders, matches)
+        held = self.collect(senders, matches)
         turned = replace(held, source=held.person, person=held.source)
         return concatenate_pair_days([turned])
 
@@ -218,7 +218,8 @@ class Tracer:
             for way in (contacts, contacts.reversed()):
                 yield self.sightings(way, level)
 
-    def _collect(self, sources: NDArray[np.int32], matches: Matches) -> PairDays:
+    def collect(self, sources: NDArray[np.int32], matches: Matches) -> PairDays:
+        """Matches of the sources' published keys, by pair and local day."""
         out = pair_days(
             matches,
             np.repeat(sources, self.keys.keys_per_person),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -104,6 +105,11 @@ def segments(cell: Cell, a: np.ndarray, b: np.ndarray) -> Contacts:
     )
 
 
+def one_day() -> Days:
+    """The UTC day of the contacts."""
+    return Days.look_back(dt.datetime.fromtimestamp(START_S, dt.UTC).date(), 1, "UTC")
+
+
 @dataclass(frozen=True)
 class Sample:
     """Per contact, in one direction: records, seconds to the first, its RSSI and strongest packet."""
@@ -167,9 +173,7 @@ def by_vectors(cell: Cell, contacts: int, seed: int) -> Sample:
     """As many, by the vectorised engine."""
     phones = people(cell, 2 * contacts, seed)
     emitter, observer = 2 * np.arange(contacts) + 1, 2 * np.arange(contacts)
-    days = Days(
-        np.array([START_S // 86_400]), np.array([START_S], np.int64), np.array([0], np.int64)
-    )
+    days = one_day()
     crowd = np.full(contacts, cell.crowd) if cell.crowd > 2 else None
     found = record(model(cell, phones, seed), segments(cell, emitter, observer), days, crowd=crowd)
     return Sample.of(

@@ -67,9 +67,10 @@ def test_a_scanner_catches_its_share_of_the_events(changes, share):
     profile = always(**changes)
     found = run(plain_model(profile, 2), [(0, 1)], 3600)
     events = found.sent // len(profile.android.foreground.advertise_channels)
-    # Windows follow each other evenly, so there is less spread than a binomial has. A hop that falls
-    # into an event loses it: 1.5 ms of each window.
-    assert found.received / events == pytest.approx(share, rel=0.06 if share < 1 else 0.004)
+    # Windows follow each other evenly, so there is less spread than a binomial has. What overlaps the
+    # listener's own packet is lost, and an event into which a hop falls.
+    clear = 1 - 2 * 0.376 / 105.0
+    assert found.received / events == pytest.approx(share * clear, rel=0.06 if share < 1 else 0.002)
 
 
 def test_a_contact_is_found_when_it_meets_a_scan():
@@ -83,7 +84,7 @@ def test_a_contact_is_found_when_it_meets_a_scan():
 
 
 def test_collisions_follow_aloha():
-    """Unslotted ALOHA: a PDU is clear with (1 - 2 a / I)^(N - 1)."""
+    """Unslotted ALOHA: a PDU is clear with (1 - 2 a / I)^(N - 1), the listener's own included."""
     n = 30
     profile = always(advertise_interval_ms=20.0)
     m = plain_model(profile, n)
@@ -91,7 +92,7 @@ def test_collisions_follow_aloha():
     a_ms, spacing_ms = (16 + 31) * 8 / 1000, 25.0
     p = (1 - 2 * a_ms / spacing_ms) ** (n - 1)
     offered = found.sent / 3 * (n - 1)
-    assert found.received / offered == pytest.approx(p, rel=0.02)
+    assert found.received / offered == pytest.approx(p, rel=0.025)
     # With capture, one of two overlapping packets may survive.
     captured = run(
         plain_model(profile, n, capture_db=0.0), list(itertools.combinations(range(n), 2)), 20
@@ -150,8 +151,9 @@ def test_packets_equal_those_of_a_naive_twin():
         np.full((12, 12), -1, np.int64),
         np.zeros((12, 12)),
     )
-    log = kernel.Log(*(np.zeros(5000, np.int64) for _ in range(4)), np.zeros(5000))
-    count = kernel.receive(pdus, 1, ears, level, catches, known, person, m.air, heard, log, 0)
+    log = kernel.Log(*(np.zeros(5000, np.int64) for _ in range(5)), np.zeros(5000))
+    form = np.arange(12) % 4
+    count = kernel.receive(pdus, 1, ears, level, form, catches, known, person, m.air, heard, log, 0)
 
     def rssi(e, i):
         z = float(NORMAL_TABLE[draw(int(pdus.fading[i]), int(ears.phone[e])) >> 52])
@@ -172,7 +174,7 @@ def test_packets_equal_those_of_a_naive_twin():
                 continue
             power = rssi(e, i)
             clear = all(
-                power - rssi(e, j) >= m.air.capture_db
+                pdus.sender[j] != phone and power - rssi(e, j) >= m.air.capture_db
                 for j in range(n)
                 if pdus.sender[j] != sender
                 and pdus.start_us[j] < end
@@ -180,7 +182,7 @@ def test_packets_equal_those_of_a_naive_twin():
                 and level[e, pdus.sender[j]] > kernel.NOWHERE_DBM
             )
             if power >= m.air.sensitivity_dbm and clear:
-                want.append((phone, sender, begin, 38, power))
+                want.append((phone, sender, begin, 38, sender % 4, power))
     got = list(zip(*(column[:count].tolist() for column in log), strict=True))
     assert sorted(got) == sorted(want)
     assert len(want) > 20

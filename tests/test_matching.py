@@ -109,10 +109,11 @@ def test_lookup_finds_every_copy_of_every_identifier(seed, n, size):
     needles = np.concatenate(
         [table[rng.integers(0, n, 50)], rng.integers(0, 2, (50, size), np.uint8)]
     )
-    index, flat = (
-        build_index(table.astype(np.uint8)),
+    words, flat = (
+        words_of(table.astype(np.uint8)),
         words_of(needles.astype(np.uint8)).reshape(-1),
     )
+    index = build_index(words, np.arange(n, dtype=np.uint32))
     # Room for one hit only, so that it has to be made anew.
     hits = collect(lambda work: probe_rows(index, flat, (0, 100), work), index.words.shape[1], 1)
     needle, row = hits[:, 0] + hits[:, 1], hits[:, 2]

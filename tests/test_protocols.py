@@ -14,10 +14,11 @@ import naive
 import numpy as np
 import pytest
 
+import bluezone_sim as bz
 from bluezone_sim import match, protocols
 from bluezone_sim.errors import InputError, TableError
 from bluezone_sim.kernels import cpu
-from bluezone_sim.matching import engine
+from bluezone_sim.matching import engine, index
 from bluezone_sim.protocols import bluetrace, gaen, skinny
 from bluezone_sim.protocols.robert import Server
 from bluezone_sim.protocols.tcn import first_contact_key
@@ -239,6 +240,26 @@ def test_matching_equals_the_naive_twin(name, held, path, monkeypatch):
         assert got == want
         assert (m.observer == sightings.observer[m.row]).all()
         assert (m.time_ms == sightings.time_ms[m.row]).all()
+
+
+@pytest.mark.parametrize("name", ["gaen", "dp3t-lowcost", "dp3t-hybrid", "tcn"])
+@pytest.mark.parametrize("ordered", [True, False])
+def test_an_index_by_days_finds_the_same(name, ordered, monkeypatch):
+    monkeypatch.setattr(index, "_WHOLE", 0)
+    published, sightings, _ = mixed_history(name, 12)
+    if ordered:
+        sightings = sightings.take(np.argsort(sightings.time_ms, kind="stable"))
+    by_days = bz.index_sightings(sightings, name, threads=2)
+    assert len(by_days.buckets) > 5
+    monkeypatch.undo()
+    monkeypatch.setattr(engine, "_HELD_IDS", 0)
+    whole = match(published, sightings, name)
+    found = match(published, by_days, name, threads=2)
+    assert len(whole) > 60
+    for column in ("key", "row", "interval", "time_ms", "day_s"):
+        assert getattr(found, column).tolist() == getattr(whole, column).tolist()
+    with pytest.raises(TableError, match=f"indexed for {name}, not for bluezone"):
+        match(published, by_days, "bluezone")
 
 
 def test_gaens_attenuation_comes_from_the_encrypted_tx_power():

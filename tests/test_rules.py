@@ -245,6 +245,15 @@ def test_bluezone_thresholds_by_platform_pair():
         ({"rule__name": "cwa"}, "rule.name", "which bluezone does not tell"),
         (
             {
+                "rule__name": "cwa",
+                "protocol__name": "robert",
+                "publication__upload": "history",
+            },
+            "rule.name",
+            "which robert does not tell",
+        ),
+        (
+            {
                 "rule__name": "gaen-v2",
                 "protocol__name": "gaen",
                 "rule__attenuation_db": [60, 55, 70],

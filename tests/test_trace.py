@@ -322,7 +322,7 @@ def test_adopter_draws_equal_runs_of_their_own(workplace):
     rows = spread_of_adopters(s, world, outcomes(world, 1.0))
     from dataclasses import replace
 
-    from bluezone_sim.world.people import ranks_of
+    from bluezone_sim.world.adoption import ranks_of
 
     owners = np.flatnonzero(world.owner)
     for i in (1, 3):
@@ -421,6 +421,30 @@ def test_faults_of_a_scenario_with_a_trace(tmp_path):
     raw_times = faults(tmp_path, contacts={"source": "trace", "trace": {"file": good(tmp_path)}})
     assert "end in 1970" in raw_times["contacts.trace.start"]
     assert "missing" in faults(tmp_path, contacts={"source": "trace"})["contacts.trace"]
+
+
+def test_a_run_reports_the_rows_it_left_out(tmp_path, capsys):
+    (tmp_path / "t.csv").write_text("t,i,j\n0,1,2\n0,2,1\n-20,1,2\n900,2,3\n")
+    scenario_file = tmp_path / "s.toml"
+    scenario_file.write_text(
+        'name = "x"\n[adoption]\nlevels = [0.5]\n[contacts]\nsource = "trace"\n'
+        '[contacts.trace]\nfile = "t.csv"\nstart = 2020-08-10\nbad_rows = "count"\n'
+    )
+    out = tmp_path / "out"
+    assert main(["run", str(scenario_file), "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "counted 1: negative time" in said
+    assert "counted 1: the same pair at the same time" in said
+    document = json.loads((out / "manifest.json").read_text())["result"]["trace"]
+    assert document == {"rows": 4, "counted": {"negative_time": 1, "duplicate": 1}}
+    report = (out / "report.html").read_text("utf-8")
+    assert "The contact trace" in report
+    assert "1: negative time" in report
+    scenario_file.write_text(scenario_file.read_text().replace('bad_rows = "count"', ""))
+    assert main(["run", str(scenario_file), "--out", str(out), "--force"]) == 2
+    said = capsys.readouterr().err
+    assert "1 fault" in said
+    assert "row 3: the same pair at the same time" in said
 
 
 def bad(tmp_path) -> str:

@@ -160,7 +160,7 @@ def test_a_server_warns_whom_the_twin_knows(base, name):
     """Real encrypted identifiers, opened by the server, against a server that knows everybody."""
     _, world, first, segments, _ = base
     s = scenario(publication__upload="history", protocol__name=name)
-    cases = np.sort(index_cases(SEED, world.n_people, 40))
+    cases = np.sort(index_cases(SEED, world.n_people, 15))
     fast = evaluate(Tracer.build(s, world, 2, Clock()), cases, cases[:0], [1.0], quiet)
     twin = Twin(s, world)
     twin.day_identifiers = first.day_identifiers  # what is in them does not matter to the twin

@@ -10,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small import scenario
 
+import bluezone_sim as bz
 from bluezone_sim.errors import InputError
 from bluezone_sim.kernels import contacts as kernel
 from bluezone_sim.world import SETTINGS, Days, build_world, contact_model, contacts_of
-from bluezone_sim.world.contacts import distance_table, duration_table
-from bluezone_sim.world.people import STATIC_LAYERS
+from bluezone_sim.world.adoption import STATIC_LAYERS
+from bluezone_sim.world.contacts import concatenate, distance_table, duration_table
+from bluezone_sim.world.whole import whole_day
 
 
 @pytest.fixture(scope="module")
@@ -200,3 +202,94 @@ def test_quantile_tables():
     # exp34's lunch table: 58 % at two metres or less.
     assert (table <= 2.0).mean() == pytest.approx(0.58, abs=0.02)
     assert np.allclose(distance_table([1, 2, 3, 4, 5], 2.0), 2 * distance_table([1, 2, 3, 4, 5], 1))
+
+
+def test_the_whole_day_equals_every_person_alone(town):
+    """Group by group, in reused buffers, on any number of threads: the same contacts to the last bit."""
+    s = scenario(
+        population__people=6_000,
+        population__smartphones=3_000,
+        population__districts=[{"name": "A", "people": 4_500}, {"name": "B", "people": 1_500}],
+    )
+    world = build_world(s, 3)
+    model = contact_model(world, s.contacts)
+    days = Days.look_back(dt.date(2020, 8, 10), 2, s.timezone)  # a Sunday, a Monday
+    everybody = np.arange(world.n_people, dtype=np.int32)
+
+    def sorted_rows(c):
+        order = np.lexsort((c.start_s, c.b, c.a, c.setting))
+        return {k: v[order] for k, v in c._columns().items()}
+
+    for day in range(2):
+        one = Days(days.number[day:][:1], days.start_s[day:][:1], days.weekday[day:][:1], 0)
+        want = sorted_rows(contacts_of(model, everybody, one, ordered=True))
+        for threads in (1, 2):
+            pieces = whole_day(
+                model, days, day, lambda c: c.take(np.arange(len(c))), threads=threads
+            )
+            got = sorted_rows(concatenate(pieces))
+            for name, values in want.items():
+                assert np.array_equal(values, got[name]), (day, threads, name)
+    assert {SETTINGS[k] for k in np.unique(want["setting"])} == set(SETTINGS)
+
+
+def test_the_whole_day_fills_its_buffers_many_times(town, monkeypatch):
+    s, world = town
+    model = contact_model(world, s.contacts)
+    days = Days.look_back(s.date, 1, s.timezone)
+    lengths = whole_day(model, days, 0, len)
+    monkeypatch.setattr("bluezone_sim.world.whole.ROWS", 1)
+    small = whole_day(model, days, 0, len, threads=2)
+    assert len(small) > 3 * len(lengths)
+    assert sum(small) == sum(lengths)
+
+
+def test_a_trace_has_whole_days_too():
+    s = bz.load("workplace-trace")
+    world = build_world(s, 1)
+    days = Days.look_back(s.date, 5, s.timezone)
+    model = contact_model(world, s.contacts)
+    lengths = [sum(whole_day(model, days, d, len)) for d in range(5)]
+    assert sum(lengths) == len(world.trace.a)
+    assert min(lengths) > 0
+
+
+def test_age_bands_are_exact_and_keep_the_order_of_ages():
+    bands = [
+        {"from_age": 0, "to_age": 6, "share": 0.1},
+        {"from_age": 6, "to_age": 18, "share": 0.2},
+        {"from_age": 20, "to_age": 60, "share": 0.55},
+        {"from_age": 60, "to_age": 95, "share": 0.15},
+    ]
+    plain = build_world(scenario(), 3)
+    world = build_world(scenario(population__ages={"bands": bands}), 3)
+    counts = np.histogram(world.age, [0, 6, 18, 20, 60, 96])[0]
+    assert counts.tolist() == [30, 60, 0, 165, 45]
+    order = np.argsort(plain.age, kind="stable")
+    younger = plain.age[order][:-1] < plain.age[order][1:]
+    assert (np.diff(world.age[order].astype(int))[younger] >= 0).all()
+    for broken, message in (
+        ({"share": 0.5}, "add up to 1.7"),
+        ({"from_age": 4, "to_age": 6}, "overlap"),
+        ({"from_age": 7, "to_age": 6}, "from_age < to_age"),
+    ):
+        wrong = [
+            bands[0] | broken if "share" in broken else bands[0],
+            bands[1] | broken,
+            *bands[2:],
+        ]
+        with pytest.raises(InputError, match=message):
+            scenario(population__ages={"bands": wrong})
+
+
+def test_communes_hold_classes_and_teams(town):
+    s, _ = town
+    smaller = s.population.model_copy(update={"commune_people": 1_000})
+    world = build_world(s.model_copy(update={"population": smaller}), 3)
+    local = np.arange(world.n_people) - world.zone_start[world.zone]
+    for layer in (2, 3):
+        group = world.groups.of[layer]
+        member = np.flatnonzero(group >= 0)
+        commune = world.zone[member] * 1_000 + local[member] // 1_000
+        for g in np.unique(group[member])[::50]:
+            assert len(np.unique(commune[group[member] == g])) == 1

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import protocols
 from ..errors import FormatError, InputError
@@ -216,11 +217,14 @@ def _capture(report: FileReport, phones: PhoneNumbers) -> Iterator[Sightings]:
         raise FormatError("holds no packets")
 
 
-def _numbers(report: FileReport, observer: Any, phones: PhoneNumbers) -> Any:
-    """Numbers of a file's interfaces among all phones."""
-    kinds, inverse = np.unique(observer, return_inverse=True)
-    names = [str(report.path) if not k else f"{report.path}, interface {k}" for k in kinds.tolist()]
-    return np.array([phones.of(name) for name in names], np.int32)[inverse]
+def _numbers(
+    report: FileReport, observer: NDArray[np.int32], phones: PhoneNumbers
+) -> NDArray[np.int32]:
+    """Numbers of a file's interfaces among all phones; in the file's order, silent ones as well."""
+    names = [str(report.path)] + [
+        f"{report.path}, interface {k}" for k in range(1, int(observer.max(initial=0)) + 1)
+    ]
+    return np.array([phones.of(name) for name in names], np.int32)[observer]
 
 
 def _measurement(report: FileReport, phones: PhoneNumbers) -> Iterator[Sightings]:

@@ -74,8 +74,11 @@ class SightingsWriter(WholeFile):
         if not len(sightings):
             return
         schema, n = _schema(), len(sightings)
-        names = pa.array([sightings.protocol], pa.string())
-        columns: list[Any] = [pa.DictionaryArray.from_arrays(pa.array(np.zeros(n, np.int8)), names)]
+        text = sightings.protocol.encode()
+        ends = np.array([0, len(text)], np.int32)
+        names = pa.StringArray.from_buffers(1, pa.py_buffer(ends), pa.py_buffer(text))
+        zeros = _plain(np.zeros(n, np.int8), pa.int8())
+        columns: list[Any] = [pa.DictionaryArray.from_arrays(zeros, names)]
         for field in schema:
             if field.name == "protocol":
                 continue
@@ -85,8 +88,7 @@ class SightingsWriter(WholeFile):
             elif field.name in _BYTES:
                 columns.append(_binary(values))
             else:
-                nan = np.isnan(values) if field.name == "distance_m" else None
-                columns.append(pa.array(values, field.type, mask=nan))
+                columns.append(_plain(values, field.type))
         self._out.write_table(pa.Table.from_arrays(columns, schema=schema))
 
     def finish(self) -> None:
@@ -94,6 +96,17 @@ class SightingsWriter(WholeFile):
         self._out.close()
 
     abandon = finish
+
+
+def _plain(values: NDArray[Any], kind: pa.DataType) -> pa.Array:
+    """A column of numbers, NaN as null; from its bytes, since Arrow's own way imports pandas."""
+    import pyarrow as pa
+
+    fixed = np.ascontiguousarray(values, "float32" if str(kind) == "float" else str(kind))
+    valid = None
+    if fixed.dtype.kind == "f":
+        valid = pa.py_buffer(np.packbits(~np.isnan(fixed), bitorder="little"))
+    return pa.Array.from_buffers(kind, len(fixed), [valid, pa.py_buffer(fixed)])
 
 
 def _binary(rows: NDArray[np.uint8]) -> pa.Array:

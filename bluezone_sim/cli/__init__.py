@@ -15,6 +15,8 @@ import typer
 from .._version import __version__
 from ..errors import BluezoneSimError
 from . import (
+    bench,
+    ble,
     compare,
     importing,
     match,
@@ -61,7 +63,22 @@ def _root(
     """How much contact does a Bluetooth contact-tracing app really find?"""
 
 
-for _room in (run, sweep, compare, report, scenarios, match, importing, matrix, trace, validate):
+#: In the order of the help text.
+_ROOMS = (
+    run,
+    sweep,
+    compare,
+    report,
+    scenarios,
+    match,
+    importing,
+    matrix,
+    trace,
+    validate,
+    ble,
+    bench,
+)
+for _room in _ROOMS:
     _room.register(app)
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ..errors import CriterionError
 from .common import Json, console, progress_bar, settings_of
+
+#: Packets that are logged of each case.
+_LOGGED = 200_000
 
 
 def register(app: typer.Typer) -> None:
@@ -29,6 +33,10 @@ def matrix(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of phones and packets.")] = 1,
+    capture: Annotated[
+        Path | None,
+        typer.Option(help="Write what the scanners heard, a pcapng with an interface a case."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run the white paper's 24 cases, packet by packet; exit 1 where they differ from it."""
@@ -36,8 +44,21 @@ def matrix(
 
     with progress_bar(quiet=as_json) as report:
         found = build_matrix(
-            protocol, settings_of(settings), seed, report or (lambda done, stage: None)
+            protocol,
+            settings_of(settings),
+            seed,
+            report or (lambda done, stage: None),
+            log_packets=0 if capture is None else _LOGGED,
         )
+    if capture is not None:
+        from ..captures.simulated import write_cases
+        from ..radio.matrix import START_S
+        from ..scenario.profiles import load_profile
+
+        profile = load_profile(protocol, settings_of(settings))
+        runs = [o.run for o in found.outcomes]
+        count = write_cases(capture, runs, profile, seed, START_S * 1000)
+        typer.echo(f"Written: {capture}, {count:,} packets", err=as_json)
     if as_json:
         typer.echo(json.dumps(found.to_dict(), allow_nan=False))
     else:

@@ -6,7 +6,7 @@ import datetime as dt
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,7 +15,6 @@ from .common import Json, console
 
 if TYPE_CHECKING:
     from ..world.trace import Trace
-    from ..world.trace_info import TraceInfo
 
 
 def register(app: typer.Typer) -> None:
@@ -87,38 +86,17 @@ def info(
         document = {"file": str(file), **asdict(found), "counted": trace.counted}
         typer.echo(json.dumps(document))
     else:
-        _print(found, trace, dated=start is not None or found.first_day > 3650)
+        _print(trace, dated=start is not None or found.first_day > 3650)
 
 
-def _print(found: TraceInfo, trace: Trace, *, dated: bool) -> None:
+def _print(trace: Trace, *, dated: bool) -> None:
     from rich.table import Table
 
-    from ..scenario.traces import describe_counted
-
-    def day(number: int) -> str:
-        return (dt.date(1970, 1, 1) + dt.timedelta(days=number)).isoformat()
-
-    def several(values: tuple[float, ...], unit: str) -> str:
-        return ", ".join(f"{v:g}" for v in values) + f" {unit}"
+    from ..results.trace import counted_rows, info_rows
 
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    span = f" ({day(found.first_day)} to {day(found.last_day)})" if dated else ""
-    rows: list[tuple[str, Any]] = [
-        ("rows", f"{found.rows:,}"),
-        ("people", f"{found.people:,}" + (f" in {found.groups} groups" if found.groups else "")),
-        ("days", f"{found.days}{span}"),
-        ("contacts", f"{found.contacts:,} of {found.pairs:,} pairs, {found.segments:,} segments"),
-        ("people met a day", f"{found.contacts_per_person_day:.2f}, mean over people and days"),
-        ("durations 5/25/50/75/95 %", several(found.duration_quantiles_s, "s")),
-        ("distances 5/25/50/75/95 %", several(found.distance_quantiles_m, "m, by time")),
-        (
-            "met on several days",
-            f"{100 * found.pairs_repeated:.0f} % of pairs, {100 * found.met_again:.0f} % of meetings",
-        ),
-        ("15 min within 2 m", f"{found.risky_pair_days:,} pairs and days"),
-    ]
-    for name, text in rows:
+    for name, text in info_rows(trace, dated=dated):
         table.add_row(name, text)
-    for what, n in describe_counted(trace.counted):
-        table.add_row("counted", f"{n:,} {what}", style="yellow")
+    for name, text in counted_rows(trace):
+        table.add_row(name, text, style="yellow")
     console().print(table)

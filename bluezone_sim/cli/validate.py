@@ -36,7 +36,7 @@ def radio(
     as_json: Json = False,
 ) -> None:
     """Predict each measured scene by a fit on the others; compare attenuations."""
-    from ..captures.measurements import read_scenes
+    from ..captures.scenes import read_scenes
     from ..results.validation import check_absent, save_validation, validate_radio
 
     if out is not None:
@@ -65,8 +65,12 @@ def _print(result: Validation) -> None:
     terminal = console()
     terminal.print(share_table(result))
     terminal.print(quantile_table(result))
+    typer.echo("simulator: the shares that a scenario's radio gives by default")
     for scene in result.scenes:
-        typer.echo(f"{scene.name}: predicted by a fit on {', '.join(scene.fitted_on)}")
+        typer.echo(
+            f"{scene.name}: {scene.n_near:,} near samples of {scene.n_pairs:,} pairs; predicted by a fit "
+            f"on {', '.join(scene.fitted_on)}"
+        )
     if result.unknown_models:
         typer.echo(
             f"No calibration for {', '.join(result.unknown_models)}: the mean of the known models stands."

@@ -60,6 +60,7 @@ class App(NamedTuple):
         scan_on_ms, scan_period_ms, scan_jitter_ms: ``int64[2]``; a scan starts at its phase, plus k
             periods, plus a uniform up to the jitter.
         advertise_on_ms, advertise_period_ms: ``int64[2]``.
+        step_ms: ``int64[2, 2]``, how far a scan period moves the advertiser's cycle, observer first.
         event_ms: ``float64[2, 3]``, mean spacing of advertising events.
         window_ms, listens: ``float64[2, 3]``, scan window, and window over interval.
         coverage: ``float64[2, 3]``, advertising channels used, of three.
@@ -83,6 +84,7 @@ class App(NamedTuple):
     scan_jitter_ms: NDArray[np.int64]
     advertise_on_ms: NDArray[np.int64]
     advertise_period_ms: NDArray[np.int64]
+    step_ms: NDArray[np.int64]
     event_ms: NDArray[np.float64]
     window_ms: NDArray[np.float64]
     listens: NDArray[np.float64]
@@ -136,7 +138,7 @@ STREAM_PURPOSES = (
 )
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(nogil=True, cache=True, inline="always")
 def path_loss_db(air, distance_m):
     """A(d), dB."""
     near = min(distance_m, air.breakpoint_m)
@@ -146,7 +148,7 @@ def path_loss_db(air, distance_m):
     return loss
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(nogil=True, cache=True, inline="always")
 def link_dbm(air, phones, streams, contact, observer, emitter, distance_m):
     """Mean RSSI of a contact in one direction: everything that is the same in all its scans."""
     shadow = NORMAL_TABLE[draw(streams.shadowing, contact) >> np.uint64(52)]
@@ -158,13 +160,13 @@ def link_dbm(air, phones, streams, contact, observer, emitter, distance_m):
     )
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(nogil=True, cache=True, inline="always")
 def phone_is_off(air, streams, person, day):
     """Bluetooth or the app is off on this local day."""
     return to_unit(draw(draw(streams.off, day), person)) < air.off_share
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(nogil=True, cache=True, inline="always")
 def state_at(app, streams, platform, person, time_ms):
     """State of a person's app: in the foreground, or else in the background."""
     if not app.stateful[platform]:
@@ -173,19 +175,19 @@ def state_at(app, streams, platform, person, time_ms):
     return FOREGROUND if to_unit(h) < app.foreground_share[platform] else BACKGROUND
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(nogil=True, cache=True, inline="always")
 def read_works(air, streams, contact, observer, slot):
     """GATT reads of this peer succeed during this slot of time."""
     return to_unit(draw(draw(draw(streams.gatt, contact), observer), slot)) < air.gatt_success
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(nogil=True, cache=True, inline="always")
 def scan_phase_ms(app, streams, platform, person):
     """Start of a phone's scans within their period."""
     return np.int64(to_unit(draw(streams.scan_phase, person)) * app.scan_period_ms[platform])
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(nogil=True, cache=True, inline="always")
 def advertise_phase_ms(app, streams, platform, person):
     """Start of a phone's bursts within their period."""
     return np.int64(

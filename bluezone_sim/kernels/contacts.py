@@ -15,6 +15,7 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from .bare import bare, inlined
 from .rng import draw, to_unit
 
 N_STATIC = 4
@@ -24,7 +25,7 @@ PIECE_S = 3600
 ROUNDS = 4
 
 # Coordinates of the draws that hang on one contact id.
-_SUB_COPRESENT, _SUB_DURATION, _SUB_START, _SUB_FAR, _SUB_NEAR = 1, 2, 3, 4, 16
+SUB_COPRESENT, _SUB_DURATION, _SUB_START, _SUB_FAR, _SUB_NEAR = 1, 2, 3, 4, 16
 
 
 class PeopleArrays(NamedTuple):
@@ -85,98 +86,123 @@ class Rows(NamedTuple):
     setting: NDArray[np.uint8]
 
 
-@nb.njit(nogil=True, cache=True)
+@inlined
 def radices(n):
     """Mixed radices a, b with a * b >= n and as little above it as can be."""
     a = np.int64(np.ceil(np.sqrt(np.float64(n))))
     return a, (n + a - 1) // a
 
 
-@nb.njit(nogil=True, cache=True)
+@inlined
 def _round(key, r, x, m):
     h = draw(key, (np.int64(r) << np.int64(48)) + x)
     return np.int64(((h >> np.uint64(32)) * np.uint64(m)) >> np.uint64(32))
 
 
-@nb.njit(nogil=True, cache=True)
+@inlined
 def permute(key, x, n):
     """Keyed permutation of 0 .. n - 1."""
     a, b = radices(n)
     while True:
         left, right = x // b, x % b
         for r in range(0, ROUNDS, 2):
-            left = (left + _round(key, r, right, a)) % a
-            right = (right + _round(key, r + 1, left, b)) % b
+            left += _round(key, r, right, a)  # below 2 a: one subtraction is the modulo
+            left -= a if left >= a else 0
+            right += _round(key, r + 1, left, b)
+            right -= b if right >= b else 0
         x = left * b + right
         if x < n:
             return x
 
 
-@nb.njit(nogil=True, cache=True)
+@inlined
 def unpermute(key, x, n):
     """Inverse of :func:`permute`."""
     a, b = radices(n)
     while True:
         left, right = x // b, x % b
         for r in range(ROUNDS - 2, -1, -2):
-            right = (right - _round(key, r + 1, left, b)) % b
-            left = (left - _round(key, r, right, a)) % a
+            right -= _round(key, r + 1, left, b)
+            right += b if right < 0 else 0
+            left -= _round(key, r, right, a)
+            left += a if left < 0 else 0
         x = left * b + right
         if x < n:
             return x
 
 
-@nb.njit(nogil=True, cache=True)
+@inlined
 def pair_draw(key, i, j):
     """Draw of an unordered pair."""
     return draw(draw(key, min(i, j)), max(i, j))
 
 
-@nb.njit(nogil=True, cache=True)
+@inlined
 def _attends(layers, keys, layer, day, person):
     h = draw(draw(draw(keys.attendance, layer), day.number), person)
     return to_unit(h) < layers.attendance[layer]
 
 
-@nb.njit(nogil=True, cache=True)
+@inlined
 def _emit(rows, at, contact, group, place, start_s, duration_s, distance_m):
-    # place: (layer, a, b)
-    rows.contact[at] = contact
-    rows.group[at] = group
-    rows.a[at] = place[1]
-    rows.b[at] = place[2]
-    rows.start_s[at] = start_s
-    rows.duration_s[at] = duration_s
-    rows.distance_m[at] = distance_m
-    rows.setting[at] = place[0]
+    # place: (layer, a, b). An unsigned index is not tested for being negative.
+    row = np.uint64(at)
+    rows.contact[row] = contact
+    rows.group[row] = group
+    rows.a[row] = place[1]
+    rows.b[row] = place[2]
+    rows.start_s[row] = start_s
+    rows.duration_s[row] = duration_s
+    rows.distance_m[row] = distance_m
+    rows.setting[row] = place[0]
     return at + 1
 
 
-@nb.njit(nogil=True, cache=True)
-def _pair(people, layers, keys, day, place, group, rows, at):
-    """Emits the segments of two attendants of one group; returns the next free row."""
-    layer, a, b = place
-    tie_key = draw(keys.tie, layer)
+@inlined
+def pair_keys(keys, layer, day):
+    """Keys of ties and of meetings of a layer's pairs on a day."""
+    tie = draw(keys.tie, layer)
     if layer >= N_STATIC:  # groups of a day have ties of a day
-        tie_key = draw(tie_key, day.number)
+        tie = draw(tie, day.number)
+    return tie, draw(draw(keys.meeting, layer), day.number)
+
+
+@inlined
+def session_of(layers, keys, day, layer, group):
+    """Second of the day at which a group's session begins, and its length; 0 where it has no room."""
+    open_s, low = layers.window_s[layer, 0], layers.session_s[layer, 0]
+    high = layers.session_s[layer, 1]
+    if high <= 0:
+        return open_s, np.int64(0)
+    h = draw(draw(draw(keys.session, layer), day.number), group)
+    length = low + np.int64(to_unit(h) * (high - low))
+    free = layers.window_s[layer, 1] - open_s - length
+    return open_s + np.int64(to_unit(draw(h, 1)) * free), length
+
+
+@inlined
+def _meets(people, layers, layer, a, b, contact, tie):
+    """Whether two attendants of a group, a < b, talk, and whether they are in one room at all.
+
+    ``contact`` and ``tie`` are the pair's draws.
+    """
     p_tie = layers.tie[layer]
     if layer > 0:  # a household talks whoever is in it
-        p_tie *= people.activity[min(a, b)] * people.activity[max(a, b)]
-    contact = pair_draw(draw(draw(keys.meeting, layer), day.number), a, b)
-    talk = to_unit(contact) < layers.meet[layer] and to_unit(pair_draw(tie_key, a, b)) < p_tie
+        p_tie *= people.activity[a] * people.activity[b]
+    talk = to_unit(contact) < layers.meet[layer] and to_unit(tie) < p_tie
     room = layers.session_s[layer, 1] > 0
-    if not talk and not (
-        room and to_unit(draw(contact, _SUB_COPRESENT)) < layers.copresence[layer]
-    ):
-        return at
+    return talk, talk or (room and to_unit(draw(contact, SUB_COPRESENT)) < layers.copresence[layer])
+
+
+@inlined
+def segments(layers, day, place, group, contact, talk, session, rows, at):
+    """Emits the segments of two people who meet; returns the next free row.
+
+    ``place`` is (layer, a, b); ``session`` from :func:`session_of`.
+    """
+    layer = place[0]
+    begin, length = session
     open_s, close_s = layers.window_s[layer, 0], layers.window_s[layer, 1]
-    length = np.int64(0)
-    begin = open_s
-    if room:
-        h = draw(draw(draw(keys.session, layer), day.number), group)
-        low = layers.session_s[layer, 0]
-        length = low + np.int64(to_unit(h) * (layers.session_s[layer, 1] - low))
-        begin = open_s + np.int64(to_unit(draw(h, 1)) * (close_s - open_s - length))
     near, near_from = np.int64(0), begin
     if talk:
         near = np.int64(
@@ -184,7 +210,7 @@ def _pair(people, layers, keys, day, place, group, rows, at):
         )
         near = min(near, close_s - open_s)
         u = to_unit(draw(contact, _SUB_START))
-        if not room:
+        if length == 0:
             near_from = open_s + np.int64(u * (close_s - open_s - near))
         elif near < length:
             near_from = begin + np.int64(u * (length - near))
@@ -212,7 +238,32 @@ def _pair(people, layers, keys, day, place, group, rows, at):
     return at
 
 
-@nb.njit(nogil=True, cache=True)
+@bare
+def _pair(people, layers, keys, day, place, group, rows, at):
+    """Emits the segments of two attendants of one group; returns the next free row."""
+    layer, a, b = place
+    tie_key, meeting_key = pair_keys(keys, layer, day)
+    contact = pair_draw(meeting_key, a, b)
+    low, high = min(a, b), max(a, b)
+    talk, met = _meets(people, layers, layer, low, high, contact, pair_draw(tie_key, a, b))
+    if not met:
+        return at
+    session = session_of(layers, keys, day, layer, group)
+    return segments(layers, day, place, group, contact, talk, session, rows, at)
+
+
+@inlined
+def block_group(people, layer, zone_from, seat):
+    """Number of a group of a day: after the lasting groups, by the block's first seat."""
+    return (
+        np.int64(len(people.group_start))
+        + (layer - N_STATIC) * people.zone_start[-1]
+        + zone_from
+        + seat
+    )
+
+
+@bare
 def _person_day(people, layers, keys, day, person, ordered, rows, at):
     """Emits one person's contacts of a day; with ``ordered`` only those whose other end is higher."""
     for layer in range(N_LAYERS):
@@ -240,13 +291,7 @@ def _person_day(people, layers, keys, day, person, ordered, rows, at):
             size = layers.group_size[layer]
             key = draw(draw(draw(keys.grouping, layer), day.number), zone)
             block = permute(key, person - zone_from, n) // size
-            # Numbered after the lasting groups; a block's first seat makes it unique in its layer.
-            group = (
-                np.int64(len(people.group_start))
-                + (layer - N_STATIC) * people.zone_start[-1]
-                + zone_from
-                + block * size
-            )
+            group = block_group(people, layer, zone_from, block * size)
             for seat in range(block * size, min((block + 1) * size, n)):
                 other = zone_from + unpermute(key, seat, n)
                 if other == person or (ordered and other < person):
@@ -257,7 +302,7 @@ def _person_day(people, layers, keys, day, person, ordered, rows, at):
     return at
 
 
-@nb.njit(nogil=True, cache=True)
+@bare
 def enumerate_contacts(people, layers, keys, days, persons, ordered, rows, first):
     """Contacts of ``persons`` on ``days`` (``int64[d, 3]``: number, start, weekday).
 

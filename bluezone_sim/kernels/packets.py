@@ -78,12 +78,14 @@ class Heard(NamedTuple):
 
 
 class Log(NamedTuple):
-    """Received packets one by one: ``int64`` and ``float64`` of equal length; empty to keep none."""
+    """Received packets one by one, ``form`` an index into :data:`bluezone_sim.kernels.air.FORMS`; columns
+    of length 0 keep none."""
 
     phone: NDArray[np.int64]
     sender: NDArray[np.int64]
     time_us: NDArray[np.int64]
     channel: NDArray[np.int64]
+    form: NDArray[np.int64]
     rssi_dbm: NDArray[np.float64]
 
 
@@ -93,8 +95,9 @@ def _rssi_dbm(level_dbm, fading_sd_db, fading, person):
 
 
 @nb.njit(nogil=True, cache=True)
-def _survives(pdus, i, level_dbm, rssi_dbm, fading_sd_db, capture_db, person):
-    """No overlapping PDU reaches the listener with more than the packet's power less the threshold."""
+def _survives(pdus, i, phone, level_dbm, rssi_dbm, fading_sd_db, capture_db, person):
+    """No overlapping PDU is the listener's own, or reaches it with more than the packet's power less the
+    threshold."""
     for step in (-1, 1):
         j = i + step
         while 0 <= j < len(pdus.start_us):
@@ -105,6 +108,8 @@ def _survives(pdus, i, level_dbm, rssi_dbm, fading_sd_db, capture_db, person):
             overlaps = (
                 pdus.end_us[j] > pdus.start_us[i] and pdus.start_us[j] < pdus.end_us[i]
             ) and pdus.sender[j] != pdus.sender[i]
+            if overlaps and pdus.sender[j] == phone:
+                return False
             level = level_dbm[pdus.sender[j]]
             if overlaps and level > FAINTEST_DBM:
                 other = _rssi_dbm(level, fading_sd_db, pdus.fading[j], person)
@@ -115,7 +120,7 @@ def _survives(pdus, i, level_dbm, rssi_dbm, fading_sd_db, capture_db, person):
 
 
 @nb.njit(nogil=True, cache=True)
-def receive(pdus, channel, ears, level_dbm, catches, known, person, air, heard, log, logged):
+def receive(pdus, channel, ears, level_dbm, form, catches, known, person, air, heard, log, logged):
     """Delivers the PDUs of one channel to the phones that listen on it.
 
     Args:
@@ -123,6 +128,7 @@ def receive(pdus, channel, ears, level_dbm, catches, known, person, air, heard, 
         channel: index 0, 1 or 2 of channels 37, 38, 39.
         ears: who listens.
         level_dbm: ``float64[k, n]``, mean RSSI of each sender in each row of ``ears``.
+        form: ``int64[n]``, what each phone sends.
         catches: ``bool[n, n]``, the phone takes notice of what the sender sends.
         known: ``bool[n, n]``, the phone has the sender's identifier, or it is in the packet.
         person: ``int64[n]``, whom a phone belongs to.
@@ -153,15 +159,24 @@ def receive(pdus, channel, ears, level_dbm, catches, known, person, air, heard, 
                 sender = pdus.sender[i]
                 level = level_dbm[e, sender]
                 if level > FAINTEST_DBM and sender != phone:
-                    rssi = _rssi_dbm(level, air.fading_sd_db, pdus.fading[i], person[phone])
+                    me = person[phone]
+                    rssi = _rssi_dbm(level, air.fading_sd_db, pdus.fading[i], me)
                     if rssi >= air.sensitivity_dbm and _survives(
-                        pdus, i, level_dbm[e], rssi, air.fading_sd_db, air.capture_db, person[phone]
+                        pdus,
+                        i,
+                        phone,
+                        level_dbm[e],
+                        rssi,
+                        air.fading_sd_db,
+                        air.capture_db,
+                        person[phone],
                     ):
                         if logged < len(log.phone):
                             log.phone[logged] = phone
                             log.sender[logged] = sender
                             log.time_us[logged] = pdus.start_us[i]
                             log.channel[logged] = 37 + channel
+                            log.form[logged] = form[sender]
                             log.rssi_dbm[logged] = rssi
                             logged += 1
                         if catches[phone, sender]:

@@ -92,14 +92,16 @@ class Records(NamedTuple):
     rssi_max_dbm: NDArray[np.int16]
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(nogil=True, cache=True, inline="always")
 def binomial(n, p, u):
     """A binomial number by inversion of ``u``; a rounded normal where that is long."""
     flip = p > 0.5
     if flip:
         p = 1.0 - p
     mean = n * p
-    if mean < _INVERTED:
+    if u < 1.0 - mean:
+        x = 0  # exp(n log(1 - p)) is at least 1 - n p: what the inversion would say
+    elif mean < _INVERTED:
         term = math.exp(n * math.log1p(-p))
         total = term
         x = 0
@@ -114,21 +116,25 @@ def binomial(n, p, u):
     return n - x if flip else x
 
 
-@nb.njit(nogil=True, cache=True)
-def _on_before(x, on, period):
-    """Time on the air in [0, x) of a cycle that starts at 0."""
-    cycles = math.floor(x / period)
+@nb.njit(nogil=True, cache=True, inline="always")
+def _on_before(x, on, period, per_period):
+    """Time on the air in [0, x) of a cycle that starts at 0; x is a whole number of ms.
+
+    Where x is a multiple of the period, the product may fall short of a whole number: the cycle then
+    counts as not yet over, which is the same time on the air.
+    """
+    cycles = math.floor(x * per_period)
     return cycles * on + min(x - cycles * period, on)
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(nogil=True, cache=True, inline="always")
 def _when_on(time_on, on, period):
     """The instant at which the cycle has been on the air for ``time_on``."""
     cycles = math.floor(time_on / on)
     return cycles * period + (time_on - cycles * on)
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(nogil=True, cache=True, inline="always")
 def _missed_before(n, caught, u):
     """How many of ``caught`` events pass before the first of the ``n`` that arrive; geometric."""
     if n >= caught:
@@ -136,7 +142,7 @@ def _missed_before(n, caught, u):
     return min(math.floor(math.log1p(-u) / math.log1p(-n / caught)), np.float64(caught - n))
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(nogil=True, cache=True, inline="always")
 def _hear(air, mean_dbm, p_clear, rate, first_ms, h, on_ms):
     """What one span gives: (packets, ms on the air before the first of them, mean, maximum RSSI).
 
@@ -171,7 +177,7 @@ def _hear(air, mean_dbm, p_clear, rate, first_ms, h, on_ms):
     return n, first, mean, top if n > 1 and top > mean else mean
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(nogil=True, cache=True, inline="always")
 def _read_at(app, read_h, queue, heard, phase, on, period, began, stop):
     """When a GATT read of a peer that is heard at ``heard`` is done; -1 where it fails.
 
@@ -196,46 +202,64 @@ def _read_at(app, read_h, queue, heard, phase, on, period, began, stop):
     )
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(nogil=True, cache=True, inline="always")
 def _segment(air, app, phones, streams, links, row, out, at):
     observer, emitter, day = links.observer[row], links.emitter[row], links.day[row]
     mine, theirs = np.int64(phones.ios[observer]), np.int64(phones.ios[emitter])
     fixed = not (app.stateful[mine] or app.stateful[theirs])
     if fixed and not (app.hears[mine, 0] >> app.form[theirs, 0]) & 1:
         return at
-    if phone_is_off(air, streams, observer, day) or phone_is_off(air, streams, emitter, day):
+    if air.off_share > 0.0 and (
+        phone_is_off(air, streams, observer, day) or phone_is_off(air, streams, emitter, day)
+    ):
         return at
     scan_on, scan_period = app.scan_on_ms[mine], app.scan_period_ms[mine]
     jitter = app.scan_jitter_ms[mine]
     on, period = app.advertise_on_ms[theirs], app.advertise_period_ms[theirs]
+    per_period = 1.0 / period
     scan_phase = scan_phase_ms(app, streams, mine, observer)
     phase = advertise_phase_ms(app, streams, theirs, emitter)
     contact = links.contact[row]
     link = link_dbm(air, phones, streams, contact, observer, emitter, links.distance_m[row])
     stream = draw(draw(streams.fading, contact), observer)
-    jitters = draw(streams.scan_jitter, observer)
+    jitters = draw(streams.scan_jitter, observer) if jitter > 0 else np.uint64(0)
     begin = links.start_s[row] * 1000
     end = begin + np.int64(links.duration_s[row]) * 1000
-    scan = (begin - scan_phase - scan_on - jitter) // scan_period + 1
+    scan = np.int64(math.floor((begin - scan_phase - scan_on - jitter) / scan_period)) + 1
+    scan_from = scan_phase + scan * scan_period
+    # Followed from scan to scan without a division: the next change of identifier, and how far the
+    # advertiser is into its cycle.
+    cut = (np.int64(math.floor(scan_from / app.identifier_ms)) + 1) * app.identifier_ms
+    cycle = scan_from - phase
+    cycle -= np.int64(math.floor(cycle / period)) * period
+    step = app.step_ms[mine, theirs]
     my_state, their_state = FOREGROUND, FOREGROUND
     known = np.int64(-1)  # interval whose identifier has been read
-    while True:
-        scan_from = scan_phase + scan * scan_period
-        if scan_from >= end:
-            return at
+    while scan_from < end:
+        start = scan_from
+        since_start = np.float64(cycle)
         if jitter > 0:
-            scan_from += np.int64(to_unit(draw(jitters, scan)) * jitter)
+            start += np.int64(to_unit(draw(jitters, scan)) * jitter)
+        low = max(start, begin)
+        stop = min(start + scan_on, end)
+        since_start += low - scan_from
         scan += 1
-        low = max(scan_from, begin)
-        stop = min(scan_from + scan_on, end)
+        scan_from += scan_period
+        cycle += step
+        if cycle >= period:
+            cycle -= period
         while low < stop:  # a scan is cut where the identifier changes
-            interval = low // app.identifier_ms
-            high = min(stop, (interval + 1) * app.identifier_ms)
-            since = np.float64(low - phase)
-            since -= math.floor(since / period) * period  # since the burst's start
+            while cut <= low:
+                cut += app.identifier_ms
+            high = min(stop, cut)
+            since = since_start
+            if since >= period:
+                since -= math.floor(since / period) * period  # since the burst's start
             before = min(since, np.float64(on))
-            on_ms = _on_before(since + (high - low), on, period) - before
-            span, low = low, high
+            on_ms = _on_before(since + (high - low), on, period, per_period) - before
+            span = low
+            since_start += high - low
+            low = high
             if on_ms <= 0:
                 continue
             if not fixed:
@@ -256,34 +280,39 @@ def _segment(air, app, phones, streams, links, row, out, at):
             )
             if n < 1:
                 continue
-            if app.listens[mine, my_state] < 1.0:
-                first = _when_on(
-                    first * app.listens[mine, my_state],
-                    app.window_ms[mine, my_state],
-                    app.window_ms[mine, my_state] / app.listens[mine, my_state],
-                )
+            listens = app.listens[mine, my_state]
+            if listens < 1.0:
+                window = app.window_ms[mine, my_state]
+                first = _when_on(first * listens, window, window / listens)
             first = min(first, on_ms - 1.0)
-            time = span + np.int64(_when_on(before + first, on, period) - since)
-            if app.form[theirs, their_state] != IDENTIFIER and interval != known:
-                if not read_works(air, streams, contact, observer, span // app.read_slot_ms):
-                    continue
-                done = _read_at(
-                    app, mix64(~h), links.queue[row], time, phase, on, period, span, stop
-                )
-                if done < 0 or done >= end:
-                    continue
-                known = done // app.identifier_ms  # the peer answers with its current one
-                # What is heard while the read is under way has no identifier yet.
-                left = np.float64(max(high - done, 0)) / np.float64(high - time)
-                n = 1 + np.int64((n - 1) * left)
-                top = top if n > 1 else mean
-                time = done
+            if before + first >= on:
+                first = _when_on(before + first, on, period) - since
+            else:
+                first += before - since
+            time = span + np.int64(first)
+            if app.form[theirs, their_state] != IDENTIFIER:
+                interval = span // app.identifier_ms
+                if interval != known:
+                    if not read_works(air, streams, contact, observer, span // app.read_slot_ms):
+                        continue
+                    done = _read_at(
+                        app, mix64(~h), links.queue[row], time, phase, on, period, span, stop
+                    )
+                    if done < 0 or done >= end:
+                        continue
+                    known = done // app.identifier_ms  # the peer answers with its current one
+                    # What is heard while the read is under way has no identifier yet.
+                    left = np.float64(max(high - done, 0)) / np.float64(high - time)
+                    n = 1 + np.int64((n - 1) * left)
+                    top = top if n > 1 else mean
+                    time = done
             out.row[at] = row
             out.time_ms[at] = time
             out.packets[at] = n
             out.rssi_dbm[at] = np.int16(math.floor(mean + 0.5))
             out.rssi_max_dbm[at] = np.int16(math.floor(top + 0.5))
             at += 1
+    return at
 
 
 @nb.njit(nogil=True, cache=True)

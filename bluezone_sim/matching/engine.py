@@ -15,8 +15,9 @@ from ..kernels import fused
 from ..kernels.cpu import path
 from ..kernels.lookup import Index, build_index, collect, probe_rows, words_of
 from ..kernels.sha256 import subkey_blocks
-from ..protocols.base import KeyProtocol, Unrolled
+from ..protocols.base import DAY_MS, KeyProtocol, Unrolled
 from ..tables import Matches, PublishedKeys, Sightings
+from .index import Bucket, SightingIndex, check_sightings, first_seen, index_sightings
 
 #: Identifiers that a task of one thread makes at a time, where they are written out.
 _CHUNK_IDS = 1 << 16
@@ -32,7 +33,7 @@ _Hits = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]  # unit, 
 
 def match(
     published: PublishedKeys,
-    sightings: Sightings,
+    sightings: Sightings | SightingIndex,
     protocol: str | KeyProtocol,
     *,
     threads: int = 1,
@@ -45,7 +46,8 @@ def match(
 
     Args:
         published: keys; see :class:`bluezone_sim.tables.PublishedKeys`.
-        sightings: one phone's history or many phones'.
+        sightings: one phone's history or many phones', or what
+            :func:`bluezone_sim.index_sightings` made of it, where several lists are matched.
         protocol: name, or what :func:`bluezone_sim.protocols.get` gave.
         threads: threads to use; the result does not depend on it.
 
@@ -54,35 +56,25 @@ def match(
 
     Raises:
         InputError: there is no such protocol.
-        TableError: an array has the wrong dtype, shape or range.
+        TableError: an array has the wrong dtype, shape or range, or the index is another protocol's.
     """
     system = protocols.get_key_protocol(protocol) if isinstance(protocol, str) else protocol
-    _check(sightings, system)
+    index = sightings if isinstance(sightings, SightingIndex) else None
+    if index is not None and index.protocol.name != system.name:
+        raise TableError(f"sightings: indexed for {index.protocol.name}, not for {system.name}")
+    table = sightings.sightings if isinstance(sightings, SightingIndex) else sightings
+    check_sightings(table, system)
     units = system.unroll(published)
     total = int(units.count.sum())
-    if not len(sightings) or not total:
-        return _matches(units, sightings, system, [])
+    if not len(table) or not total:
+        return _matches(units, table, system, [])
     # Index the smaller side. Published identifiers have to fit to be indexed.
-    if total <= min(len(sightings), _HELD_IDS):
-        hits = _probe_sightings(units, sightings, system, threads)
+    if index is None and total <= min(len(table), _HELD_IDS):
+        hits = _probe_sightings(units, table, system, threads)
     else:
-        hits = _probe_keys(units, sightings, system, threads)
-    return _matches(
-        units, sightings, system, [_in_time(units, sightings, system, *h) for h in hits]
-    )
-
-
-def _check(sightings: Sightings, system: KeyProtocol) -> None:
-    ids, times = sightings.identifier, sightings.time_ms
-    if ids.dtype != np.uint8 or ids.ndim != 2 or ids.shape[1] != system.id_size:
-        raise TableError(
-            f"sightings.identifier: expected uint8[n, {system.id_size}] for {system.name}, found "
-            f"{ids.dtype}{list(ids.shape)}"
-        )
-    if times.dtype != np.int64:
-        raise TableError(f"sightings.time_ms: expected int64, found {times.dtype}")
-    if len(sightings) >= 1 << 31:
-        raise TableError(f"sightings: expected fewer than 2**31 rows, found {len(sightings):,}")
+        index = index or index_sightings(table, system, threads=threads)
+        hits = [h for b in index.buckets for h in _probe_bucket(units, b, table, system, threads)]
+    return _matches(units, table, system, [_in_time(units, table, system, *h) for h in hits])
 
 
 def _chunks(units: Unrolled, size: int) -> list[tuple[int, int]]:
@@ -99,11 +91,32 @@ def _expand(units: Unrolled, span: tuple[int, int], system: KeyProtocol) -> NDAr
     return system.expand(units.keys[first:last], units.start_ms[first:last] // 1000, widest)
 
 
-def _probe_keys(
-    units: Unrolled, sightings: Sightings, system: KeyProtocol, threads: int
+def _probe_bucket(
+    units: Unrolled, bucket: Bucket, sightings: Sightings, system: KeyProtocol, threads: int
 ) -> list[_Hits]:
-    """Looks the keys' identifiers up among the sightings."""
-    index = build_index(sightings.identifier)
+    """Looks the keys' identifiers up among the sightings of a stretch of time."""
+    if bucket.day is None:
+        return _probe_keys(units, bucket.index, system, threads)
+    until = units.start_ms + (units.count - 1) * units.step_ms
+    # What outlasts the usual interval also looks among later sightings.
+    late = until + units.valid_ms + 1000 * system.tolerance_s - bucket.reach_ms
+    wanted = (units.start_ms // DAY_MS <= bucket.day) & (
+        np.maximum(until, late) // DAY_MS >= bucket.day
+    )
+    of = np.flatnonzero(wanted & (units.count > 0))
+    if not len(of):
+        return []
+    out = []
+    for unit, interval, row in _probe_keys(units.take(of), bucket.index, system, threads):
+        unit = of[unit]
+        day = (units.start_ms[unit] + interval * units.step_ms[unit]) // DAY_MS
+        keep = first_seen(bucket, day, sightings.time_ms[row])
+        out.append((unit[keep], interval[keep], row[keep]))
+    return out
+
+
+def _probe_keys(units: Unrolled, index: Index, system: KeyProtocol, threads: int) -> list[_Hits]:
+    """Looks the keys' identifiers up in an index."""
     width = index.words.shape[1]
     fused = _fused(units, system, index)
     size = _CHUNK_IDS if fused is None else _TASK_IDS
@@ -150,7 +163,8 @@ def _probe_sightings(
         tables.append(ids[wanted])
     unit = np.repeat(np.arange(len(units)), units.count)
     interval = np.arange(len(unit)) - np.repeat(np.cumsum(units.count) - units.count, units.count)
-    index = build_index(np.concatenate(tables))
+    words = words_of(np.concatenate(tables))
+    index = build_index(words, np.arange(len(words), dtype=np.uint32))
     flat = words_of(sightings.identifier).reshape(-1)
 
     def work(span: tuple[int, int]) -> _Hits:

@@ -42,6 +42,10 @@ class Unrolled:
     def __len__(self) -> int:
         return len(self.start_ms)
 
+    def take(self, rows: NDArray[np.integer]) -> Unrolled:
+        """Units by number."""
+        return Unrolled(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+
 
 class Protocol(ABC):
     """A system, as the air has it.

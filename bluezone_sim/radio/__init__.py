@@ -2,5 +2,6 @@
 
 from .model import RadioModel, radio_model
 from .records import record
+from .rows import expand_rows
 
-__all__ = ["RadioModel", "radio_model", "record"]
+__all__ = ["RadioModel", "expand_rows", "radio_model", "record"]

@@ -5,7 +5,7 @@ its own; the packets between two of their steps are drawn at once and delivered 
 :mod:`bluezone_sim.kernels.packets`. It reads the same contacts, phones and keyed draws as the vectorised
 engine, for tens to a few hundred phones.
 
-Left out: a phone hears while it sends; a connection does not interrupt a scan.
+Left out: a phone hears one channel while it sends on another; a connection does not interrupt a scan.
 """
 
 from __future__ import annotations
@@ -45,7 +45,10 @@ class Run:
         sent: PDUs sent.
         received: packets received and taken notice of, before records.
         reads, reads_failed: GATT reads begun, and those that failed.
-        log: packets received one by one, where they were asked for.
+        log: packets received one by one, where they were asked for; ``phone`` and ``sender`` are
+            indices into ``people``.
+        people: ``int64[n]``, whom each phone belongs to.
+        address_ms: when each phone took a new address, unix ms; it has another one before the first.
     """
 
     sightings: Sightings
@@ -54,6 +57,8 @@ class Run:
     reads: int
     reads_failed: int
     log: kernel.Log
+    people: NDArray[np.int64]
+    address_ms: list[list[int]]
 
 
 def simulate(
@@ -134,6 +139,7 @@ class _Air:
         self.view: _View | None = None
         n = self.log_packets
         self.log = kernel.Log(
+            np.empty(n, np.int64),
             np.empty(n, np.int64),
             np.empty(n, np.int64),
             np.empty(n, np.int64),
@@ -240,6 +246,7 @@ class _Air:
                 channel,
                 ears,
                 level,
+                view.form,
                 view.catches,
                 known,
                 self.people,
@@ -261,6 +268,7 @@ class _Air:
             self.view = _View(
                 catches=pairs[kind][:, kind],
                 in_packet=np.array([d.sends == "identifier" for d in does]),
+                form=np.array([physics.FORMS.index(d.sends) for d in does]),
                 pdu_us=np.array([p.pdu_us for p in self.phones]),
                 place=np.array([p.places for p in self.phones]),
                 offset_db=np.array([d.tx_offset_db for d in does]),
@@ -327,6 +335,8 @@ class _Air:
             reads=self.reads,
             reads_failed=self.reads_failed,
             log=kernel.Log._make(column[: self.logged] for column in self.log),
+            people=self.people,
+            address_ms=[phone.address_ms for phone in self.phones],
         )
 
     def _plain_identifiers(
@@ -342,6 +352,7 @@ class _View:
 
     catches: NDArray[np.bool_]
     in_packet: NDArray[np.bool_]
+    form: NDArray[np.int64]
     pdu_us: NDArray[np.int64]
     place: NDArray[np.int64]
     offset_db: NDArray[np.float64]
@@ -373,6 +384,7 @@ class _Phone:
         self.queued: set[int] = set()
         self.retry_ms: dict[int, int] = {}
         self.sent_events = 0
+        self.address_ms: list[int] = []
         self.streams = {
             p: rng.key(air.seed, p, self.person) for p in ("advertising", "packets", "address")
         }
@@ -388,8 +400,8 @@ class _Phone:
             self.env.process(self.change_state())
         if model.profile.gatt is not None:
             self.env.process(self.reader())
-            if not model.profile.address.with_identifier:
-                self.env.process(self.change_address())
+        if not model.profile.address.with_identifier:
+            self.env.process(self.change_address())
 
     # -- states ----------------------------------------------------------------------------------
 
@@ -426,6 +438,7 @@ class _Phone:
             yield self.env.timeout(max(1, round(life * 1000)))
             self.air.resolve()
             self.air.read[:, self.index] = False
+            self.address_ms.append(self.air.now_ms)
 
     # -- advertising -----------------------------------------------------------------------------
 

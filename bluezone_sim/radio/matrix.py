@@ -13,7 +13,7 @@ from ..protocols.whitepaper_cases import CASES, Case
 from ..scenario.model import Phones as PhonesTable
 from ..scenario.profiles import PLATFORMS, STATES, Profile
 from ..tables import Contacts
-from .events import simulate
+from .events import Run, simulate
 from .model import model_of
 
 #: A case: one scanner, some advertisers, near each other, for a while (assumed).
@@ -25,7 +25,7 @@ PAIRS = 200
 PAIR_DISTANCE_M = 2.0
 _PAIRS_A_RUN = 20
 #: Any instant will do; runs start at it.
-_START_S = 1_600_000_000
+START_S = 1_600_000_000
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,12 @@ class Outcome:
     Attributes:
         seconds_to_first: from the start to the scanner's first record of any advertiser; None where
             there is none.
+        run: the run itself; phone 0 is the scanner.
     """
 
     case: Case
     seconds_to_first: float | None
+    run: Run
 
     @property
     def recorded(self) -> bool:
@@ -123,12 +125,12 @@ class Latencies:
         return np.asarray(self.one_way_s.reshape(2, -1).min(axis=0))
 
 
-def run_cases(profile: Profile, seed: int) -> list[Outcome]:
-    """All 24, each in a run of its own."""
-    return [_run_case(profile, case, seed) for case in CASES]
+def run_cases(profile: Profile, seed: int, *, log_packets: int = 0) -> list[Outcome]:
+    """All 24, each in a run of its own, of which the first ``log_packets`` packets are logged."""
+    return [_run_case(profile, case, seed, log_packets) for case in CASES]
 
 
-def _run_case(profile: Profile, case: Case, seed: int) -> Outcome:
+def _run_case(profile: Profile, case: Case, seed: int, log_packets: int) -> Outcome:
     platform = [case.scanner] + [case.advertisers] * ADVERTISERS
     state = [case.scanner_state] + [case.advertiser_state] * ADVERTISERS
     ios = np.array([p == "ios" for p in platform])
@@ -139,13 +141,14 @@ def _run_case(profile: Profile, case: Case, seed: int) -> Outcome:
     run = simulate(
         model_of(profile, phones, rng.key(seed, "packets", case.number) >> 1, table=table),
         contacts_at(a, b, CASE_S, DISTANCE_M),
-        _START_S,
+        START_S,
         CASE_S,
         seed=seed,
         states=np.array([STATES.index(s) for s in state]),
+        log_packets=log_packets,
     )
     mine = run.sightings.time_ms[run.sightings.observer == 0]
-    return Outcome(case, (int(mine[0]) / 1000 - _START_S) if len(mine) else None)
+    return Outcome(case, (int(mine[0]) / 1000 - START_S) if len(mine) else None, run)
 
 
 def latencies(
@@ -194,13 +197,13 @@ def _latencies(
     run = simulate(
         model_of(profile, Phones(tx, rx, ios), seed, table=table),
         contacts_at(who[::2], who[1::2], seconds, distance_m),
-        _START_S,
+        START_S,
         seconds,
         seed=seed,
         states=np.array([STATES.index(s) for s in states] * pairs),
     )
     first = np.full(len(ios), np.inf)
-    np.minimum.at(first, run.sightings.observer, run.sightings.time_ms / 1000 - _START_S)
+    np.minimum.at(first, run.sightings.observer, run.sightings.time_ms / 1000 - START_S)
     return first.reshape(-1, 2)
 
 
@@ -223,7 +226,7 @@ def contacts_at(
         group=np.full(n, -1, np.int64),
         a=a.astype(np.int32),
         b=b.astype(np.int32),
-        start_s=np.full(n, _START_S, np.int64),
+        start_s=np.full(n, START_S, np.int64),
         duration_s=np.full(n, seconds, np.int32),
         distance_m=np.full(n, distance_m, np.float32),
         setting=np.zeros(n, np.uint8),

@@ -147,12 +147,15 @@ def app_of(
     # A window that is longer than the spacing catches the first event at once; else it takes luck.
     prompt = (window_ms >= event_ms) & (coverage == 1)
     gatt = profile.gatt
+    scan_period_ms = ms([b.scan_period_s(screen_on_share) for b in front])
+    advertise_period_ms = ms([b.advertise_period_s for b in front])
     return kernel.App(
         scan_on_ms=ms([b.scan_on_s for b in front]),
-        scan_period_ms=ms([b.scan_period_s(screen_on_share) for b in front]),
+        scan_period_ms=scan_period_ms,
         scan_jitter_ms=ms([_jitter_s(b, screen_on_share) for b in front]),
         advertise_on_ms=ms([b.advertise_on_s for b in front]),
-        advertise_period_ms=ms([b.advertise_period_s for b in front]),
+        advertise_period_ms=advertise_period_ms,
+        step_ms=scan_period_ms[:, None] % advertise_period_ms[None],
         event_ms=event_ms,
         window_ms=window_ms[:, :, 0, 0],
         listens=listens,

@@ -168,6 +168,7 @@ def build_matrix(
     changes: Mapping[str, Any],
     seed: int,
     progress: Callable[[float, str], None] = lambda done, stage: None,
+    log_packets: int = 0,
 ) -> Matrix:
     """Runs the cases, the latencies that are claimed of the profile, and the figures beside.
 
@@ -176,7 +177,7 @@ def build_matrix(
         ScenarioError: a value is at fault.
     """
     profile = load_profile(protocol, changes)
-    outcomes = run_cases(profile, seed)
+    outcomes = run_cases(profile, seed, log_packets=log_packets)
     progress(0.3, "latencies")
     claims = [
         (claim, latencies(profile, seed, seconds=LATENCY_S))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import adopters, campaign
 from .text import _table, number, plain, share
+from .trace import counted_rows, info_rows
 
 if TYPE_CHECKING:
     from .result import Result
@@ -44,7 +45,10 @@ class Panel:
 
 def tables(result: Result) -> list[Any]:
     """Tables for the terminal."""
-    out = [_table("Who is warned, and when", WARNED_HEADER, _warned(result), 0)]
+    out: list[Any] = [_table("Who is warned, and when", WARNED_HEADER, _warned(result), 0)]
+    trace = result.scenario.trace
+    if trace is not None and trace.counted:
+        out += [f"Rows of the trace that were {name} {text}" for name, text in counted_rows(trace)]
     if result.adopters:
         title = f"{ADOPTERS_TITLE}: {result.scenario.adoption.draws:,} draws of the adopters"
         rows = [adopters.cells(row) for row in result.adopters]
@@ -85,6 +89,10 @@ def text(result: Result) -> str:
 def panels(result: Result) -> list[Panel]:
     """Sections for the report."""
     out = [Panel("Who is warned, and when", html_table(WARNED_HEADER, _warned(result)))]
+    trace = result.scenario.trace
+    if trace is not None:
+        lines = [list(row) for row in (*info_rows(trace), *counted_rows(trace))]
+        out.append(Panel("The contact trace", html_table(["", ""], lines, 2)))
     if result.adopters:
         rows = [adopters.cells(row) for row in result.adopters]
         note = (

@@ -231,12 +231,18 @@ class Result:
             "risky_pairs": self.n_risky_pairs,
             "levels": [_plain(asdict(level)) for level in self.metrics],
             "sensitivity": [_plain(asdict(row)) for row in self.sensitivity],
+            "trace": self._trace(),
             "adopters": [_plain(asdict(row)) for row in self.adopters],
             "campaign": None if self.campaign is None else self.campaign.to_dict(),
             "seconds": round(self.seconds, 3),
             "stages_s": {k: round(v, 3) for k, v in self.stages_s.items()},
             "peak_memory_mib": round(self.peak_memory_mib, 1),
         }
+
+    def _trace(self) -> dict[str, Any] | None:
+        """Rows of the contact trace, and those counted as bad or odd."""
+        trace = self.scenario.trace
+        return None if trace is None else {"rows": trace.rows, "counted": trace.counted}
 
     def save(self, out: str | Path, *, force: bool = False) -> Path:
         """Writes the run directory: Parquet tables, manifest, report, figure; whole or not at all.

@@ -6,7 +6,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from .._version import SCHEMA_VERSION
 from ..errors import InputError
 from ..radio.fit import EXP34, GRID_DBM, RadioFit, Scene, fit_radio
+from ..scenario.model import Radio
 
 #: Attenuations of the rules in use: CWA 55 and 63 dB, SwissCovid's and GAEN's own 50 and 70 dB.
 THRESHOLDS_DB = (50.0, 55.0, 63.0, 70.0)
@@ -113,6 +114,8 @@ class SceneResult:
         shares: at :data:`THRESHOLDS_DB`; empty where no sample is near.
         bins: quantiles by distance.
         qq: (measured, predicted) attenuation at 1 to 99 %, of the near and of the far samples, dB.
+        simulator: the same shares as a scenario's radio has them by default; beside the fit, and no part
+            of the verdict.
     """
 
     name: str
@@ -124,6 +127,7 @@ class SceneResult:
     shares: tuple[Share, ...]
     bins: tuple[Bin, ...]
     qq: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
+    simulator: tuple[float, ...] = ()
 
     def worst(self) -> float:
         """Largest difference of a share; 0 where there is none."""
@@ -141,6 +145,7 @@ class SceneResult:
             "shares": [s.to_dict() for s in self.shares],
             "worst_difference": round(self.worst(), 4),
             "passed": self.worst() <= tolerance,
+            "simulator_defaults": [round(share, 4) for share in self.simulator],
             "quantiles_by_distance": [b.to_dict() for b in self.bins],
         }
 
@@ -202,16 +207,32 @@ def validate_radio(scenes: Sequence[Scene], unknown_models: Sequence[str] = ()) 
         raise InputError(
             f"{', '.join(s.name for s in scenes) or 'no scene'}: no sample has a true distance"
         )
-    if len(usable) == 1:
-        one = predicted(usable[0], EXP34, ("exp34, built in",))
-        return Validation((one,), None, tuple(unknown_models))
-    whole = fit_radio(usable)
+    whole = fit_radio(usable) if len(usable) > 1 else None
     results = []
     for scene in usable:
         others = [s for s in usable if s is not scene]
-        names = tuple(s.name for s in others)
-        results.append(predicted(scene, fit_radio(others, whole), names))
+        names = tuple(s.name for s in others) or ("exp34, built in",)
+        result = predicted(scene, fit_radio(others, whole or EXP34) if others else EXP34, names)
+        by_default = tuple(s.predicted for s in predicted(scene, simulator(), ()).shares)
+        results.append(replace(result, simulator=by_default))
     return Validation(tuple(results), whole, tuple(unknown_models))
+
+
+def simulator() -> RadioFit:
+    """A scenario's radio by default, whose sensitivity is a sharp edge and which hears every packet."""
+    radio = Radio()
+    return RadioFit(
+        attenuation_1m_db=radio.attenuation_1m_db,
+        exponent=radio.exponent,
+        breakpoint_m=radio.breakpoint_m,
+        exponent_far=radio.exponent_far,
+        pair_sd_db=radio.shadowing_sd_db,
+        scan_sd_db=radio.scan_sd_db,
+        fading_sd_db=radio.fading_sd_db,
+        sensitivity_dbm=radio.sensitivity_dbm,
+        softness_db=0.1,
+        capture=1.0,
+    )
 
 
 def predicted(scene: Scene, fit: RadioFit, fitted_on: tuple[str, ...]) -> SceneResult:

@@ -29,6 +29,7 @@ def share_table(result: Validation) -> Any:
             ("95 %", True),
             ("predicted", True),
             ("off by", True),
+            ("simulator", True),
             ("precision", True),
             ("predicted", True),
         ),
@@ -37,18 +38,19 @@ def share_table(result: Validation) -> Any:
         for k, share in enumerate(scene.shares):
             low, high = share.measured_ci95
             table.add_row(
-                f"{scene.name} (n = {scene.n_near:,})" if k == 0 else "",
+                scene.name if k == 0 else "",
                 f"{share.threshold_db:g}",
                 f"{share.measured:.3f}",
                 f"{low:.2f}–{high:.2f}",
                 f"{share.predicted:.3f}",
                 f"{share.difference:+.3f}"
                 + ("" if abs(share.difference) <= result.tolerance else " !"),
+                number(scene.simulator[k], 3),
                 number(share.precision_measured, 3),
                 number(share.precision_predicted, 3),
             )
         if not scene.shares:
-            table.add_row(f"{scene.name} (n = 0)", *["–"] * 7)
+            table.add_row(scene.name, *["–"] * 8)
     return table
 
 

@@ -136,7 +136,7 @@ def _rule(raw: Raw, merged: Raw) -> Iterator[Fault]:
     name, protocol = _get(merged, "rule.name"), _get(merged, "protocol.name")
     if not isinstance(name, str) or name not in _ATTENUATION_RULES:
         return
-    if protocol in KEY_PROTOCOLS and protocol != "gaen":
+    if isinstance(protocol, str) and protocol != "gaen":
         yield Fault(
             "rule.name",
             f"{name} weighs attenuations, which {protocol} does not tell",

@@ -164,4 +164,28 @@ def _unused_trace(raw: Raw, merged: Raw) -> Iterator[Fault]:
         yield Fault("contacts.trace.t_unit_s", "has no effect with steps_per_day", hint)
 
 
-CHECKS = (_together, _campaign, _upload, _unused_trace)
+def _ages(raw: Raw, merged: Raw) -> Iterator[Fault]:
+    path = "population.ages.bands"
+    bands = _get(merged, path)
+    parts = [
+        tuple(_number(band, key) for key in ("from_age", "to_age", "share"))
+        for band in (bands if isinstance(bands, list) else ())
+    ]
+    rows = [(a, b, s) for a, b, s in parts if a is not None and b is not None and s is not None]
+    if not rows or len(rows) < len(parts):
+        return
+    for k, (low, high, _) in enumerate(rows):
+        if low >= high:
+            yield Fault(f"{path}[{k}]", f"expected from_age < to_age, found {low:g} and {high:g}")
+    for k, (before, after) in enumerate(pairwise(rows)):
+        if after[0] < before[1]:
+            yield Fault(
+                f"{path}[{k + 1}]",
+                f"begins at {after[0]:g}, where the band before it ends at {before[1]:g}: they overlap",
+            )
+    total = sum(row[2] for row in rows)
+    if abs(total - 1) > 1e-3:
+        yield Fault(path, f"the shares add up to {total:g}; expected 1")
+
+
+CHECKS = (_ages, _together, _campaign, _upload, _unused_trace)

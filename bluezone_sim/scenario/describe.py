@@ -32,12 +32,36 @@ def resolved_toml(scenario: Scenario) -> str:
         for parent in parents:
             at = at[parent]
         at.pop(last, None)
-    return toml_of(raw)
+    lines = toml_of(raw).splitlines()
+    if "[radio]" in lines:
+        at_radio = lines.index("[radio]") + 1
+        lines[at_radio:at_radio] = _from_profile(scenario)
+    return "\n".join(lines) + "\n"
 
 
 def toml_of(raw: dict[str, Any]) -> str:
     """A mapping as the text of a TOML file."""
     return "\n".join(_tables(raw, "")).lstrip("\n") + "\n"
+
+
+def _from_profile(scenario: Scenario) -> list[str]:
+    """Duty cycles that the protocol's profile sets, in comments: the scenario says nothing of them."""
+    from .profiles import profile_of
+
+    profile = profile_of(scenario)
+    does = profile.android.foreground
+    values = {
+        "scan_on_s": does.scan_on_s,
+        "scan_period_s": does.scan_period_s(scenario.phones.screen_on_share),
+        "advertise_on_s": does.advertise_on_s,
+        "advertise_period_s": does.advertise_period_s,
+        "advertise_interval_ms": does.advertise_interval_ms,
+    }
+    return [
+        f"# {key} = {_value(value)}   # Android, profile {profile.protocol}"
+        for key, value in values.items()
+        if getattr(scenario.radio, key) is None
+    ]
 
 
 def _without_effect(scenario: Scenario) -> list[str]:

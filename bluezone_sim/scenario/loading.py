@@ -16,7 +16,7 @@ from ..errors import Fault, FormatError, InputError, ScenarioError
 from .checks import cross_faults
 from .experiment import Criterion
 from .model import Arm, Scenario
-from .tracefill import with_trace
+from .tracefill import TRACE_SAYS, with_trace
 
 Raw = dict[str, Any]
 
@@ -144,12 +144,15 @@ def validate(raw: Raw, source: str = "scenario", folder: Path | None = None) -> 
     """
     faults: list[Fault] = []
     raw = with_trace(raw, folder or Path(), faults)
+    unread = any(fault.path.startswith("contacts.trace") for fault in faults)
     merged = with_defaults(Scenario, raw)
     scenario: Scenario | None = None
     try:
         scenario = Scenario.model_validate(merged)
     except ValidationError as error:
         faults += [fault_of(e, Scenario) for e in error.errors()]
+    if unread:  # a trace that can be read says these itself
+        faults = [f for f in faults if f.message != "missing" or f.path not in TRACE_SAYS]
     faults += cross_faults(raw, merged)
     faults += list(_arm_faults(raw, faults))
     if faults or scenario is None:
@@ -273,7 +276,7 @@ def _dotted(loc: tuple[str | int, ...]) -> str:
 
 def _model_at(loc: tuple[str | int, ...], root: type[BaseModel]) -> type[BaseModel] | None:
     """The model whose keys the last element of ``loc`` is one of."""
-    from .model import Campaign, Course, District, Measure, Occupation, TraceTable, Users
+    from .model import AgeBand, Campaign, Course, District, Measure, Occupation, TraceTable, Users
 
     model: Any = root
     for part in loc[:-1]:
@@ -292,6 +295,7 @@ def _model_at(loc: tuple[str | int, ...], root: type[BaseModel]) -> type[BaseMod
                 "arms": Arm,
                 "trace": TraceTable,
                 "course": Course,
+                "bands": AgeBand,
                 "campaign": Campaign,
                 "measures": Measure,
                 "expect": Criterion,
@@ -336,7 +340,8 @@ def fault_of(error: Any, root: type[BaseModel]) -> Fault:
         loc = loc[:3] + loc[4:]
     path, found = _dotted(loc), error.get("input")
     kind, context = error["type"], error.get("ctx") or {}
-    unit = next((f" in {UNITS[suffix]}" for suffix in UNITS if str(loc[-1]).endswith(suffix)), "")
+    last = str(loc[-1]) if loc else ""
+    unit = next((f" in {UNITS[suffix]}" for suffix in UNITS if last.endswith(suffix)), "")
     if kind == "extra_forbidden":
         model = _model_at(loc, root)
         names = list(model.model_fields) if model else []

@@ -17,7 +17,7 @@ from .adoption import Adoption, Campaign, Level, Measure, Together, Users
 from .base import NonNegative, Positive, Share, Table
 from .contacts import ContactsTable, Layer, MemberLayer, NeighbourLayer, RoomLayer, TraceTable
 from .experiment import Criterion, Limits, SweepTable
-from .population import Ages, District, Occupation, Ownership, Population
+from .population import AgeBand, Ages, District, Occupation, Ownership, Population
 
 if TYPE_CHECKING:
     from ..world.trace import Trace
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "F2",
     "Adoption",
+    "AgeBand",
     "Ages",
     "Arm",
     "Campaign",

@@ -25,14 +25,27 @@ class Occupation(Table):
     team_share: Share = Field(description="share of the work teams")
 
 
+class AgeBand(Table):
+    """People of one range of ages."""
+
+    from_age: int = Field(ge=0, le=120)
+    to_age: int = Field(ge=1, le=121, description="up to, but without")
+    share: Share = Field(description="of the population; within the band ages are as likely")
+
+
 class Ages(Table):
-    """Age bands of the population and what depends on them."""
+    """Who in a household is how old; with bands the population's ages are exactly theirs."""
 
     child_share: Share = Field(
         0.7, description="share of third and later household members under 18 (assumed)"
     )
     elder_share: Share = Field(
         0.14, description="share of adult household members aged 60 or more (assumed)"
+    )
+    bands: list[AgeBand] = Field(
+        default=[],
+        description="age structure, youngest first: people keep their order of age, and get the ages "
+        "of the bands; without it, that which the households give",
     )
 
 
@@ -67,6 +80,12 @@ class Population(Table):
         default=[],
         description='kinds of work teams; members of the others are "employees", who belongs to '
         'a school class is a "pupil", everybody else is of the "others"',
+    )
+    commune_people: int = Field(
+        4561,
+        ge=2,
+        description="people of a commune, within which classes and teams are; 821,030 people in Yên "
+        "Bái's 180 communes, wards and townships",
     )
     activity_sigma: NonNegative = Field(
         0.3,

@@ -161,7 +161,9 @@ class Profile(_Table):
     def _readable(self) -> Profile:
         sends = {getattr(p, s).sends for p in (self.android, self.ios) for s in STATES}
         if self.gatt is None and sends & {"service", "overflow"}:
-            raise ValueError("gatt: missing, though identifiers have to be read over a connection")
+            raise ValueError(
+                "[gatt] is missing, though identifiers have to be read over a connection"
+            )
         return self
 
     def behaviour(self, platform: str, state: str) -> Behaviour:

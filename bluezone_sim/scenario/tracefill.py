@@ -16,6 +16,15 @@ from .contacts import TraceTable
 
 Raw = dict[str, Any]
 
+#: Keys that have no default, and that a trace fills in.
+TRACE_SAYS = (
+    "date",
+    "population",
+    "population.people",
+    "population.smartphones",
+    "population.districts",
+)
+
 #: Bluetooth Low Energy is of 2009: nobody measured contacts of phones or badges with it before.
 _FIRST_YEAR = 2000
 

@@ -5,6 +5,7 @@ from .days import Days
 from .people import World, build_world
 from .settings import SETTINGS
 from .trace import Trace
+from .whole import whole_day
 
 __all__ = [
     "SETTINGS",
@@ -16,4 +17,5 @@ __all__ = [
     "contact_model",
     "contacts_of",
     "crowds",
+    "whole_day",
 ]

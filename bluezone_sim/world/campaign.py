@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from ..kernels import rng
 from ..scenario.model import Campaign, Measure, Scenario
+from .adoption import shared_draws
 from .days import EPOCH
-from .people import World, shared_draws
+from .people import World
 
 #: Later than every day: nobody installs, or nobody leaves.
 NEVER = np.int32(2**31 - 1)

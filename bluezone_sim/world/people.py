@@ -15,33 +15,13 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..kernels import rng
-from ..scenario.model import Ownership, Population, Scenario, Together
+from ..scenario.model import Ages, Ownership, Population, Scenario
+from .adoption import Groups, ranks_of
 from .days import EPOCH
 from .trace import Trace
 
-#: Mean number of people of a commune: 821,030 people in Yên Bái's 180 communes, wards and townships.
-COMMUNE_PEOPLE = 4561
-
 SCHOOL_AGES = (6, 18)
 WORK_AGES = (18, 60)
-
-#: Lasting groups, in the order of :attr:`Groups.of`.
-STATIC_LAYERS = ("household", "neighbours", "school", "work")
-
-
-@dataclass(frozen=True)
-class Groups:
-    """Lasting groups of all layers, numbered through.
-
-    Attributes:
-        of: ``int32[4, n]``, the group of each person in each of :data:`STATIC_LAYERS`, -1 for none.
-        start: ``int64[g + 1]``, where each group's members start in ``members``.
-        members: ``int32[m]``, people, ascending within a group.
-    """
-
-    of: NDArray[np.int32]
-    start: NDArray[np.int64]
-    members: NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -248,7 +228,25 @@ def _ages(pop: Population, seed: int, position: NDArray[np.int64]) -> NDArray[np
     elder = ~child & (rest < pop.ages.elder_share)
     low = np.where(child, 0, np.where(elder, 60, 18))
     width = np.where(child, 18, np.where(elder, 30, 42))
-    return np.asarray((low + years * width).astype(np.uint8))
+    age = low + years * width
+    if pop.ages.bands:
+        age = _in_bands(age, pop.ages)
+    return np.asarray(age.astype(np.uint8))
+
+
+def _in_bands(age: NDArray[np.float64], ages: Ages) -> NDArray[np.float64]:
+    """Ages of the bands in the order of ``age``: the population has each band's share exactly."""
+    share = np.array([band.share for band in ages.bands])
+    cumulative = np.concatenate(([0.0], np.cumsum(share / share.sum())))
+    order = np.argsort(age, kind="stable")
+    p = (np.arange(len(age)) + 0.5) / len(age)
+    k = np.minimum(np.searchsorted(cumulative, p, side="right") - 1, len(share) - 1)
+    low = np.array([band.from_age for band in ages.bands])[k]
+    width = np.array([band.to_age for band in ages.bands])[k] - low
+    inside = (p - cumulative[k]) / (cumulative[k + 1] - cumulative[k])
+    out = np.empty(len(age))
+    out[order] = low + inside * width
+    return out
 
 
 def _ranks(
@@ -279,64 +277,6 @@ def _ranks(
     return ranks_of(seed, 0, owners, groups, zone, scenario.adoption.together)
 
 
-def ranks_of(
-    seed: int,
-    draw: int,
-    owners: NDArray[np.int64],
-    groups: Groups,
-    zone: NDArray[np.int16],
-    together: Together,
-) -> NDArray[np.float64]:
-    """``float64[n]``: adoption ranks of one draw of who adopts, infinite for others than ``owners``.
-
-    Ranks are (k + 1/2) / owners for the k-th smallest draw, so that a level of U users has exactly U
-    users. Those who adopt with a group (:class:`Together`) take its draw, and lie side by side.
-
-    Args:
-        seed: the run's seed.
-        draw: number of the draw; that of the run itself is 0.
-        owners: people with a smartphone, ascending.
-        groups: lasting groups.
-        zone: ``int16[n]``, district index.
-        together: chances to adopt with a group.
-    """
-    coordinates = (draw,) if draw else ()
-    own = rng.draws(rng.key(seed, "adoption_rank", *coordinates), owners)
-    first = shared_draws(seed, (draw,), owners, groups, zone, together, own)
-    order = np.lexsort((own, first))
-    rank = np.full(len(zone), np.inf)
-    rank[owners[order]] = (np.arange(len(owners)) + 0.5) / len(owners)
-    return rank
-
-
-def shared_draws(
-    seed: int,
-    coordinates: tuple[int, ...],
-    person: NDArray[np.int64],
-    groups: Groups,
-    zone: NDArray[np.int16],
-    together: Together,
-    own: NDArray[np.uint64],
-) -> NDArray[np.uint64]:
-    """``uint64[n]``: the draw of the group with which each of ``person`` acts, else the ``own`` one."""
-    layers = {
-        "household": groups.of[0],
-        "school": groups.of[2],
-        "work": groups.of[3],
-        "district": zone,
-    }
-    coin = rng.uniforms(rng.key(seed, "together", *coordinates), person)
-    out, low = own.copy(), 0.0
-    for k, (name, group_of) in enumerate(layers.items()):
-        share = getattr(together, name)
-        group = group_of[person]
-        with_it = np.flatnonzero((coin >= low) & (coin < low + share) & (group >= 0))
-        key = rng.key(seed, "together", *coordinates, k)
-        out[with_it] = rng.draws(key, group[with_it])
-        low += share
-    return out
-
-
 def _weights(
     ownership: Ownership, age: NDArray[np.uint8], urban: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
@@ -358,7 +298,7 @@ def _groups(
     people = np.arange(len(zone))
     contacts = scenario.contacts
     local = people - zone_start[zone]
-    commune = zone.astype(np.int64) * (1 << 32) + local // COMMUNE_PEOPLE
+    commune = zone.astype(np.int64) * (1 << 32) + local // scenario.population.commune_people
     # A household belongs to the neighbourhood in which its first member lives.
     block = zone.astype(np.int64) * (1 << 32) + (
         (first[household] - zone_start[zone]) // contacts.neighbours.group_size

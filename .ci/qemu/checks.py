@@ -1,0 +1,191 @@
+"""What the full stack has to do, run inside the machine: kernel, bluetoothd, bleak, our commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import bluezone_sim as bz
+from bluezone_sim import cli
+from bluezone_sim.ble.crowd import Crowd
+from bluezone_sim.ble.plan import make_plan
+from bluezone_sim.ble.recording import read_packets
+from bluezone_sim.captures.sightings_file import read_sightings
+from bluezone_sim.protocols.bluezone_files import parse_f0_message
+from bluezone_sim.protocols.gaen_export import parse_export
+
+BEGAN = time.monotonic()
+IPHONE = "C0:DE:00:00:00:01"
+FAST = """
+title = "GAEN, rotating fast"
+protocol = "gaen"
+seconds = 9
+[limits.ad_form_share]
+low = 1
+source = "these checks"
+[limits.advertising_interval_ms]
+low = 225
+high = 300
+source = "these checks"
+[limits.rotation_period_s]
+low = 1.6
+high = 2.6
+source = "these checks"
+[limits.linkable_changes]
+high = 0
+source = "these checks"
+[limits.non_resolvable_share]
+low = 1
+source = "these checks"
+[limits.identifiers_of_key_share]
+low = 1
+source = "these checks"
+"""
+TOWN = """
+name = "bench"
+date = 2020-08-12
+[population]
+people = 2_000
+smartphones = 1_400
+[[population.districts]]
+name = "Centre"
+people = 2_000
+[adoption]
+levels = [0.3, 0.6]
+"""
+
+
+@dataclass
+class Command:
+    """A command in a process of its own, forked so that nothing is imported or compiled again."""
+
+    arguments: tuple[str, ...]
+    pid: int
+    out: Path
+    err: Path
+
+    def wait(self, codes: tuple[int, ...] = (0,)) -> str:
+        """Its output; its exit code must be one of ``codes``."""
+        code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        said = self.out.read_text()
+        assert code in codes, f"{self.arguments}: {code}\n{said}\n{self.err.read_text()}"
+        return said
+
+
+def start(*arguments: str) -> Command:
+    number = len(list(Path().glob("out-*")))
+    out, err = Path(f"out-{number}"), Path(f"err-{number}")
+    out.touch()
+    pid = os.fork()
+    if pid == 0:
+        for path, target in ((out, 1), (err, 2)):
+            os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), target)
+        code = cli.main(["ble", *arguments])
+        sys.stdout.flush()
+        os._exit(code)
+    return Command(arguments, pid, out, err)
+
+
+def run_json(*arguments: str, codes: tuple[int, ...] = (0,)) -> dict:
+    return json.loads(start(*arguments, "--json").wait(codes))
+
+
+def step(text: str) -> None:
+    print(f"[{time.monotonic() - BEGAN:5.1f} s] {text}", flush=True)
+
+
+def wait_on_air(command: Command) -> None:
+    """Until the advertiser has said what is on air."""
+    for _ in range(600):
+        if "on air" in command.out.read_text():
+            break
+        time.sleep(0.1)
+    time.sleep(0.5)
+
+
+def warm() -> None:
+    """Compiles what the commands use. numba's cache then serves the slow machine, too."""
+    now = time.time()
+    for name in ("bluezone", "gaen"):
+        crowd = Crowd(name, 2)
+        identifier, payload = crowd.identifier(0, now)
+        sightings = bz.Sightings(
+            observer=np.zeros(1, np.int32),
+            time_ms=np.array([int(now * 1000)]),
+            identifier=np.frombuffer(identifier, np.uint8)[None].copy(),
+            rssi_dbm=np.full(1, -60, np.int16),
+            protocol=name,
+            payload=np.frombuffer(payload, np.uint8)[None].copy() if payload else None,
+        )
+        assert len(bz.match(crowd.published(), sightings, name)) == 1
+    plan = make_plan(bz.parse(TOWN), 1, [0.3, 0.6], hours=(7, 7.1))
+    plan.predicted(0.6)
+    plan.predicted_at_desk(0.6)
+
+
+def main() -> None:
+    found = run_json("adapters")
+    assert [a["name"] for a in found["adapters"]] == ["hci0", "hci1"], found
+    step(f"adapters: {found['versions']}")
+
+    sending = start("advertise", "--adapter", "hci1", "--seconds", "18", "--keys", "b.json")
+    wait_on_air(sending)
+    scan = ("--adapter", "hci0", "--seconds", "5", "--record", "b.parquet", "--no-read")
+    found = run_json("scan", *scan)
+    table = read_sightings(Path("b.parquet"))["bluezone"]
+    matched = bz.match(parse_f0_message(Path("b.json").read_bytes()), table, "bluezone")
+    # Without duplicate data bluetoothd lets one report a second through.
+    assert len(matched) > 12, (len(matched), found)
+    step(f"scan: {found['packets']} packets, {len(matched)} match")
+    answer = run_json("read", IPHONE, "--adapter", "hci0")
+    assert len(answer["identifier"]) == 24, answer
+    step(f"read: {answer}")
+    sending.wait()
+
+    Path("fast.toml").write_text(FAST)
+    options = ("--protocol", "gaen", "--rotate", "2", "--seconds", "13", "--keys", "g.bin")
+    sending = start("advertise", "--adapter", "hci1", *options)
+    wait_on_air(sending)
+    measured = ("fast.toml", "--seconds", "9", "--keys", "g.bin", "--record", "g.pcapng")
+    found = run_json("conformance", *measured, "--adapter", "hci0", codes=(0, 1))
+    for m in found["measurements"]:
+        step(f"  {m['name']}: {m['value']} {m['unit']} {m['outcome']} ({m['detail']})")
+    assert found["passed"], found
+    sending.wait()
+    packets = read_packets(Path("g.pcapng"))
+    assert len(packets) > 25
+    assert len(parse_export(Path("g.bin").read_bytes())[0]) >= 4
+    step(f"conformance: passed, {len(packets)} packets recorded")
+
+    Path("town.toml").write_text(TOWN)
+    what = ("--hours", "7-7.1", "--speed", "60", "--set", "radio.scan_period_s=90")
+    found = run_json(
+        "drive", "town.toml", *what, "--adapter", "hci1", "--listen", "hci0", "--out", "run"
+    )
+    for level in found["levels"]:
+        shown = {k: v for k, v in level.items() if k not in ("missed", "extra")}
+        step(f"  drive: {shown}")
+        assert level["recorded"] >= 1, level
+        assert level["recorded"] <= level["on_air"], level
+    keys = parse_f0_message(Path("run/bluezone-keys.json").read_bytes())
+    table = read_sightings(Path("run/level-0.6.parquet"))["bluezone"]
+    matched = bz.match(keys, table, "bluezone")
+    assert len(np.unique(matched.key)) == found["levels"][1]["recorded"]
+    step("drive: what was recorded matches with the peers' keys")
+
+
+if __name__ == "__main__":
+    warm()
+    step("compiled")
+    if sys.argv[1:] != ["warm"]:
+        with tempfile.TemporaryDirectory() as folder:
+            os.chdir(folder)
+            main()
+        print("FULL STACK PASSED", flush=True)

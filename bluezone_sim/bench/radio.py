@@ -1,0 +1,66 @@
+"""Figures of the radio: records of the vectorised engine, packets of the event engine."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+
+from ..kernels import radio as kernel
+from ..kernels.air import Phones
+from ..radio.events import simulate
+from ..radio.matrix import START_S, contacts_at
+from ..radio.model import model_of
+from ..radio.records import buffers
+from ..scenario.model import Phones as PhonesTable
+from ..scenario.profiles import load_profile
+from .measure import Case
+
+_PEOPLE = 100_000
+
+
+def vectorised(protocol: str = "bluezone", links: int = 400_000, duration_s: int = 900) -> Case:
+    """Contacts of 15 minutes in one direction, all phones Android, on one core."""
+    rng = np.random.default_rng(1)
+    emitter = rng.integers(0, _PEOPLE, links).astype(np.int32)
+    observer = (emitter + rng.integers(1, _PEOPLE, links)).astype(np.int32) % np.int32(_PEOPLE)
+    phones = Phones(
+        rng.normal(-25.8, 4.6, _PEOPLE), rng.normal(3.5, 3.2, _PEOPLE), np.zeros(_PEOPLE, np.bool_)
+    )
+    model = model_of(load_profile(protocol), phones, 1, table=PhonesTable(off_share=0.0))
+    table = kernel.Links(
+        observer=observer,
+        emitter=emitter,
+        contact=rng.integers(0, 2**63, links).astype(np.uint64),
+        day=np.full(links, START_S // 86_400),
+        start_s=START_S + rng.integers(0, 80_000, links),
+        duration_s=np.full(links, duration_s, np.int32),
+        distance_m=rng.uniform(0.5, 6.0, links).astype(np.float32),
+        p_clear=np.ones(links),
+        queue=np.zeros(links),
+    )
+    out = buffers(links * (duration_s * 1000 // int(model.app.scan_period_ms.min()) + 4) * 2)
+
+    def work() -> int:
+        filled, _ = kernel.record_links(
+            model.air, model.app, model.phones, model.streams, table, 0, links, out
+        )
+        return int(filled)
+
+    return Case(name=f"radio/{protocol}", unit="records", work=work, items=work())
+
+
+def events(protocol: str = "bluezone", phones: int = 20, seconds: int = 3600) -> Case:
+    """Phones of one room, every packet followed; the figure is PDUs sent."""
+    ios = np.arange(phones) % 3 == 0
+    people = Phones(np.where(ios, -10.3, -25.8), np.where(ios, 7.0, 3.5), ios)
+    model = model_of(
+        load_profile(protocol), people, 1, table=PhonesTable(off_share=0.0), ios_share=1 / 3
+    )
+    a, b = (np.array(x) for x in zip(*itertools.combinations(range(phones), 2), strict=True))
+    contacts = contacts_at(a, b, seconds, 2.0)
+
+    def work() -> int:
+        return simulate(model, contacts, START_S, seconds, seed=3).sent
+
+    return Case(name=f"events/{protocol}", unit="PDUs", work=work, items=work(), rounds=1)

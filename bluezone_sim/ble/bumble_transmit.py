@@ -1,0 +1,149 @@
+"""Sending through bumble on a raw dongle: each phone has a random address that changes with its
+identifier, which BlueZ does not offer.
+
+The adapter must be BlueZ's no longer: ``usb:0`` takes the USB device, ``hci-socket:0`` needs the adapter
+powered off (``bluetoothctl power off``, or ``hciconfig hci0 down``) and CAP_NET_ADMIN.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Callable
+from typing import Any, Self
+
+from ..errors import InputError
+from ..protocols import bluezone
+from .bus import AdapterError
+from .transmit import Sending
+
+_OPEN_S = 10.0
+
+
+class BumbleTransmitter:
+    """A dongle driven by bumble, as an async context manager. One phone at a time, in short turns.
+
+    Raises:
+        InputError: bumble is not installed, or no transport was named.
+        AdapterError: the dongle does not open.
+    """
+
+    slots = 1
+    #: Legacy advertising sends one phone at a time; a tenth of a second holds one or two packets.
+    slice_s = 0.1
+
+    def __init__(self, transport: str | None) -> None:
+        if transport is None:
+            raise InputError(
+                "--backend bumble: name the dongle with --adapter usb:0 or hci-socket:0"
+            )
+        self._name = transport
+        self._sending: Sending | None = None
+        self._addresses: dict[bytes, Any] = {}
+
+    async def __aenter__(self) -> Self:
+        try:
+            from bumble.device import Device, DeviceConfiguration
+            from bumble.transport import open_transport
+        except ImportError:
+            raise InputError(
+                "--backend bumble: needs the extra ble, `pip install 'bluezone-sim[ble]'`"
+            ) from None
+        try:
+            async with asyncio.timeout(_OPEN_S):
+                self._transport = await open_transport(self._name)
+                self._device = Device.from_config_with_hci(
+                    DeviceConfiguration(
+                        name="", address=self._fresh(), advertising_interval_min=100
+                    ),
+                    self._transport.source,
+                    self._transport.sink,
+                )
+                await self._device.power_on()
+        except Exception as error:  # a transport raises whatever its operating system does
+            raise AdapterError(
+                f"adapter {self._name}: bumble cannot open it ({error or type(error).__name__}); is the "
+                "adapter powered off in BlueZ, and may this user open it?"
+            ) from None
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        with contextlib.suppress(Exception):
+            await self.clear(0)
+        await self._transport.close()
+
+    def _fresh(self, *, resolvable: bool = True) -> Any:
+        """A random static address, or a non-resolvable one (Core, Vol 6 Part B, 1.3.2)."""
+        from bumble.hci import Address
+
+        raw = bytearray(secrets.token_bytes(6))
+        raw[5] = raw[5] | 0xC0 if resolvable else raw[5] & 0x3F
+        return Address(bytes(raw), Address.RANDOM_DEVICE_ADDRESS)
+
+    async def put(self, slot: int, sending: Sending) -> None:
+        """Sends, under the address that belongs to these data."""
+        from bumble.device import AdvertisingType
+        from bumble.hci import OwnAddressType
+
+        await self.clear(slot)
+        address = self._addresses.get(sending.data)
+        if address is None:
+            address = self._fresh(resolvable=sending.connectable)
+            self._addresses[sending.data] = address
+            while len(self._addresses) > 1024:
+                del self._addresses[next(iter(self._addresses))]
+        kind = (
+            AdvertisingType.UNDIRECTED_CONNECTABLE_SCANNABLE
+            if sending.connectable
+            else AdvertisingType.UNDIRECTED
+        )
+        await self._set_address(address)
+        self._device.advertising_interval_min = sending.interval_ms
+        self._device.advertising_interval_max = sending.interval_ms
+        await self._device.start_advertising(
+            advertising_type=kind,
+            own_address_type=OwnAddressType.RANDOM,
+            auto_restart=sending.connectable,
+            advertising_data=sending.data,
+        )
+        self._sending = sending
+
+    async def _set_address(self, address: Any) -> None:
+        from bumble import hci
+
+        self._device.random_address = address
+        self._device.static_address = address
+        await self._device.send_command(
+            hci.HCI_LE_Set_Random_Address_Command(random_address=address), check_result=True
+        )
+
+    async def clear(self, slot: int) -> None:
+        """Takes the phone off air."""
+        if self._sending is not None:
+            self._sending = None
+            await self._device.stop_advertising()
+
+    async def serve(self, identifier: Callable[[], bytes]) -> None:
+        """Answers GATT reads as an iPhone with Bluezone does."""
+        from bumble.core import UUID
+        from bumble.gatt import Characteristic, CharacteristicValue, Service
+
+        value: Any = CharacteristicValue(read=lambda connection: identifier())
+        characteristic: Any = Characteristic(
+            UUID(str(bluezone.IOS_CHARACTERISTIC)),
+            Characteristic.Properties.READ,
+            Characteristic.READABLE,
+            value,
+        )
+        self._device.add_service(Service(UUID(str(bluezone.IOS_SERVICE)), [characteristic]))
+
+    def limits(self, phones: int) -> list[str]:
+        """What a dongle without BlueZ does."""
+        out = ["each phone's random address changes with its identifier"]
+        if phones > 1:
+            out.append(
+                f"{phones} phones take turns: each is on air {self.slice_s:g} s in "
+                f"{phones * self.slice_s:g} s"
+            )
+        return out

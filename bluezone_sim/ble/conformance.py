@@ -1,0 +1,233 @@
+"""``bluezone-sim ble conformance``: one phone on the bench against a profile."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .._version import SCHEMA_VERSION, __version__
+from ..captures.keys import read_keys
+from ..captures.packets import Packets
+from ..errors import InputError, NothingToRunError
+from .air import Heard, address_text, parse_address
+from .gatt import Read, Reader
+from .listen import Listener, Sink
+from .measure import ERROR, FAIL, Evidence, Measurement, measure
+from .profile import Profile
+from .recording import Recorder, packets_of
+from .trail import Trail, follow
+
+#: Identifiers over GATT are read anew after so long, to see them rotate.
+_READ_AGAIN_S = 20.0
+#: Packets of the profile's protocol that are kept: hours of one phone.
+_PACKETS_MOST = 2_000_000
+
+
+@dataclass(frozen=True)
+class Report:
+    """A phone's measurements.
+
+    Attributes:
+        profile_name, profile: measured against.
+        measurements: in the profile's order.
+        trail: the phone's packets.
+        addresses: that the phone had, as text, the first ones.
+        name: local name, printable.
+        seconds: listened.
+        began: when, ISO 8601.
+        others: other phones of the protocol that were heard.
+        source: "air" or the recording.
+    """
+
+    profile_name: str
+    profile: Profile
+    measurements: list[Measurement]
+    trail: Trail
+    addresses: list[str]
+    name: str
+    seconds: float
+    began: str
+    others: int
+    source: str
+
+    @property
+    def failed(self) -> bool:
+        """A limit was missed, or could not be computed."""
+        return any(m.outcome in (FAIL, ERROR) for m in self.measurements)
+
+    def count(self, outcome: str) -> int:
+        """Measurements with an outcome."""
+        return sum(m.outcome == outcome for m in self.measurements)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document that ``--json`` prints."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "version": __version__,
+            "profile": self.profile_name,
+            "source": self.source,
+            "began": self.began,
+            "seconds": round(self.seconds, 1),
+            "packets": len(self.trail.packets),
+            "addresses": self.addresses,
+            "other_phones": self.others,
+            "passed": not self.failed,
+            "measurements": [m.to_dict() for m in self.measurements],
+        }
+
+
+class Keeper:
+    """A sink that keeps the packets of one protocol, up to a bound."""
+
+    def __init__(self, protocol: str) -> None:
+        self.heard: list[Heard] = []
+        self.left_out = 0
+        self._protocol = protocol
+
+    def take(self, heard: list[Heard], identifiers: dict[int, bytes]) -> None:
+        """Keeps packets."""
+        mine = [
+            h
+            for h in heard
+            if h.known.found is not None and self._protocol in h.known.found.protocols
+        ]
+        room = _PACKETS_MOST - len(self.heard)
+        self.left_out += max(0, len(mine) - room)
+        self.heard += mine[:room]
+
+
+async def listen(
+    stop: asyncio.Event,
+    profile: Profile,
+    *,
+    adapter: str | None,
+    seconds: float,
+    record: Path | None,
+    say: Callable[[str], None],
+    progress: Callable[[float, str], None] = lambda done, stage: None,
+) -> tuple[Packets, dict[int, list[Read]], dict[int, str], float]:
+    """Listens to everybody of a protocol.
+
+    Returns:
+        Packets, GATT reads by address, names by address, seconds listened.
+
+    Raises:
+        AdapterError: there is no adapter.
+    """
+    keeper = Keeper(profile.protocol)
+    began = time.monotonic()
+    reader: Reader | None = None
+    with contextlib.ExitStack() as files:
+        sinks: list[Sink] = [keeper]
+        if record is not None:
+            sinks.append(files.enter_context(Recorder(record)))
+        gatt = profile.transport == "gatt"
+        listener = Listener(adapter, sinks, read=gatt, say=say)
+        async with listener:
+            if gatt:
+                reader = listener.reader
+                reader.good_s = _READ_AGAIN_S
+            while not stop.is_set() and (done := time.monotonic() - began) < seconds:
+                progress(done / seconds, f"{len(keeper.heard):,} packets")
+                await listener.wait(min(0.5, seconds - done))
+    if keeper.left_out:
+        say(f"{keeper.left_out:,} packets beyond {_PACKETS_MOST:,} were left out")
+    names = {h.address: h.known.name for h in keeper.heard if h.known.name}
+    reads: dict[int, list[Read]] = {}
+    for address, read in reader.log if reader is not None else ():
+        reads.setdefault(address, []).append(read)
+    return packets_of(keeper.heard), reads, names, time.monotonic() - began
+
+
+def judge(
+    profile_name: str,
+    profile: Profile,
+    packets: Packets,
+    *,
+    target: str = "first",
+    seconds: float | None = None,
+    reads: dict[int, list[Read]] | None = None,
+    names: dict[int, str] | None = None,
+    keys: Path | None = None,
+    source: str = "air",
+) -> Report:
+    """Measures one phone.
+
+    Args:
+        profile_name, profile: the limits.
+        packets: what was heard.
+        target: an address that the phone has at some time, or "first".
+        seconds: listened; None: as long as the packets span.
+        reads, names: GATT reads and local names, by address.
+        keys: the phone's published keys.
+        source: where the packets are from.
+
+    Raises:
+        InputError: the target is no address, or the keys are at fault.
+        NothingToRunError: the phone was not heard.
+    """
+    wanted = None
+    if target != "first":
+        wanted = parse_address(target)
+        if wanted is None:
+            raise InputError(f"--target {target}: expected an address, or first")
+    trail = follow(packets, profile.protocol, wanted)
+    if trail is None:
+        heard = len(packets)
+        which = "no phone" if wanted is None else f"no phone at {target}"
+        raise NothingToRunError(
+            f"{which} advertised as {profile.protocol} ({heard:,} packets of it heard); is the app open, "
+            "Bluetooth on, the phone near?"
+        )
+    addresses = list(dict.fromkeys(trail.packets.address.tolist()))
+    span = (trail.packets.time_us[-1] - trail.packets.time_us[0]) / 1e6
+    own = [r for a in addresses for r in (reads or {}).get(a, ())]
+    evidence = Evidence(
+        profile=profile,
+        trail=trail,
+        seconds=span if seconds is None else seconds,
+        reads=sorted(own, key=lambda r: r.time_us),
+        keys=None if keys is None else read_keys(keys, profile.protocol),
+    )
+    name = next((n for a in addresses if (n := (names or {}).get(a))), "")
+    return Report(
+        profile_name=profile_name,
+        profile=profile,
+        measurements=measure(evidence),
+        trail=trail,
+        addresses=[address_text(a) for a in addresses[:8]],
+        name=name,
+        seconds=evidence.seconds,
+        began=dt.datetime.fromtimestamp(trail.packets.time_us[0] / 1e6, dt.UTC).isoformat(
+            timespec="seconds"
+        ),
+        others=trail.others,
+        source=source,
+    )
+
+
+def table(measurements: Sequence[Measurement]) -> Any:
+    """A row a measurement, for the terminal."""
+    from rich.text import Text
+
+    from .show import _table
+
+    colours = {"pass": "green", "fail": "bold red", "error": "bold magenta"}
+    out = _table("measurement", "value", "unit", "limits", "outcome", "detail", numbers=(1,))
+    out.columns[-1].no_wrap = False
+    for m in measurements:
+        out.add_row(
+            m.name,
+            "–" if m.value is None else f"{m.value:g}",
+            m.unit,
+            m.limit.text(),
+            Text(m.outcome, style=colours.get(m.outcome, "yellow")),
+            Text(m.detail),
+        )
+    return out

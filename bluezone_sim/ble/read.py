@@ -1,0 +1,33 @@
+"""``bluezone-sim ble read``: one phone's identifier."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import InputError
+from .adapters import choose
+from .air import parse_address
+from .gatt import Answer, ReadError, read_identifier
+
+
+async def read_address(address: str, *, adapter: str | None, timeout_s: float) -> Answer:
+    """Looks for a phone and reads it.
+
+    Raises:
+        InputError: the address is none.
+        AdapterError: there is no adapter.
+        ReadError: the phone is not on air, or could not be read.
+    """
+    from bleak import BleakScanner
+
+    if parse_address(address) is None:
+        raise InputError(f"address {address!r}: expected one such as C0:DE:00:00:00:01")
+    chosen = await choose(adapter)
+    name = None if chosen.name == "default" else chosen.name
+    options: dict[str, Any] = {}
+    if name is not None:
+        options["bluez"] = {"adapter": name, "filters": {"DuplicateData": True}}
+    device = await BleakScanner.find_device_by_address(address, timeout=timeout_s, **options)
+    if device is None:
+        raise ReadError("find", f"{address} is not on air; it may have changed its address")
+    return await read_identifier(device, adapter=name, timeout_s=timeout_s)

@@ -1,0 +1,46 @@
+"""Runs an asynchronous command: Ctrl-C asks it to end, a second one ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from .listen import close_bleak
+
+T = TypeVar("T")
+
+
+def run(command: Callable[[asyncio.Event], Coroutine[Any, Any, T]]) -> T:
+    """Runs ``command(stop)``; ``stop`` is set by Ctrl-C, and the command then ends by itself."""
+
+    async def work() -> T:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task()
+
+        def interrupt() -> None:
+            if stop.is_set() and task is not None:
+                task.cancel()
+            stop.set()
+
+        # Only the main thread may handle signals, and Windows' loops have no handlers.
+        mine = threading.current_thread() is threading.main_thread()
+        with contextlib.ExitStack() as stack:
+            if mine:
+                with contextlib.suppress(NotImplementedError):
+                    before = signal.getsignal(signal.SIGINT)
+                    loop.add_signal_handler(signal.SIGINT, interrupt)
+                    stack.callback(signal.signal, signal.SIGINT, before)
+                    stack.callback(loop.remove_signal_handler, signal.SIGINT)
+            try:
+                return await command(stop)
+            except asyncio.CancelledError:
+                raise KeyboardInterrupt from None
+            finally:
+                await close_bleak()
+
+    return asyncio.run(work())

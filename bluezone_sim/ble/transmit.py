@@ -1,0 +1,215 @@
+"""Sending: advertisements through BlueZ, and a characteristic that answers with an identifier."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+from ..errors import InputError
+from ..protocols import ad
+from .adapters import Adapter, choose
+from .air import long_uuid
+from .bus import ADVERTISER, GATT_MANAGER, AdapterError, Bluez
+
+_BASE_PATH = "/bluezone_sim"
+_names = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Sending:
+    """What one phone has on air.
+
+    Attributes:
+        data: AD structures, flags included where the protocol has them.
+        connectable: phones may connect.
+        interval_ms: between advertisements.
+    """
+
+    data: bytes
+    connectable: bool
+    interval_ms: int
+
+
+class Transmitter(Protocol):
+    """What puts phones on air.
+
+    Attributes:
+        slots: phones that it holds on air at once.
+        slice_s: where there are more phones than slots, each is on air so long in turn.
+    """
+
+    slots: int
+    slice_s: float
+
+    async def put(self, slot: int, sending: Sending) -> None:
+        """Replaces what a slot sends."""
+
+    async def clear(self, slot: int) -> None:
+        """Takes a slot off air."""
+
+    async def serve(self, identifier: Callable[[], bytes]) -> None:
+        """Answers GATT reads as an iPhone with Bluezone does."""
+
+    def limits(self, phones: int) -> list[str]:
+        """What the user should know, for so many phones."""
+
+
+class BluezTransmitter:
+    """BlueZ's advertising manager, as an async context manager.
+
+    Raises:
+        AdapterError: no adapter can advertise.
+    """
+
+    slice_s = 1.0
+
+    def __init__(self, adapter: str | None) -> None:
+        self._name = adapter
+        self._live: dict[int, tuple[str, Any]] = {}
+
+    async def __aenter__(self) -> Self:
+        self.adapter: Adapter = await choose(self._name, advertise=True)
+        self._bluez = await Bluez().__aenter__()
+        self.slots = self.adapter.instances
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        # BlueZ drops what a client that leaves the bus had registered; this is only sooner.
+        for slot in list(self._live):
+            with contextlib.suppress(AdapterError):
+                await self.clear(slot)
+        await self._bluez.__aexit__()
+
+    async def put(self, slot: int, sending: Sending) -> None:
+        """Registers an advertisement anew: that is how BlueZ changes one.
+
+        Raises:
+            AdapterError: BlueZ refused.
+        """
+        await self.clear(slot)
+        path = f"{_BASE_PATH}/advertisement{next(_names)}"
+        advertisement = _advertisement(sending)
+        self._bluez.bus.export(path, advertisement)
+        try:
+            await self._bluez.call(
+                self.adapter.path, ADVERTISER, "RegisterAdvertisement", "oa{sv}", [path, {}]
+            )
+        except BaseException:
+            self._bluez.bus.unexport(path, advertisement)
+            raise
+        self._live[slot] = (path, advertisement)
+
+    async def clear(self, slot: int) -> None:
+        """Takes a slot off air."""
+        live = self._live.pop(slot, None)
+        if live is None:
+            return
+        path, advertisement = live
+        try:
+            await self._bluez.call(
+                self.adapter.path, ADVERTISER, "UnregisterAdvertisement", "o", [path]
+            )
+        except AdapterError as error:
+            if not error.name.endswith("DoesNotExist"):
+                raise
+        finally:
+            self._bluez.bus.unexport(path, advertisement)
+
+    async def serve(self, identifier: Callable[[], bytes]) -> None:
+        """Registers Bluezone's iOS service, whose characteristic answers with ``identifier()``."""
+        from .dbus_objects import Characteristic, Service
+
+        root = f"{_BASE_PATH}/application{next(_names)}"
+        service = f"{root}/service0"
+        self._bluez.bus.export(service, Service())
+        self._bluez.bus.export(f"{service}/char0", Characteristic(service, identifier))
+        await self._bluez.call(
+            self.adapter.path, GATT_MANAGER, "RegisterApplication", "oa{sv}", [root, {}]
+        )
+
+    def limits(self, phones: int) -> list[str]:
+        """What BlueZ and the adapter do to timing and addresses."""
+        a = self.adapter
+        out = [
+            "a crowd is sent non-connectable, each phone under a random address of its own"
+            if phones > 1
+            else f"a connectable phone has {a.name}'s own address {a.address}, also when its identifier "
+            "rotates; --backend bumble rotates both"
+        ]
+        slots = parallel(self, phones)
+        if phones > slots:
+            cycle = phones / slots * self.slice_s
+            out.append(
+                f"{phones} phones on {slots} advertising instance{'s' if slots > 1 else ''}: each is "
+                f"on air {self.slice_s:g} s in {cycle:g} s"
+            )
+        elif phones > 1 and not a.offload:
+            out.append(
+                f"{a.name} sends one instance at a time: the kernel gives each of {phones} phones 2 s "
+                f"in {2 * phones} s"
+            )
+        return out
+
+
+def parallel(transmitter: Transmitter, phones: int) -> int:
+    """Slots to use for so many phones.
+
+    An adapter that sends one instance at a time takes turns of 2 s by itself, which would hide
+    shorter ones of ours; where there are more phones than it takes, they go through one slot.
+    """
+    adapter: Adapter | None = getattr(transmitter, "adapter", None)
+    if phones <= transmitter.slots or adapter is None or adapter.offload:
+        return min(phones, transmitter.slots)
+    return 1
+
+
+def _advertisement(sending: Sending) -> Any:
+    """An ``LEAdvertisement1`` of AD structures.
+
+    Raises:
+        InputError: a structure that BlueZ has no property for.
+    """
+    from .dbus_objects import Fields, advertisement
+
+    found = ad.walk(sending.data)
+    if found is None:
+        raise InputError("advertising data: a truncated AD structure")
+    uuids: list[str] = []
+    services: dict[str, bytes] = {}
+    companies: dict[int, bytes] = {}
+    name = ""
+    for kind, data in found:
+        if kind in ad.UUIDS_16:
+            parts = [data[i : i + 2] for i in range(0, len(data), 2)]
+            uuids += [long_uuid(int.from_bytes(p, "little")) for p in parts]
+        elif kind in ad.UUIDS_128:
+            uuids += [_uuid_128(data[i : i + 16]) for i in range(0, len(data), 16)]
+        elif kind == ad.SERVICE_DATA_16:
+            services[long_uuid(int.from_bytes(data[:2], "little"))] = data[2:]
+        elif kind == ad.MANUFACTURER:
+            companies[int.from_bytes(data[:2], "little")] = data[2:]
+        elif kind in ad.NAMES:
+            name = data.decode("utf-8", "replace")
+        elif kind != ad.FLAGS:  # BlueZ refuses flags of one's own, and sets them itself
+            raise InputError(f"advertising data: AD type 0x{kind:02X} cannot be sent through BlueZ")
+
+    return advertisement(
+        Fields(sending.connectable, uuids, services, companies, name, sending.interval_ms)
+    )
+
+
+def _uuid_128(data: bytes) -> str:
+    from uuid import UUID
+
+    return str(UUID(bytes=data[::-1]))
+
+
+async def until(stop: asyncio.Event, seconds: float) -> bool:
+    """Waits; True where it was stopped."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), max(0.0, seconds))
+    return stop.is_set()

@@ -1,0 +1,14 @@
+"""A bench without a radio: an ``org.bluez`` of our own on a private D-Bus.
+
+Unmodified bleak, and everything of this package that talks to BlueZ, runs on it. It knows adapters,
+discovery with and without duplicate data, passive monitors, advertising instances looped between its
+adapters, and GATT; and it fails on demand.
+"""
+
+from __future__ import annotations
+
+from .bench import VirtualBench
+from .bluez import VirtualBluez
+from .gatt import Phone
+
+__all__ = ["Phone", "VirtualBench", "VirtualBluez"]

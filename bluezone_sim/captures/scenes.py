@@ -1,0 +1,69 @@
+"""Measured scenes: measurements with true distances, and the calibration of their phones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InputError
+from ..radio.calibration import CALIBRATIONS, UNKNOWN, base_model
+from ..radio.fit import Scene
+from .measurements import PhoneNumbers, read_measurements
+
+
+def read_scene(path: Path, phones: PhoneNumbers) -> tuple[Scene, set[str]]:
+    """A measurement with the calibration of its phones, and the models that have none.
+
+    Raises:
+        InputError, FormatError: see :func:`read_measurements`.
+    """
+    tables = list(read_measurements(path, phones))
+    receiver, transmitter, time, rssi, distance = (
+        np.concatenate([getattr(t, name) for t in tables])
+        for name in ("observer", "true_sender", "time_ms", "rssi_dbm", "distance_m")
+    )
+    names = sorted(phones.number, key=phones.number.__getitem__)
+    models = [base_model(phones.model[name]) for name in names]
+    found = [CALIBRATIONS.get(model, UNKNOWN) for model in models]
+    tx = np.array([c.tx_power_dbm for c in found])
+    rx = np.array([c.rx_correction_db for c in found])
+    here = np.union1d(receiver, transmitter).tolist()
+    scene = Scene(
+        name=path.stem,
+        receiver=receiver,
+        transmitter=transmitter,
+        receiver_model=np.array(models)[receiver],
+        time_ms=time,
+        rssi_dbm=rssi,
+        distance_m=distance.astype(np.float64),
+        tx_power_dbm=tx[transmitter],
+        rx_correction_db=rx[receiver],
+    )
+    return scene, {models[k] for k in here if models[k] not in CALIBRATIONS}
+
+
+def read_scenes(folder: Path) -> tuple[list[Scene], list[str]]:
+    """Every measurement in a folder, or below it where it holds none itself; and unknown models.
+
+    Raises:
+        InputError: no such folder, or no sqlite file in it.
+        FormatError: see :func:`read_measurements`.
+    """
+    if not folder.is_dir():
+        raise InputError(
+            f"{folder}: no such folder; expected one with the sqlite files of measured scenes"
+        )
+    files = sorted(folder.glob("*.sqlite")) or sorted(folder.rglob("*.sqlite"))
+    if not files:
+        raise InputError(f"{folder}: holds no *.sqlite; expected measured scenes")
+    stems = [file.stem for file in files]
+    phones, scenes, unknown = PhoneNumbers(), [], set()
+    for file in files:
+        scene, without = read_scene(file, phones)
+        if stems.count(file.stem) > 1:
+            scene = replace(scene, name=file.relative_to(folder).with_suffix("").as_posix())
+        scenes.append(scene)
+        unknown |= without
+    return scenes, sorted(unknown)

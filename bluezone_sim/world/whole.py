@@ -1,0 +1,143 @@
+"""Contacts of everybody on a day, piece by piece, in buffers that are used again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from queue import SimpleQueue
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..kernels import contacts as kernel
+from ..kernels import groups
+from ..tables import Contacts
+from .contacts import ContactModel, empty_rows
+from .days import Days
+from .trace import trace_contacts
+
+#: Rows of a buffer: its columns stay in a core's cache.
+ROWS = 1 << 15
+#: Tasks that a layer of lasting groups is cut into.
+_TASKS = 8
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Room:
+    """One thread's buffers."""
+
+    rows: kernel.Rows
+    group: groups.Room
+    start: NDArray[np.int64]
+    who: NDArray[np.int32]
+    block: NDArray[np.int32]
+
+
+def whole_day(
+    model: ContactModel,
+    days: Days,
+    day: int,
+    visit: Callable[[Contacts], T],
+    *,
+    threads: int = 1,
+) -> list[T]:
+    """Shows every contact of a day once, ``a < b``, piece by piece.
+
+    The pieces are views of buffers: what is to be kept of one must be copied. ``visit`` runs in several
+    threads at a time.
+
+    Args:
+        model: from :func:`contact_model`.
+        days: the local days.
+        day: index of the day.
+        visit: called with each piece.
+        threads: threads to use; the pieces and their order do not depend on it.
+
+    Returns:
+        What ``visit`` gave, in the order of layers, then groups.
+    """
+    if model.trace is not None:
+        everybody = np.arange(model.trace.n_people, dtype=np.int32)
+        found = trace_contacts(model.trace, everybody, days, ordered=True)
+        return [visit(found.take(days.index_of(found.start_s) == day))]
+    when = kernel.Day(int(days.number[day]), int(days.start_s[day]), int(days.weekday[day]))
+    tasks = list(_tasks(model, when.weekday))
+    rooms: SimpleQueue[_Room] = SimpleQueue()
+    for _ in range(max(1, threads)):
+        rooms.put(_room(model))
+
+    def work(task: tuple[int, int, int, int]) -> list[T]:
+        room = rooms.get()
+        try:
+            return [visit(piece) for piece in _pieces(model, when, task, room)]
+        finally:
+            rooms.put(room)
+
+    if threads > 1:
+        with ThreadPoolExecutor(threads) as pool:
+            return [value for found in pool.map(work, tasks) for value in found]
+    return [value for task in tasks for value in work(task)]
+
+
+def _tasks(model: ContactModel, weekday: int) -> Iterator[tuple[int, int, int, int]]:
+    """(layer, district or -1, first group, last group), the largest first."""
+    ends = model.people.group_of.max(axis=1).astype(np.int64) + 1
+    first = 0
+    for layer in range(kernel.N_STATIC):
+        last = max(int(ends[layer]), first)
+        if weekday < model.layers.open_days[layer]:
+            edges = np.linspace(first, last, _TASKS + 1).astype(np.int64)
+            for low, high in pairwise(edges):
+                yield layer, -1, int(low), int(high)
+        first = last
+    for layer in range(kernel.N_STATIC, kernel.N_LAYERS):
+        if weekday < model.layers.open_days[layer]:
+            for zone in range(len(model.people.zone_start) - 1):
+                yield layer, zone, 0, -1
+
+
+def _room(model: ContactModel) -> _Room:
+    people = model.people
+    members = np.diff(people.group_start)
+    largest = int(max(members.max(initial=1), model.layers.group_size.max()))
+    zone = int(np.diff(people.zone_start).max(initial=1))
+    widest = max(
+        groups.most_rows(model.layers, layer, n)
+        for layer in range(kernel.N_LAYERS)
+        for n in (largest if layer < kernel.N_STATIC else int(model.layers.group_size[layer]),)
+    )
+    return _Room(
+        rows=empty_rows(max(ROWS, widest)),
+        group=groups.Room(
+            here=np.empty(largest, np.int32),
+            activity=np.empty(largest, np.float64),
+            household=np.empty(largest, np.int32),
+            contact=np.empty(largest, np.uint64),
+            code=np.empty(largest, np.uint8),
+        ),
+        start=np.empty(zone + 2, np.int64),
+        who=np.empty(zone, np.int32),
+        block=np.empty(zone, np.int32),
+    )
+
+
+def _pieces(
+    model: ContactModel, day: kernel.Day, task: tuple[int, int, int, int], room: _Room
+) -> Iterator[Contacts]:
+    layer, zone, at, last = task
+    args = model.people, model.layers, model.keys, day, layer
+    if zone >= 0:
+        last = groups.seat(*args, zone, room.start, room.who, room.block)
+    while at < last:
+        if zone < 0:
+            filled, at = groups.lasting_groups(*args, at, last, room.group, room.rows)
+        else:
+            filled, at = groups.day_groups(
+                *args, zone, at, last, room.start, room.who, room.group, room.rows
+            )
+        yield Contacts(**{k: column[:filled] for k, column in room.rows._asdict().items()})

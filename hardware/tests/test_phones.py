@@ -1,0 +1,49 @@
+"""Phones of the bench against their profiles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bluezone_sim.ble.conformance import judge, listen
+from bluezone_sim.ble.measure import ERROR, FAIL
+from bluezone_sim.ble.profile import load_profile
+from bluezone_sim.ble.run import run
+
+
+@pytest.mark.phone
+@pytest.mark.adapter
+def test_phones_conform_to_their_profiles(bench, request, record_property):
+    folder = Path(request.config.getoption("--bench")).parent
+    faults = []
+    for phone in bench.phones:
+        profile = load_profile(phone.profile)
+        seconds = phone.seconds or profile.seconds
+        packets, reads, names, listened = run(
+            lambda stop, profile=profile, seconds=seconds: listen(
+                stop,
+                profile,
+                adapter=bench.adapter("listen").name,
+                seconds=seconds,
+                record=None,
+                say=print,
+            )
+        )
+        report = judge(
+            phone.profile,
+            profile,
+            packets,
+            target=phone.target,
+            seconds=listened,
+            reads=reads,
+            names=names,
+            keys=folder / phone.keys if phone.keys else None,
+        )
+        for m in report.measurements:
+            record_property(f"{phone.name}: {m.name}", f"{m.value} {m.unit}: {m.outcome}")
+            if m.outcome in (FAIL, ERROR):
+                faults.append(
+                    f"{phone.name}: {m.name} {m.value} {m.unit}, {m.limit.text()}; {m.detail}"
+                )
+    assert not faults, "\n".join(faults)
