@@ -8,6 +8,7 @@ import json
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from baseline import smaller
 from scipy import stats
 from small import raw_scenario, scenario
 
@@ -109,6 +110,7 @@ def test_a_grid_is_the_product_of_its_axes_and_levels_share_a_simulation():
         ({"radio.densty": ["on"]}, 1, "did you mean 'density'"),
         ({"seed": [1]}, 1, "cannot be an axis"),
         ({"title": ["a"]}, 1, "cannot be an axis"),
+        ({"campaign.users": [1]}, 1, "does not follow campaigns"),
         ({"protocol": ["bluezone"], "protocol.name": ["bluezone"]}, 1, "given twice"),
         ({"phones.off_share": []}, 1, "one or more values"),
         ({"phones.off_share": "0.1"}, 1, "one or more values"),
@@ -148,6 +150,26 @@ def test_each_row_is_what_a_run_of_its_own_gives(swept):
             assert row[name] == getattr(alone, name)
         assert (row["recall_ci95_lo"], row["recall_ci95_hi"]) == alone.recall_ci95
         assert row["lost_no_app"] == alone.lost["no_app"]
+
+
+@pytest.mark.parametrize("name", ["yen-bai-campaign", "workplace-trace"])
+def test_a_sweep_leaves_out_what_it_does_not_keep_and_changes_no_number(name, tmp_path):
+    whole, found = bz.run(smaller(name), 1), bz.sweep(smaller(name), {}, 1, workers=1)
+    assert found.arms[0].metrics[-1].recall == whole.metrics[-1].recall
+    assert found.table["precision"].to_pylist() == [m.precision for m in whole.metrics]
+
+
+def test_a_trace_is_what_it_holds_wherever_it_is(tmp_path):
+    folder = shipped()["workplace-trace"].parent
+    text = (folder / "workplace-trace.csv").read_text(encoding="utf-8")
+    (tmp_path / "workplace-trace.csv").write_text(text, encoding="utf-8")
+    scenario_text = (folder / "workplace-trace.toml").read_text(encoding="utf-8")
+    (tmp_path / "w.toml").write_text(scenario_text, encoding="utf-8")
+    ids = {planning.task_id(bz.load(p), 10, 1) for p in ("workplace-trace", tmp_path / "w.toml")}
+    assert len(ids) == 1
+    lines = text.splitlines(keepends=True)
+    (tmp_path / "workplace-trace.csv").write_text("".join(lines[:-1]), encoding="utf-8")
+    assert planning.task_id(bz.load(tmp_path / "w.toml"), 10, 1) not in ids
 
 
 def test_the_table_is_what_is_on_disk_and_has_no_timing(swept):

@@ -64,16 +64,17 @@ def settings_of(given: list[str] | None) -> dict[str, Any]:
     return out
 
 
-def console() -> Any:
-    """A console on stdout, wide enough for the tables."""
+def console(width: int = 0) -> Any:
+    """A console on stdout, wide enough for the tables, or as wide as is asked."""
     from rich.console import Console
 
     from ..results.text import WIDTH
 
+    width = width or WIDTH
     # A table that a narrow terminal wraps can still be read; one with its numbers cut off cannot.
     console = Console(highlight=False)
-    if not console.is_terminal or console.width < WIDTH:
-        console.width = WIDTH
+    if not console.is_terminal or console.width < width:
+        console.width = width
     return console
 
 

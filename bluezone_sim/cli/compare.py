@@ -24,14 +24,14 @@ def compare(
     """Set two runs or sweeps side by side; exit 1 where a criterion of the scenario is missed."""
     from ..results import compare as comparing
     from ..results.load import open_any
-    from ..results.text import compare_table, differences_table
+    from ..results.text import SWEEP_WIDTH, compare_table, differences_table
 
     first, second = open_any(a), open_any(b)
     found = comparing.compare(first, second)
     if as_json:
         typer.echo(json.dumps(found.to_dict(), allow_nan=False))
     else:
-        terminal = console()
+        terminal = console(SWEEP_WIDTH)
         terminal.print(f"A: {first.headline()}")
         terminal.print(f"B: {second.headline()}")
         terminal.print(compare_table(found.arms))

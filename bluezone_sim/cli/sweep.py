@@ -185,9 +185,9 @@ def left_in_words(at: Progress) -> str:
 
 
 def _print(result: Sweep) -> None:
-    from ..results.text import differences_table, sweep_table
+    from ..results.text import SWEEP_WIDTH, differences_table, sweep_table
 
-    terminal = console()
+    terminal = console(SWEEP_WIDTH)
     terminal.print(result.headline())
     terminal.print(sweep_table(result))
     if result.differences:

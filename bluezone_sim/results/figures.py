@@ -220,7 +220,7 @@ def draw_waterfall(axes: Any, metrics: Sequence[LevelMetrics]) -> None:
     axes.set_xlabel("risky pairs (%)")
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", labelsize=8)
-    if left.any():
+    if left.any():  # no legend where there is no risky pair
         axes.legend(
             loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, fontsize=8, columnspacing=1.2
         )

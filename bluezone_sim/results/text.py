@@ -43,8 +43,8 @@ COLUMNS = (
     "hours to\nwarning",
 )
 
-#: Characters that the metrics table needs.
-WIDTH = 104
+#: Characters that the metrics table needs, and those of a sweep with arms of long names.
+WIDTH, SWEEP_WIDTH = 104, 130
 
 NOTES = (
     "both have app, recorded, recall: shares of risky pairs. a': both have app for two people drawn at "
@@ -288,10 +288,10 @@ def verdict_lines(verdicts: Sequence[Verdict]) -> list[str]:
     return ["What the scenario expects", *(f"  {v}" for v in verdicts)]
 
 
-def plain(renderable: Any) -> str:
+def plain(renderable: Any, width: int = WIDTH) -> str:
     """A rich renderable as plain text."""
     from rich.console import Console
 
     out = io.StringIO()
-    Console(file=out, width=WIDTH, color_system=None).print(renderable)
+    Console(file=out, width=width, color_system=None).print(renderable)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())

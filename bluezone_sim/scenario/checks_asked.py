@@ -18,6 +18,9 @@ NO_AXES = {
     "name": "it changes no number",
     "title": "it changes no number",
     "sensitivity": "a sweep has arms of its own",
+    "campaign": "a sweep does not follow campaigns",
+    "adoption.draws": "a sweep draws adopters by seed",
+    "adoption.together": "a sweep draws adopters by seed",
     "sweep": "it changes no number",
     "expect": "it changes no number",
     "limits": "it changes no number",
@@ -49,14 +52,20 @@ def _leaves(raw: Any, path: str) -> Iterator[tuple[str, float]]:
         yield path, raw
 
 
+def no_axis(key: str) -> str | None:
+    """Why a dotted key cannot be an axis of a sweep; None where it can."""
+    parts = key.split(".")
+    prefixes = (".".join(parts[:i]) for i in range(1, len(parts) + 1))
+    return next((NO_AXES[p] for p in prefixes if p in NO_AXES), None)
+
+
 def _grid(raw: Raw, merged: Raw) -> Iterator[Fault]:
     grid = _get(merged, "sweep.grid")
     seen: dict[str, str] = {}
     for key, values in grid.items() if isinstance(grid, dict) else ():
         path, full = f"sweep.grid.{key}", SHORT.get(str(key), str(key))
-        table = full.split(".")[0]
-        if table in NO_AXES:
-            yield Fault(path, f"{NO_AXES[table]}, so it cannot be an axis")
+        if (why := no_axis(full)) is not None:
+            yield Fault(path, f"{why}, so it cannot be an axis")
         if full in seen:
             yield Fault(path, f"is the same key as {seen[full]!r}", "remove one of them")
         seen[full] = key

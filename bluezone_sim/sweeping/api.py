@@ -85,11 +85,11 @@ class Sweep:
         )
 
     def __repr__(self) -> str:
-        from ..results.text import differences_table, plain, sweep_table
+        from ..results.text import SWEEP_WIDTH, differences_table, plain, sweep_table
 
-        parts = [self.headline(), plain(sweep_table(self))]
+        parts = [self.headline(), plain(sweep_table(self), SWEEP_WIDTH)]
         if self.differences:
-            parts.append(plain(differences_table(self.differences)))
+            parts.append(plain(differences_table(self.differences), SWEEP_WIDTH))
         return "\n".join(parts)
 
     def _repr_html_(self) -> str:

@@ -5,6 +5,7 @@ The client writes every result, so workers need no shared file system.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -97,6 +98,7 @@ def _client(where: str, workers: int) -> Iterator[Any]:
             processes=True,
             dashboard_address=None,
             memory_limit=None,
+            silence_logs=logging.ERROR,
         )
         with cluster, Client(cluster) as client:
             yield client

@@ -18,7 +18,7 @@ from typing import Any
 
 from .._version import NUMERIC_VERSION, SCHEMA_VERSION
 from ..errors import InputError, ScenarioError
-from ..scenario.checks_asked import NO_AXES, SHORT
+from ..scenario.checks_asked import SHORT, no_axis
 from ..scenario.loading import point_scenario
 from ..scenario.model import Scenario, Users
 
@@ -26,7 +26,7 @@ ADOPTION = SHORT["adoption"]
 #: More tasks than this are taken for a mistake.
 _TOO_MANY = 1_000_000
 #: Tables of a scenario that change no number of a task.
-_SILENT = ("name", "title", "seed", "sensitivity", "sweep", "expect", "limits")
+_SILENT = ("name", "title", "seed", "sensitivity", "campaign", "sweep", "expect", "limits")
 
 
 @dataclass(frozen=True)
@@ -101,10 +101,10 @@ class Plan:
 
 def _job(point: Point, seed: int, tasks: Mapping[str, int]) -> Job:
     levels = [Users(users=users) for users in tasks.values()]
-    adoption = point.scenario.adoption.model_copy(update={"levels": levels})
-    scenario = point.scenario.model_copy(
-        update={"adoption": adoption, "seed": seed, "sensitivity": None}
-    )
+    adoption = point.scenario.adoption.model_copy(update={"levels": levels, "draws": 0})
+    # What has results of its own, which a sweep does not keep, need not run.
+    bare = {"adoption": adoption, "seed": seed, "sensitivity": None, "campaign": None}
+    scenario = point.scenario.model_copy(update=bare)
     name = hashlib.sha256(" ".join(tasks).encode()).hexdigest()[:16]
     return Job(id=name, values=point.values, scenario=scenario, seed=seed, tasks=tuple(tasks))
 
@@ -126,6 +126,8 @@ def task_id(scenario: Scenario, users: int, seed: int) -> str:
 def _numbers_of(scenario: Scenario) -> dict[str, Any]:
     """What of a scenario affects its numbers; a file by what it holds, wherever it is."""
     what = scenario.model_dump(mode="json", exclude=set(_SILENT))
+    for key in ("draws", "together"):
+        what["adoption"].pop(key)
     trace = what["contacts"]["trace"]
     for key in ("file", "people") if trace else ():
         if trace[key] is not None:
@@ -175,8 +177,8 @@ def plan(scenario: Scenario, grid: Mapping[str, Sequence[Any]], n_seeds: int) ->
     full: dict[str, tuple[Any, ...]] = {}
     for key, values in grid.items():
         name = SHORT.get(key, key)
-        if name.split(".")[0] in NO_AXES:
-            raise InputError(f"grid {key}: {NO_AXES[name.split('.')[0]]}, so it cannot be an axis")
+        if (why := no_axis(name)) is not None:
+            raise InputError(f"grid {key}: {why}, so it cannot be an axis")
         if name in full:
             raise InputError(f"grid {key}: given twice")
         if isinstance(values, (str, bytes)) or not isinstance(values, Sequence) or not values:
