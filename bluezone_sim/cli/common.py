@@ -10,12 +10,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import InputError
+from ..errors import BluezoneSimError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from ..engine import Progress
+    from ..results.expect import Verdict
+
+
+class StoppedError(BluezoneSimError):
+    """The user stopped a command that had kept something; the message says what."""
+
+    exit_code = 130  # as shells have it: 128 + SIGINT
+
 
 Scenario = Annotated[
     str, typer.Argument(help="Name of a shipped scenario (see `list`), or path of a TOML file.")
@@ -67,6 +75,16 @@ def console() -> Any:
     if not console.is_terminal or console.width < WIDTH:
         console.width = WIDTH
     return console
+
+
+def conclude(verdicts: Sequence[Verdict], *, quiet: bool) -> None:
+    """Prints what the scenario expects; raises CriterionError where it is missed."""
+    from ..results.expect import require
+    from ..results.text import verdict_lines
+
+    if verdicts and not quiet:
+        typer.echo("\n".join(verdict_lines(verdicts)))
+    require(verdicts)
 
 
 @contextmanager

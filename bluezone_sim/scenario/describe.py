@@ -59,6 +59,11 @@ def _from_profile(scenario: Scenario) -> list[str]:
     ]
 
 
+def toml_of(raw: dict[str, Any]) -> str:
+    """A mapping as the text of a TOML file."""
+    return "\n".join(_tables(raw, "")).lstrip("\n") + "\n"
+
+
 def _without_effect(scenario: Scenario) -> list[str]:
     from .checks import cross_faults
 

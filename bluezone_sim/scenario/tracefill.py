@@ -58,6 +58,8 @@ def with_trace(raw: Raw, folder: Path, faults: list[Fault]) -> Raw:
     except ValidationError:
         return raw  # the model's own faults say what is wrong
     timezone = raw.get("timezone", "Asia/Ho_Chi_Minh")
+    if not isinstance(timezone, str):
+        return raw  # it says so itself
     from .traces import cached
 
     try:
