@@ -67,7 +67,7 @@ def with_trace(raw: Raw, folder: Path, faults: list[Fault]) -> Raw:
     except FormatError as error:
         faults.append(Fault("contacts.trace.file", str(error)))
         return raw
-    except (KeyError, ValueError, OSError):
+    except (KeyError, TypeError, ValueError, OSError):
         return raw  # the time zone is at fault, and says so itself
     population = raw.setdefault("population", {})
     if not isinstance(population, dict):
