@@ -381,7 +381,14 @@ def test_ten_thousand_a_second_for_a_minute(bench, folder):
 
 
 def test_an_interrupt_ends_a_scan_with_a_whole_file(bench, folder):
-    keep_sending(bench, 8)
+    import asyncio
+
+    async def forever():
+        while True:
+            send(bench)
+            await asyncio.sleep(0.05)
+
+    bench.after(0, forever)
     running = subprocess.Popen(
         [
             sys.executable,
@@ -392,6 +399,7 @@ def test_an_interrupt_ends_a_scan_with_a_whole_file(bench, folder):
             "--record",
             "x.btsnoop",
             "--json-lines",
+            "--seconds=60",
         ],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,

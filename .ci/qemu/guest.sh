@@ -1,7 +1,7 @@
 # Inside the machine: D-Bus, controllers on /dev/vhci, bluetoothd, then the checks.
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb
 export PYTHONDONTWRITEBYTECODE=1
-export NUMBA_CPU_NAME=generic NUMBA_CPU_FEATURES= NUMBA_CACHE_DIR=/out/numba
+export NUMBA_CPU_NAME=generic NUMBA_CPU_FEATURES= PYTHONFAULTHANDLER=1
 . /out/environment
 mkdir -p /run/dbus /var/lib/bluetooth && rm -rf /var/lib/bluetooth/*
 ip link set lo up 2>/dev/null || ifconfig lo up 2>/dev/null
