@@ -45,21 +45,15 @@ class BumbleTransmitter:
     async def __aenter__(self) -> Self:
         try:
             from bumble.device import Device, DeviceConfiguration
-            from bumble.transport import open_transport
         except ImportError:
             raise InputError(
                 "--backend bumble: needs the extra ble, `pip install 'bluezone-sim[ble]'`"
             ) from None
         try:
             async with asyncio.timeout(_OPEN_S):
-                self._transport = await open_transport(self._name)
-                self._device = Device.from_config_with_hci(
-                    DeviceConfiguration(
-                        name="", address=self._fresh(), advertising_interval_min=100
-                    ),
-                    self._transport.source,
-                    self._transport.sink,
-                )
+                source, sink = await self._open()
+                configuration = DeviceConfiguration(name="", address=self._fresh())
+                self._device = Device.from_config_with_hci(configuration, source, sink)
                 await self._device.power_on()
         except Exception as error:  # a transport raises whatever its operating system does
             raise AdapterError(
@@ -71,6 +65,16 @@ class BumbleTransmitter:
     async def __aexit__(self, *_: object) -> None:
         with contextlib.suppress(Exception):
             await self.clear(0)
+        await self._close()
+
+    async def _open(self) -> tuple[Any, Any]:
+        """The HCI of the dongle, as a source and a sink."""
+        from bumble.transport import open_transport
+
+        self._transport = await open_transport(self._name)
+        return self._transport.source, self._transport.sink
+
+    async def _close(self) -> None:
         await self._transport.close()
 
     def _fresh(self, *, resolvable: bool = True) -> Any:

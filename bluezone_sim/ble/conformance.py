@@ -26,7 +26,7 @@ from .trail import Trail, follow
 #: Identifiers over GATT are read anew after so long, to see them rotate.
 _READ_AGAIN_S = 20.0
 #: Packets of the profile's protocol that are kept: hours of one phone.
-_PACKETS_MOST = 2_000_000
+_PACKETS_MOST = 500_000
 
 
 @dataclass(frozen=True)

@@ -259,7 +259,9 @@ async def drive(
         say: told what limits apply.
         progress: told (share done, stage).
     """
-    for line in (*transmit.limits(len(plan.peers)), warn_of_speed(plan, transmit.slots)):
+    # Peers are sent as a crowd is, also where there is one.
+    limits = transmit.limits(max(2, len(plan.peers)))
+    for line in (*limits, warn_of_speed(plan, transmit.slots)):
         if line:
             say(line)
     name = plan.keys.protocol.name

@@ -98,7 +98,6 @@ class Pipeline:
             wanted = {
                 h.address: h.device
                 for h in heard
-                # The overflow area is every app's: reading all of them would hold the queue up.
                 if h.known.found is not None and h.known.found.gatt and h.address not in identifiers
             }
             if wanted:

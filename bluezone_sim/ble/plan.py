@@ -228,8 +228,8 @@ def make_plan(
     Args:
         scenario, seed: what is simulated.
         levels: adoption levels, shares of smartphone owners.
-        person: whose phone is on the bench; None: the first index case who has the app at every level,
-            a phone that is on, and contacts with phones.
+        person: whose phone is on the bench; None: of the first index cases who have the app at every
+            level and a phone that is on, the one who meets most people with phones.
         hours: local hours of the day that are played.
         speed: simulated seconds a second.
         distance_m: between the adapters on the bench.
@@ -258,14 +258,15 @@ def make_plan(
     candidates = _candidates(tracer, person, min(levels))
     contacts = _clip(tracer, tracer.contacts(candidates), hours)
     phones = np.flatnonzero(world.rank[contacts.b] < max(levels))
-    with_contacts = np.isin(candidates, contacts.a[phones])
-    if not with_contacts.any():
+    pairs = np.unique(np.stack([contacts.a[phones], contacts.b[phones]], axis=1), axis=0)
+    met = np.array([np.count_nonzero(pairs[:, 0] == c) for c in candidates])
+    if not met.any():
         who = "nobody" if person is None else f"person {person}"
         raise InputError(
             f"{who} has contacts with phones between {hours[0]:g} and {hours[1]:g} h on {scenario.date}; "
             "try other --hours, or another --person"
         )
-    chosen = int(candidates[np.argmax(with_contacts)])
+    chosen = int(candidates[np.argmax(met)])
     mine = contacts.take(np.flatnonzero(contacts.a == chosen)).reversed()
     mine = mine.take(np.flatnonzero(world.rank[mine.a] < max(levels)))
     peers = np.unique(mine.a)

@@ -190,8 +190,9 @@ def _reports(path: Path, data: bytes) -> KeyFile:
     system: KeyProtocol = protocols.get_key_protocol("tcn")
 
     def published_for(sightings: Sightings) -> PublishedKeys:
-        # Reports tell no times: they match what a phone still keeps.
-        start_s = max(0, int(sightings.time_ms.max(initial=0)) // 1000 - system.retention_s)
+        # Reports tell no times: they match what a phone still keeps, its latest second included.
+        latest_s = -(-int(sightings.time_ms.max(initial=0)) // 1000)
+        start_s = max(0, latest_s - system.retention_s)
         n = len(parts)
         return PublishedKeys(
             key=np.concatenate([p.key for p in parts]),

@@ -113,11 +113,19 @@ class PcapngWriter(WholeFile):
                     f"packets.{name}: row {bad[0]}: expected {expected}, found {found}"
                 )
         while self._interfaces <= packets.observer.max(initial=-1):
-            label = f"observer {self._interfaces}".encode()
-            body = struct.pack("<HHI", LINKTYPE_LE_LL_WITH_PHDR, 0, 0) + option(2, label)
-            self.stream.write(block(INTERFACE, body + option(0, b"")))
-            self._interfaces += 1
+            self._describe_interface()
         self.stream.write(_blocks(packets, rf))
+
+    def _describe_interface(self) -> None:
+        label = f"observer {self._interfaces}".encode()
+        body = struct.pack("<HHI", LINKTYPE_LE_LL_WITH_PHDR, 0, 0) + option(2, label)
+        self.stream.write(block(INTERFACE, body + option(0, b"")))
+        self._interfaces += 1
+
+    def finish(self) -> None:
+        """Names an interface also where nothing was heard: a capture of nothing is a capture."""
+        if not self._interfaces:
+            self._describe_interface()
 
 
 def _blocks(packets: Packets, rf: NDArray[np.uint8]) -> bytes:

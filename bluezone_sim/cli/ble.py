@@ -124,6 +124,17 @@ def _nothing() -> Any:
 
 
 @ble.command()
+def record(
+    file: Annotated[Path, typer.Argument(help="FILE.pcapng, .btsnoop or .parquet to write.")],
+    seconds: Annotated[float | None, typer.Option(help="By default until Ctrl-C.")] = None,
+    adapter: AdapterName = None,
+    as_json: Json = False,
+) -> None:
+    """Record what is on air; `bluezone-sim match --history FILE` looks keys up in it."""
+    scan(seconds=seconds, record=file, adapter=adapter, as_json=as_json)
+
+
+@ble.command()
 def read(
     address: Annotated[str, typer.Argument(help="Of the phone, as `scan` shows it.")],
     timeout: Annotated[float, typer.Option(help="Seconds, for all of it.")] = 10.0,

@@ -16,6 +16,7 @@ from pydantic import Field, field_validator
 from .adoption import Adoption, Campaign, Level, Measure, Together, Users
 from .base import NonNegative, Positive, Share, Table
 from .contacts import ContactsTable, Layer, MemberLayer, NeighbourLayer, RoomLayer, TraceTable
+from .experiment import Criterion, Limits, SweepTable
 from .population import AgeBand, Ages, District, Occupation, Ownership, Population
 
 if TYPE_CHECKING:
@@ -285,6 +286,9 @@ class Scenario(Table):
     publication: Publication = Publication()
     f2: F2 = F2()
     sensitivity: Sensitivity | None = None
+    sweep: SweepTable | None = None
+    expect: list[Criterion] | None = Field(None, description="criteria, for continuous integration")
+    limits: Limits | None = None
 
     @field_validator("timezone")
     @classmethod
