@@ -21,7 +21,7 @@ PICKED = (
     "dp3t, 15 m, 4 min",
     "bluezone, 40 phones",
 )
-CONTACTS = 100
+CONTACTS = 80
 _TESTS = 5 * len(PICKED)
 
 
