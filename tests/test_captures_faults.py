@@ -52,6 +52,7 @@ FAULTS = [
     (pcapng([(0, START_US, b"\0" * 60)], (1,)), ("link type 1", "256"), 1),
     (pcapng([(3, START_US, b"\0")]), ("interface 3", "not described"), 0),
     (pcapng([]), ("holds no packets",), 0),
+    (pcapng([], ()), ("holds no packets",), 0),
     (b"\x0a\x0d\x0d\x0a" + bytes(40), ("byte-order magic",), 0),
     (b"\x0a\x0d\x0d\x0a", ("mid-packet",), 0),
     (b"xx\tyy\t-1\t2\n", ("row 1", "own id"), 0),

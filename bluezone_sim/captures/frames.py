@@ -192,7 +192,7 @@ def _check_links(found: set[int], known: tuple[int, ...]) -> None:
     if not found & set(known):
         expected = ", ".join(f"{k} ({LINK_TYPES[k]})" for k in known)
         raise FormatError(
-            f"link type {', '.join(map(str, sorted(found))) or 'missing'}: holds no Bluetooth packets; "
+            f"link type {', '.join(map(str, sorted(found)))}: holds no Bluetooth packets; "
             f"expected one of {expected}"
         )
 
@@ -329,4 +329,5 @@ def read_pcapng(stream: BinaryIO) -> Iterator[Frames]:
     """
     state = _Pcapng()
     yield from _windows(stream, state.walk, 0, "packet")
-    _check_links(state.links, (187, 201, 251, 254, 256))
+    if state.links:
+        _check_links(state.links, (187, 201, 251, 254, 256))
