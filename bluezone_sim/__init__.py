@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from .engine import run
     from .errors import BluezoneSimError, FormatError, InputError, ScenarioError
     from .matching import SightingIndex, index_sightings, match
+    from .results.load import open_run
     from .results.result import Metrics, Result
     from .scenario import Scenario, load, parse, shipped
+    from .sweeping import Sweep, open_sweep, sweep
     from .tables import Contacts, Matches, Outcomes, PublishedKeys, Sightings, Warnings
 
 #: Where each public name lives. Imported on first use, so that `import bluezone_sim` costs nothing.
@@ -39,13 +41,17 @@ _HOMES = {
     "ScenarioError": "errors",
     "SightingIndex": "matching",
     "Sightings": "tables",
+    "Sweep": "sweeping",
     "Warnings": "tables",
     "index_sightings": "matching",
     "load": "scenario",
     "match": "matching",
+    "open_run": "results.load",
+    "open_sweep": "sweeping",
     "parse": "scenario",
     "run": "engine",
     "shipped": "scenario",
+    "sweep": "sweeping",
 }
 
 __all__ = [
@@ -62,14 +68,18 @@ __all__ = [
     "ScenarioError",
     "SightingIndex",
     "Sightings",
+    "Sweep",
     "Warnings",
     "__version__",
     "index_sightings",
     "load",
     "match",
+    "open_run",
+    "open_sweep",
     "parse",
     "run",
     "shipped",
+    "sweep",
 ]
 
 

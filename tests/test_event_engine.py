@@ -15,7 +15,7 @@ from scipy import stats
 from twin import draw
 
 from bluezone_sim.kernels import packets as kernel
-from bluezone_sim.kernels.air import FOREGROUND, Phones
+from bluezone_sim.kernels.air import FOREGROUND, Phones, link_dbm
 from bluezone_sim.kernels.radio import TAIL
 from bluezone_sim.kernels.rng import NORMAL_TABLE
 from bluezone_sim.radio.events import Run, simulate
@@ -274,3 +274,22 @@ def test_phones_out_of_contact_hear_nothing():
         zip(found.sightings.observer.tolist(), found.sightings.true_sender.tolist(), strict=True)
     )
     assert pairs == {(0, 1), (1, 0), (2, 3), (3, 2)}
+
+
+def test_bodies_spread_a_link_and_leave_its_mean():
+    """Two bodies at uniform angles: variance B squared / 8 each, the same in both directions."""
+    phones = Phones(np.zeros(2), np.zeros(2), np.zeros(2, np.bool_))
+    radio = Radio(shadowing_sd_db=0.0, body_blockage_db=13.8)
+    m = model_of(load_profile("bluezone"), phones, 5, radio=radio)
+    there, back = (
+        np.array(
+            [link_dbm(m.air, m.phones, m.streams, np.uint64(c), *pair, 1.0) for c in range(4000)]
+        )
+        for pair in ((0, 1), (1, 0))
+    )
+    np.testing.assert_allclose(there, back)
+    body = there + m.air.attenuation_1m_db
+    sd = 13.8 / 2
+    assert abs(body.mean()) < 4 * sd / np.sqrt(4000)
+    assert body.std() == pytest.approx(sd, rel=0.05)
+    assert np.abs(body).max() <= 13.8

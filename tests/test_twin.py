@@ -98,6 +98,32 @@ def test_records_equal_those_of_the_twin(base):
     assert got == want
 
 
+def test_bodies_equal_those_of_the_twin(base):
+    _, world, twin, segments, _ = base
+    s = scenario(radio__body_blockage_db=13.8, radio__shadowing_sd_db=3.6)
+    people = np.arange(40, dtype=np.int32)
+    contacts = contacts_of(contact_model(world, s.contacts), people, twin.days)
+    fast = record(radio_model(world, s), contacts, twin.days)
+    got = sorted(
+        zip(
+            contacts.a[fast.row].tolist(),
+            contacts.b[fast.row].tolist(),
+            fast.time_ms.tolist(),
+            fast.rssi_dbm.tolist(),
+            strict=True,
+        )
+    )
+    body = Twin(s, world)
+    want = sorted(
+        (emitter, observer, time_ms, rssi)
+        for g in segments
+        for emitter, observer in ((g.a, g.b), (g.b, g.a))
+        if emitter < 40
+        for time_ms, _, rssi, _ in body.records(g, observer, emitter)
+    )
+    assert got == want
+
+
 CASES = {
     "any match": {},
     "mutual": {"f2__confirm": "mutual"},

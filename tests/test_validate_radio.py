@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from captures import DATA
 from scipy.special import log_ndtr, ndtr
-from test_captures import RESULTS
+from test_captures_faults import RESULTS
 from test_cli import call
 
 from bluezone_sim.errors import InputError
@@ -226,6 +226,10 @@ def test_validate_radio_predicts_scenes_by_the_others(small, tmp_path, capsys):
     assert [s["scene"] for s in document["scenes"]] == ["one", "two"]
     assert [s["fitted_on"] for s in document["scenes"]] == [["two"], ["one"]]
     assert [s["threshold_db"] for s in document["scenes"][0]["shares"]] == [50, 55, 63, 70]
+    for scene in document["scenes"]:
+        by_default = scene["simulator_defaults"]
+        assert by_default == sorted(by_default)
+        assert 0 < by_default[0] < by_default[-1] <= 1
     assert document["fit_on_all"]["exponent"] == pytest.approx(2, abs=1)
     assert sorted(p.name for p in out.iterdir()) == ["radio-qq.png", "radio.json"]
     assert json.loads((out / "radio.json").read_text(encoding="utf-8")) == document

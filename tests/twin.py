@@ -243,6 +243,11 @@ class Twin:
             loss += 10.0 * r.exponent_far * math.log10(seg.distance_m / r.breakpoint_m)
         mean = float(w.tx_power_dbm[emitter]) - loss - float(w.rx_correction_db[observer])
         mean += r.shadowing_sd_db * shadow
+        if r.body_blockage_db:
+            h = draw(self.k["shadowing"], seg.contact)
+            turned = math.cos(2.0 * math.pi * unit(draw(h, observer)))
+            turned += math.cos(2.0 * math.pi * unit(draw(h, emitter)))
+            mean += 0.5 * r.body_blockage_db * turned
         stream = draw(draw(self.k["fading"], seg.contact), observer)
         begin, end = seg.start_s * 1000, (seg.start_s + seg.duration_s) * 1000
         rotation = round(self.profile.identifier.rotation_s * 1000)

@@ -12,7 +12,7 @@ from ..matching import SightingIndex, index_sightings, match
 from ..protocols.base import DAY_S
 from ..protocols.gaen_export import _fields, parse_export, write_export
 from ..tables import PublishedKeys, Sightings
-from . import naive
+from . import naive, radio
 from .measure import Case, available_memory_mib
 
 #: A UTC midnight on which an interval of GAEN starts.
@@ -221,6 +221,9 @@ FIGURES: dict[str, Maker] = {
     "match/gaen/1M/2 threads": _gaen_match("1M", 2),
     "match/bluezone/1M": _bluezone_match,
     "match/population": _population,
+    "radio/bluezone": radio.vectorised,
+    "radio/gaen": lambda: radio.vectorised("gaen"),
+    "radio/events": radio.events,
     "parse/gaen-export": _export,
 }
 

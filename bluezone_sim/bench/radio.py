@@ -50,12 +50,12 @@ def vectorised(protocol: str = "bluezone", links: int = 400_000, duration_s: int
     return Case(name=f"radio/{protocol}", unit="records", work=work, items=work())
 
 
-def events(protocol: str = "bluezone", phones: int = 20, seconds: int = 3600) -> Case:
+def events(phones: int = 20, seconds: int = 3600) -> Case:
     """Phones of one room, every packet followed; the figure is PDUs sent."""
     ios = np.arange(phones) % 3 == 0
     people = Phones(np.where(ios, -10.3, -25.8), np.where(ios, 7.0, 3.5), ios)
     model = model_of(
-        load_profile(protocol), people, 1, table=PhonesTable(off_share=0.0), ios_share=1 / 3
+        load_profile("bluezone"), people, 1, table=PhonesTable(off_share=0.0), ios_share=1 / 3
     )
     a, b = (np.array(x) for x in zip(*itertools.combinations(range(phones), 2), strict=True))
     contacts = contacts_at(a, b, seconds, 2.0)
@@ -63,4 +63,4 @@ def events(protocol: str = "bluezone", phones: int = 20, seconds: int = 3600) ->
     def work() -> int:
         return simulate(model, contacts, START_S, seconds, seed=3).sent
 
-    return Case(name=f"events/{protocol}", unit="PDUs", work=work, items=work(), rounds=1)
+    return Case(name="radio/events", unit="PDUs", work=work, items=work(), rounds=1)

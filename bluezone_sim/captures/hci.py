@@ -57,7 +57,7 @@ class HciReader:
 
     def read(self, frames: Frames) -> tuple[Packets, list[Own]]:
         """Advertisements in frames of an HCI link type, and what the phone set to send."""
-        data, at, size, kind = _hci(frames)
+        data, at, size, kind = hci_packets(frames)
         rows = np.flatnonzero((kind == EVENT) & (size >= 4) & (u8(data, at) == _LE_META))
         sub = u8(data, at[rows] + 2)
         parts = [
@@ -178,7 +178,7 @@ class HciReader:
         return data if operation in (2, 3) else b""
 
 
-def _hci(
+def hci_packets(
     frames: Frames,
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """(data, start, size, kind) of the HCI packets inside frames: kind as H4 has it, 0 for none."""

@@ -15,6 +15,7 @@ from ..errors import FormatError, InputError
 from ..tables import Sightings
 from . import btsnoop, measurements, sightings_file
 from .frames import Frames, in_order, read_btsnoop, read_pcapng
+from .gatt import GattReader, Read
 from .hci import HciReader, Own, concatenate
 from .link_layer import read_link_layer
 from .measurements import PhoneNumbers
@@ -184,7 +185,7 @@ def _counted(report: FileReport, tables: Iterator[Sightings]) -> Iterator[Sighti
 def _capture(report: FileReport, phones: PhoneNumbers) -> Iterator[Sightings]:
     reader: Callable[[BinaryIO], Iterator[Frames]]
     reader = read_btsnoop if report.format == "btsnoop" else read_pcapng
-    hci, recogniser = HciReader(), Recogniser()
+    hci, gatt, recogniser = HciReader(), GattReader(), Recogniser()
     with report.path.open("rb") as stream:
         for frames, n_back in in_order(reader(stream)):
             report.n_records += len(frames)
@@ -192,10 +193,12 @@ def _capture(report: FileReport, phones: PhoneNumbers) -> Iterator[Sightings]:
             report.n_cut += frames.n_cut
             parts: list[Packets] = []
             own: list[Own] = []
+            reads: list[Read] = []
             n_broken = 0
             rows = np.flatnonzero(np.isin(frames.link, _HCI))
             if len(rows):
                 packets, own = hci.read(frames.take(rows))
+                reads = gatt.read(frames.take(rows))
                 parts.append(packets)
             rows = np.flatnonzero(np.isin(frames.link, _LINK_LAYER))
             if len(rows):
@@ -207,6 +210,10 @@ def _capture(report: FileReport, phones: PhoneNumbers) -> Iterator[Sightings]:
             packets = concatenate(parts)
             report.n_advertisements += len(packets)
             report.own += recogniser.identifiers(own)
+            who = np.array([read.observer for read in reads], np.int32)
+            over_gatt = recogniser.reads(packets, reads, _numbers(report, who, phones))
+            if over_gatt is not None:
+                yield over_gatt
             yield from recogniser.sightings(
                 packets, own, _numbers(report, packets.observer, phones)
             )

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import protocols
-from ..tables import TRANSPORT_ADVERTISEMENT, Sightings
+from ..tables import TRANSPORT_ADVERTISEMENT, TRANSPORT_GATT, Sightings
+from .gatt import Read
 from .hci import Own
 from .packets import NO_RSSI, Packets
 
@@ -34,9 +35,13 @@ class Recogniser:
     n_gatt: dict[str, int] = field(default_factory=dict)
     _known: dict[bytes, _Found | None] = field(default_factory=dict)
     _own: dict[str, bytes] = field(default_factory=dict)
+    _rssi: dict[int, int] = field(default_factory=dict)
 
     def sightings(
-        self, packets: Packets, own: list[Own], observer: NDArray[np.int32]
+        self,
+        packets: Packets,
+        own: list[Own],
+        observer: NDArray[np.int32],
     ) -> list[Sightings]:
         """A table for each protocol that was heard, rows in the packets' order.
 
@@ -80,6 +85,53 @@ class Recogniser:
         for name, times in sent.items():
             self._own[name] = times[-1][1]
         return out
+
+    def reads(
+        self, packets: Packets, reads: list[Read], observer: NDArray[np.int32]
+    ) -> Sightings | None:
+        """What was read over connections, with the RSSI of the peer's last advertisement before.
+
+        Args:
+            packets: of the same window.
+            reads: Bluezone's identifiers, in order.
+            observer: ``int32[n]``, number of the phone that read each.
+        """
+        size = protocols.get("bluezone").id_size
+        rows = [k for k, r in enumerate(reads) if len(r.value) == size]
+        if not rows:
+            self._remember(packets)
+            return None
+        rssi = [self._last_rssi(packets, reads[k]) for k in rows]
+        self._remember(packets)
+        return Sightings(
+            observer=observer[rows],
+            time_ms=np.array([reads[k].time_us // 1000 for k in rows], np.int64),
+            identifier=np.frombuffer(b"".join(reads[k].value for k in rows), np.uint8)
+            .reshape(-1, size)
+            .copy(),
+            rssi_dbm=np.array(rssi, np.int16),
+            protocol="bluezone",
+            transport=np.full(len(rows), TRANSPORT_GATT, np.uint8),
+            address=np.array([reads[k].address for k in rows], np.uint64),
+        )
+
+    def _last_rssi(self, packets: Packets, read: Read) -> int:
+        mine = np.flatnonzero(
+            (packets.address == np.uint64(read.address))
+            & (packets.time_us <= read.time_us)
+            & (packets.rssi_dbm != NO_RSSI)
+        )
+        if len(mine):
+            return int(packets.rssi_dbm[mine[-1]])
+        return self._rssi.get(read.address, UNKNOWN_RSSI_DBM)
+
+    def _remember(self, packets: Packets) -> None:
+        """Keeps each advertiser's last RSSI for reads in later windows."""
+        told = packets.rssi_dbm != NO_RSSI
+        if len(self._rssi) > _MOST_KNOWN:
+            self._rssi.clear()
+        address, rssi = packets.address[told], packets.rssi_dbm[told]
+        self._rssi.update(zip(address.tolist(), rssi.tolist(), strict=True))
 
     def identifiers(self, own: list[Own]) -> list[tuple[int, str, bytes]]:
         """(unix microseconds, protocol, identifier) of what the phone set to send."""

@@ -14,7 +14,20 @@ import typer
 
 from .._version import __version__
 from ..errors import BluezoneSimError
-from . import bench, ble, importing, match, matrix, run, scenarios, trace, validate
+from . import (
+    bench,
+    ble,
+    compare,
+    importing,
+    match,
+    matrix,
+    report,
+    run,
+    scenarios,
+    sweep,
+    trace,
+    validate,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,6 +66,9 @@ def _root(
 #: In the order of the help text.
 _ROOMS = (
     run,
+    sweep,
+    compare,
+    report,
     scenarios,
     match,
     importing,

@@ -10,12 +10,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import InputError
+from ..errors import BluezoneSimError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from ..engine import Progress
+    from ..results.expect import Verdict
+
+
+class StoppedError(BluezoneSimError):
+    """The user stopped a command that had kept something; the message says what."""
+
+    exit_code = 130  # as shells have it: 128 + SIGINT
+
 
 Scenario = Annotated[
     str, typer.Argument(help="Name of a shipped scenario (see `list`), or path of a TOML file.")
@@ -56,17 +64,28 @@ def settings_of(given: list[str] | None) -> dict[str, Any]:
     return out
 
 
-def console() -> Any:
-    """A console on stdout, wide enough for the tables."""
+def console(width: int = 0) -> Any:
+    """A console on stdout, wide enough for the tables, or as wide as is asked."""
     from rich.console import Console
 
     from ..results.text import WIDTH
 
+    width = width or WIDTH
     # A table that a narrow terminal wraps can still be read; one with its numbers cut off cannot.
     console = Console(highlight=False)
-    if not console.is_terminal or console.width < WIDTH:
-        console.width = WIDTH
+    if not console.is_terminal or console.width < width:
+        console.width = width
     return console
+
+
+def conclude(verdicts: Sequence[Verdict], *, quiet: bool) -> None:
+    """Prints what the scenario expects; raises CriterionError where it is missed."""
+    from ..results.expect import require
+    from ..results.text import verdict_lines
+
+    if verdicts and not quiet:
+        typer.echo("\n".join(verdict_lines(verdicts)))
+    require(verdicts)
 
 
 @contextmanager

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .common import Json, Scenario, Settings, console, progress_bar, settings_of
+from .common import Json, Scenario, Settings, conclude, console, progress_bar, settings_of
 
 if TYPE_CHECKING:
     from ..results.result import Result
@@ -48,12 +49,18 @@ def run(
     with progress_bar(quiet=quiet) as report:
         result = simulate(chosen, seed, threads=threads, progress=report)
     result.save(target, force=force)
+    from ..results.compare import arm_of
+    from ..results.expect import judge
+
+    verdicts = judge(chosen, [arm_of(result)])
     if as_json:
-        typer.echo(json.dumps(result.to_dict(), allow_nan=False))
+        document = {**result.to_dict(), "expect": [asdict(v) for v in verdicts]}
+        typer.echo(json.dumps(document, allow_nan=False))
     elif not quiet:
         _print(result)
     if not quiet:
         typer.echo(f"Written: {target}/ (open {target / 'report.html'})", err=as_json)
+    conclude(verdicts, quiet=quiet or as_json)
 
 
 def _default_out(name: str, seed: int) -> Path:

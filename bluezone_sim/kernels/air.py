@@ -6,7 +6,8 @@
     A(d) = A(1 m) + 10 n log10(d)              up to the breakpoint, a steeper exponent beyond it
 
 Shadowing is one normal a contact (same bodies, same pockets, both directions), the scan term one a
-scan, fading one a packet.
+scan, fading one a packet. Where bodies are told apart from the rest of the shadowing, each is at an angle
+of its own for the whole contact.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class Air(NamedTuple):
     shadowing_sd_db: float
     scan_sd_db: float
     fading_sd_db: float
+    body_db: float
     sensitivity_dbm: float
     capture_db: float
     off_share: float
@@ -151,13 +153,20 @@ def path_loss_db(air, distance_m):
 @nb.njit(nogil=True, cache=True, inline="always")
 def link_dbm(air, phones, streams, contact, observer, emitter, distance_m):
     """Mean RSSI of a contact in one direction: everything that is the same in all its scans."""
-    shadow = NORMAL_TABLE[draw(streams.shadowing, contact) >> np.uint64(52)]
-    return (
+    h = draw(streams.shadowing, contact)
+    level = (
         phones.tx_power_dbm[emitter]
         - path_loss_db(air, distance_m)
         - phones.rx_correction_db[observer]
-        + air.shadowing_sd_db * shadow
+        + air.shadowing_sd_db * NORMAL_TABLE[h >> np.uint64(52)]
     )
+    if air.body_db > 0.0:
+        # Each body turns some way for the whole contact: half the loss gained where it faces the other,
+        # half of it lost where it is in between, so that the mean over angles stays.
+        turned = math.cos(2.0 * math.pi * to_unit(draw(h, observer)))
+        turned += math.cos(2.0 * math.pi * to_unit(draw(h, emitter)))
+        level += 0.5 * air.body_db * turned
+    return level
 
 
 @nb.njit(nogil=True, cache=True, inline="always")

@@ -195,6 +195,20 @@ def _meets(people, layers, layer, a, b, contact, tie):
 
 
 @inlined
+def _far_m(layers, layer, contact):
+    """Distance of two people who are in one room and do not talk."""
+    span = layers.far_m[layer, 1] - layers.far_m[layer, 0]
+    return np.float32(layers.far_m[layer, 0] + to_unit(draw(contact, _SUB_FAR)) * span)
+
+
+@inlined
+def silence(layers, day, place, group, contact, session, rows, at):
+    """:func:`segments` of two people who do not talk: one, as long as the session."""
+    far = _far_m(layers, place[0], contact)
+    return _emit(rows, at, contact, group, place, day.start_s + session[0], session[1], far)
+
+
+@inlined
 def segments(layers, day, place, group, contact, talk, session, rows, at):
     """Emits the segments of two people who meet; returns the next free row.
 
@@ -217,8 +231,7 @@ def segments(layers, day, place, group, contact, talk, session, rows, at):
         else:
             near_from = max(open_s, min(begin, close_s - near))
     if near < length:
-        span = layers.far_m[layer, 1] - layers.far_m[layer, 0]
-        far = np.float32(layers.far_m[layer, 0] + to_unit(draw(contact, _SUB_FAR)) * span)
+        far = _far_m(layers, layer, contact)
         if near_from > begin:
             at = _emit(rows, at, contact, group, place, day.start_s + begin, near_from - begin, far)
         end = near_from + near

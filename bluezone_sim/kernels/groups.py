@@ -20,6 +20,7 @@ from .contacts import (
     permute,
     segments,
     session_of,
+    silence,
 )
 from .rng import draw, to_unit
 
@@ -83,9 +84,11 @@ def _group(people, layers, keys, day, layer, group, n, room, rows, at):
             for j in range(i + 1, n):
                 if room.code[j]:
                     place = (layer, a, np.int64(room.here[j]))
-                    talk = room.code[j] & np.uint8(1) != 0
                     contact = room.contact[j]
-                    at = segments(layers, day, place, group, contact, talk, session, rows, at)
+                    if room.code[j] & np.uint8(1):
+                        at = segments(layers, day, place, group, contact, True, session, rows, at)
+                    else:
+                        at = silence(layers, day, place, group, contact, session, rows, at)
         else:
             for j in range(_apart(layers, layer, i, n, own, room), n):
                 if room.code[j]:

@@ -24,6 +24,7 @@ class PairDays:
         records: ``int64[n]``, number of records.
         near_s: ``int64[n]``, seconds near, or weighted seconds, by the rule: each record stands for one
             scan period.
+        strongest_dbm: ``int16[n]``, RSSI of the strongest record.
     """
 
     source: NDArray[np.int32]
@@ -31,6 +32,7 @@ class PairDays:
     day: NDArray[np.int64]
     records: NDArray[np.int64]
     near_s: NDArray[np.int64]
+    strongest_dbm: NDArray[np.int16]
 
     def __len__(self) -> int:
         return len(self.source)
@@ -45,7 +47,8 @@ def concatenate_pair_days(parts: list[PairDays]) -> PairDays:
     names = PairDays.__dataclass_fields__
     if not parts:
         empty = np.empty(0, np.int64)
-        return PairDays(empty.astype(np.int32), empty.astype(np.int32), empty, empty, empty)
+        who, dbm = empty.astype(np.int32), empty.astype(np.int16)
+        return PairDays(who, who, empty, empty, empty, dbm)
     whole = PairDays(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))
     return whole.take(np.lexsort((whole.day, whole.person, whole.source)))
 
@@ -111,12 +114,14 @@ def pair_days(
     who, person = np.divmod(pair, n_people)
     length = np.diff(np.append(first, len(key)))
     total_ms = np.add.reduceat(near_ms[order], first) if len(first) else length
+    rssi = matches.rssi_dbm[order]
     return PairDays(
         source=who.astype(np.int32),
         person=person.astype(np.int32),
         day=at,
         records=length,
         near_s=total_ms // 1000,
+        strongest_dbm=np.maximum.reduceat(rssi, first) if len(first) else rssi,
     )
 
 

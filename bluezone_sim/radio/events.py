@@ -497,7 +497,10 @@ class _Phone:
                 period = on + round(self.does.scan_pause_s * 1000)
                 since = (air.now_ms - phase) % period
                 yield (0, on - since) if since < on else (period - since, on)
-        screen = 1 - model.screen_on_share * (1 - does.scan_pause_screen_on)
+        lit = model.screen_on_share
+        if self.fixed_state is not None:
+            lit = float(self.fixed_state == physics.FOREGROUND)
+        screen = 1 - lit * (1 - does.scan_pause_screen_on)
         mean = float(app.scan_period_ms[self.platform])
         draws = rng.key(air.seed, "scan_jitter", self.person)
         k = 0

@@ -138,12 +138,13 @@ def _run_case(profile: Profile, case: Case, seed: int, log_packets: int) -> Outc
     table = PhonesTable(off_share=0.0)
     phones = Phones(*_means(table, ios), ios)
     a, b = np.triu_indices(len(ios), 1)
+    own = rng.key(seed, "packets", case.number) >> 1
     run = simulate(
-        model_of(profile, phones, rng.key(seed, "packets", case.number) >> 1, table=table),
+        model_of(profile, phones, own, table=table),
         contacts_at(a, b, CASE_S, DISTANCE_M),
         START_S,
         CASE_S,
-        seed=seed,
+        seed=own,
         states=np.array([STATES.index(s) for s in state]),
         log_packets=log_packets,
     )

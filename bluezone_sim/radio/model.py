@@ -99,6 +99,7 @@ def model_of(
             shadowing_sd_db=radio.shadowing_sd_db,
             scan_sd_db=radio.scan_sd_db,
             fading_sd_db=radio.fading_sd_db,
+            body_db=radio.body_blockage_db,
             sensitivity_dbm=radio.sensitivity_dbm,
             capture_db=CAPTURE_DB,
             off_share=table.off_share,

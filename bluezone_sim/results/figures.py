@@ -16,11 +16,14 @@ from .text import STAGES, percent
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ..sweeping.summary import Arm
     from .result import Histogram, LevelMetrics, Result, SensitivityRow
     from .validation import Validation
 
 #: Okabe and Ito's colours, told apart by colour-blind readers too.
 _BLUE, _ORANGE, _GREEN, _RED = "#0072b2", "#e69f00", "#009e73", "#d55e00"
+#: Lines of arms, in this order.
+ARM_COLOURS = (_BLUE, _RED, _GREEN, "#cc79a7", _ORANGE, "#56b4e9", "#8c6bb1")
 _STAGE_COLOURS = {
     "no_smartphone": "#999999",
     "no_app": "#56b4e9",
@@ -59,12 +62,14 @@ _INK_KEYS = (
 
 
 @contextmanager
-def _figure(ink: str, width: float, height: float, panels: int = 1) -> Iterator[tuple[Any, Any]]:
+def _figure(
+    ink: str, width: float, height: float, panels: int = 1, style: dict[str, Any] | None = None
+) -> Iterator[tuple[Any, Any]]:
     """A figure without a window system, with its axes."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    with mpl.rc_context({**_STYLE, **dict.fromkeys(_INK_KEYS, ink)}):
+    with mpl.rc_context({**_STYLE, **(style or {}), **dict.fromkeys(_INK_KEYS, ink)}):
         figure = Figure(figsize=(width, height))
         axes = figure.subplots(1, panels, squeeze=False)[0]
         yield figure, axes
@@ -88,7 +93,7 @@ def _line(axes: Any, x: Any, values: Sequence[float | None], **style: Any) -> No
     axes.plot(x, y, **style)
 
 
-def _adoption(axes: Any, metrics: Sequence[LevelMetrics]) -> None:
+def draw_adoption(axes: Any, metrics: Sequence[LevelMetrics]) -> None:
     rows = sorted(metrics, key=lambda m: m.users)
     x = np.array([100 * m.adoption_smartphones for m in rows])
     dots: dict[str, Any] = {"marker": "o", "markersize": 4}
@@ -126,15 +131,49 @@ def _adoption(axes: Any, metrics: Sequence[LevelMetrics]) -> None:
 def adoption_svg(metrics: Sequence[LevelMetrics]) -> str:
     """What the app finds, by adoption."""
     with _figure(_INK, 7.2, 4.0) as (figure, (axes,)):
-        _adoption(axes, metrics)
+        draw_adoption(axes, metrics)
         return _svg(figure, "Share of risky pairs warned, by adoption")
+
+
+def draw_arms(axes: Any, arms: Sequence[Arm]) -> None:
+    """Recall of each arm against adoption, with its intervals over seeds."""
+    markers = "osD^vPX*"
+    for i, arm in enumerate(arms):
+        x = np.array([100 * m.adoption_smartphones for m in arm.metrics])
+        colour = ARM_COLOURS[i % len(ARM_COLOURS)]
+        style = "-" if i < len(ARM_COLOURS) else "--"
+        _line(
+            axes,
+            x,
+            [m.recall for m in arm.metrics],
+            color=colour,
+            linestyle=style,
+            marker=markers[i % len(markers)],
+            markersize=4,
+            label=arm.label,
+        )
+        ends = [(np.nan, np.nan) if m.recall_ci95 is None else m.recall_ci95 for m in arm.metrics]
+        low, high = 100 * np.array(ends).T
+        axes.fill_between(x, low, high, color=colour, alpha=0.18, lw=0)
+    axes.set_xlim(0, 104)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("smartphone owners who run the app (%)")
+    axes.set_ylabel("recall (% of risky pairs)")
+    axes.legend(loc="upper left", fontsize=8)
+
+
+def arms_svg(arms: Sequence[Arm]) -> str:
+    """Recall against adoption, an arm a line."""
+    with _figure(_INK, 7.2, 4.0) as (figure, (axes,)):
+        draw_arms(axes, arms)
+        return _svg(figure, "Share of risky pairs warned, by adoption and arm")
 
 
 def adoption_png(result: Result) -> bytes:
     """The same figure for slides and README files."""
     out = io.BytesIO()
     with _figure("#222222", 7.2, 4.2) as (figure, (axes,)):
-        _adoption(axes, result.metrics)
+        draw_adoption(axes, result.metrics)
         axes.set_title(result.scenario.title or result.scenario.name, loc="left")
         figure.savefig(out, format="png", dpi=150, metadata={"Software": None})
     return out.getvalue()
@@ -142,51 +181,49 @@ def adoption_png(result: Result) -> bytes:
 
 def waterfall_svg(metrics: Sequence[LevelMetrics]) -> str:
     """Where risky pairs are lost, a bar a level."""
+    with _figure(_INK, 7.2, 1.4 + 0.45 * len(metrics)) as (figure, (axes,)):
+        draw_waterfall(axes, metrics)
+        return _svg(figure, "Stages at which risky pairs are lost, by adoption")
+
+
+def draw_waterfall(axes: Any, metrics: Sequence[LevelMetrics]) -> None:
     names = [
         f"{percent(m.adoption_smartphones)} of phones\n{m.users:,} users" for m in reversed(metrics)
     ]
-    with _figure(_INK, 7.2, 1.4 + 0.45 * len(names)) as (figure, (axes,)):
-        left = np.zeros(len(names))
-        for stage in OUTCOMES:
-            at = [
-                (m.recall if stage == "warned" else m.lost[stage]) or 0.0 for m in reversed(metrics)
-            ]
-            width = 100 * np.array(at)
-            if not width.any():
-                continue
-            axes.barh(
-                names,
-                width,
-                left=left,
-                height=0.7,
-                color=_STAGE_COLOURS[stage],
-                label=STAGES[stage],
-            )
-            for y, (start, span) in enumerate(zip(left, width, strict=True)):
-                if span >= 6:
-                    axes.text(
-                        start + span / 2,
-                        y,
-                        f"{span:.0f}",
-                        ha="center",
-                        va="center",
-                        fontsize=8,
-                        color="#000000",
-                    )
-            left += width
-        axes.set_xlim(0, 100)
-        axes.set_xlabel("risky pairs (%)")
-        axes.grid(visible=False, axis="y")
-        axes.tick_params(axis="y", labelsize=8)
-        if axes.get_legend_handles_labels()[0]:  # none where there is no risky pair
-            axes.legend(
-                loc="lower center",
-                bbox_to_anchor=(0.5, 1.0),
-                ncols=4,
-                fontsize=8,
-                columnspacing=1.2,
-            )
-        return _svg(figure, "Stages at which risky pairs are lost, by adoption")
+    left = np.zeros(len(names))
+    for stage in OUTCOMES:
+        at = [(m.recall if stage == "warned" else m.lost[stage]) or 0.0 for m in reversed(metrics)]
+        width = 100 * np.array(at)
+        if not width.any():
+            continue
+        axes.barh(
+            names,
+            width,
+            left=left,
+            height=0.7,
+            color=_STAGE_COLOURS[stage],
+            label=STAGES[stage],
+        )
+        for y, (start, span) in enumerate(zip(left, width, strict=True)):
+            if span >= 6:
+                axes.text(
+                    start + span / 2,
+                    y,
+                    f"{span:.0f}",
+                    ha="center",
+                    va="center",
+                    fontsize=8,
+                    color="#000000",
+                )
+        left += width
+    axes.set_xlim(0, 100)
+    axes.set_xlabel("risky pairs (%)")
+    axes.grid(visible=False, axis="y")
+    axes.tick_params(axis="y", labelsize=8)
+    if left.any():  # no legend where there is no risky pair
+        axes.legend(
+            loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, fontsize=8, columnspacing=1.2
+        )
 
 
 def sensitivity_svg(rows: Sequence[SensitivityRow]) -> str:
@@ -210,26 +247,24 @@ def sensitivity_svg(rows: Sequence[SensitivityRow]) -> str:
         return _svg(figure, "Recall and precision under changed assumptions")
 
 
-def histogram_svg(histogram: Histogram) -> str:
+def draw_histogram(axes: Any, histogram: Histogram) -> None:
     """Shares of each series by bin; bins as wide as each other, since their edges are not even."""
     labels = [
         f"{a:g}–{b:g}" for a, b in zip(histogram.edges[:-1], histogram.edges[1:], strict=True)
     ]
     series = list(histogram.counts.items())
     width = 0.8 / max(1, len(series))
-    with _figure(_INK, 7.2, 3.0) as (figure, (axes,)):
-        for i, ((name, counts), colour) in enumerate(
-            zip(series, (_BLUE, _ORANGE, _GREEN), strict=False)
-        ):
-            total = counts.sum()
-            share = 100 * counts / total if total else np.zeros(len(counts))
-            at = np.arange(len(labels)) + (i - (len(series) - 1) / 2) * width
-            axes.bar(at, share, width, color=colour, label=f"{name} (n = {total:,})")
-        axes.set_xticks(range(len(labels)), labels, rotation=35, ha="right", fontsize=8)
-        axes.set_xlabel(f"{histogram.name} ({histogram.unit})")
-        axes.set_ylabel("share (%)")
-        axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(series), fontsize=8)
-        return _svg(figure, histogram.name)
+    for i, ((name, counts), colour) in enumerate(
+        zip(series, (_BLUE, _ORANGE, _GREEN), strict=False)
+    ):
+        total = counts.sum()
+        share = 100 * counts / total if total else np.zeros(len(counts))
+        at = np.arange(len(labels)) + (i - (len(series) - 1) / 2) * width
+        axes.bar(at, share, width, color=colour, label=f"{name} (n = {total:,})")
+    axes.set_xticks(range(len(labels)), labels, rotation=35, ha="right", fontsize=8)
+    axes.set_xlabel(f"{histogram.name} ({histogram.unit})")
+    axes.set_ylabel("share (%)")
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(series), fontsize=8)
 
 
 def qq_png(result: Validation) -> bytes:

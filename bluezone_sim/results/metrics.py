@@ -242,7 +242,8 @@ def warnings_table(evaluation: Evaluation, days: Days) -> Warnings:
 
 
 def histograms(evaluation: Evaluation, levels: Sequence[float]) -> tuple[Histogram, ...]:
-    """Time near per risky day, and records a day of risky and of other pairs, at the top level."""
+    """Time near per risky day; records and strongest RSSI a day of risky and of other pairs, and delays
+    of warnings, at the top level."""
     risky = evaluation.risky
     top = int(np.argmax(levels))
     held = evaluation.held[top]
@@ -250,6 +251,10 @@ def histograms(evaluation: Evaluation, levels: Sequence[float]) -> tuple[Histogr
     is_risky = _among(held.source, held.person, risky.case, risky.other, width)
     minutes = np.array([15, 30, 60, 120, 180, 240, 300, 360, 480, 600, 1440], dtype=np.float64)
     records = np.array([1, 2, 3, 5, 8, 12, 20, 30, 50, 80, 120, 300], dtype=np.float64)
+    rssi = np.arange(-110, -24, 5, dtype=np.float64)
+    hours = np.array([0, 0.5, 1, 2, 3, 4, 6, 8, 12, 18, 24, 36, 48, 72], dtype=np.float64)
+    f1, late = evaluation.f1[top], evaluation.late[top]
+    delay_h = np.concatenate([t.told_s - t.published_s for t in (f1, late)]) / 3600
     return (
         Histogram(
             name="time within the risky distance, risky pair and day",
@@ -265,5 +270,20 @@ def histograms(evaluation: Evaluation, levels: Sequence[float]) -> tuple[Histogr
                 "risky pairs": np.histogram(held.records[is_risky], records)[0],
                 "other pairs": np.histogram(held.records[~is_risky], records)[0],
             },
+        ),
+        Histogram(
+            name="strongest record of a case on a phone and day",
+            unit="dBm",
+            edges=rssi,
+            counts={
+                name: np.histogram(np.clip(held.strongest_dbm[rows], rssi[0], rssi[-1]), rssi)[0]
+                for name, rows in (("risky pairs", is_risky), ("other pairs", ~is_risky))
+            },
+        ),
+        Histogram(
+            name="time from publication to warning",
+            unit="h",
+            edges=hours,
+            counts={"people warned": np.histogram(delay_h, hours)[0]},
         ),
     )

@@ -118,7 +118,7 @@ class Metrics(Sequence[LevelMetrics]):
         return plain(metrics_table(self))
 
     def _repr_html_(self) -> str:
-        from .text import metrics_html
+        from .notebook import metrics_html
 
         return metrics_html(self)
 
@@ -131,6 +131,12 @@ class Metrics(Sequence[LevelMetrics]):
     def to_pandas(self) -> Any:
         """A ``pandas.DataFrame`` of :meth:`to_arrow`; needs pandas."""
         return self.to_arrow().to_pandas()
+
+    def to_polars(self) -> Any:
+        """A ``polars.DataFrame`` of :meth:`to_arrow`; needs polars."""
+        import polars
+
+        return polars.from_arrow(self.to_arrow())
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,9 +198,25 @@ class Result:
         )
 
     def _repr_html_(self) -> str:
-        from html import escape
+        from .notebook import result_html
 
-        return f"<p>{escape(self.headline())}</p>{self.metrics._repr_html_()}"
+        return result_html(self)
+
+    def to_arrow(self) -> Any:
+        """A ``pyarrow.Table`` of :attr:`outcomes`, a row per risky pair and level."""
+        from .tables import outcomes_to_arrow
+
+        return outcomes_to_arrow(self.outcomes)
+
+    def to_pandas(self) -> Any:
+        """A ``pandas.DataFrame`` of :meth:`to_arrow`; needs pandas."""
+        return self.to_arrow().to_pandas()
+
+    def to_polars(self) -> Any:
+        """A ``polars.DataFrame`` of :meth:`to_arrow`; needs polars."""
+        import polars
+
+        return polars.from_arrow(self.to_arrow())
 
     def to_dict(self) -> dict[str, Any]:
         """The document that ``bluezone-sim run --json`` prints: plain JSON types, None for null."""

@@ -18,7 +18,7 @@ from .._version import NUMERIC_VERSION, SCHEMA_VERSION, __version__
 from ..errors import InputError
 from ..scenario.profiles import profile_of
 from . import adopters, campaign
-from .tables import outcomes_to_arrow, warnings_to_arrow
+from .tables import histograms_to_arrow, outcomes_to_arrow, warnings_to_arrow
 
 if TYPE_CHECKING:
     from .result import Result
@@ -67,6 +67,7 @@ def save(result: Result, out: Path, *, force: bool) -> Path:
             ("metrics", result.metrics.to_arrow()),
             ("outcomes", outcomes_to_arrow(result.outcomes)),
             ("warnings", warnings_to_arrow(result.warnings)),
+            ("histograms", histograms_to_arrow(result.histograms)),
         ):
             pq.write_table(table, part / f"{name}.parquet", compression="zstd")
         if result.adopters:

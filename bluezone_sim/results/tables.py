@@ -11,7 +11,7 @@ from .._version import NUMERIC_VERSION, SCHEMA_VERSION
 from ..tables import OUTCOMES, Outcomes, Warnings
 
 if TYPE_CHECKING:
-    from .result import LevelMetrics
+    from .result import Histogram, LevelMetrics
 
 #: In the metadata of every Parquet file.
 VERSIONS = {
@@ -54,11 +54,69 @@ def outcomes_to_arrow(outcomes: Outcomes) -> Any:
     return pa.table(columns, metadata=VERSIONS)
 
 
+def outcomes_from_arrow(table: Any) -> Outcomes:
+    """What :func:`outcomes_to_arrow` wrote."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    columns = {name: table[name] for name in Outcomes.__dataclass_fields__}
+    words = columns["outcome"].cast(pa.string())
+    columns["outcome"] = pc.index_in(words, value_set=pa.array(OUTCOMES)).cast(pa.uint8())
+    return Outcomes(**{k: np.ascontiguousarray(v.to_numpy()) for k, v in columns.items()})
+
+
 def warnings_to_arrow(warnings: Warnings) -> Any:
     """A row per person warned, case and level."""
     import pyarrow as pa
 
     return pa.table(_columns(warnings), metadata=VERSIONS)
+
+
+def histograms_to_arrow(histograms: Sequence[Histogram]) -> Any:
+    """A row a bin and series."""
+    import pyarrow as pa
+
+    rows: dict[str, list[Any]] = {k: [] for k in ("name", "unit", "series", "low", "high", "count")}
+    for h in histograms:
+        for series, counts in h.counts.items():
+            n = len(counts)
+            for key, values in (
+                ("name", [h.name] * n),
+                ("unit", [h.unit] * n),
+                ("series", [series] * n),
+                ("low", h.edges[:-1].tolist()),
+                ("high", h.edges[1:].tolist()),
+                ("count", counts.tolist()),
+            ):
+                rows[key] += values
+    kinds = dict.fromkeys(("name", "unit", "series"), pa.string())
+    kinds |= {"low": pa.float64(), "high": pa.float64(), "count": pa.int64()}
+    return pa.table({k: pa.array(v, kinds[k]) for k, v in rows.items()}, metadata=VERSIONS)
+
+
+def histograms_from_arrow(table: Any) -> tuple[Histogram, ...]:
+    """What :func:`histograms_to_arrow` wrote; names and series in the order of their first rows."""
+    from .result import Histogram
+
+    found: dict[tuple[str, str], dict[str, dict[tuple[float, float], int]]] = {}
+    for row in table.to_pylist():
+        series = found.setdefault((row["name"], row["unit"]), {})
+        series.setdefault(row["series"], {})[row["low"], row["high"]] = row["count"]
+    out = []
+    for (name, unit), by_series in found.items():
+        bins = sorted({b for counts in by_series.values() for b in counts})
+        out.append(
+            Histogram(
+                name=name,
+                unit=unit,
+                edges=np.array([low for low, _ in bins] + [bins[-1][1]]),
+                counts={
+                    s: np.array([counts.get(b, 0) for b in bins], np.int64)
+                    for s, counts in by_series.items()
+                },
+            )
+        )
+    return tuple(out)
 
 
 def _columns(table: Outcomes | Warnings) -> dict[str, Any]:

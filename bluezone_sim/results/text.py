@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from ..tables import OUTCOMES
 
 if TYPE_CHECKING:
+    from ..sweeping import Sweep
+    from ..sweeping.summary import Arm, Difference
+    from .expect import Verdict
     from .result import LevelMetrics
 
 #: What each stage means, for people.
@@ -41,8 +43,8 @@ COLUMNS = (
     "hours to\nwarning",
 )
 
-#: Characters that the metrics table needs.
-WIDTH = 104
+#: Characters that the metrics table needs, and those of a sweep with arms of long names.
+WIDTH, SWEEP_WIDTH = 104, 130
 
 NOTES = (
     "both have app, recorded, recall: shares of risky pairs. a': both have app for two people drawn at "
@@ -73,7 +75,8 @@ def interval(ends: tuple[float, float] | None) -> str:
     if ends is None:
         return "–"
     digits = 1 if ends[1] >= 0.1 else 2
-    return f"{100 * ends[0]:.{digits}f}–{100 * ends[1]:.{digits}f}"
+    dash = "–" if ends[0] >= 0 else " to "
+    return f"{100 * ends[0]:.{digits}f}{dash}{100 * ends[1]:.{digits}f}"
 
 
 def cells(level: LevelMetrics) -> list[str]:
@@ -134,19 +137,161 @@ def waterfall_table(metrics: Sequence[LevelMetrics]) -> Any:
     return _table("Where risky pairs are lost (%), by share of smartphones", header, rows, 1)
 
 
-def plain(renderable: Any) -> str:
+#: Metrics that are shares, told in percent and percentage points.
+SHARES = ("recall", "precision", "share_both_have_app", "share_recorded")
+
+#: Metrics in words.
+METRICS = {
+    "recall": "recall",
+    "precision": "precision",
+    "share_both_have_app": "both have app",
+    "share_recorded": "recorded",
+    "n_warned_f1": "F1 per case",
+    "n_warned_f2": "F2 per case",
+    "hours_to_warning_p50": "hours to warning",
+}
+
+
+def value_of(metric: str, value: float | None, *, sign: bool = False) -> str:
+    """A metric's value with its unit (points of a difference of shares); a dash where undefined."""
+    if value is None:
+        return "–"
+    scale, unit = (100, " points" if sign else " %") if metric in SHARES else (1, "")
+    rounded = round(scale * value, 2) + 0.0  # never -0
+    return f"{'+' if sign and rounded >= 0 else ''}{rounded:,.2f}{unit}"
+
+
+def ends_of(metric: str, ends: tuple[float, float] | None) -> str:
+    """Both ends of an interval of differences, without its unit; a dash where undefined."""
+    if ends is None:
+        return "–"
+    scale = 100 if metric in SHARES else 1
+    low, high = (round(scale * end, 2) + 0.0 for end in ends)
+    return f"{low:+.2f} to {high:+.2f}"
+
+
+SWEEP_COLUMNS = (
+    "arm",
+    "of\nphones\n%",
+    "seeds",
+    "recall\n%",
+    "95 %\nover seeds",
+    "precision\n%",
+    "F1 per\ncase",
+    "F2 per\ncase",
+    "hours to\nwarning",
+    "seeds\nneeded",
+)
+
+
+def sweep_rows(sweep: Sweep) -> list[list[str]]:
+    """A row an arm and level; see :data:`SWEEP_COLUMNS`."""
+    from ..sweeping.summary import seeds_for
+
+    rows = []
+    for arm in sweep.arms:
+        for i, (m, sd) in enumerate(zip(arm.metrics, arm.recall_sd, strict=True)):
+            needed = seeds_for(sd, sweep.width)
+            rows.append(
+                [
+                    arm.label if i == 0 else "",
+                    share(m.adoption_smartphones),
+                    f"{len(arm.seeds):,}",
+                    share(m.recall),
+                    interval(m.recall_ci95),
+                    share(m.precision),
+                    number(m.n_warned_f1, 2),
+                    number(m.n_warned_f2, 2),
+                    number(m.hours_to_warning_p50),
+                    "–" if needed is None else f"{needed:,}",
+                ]
+            )
+    return rows
+
+
+def sweep_table(sweep: Sweep) -> Any:
+    """Means over seeds, for rich."""
+    title = f"Means over seeds; seeds needed for an interval of recall {100 * sweep.width:g} points wide"
+    return _table(title, SWEEP_COLUMNS, sweep_rows(sweep), 1)
+
+
+DIFFERENCE_COLUMNS = (
+    "arm",
+    "of\nphones\n%",
+    "recall\npoints",
+    "95 %",
+    "precision\npoints",
+    "95 %",
+    "F1 per\ncase",
+)
+
+
+def difference_rows(differences: Sequence[Difference]) -> list[list[str]]:
+    """A row an arm and level; see :data:`DIFFERENCE_COLUMNS`."""
+    rows: dict[tuple[str, float], dict[str, list[str]]] = {}
+    for d in differences:
+        value = value_of(d.metric, d.difference.mean, sign=True).removesuffix(" points")
+        at = rows.setdefault((d.arm, d.adoption_smartphones), {})
+        at[d.metric] = [value, ends_of(d.metric, d.difference.ci95)]
+    out: list[list[str]] = []
+    shown = None
+    for (arm, adoption), found in rows.items():
+        cells_of = {m: found.get(m, ["–", "–"]) for m in ("recall", "precision", "n_warned_f1")}
+        out.append(
+            [
+                "" if arm == shown else arm,
+                share(adoption),
+                *cells_of["recall"],
+                *cells_of["precision"],
+                cells_of["n_warned_f1"][0],
+            ]
+        )
+        shown = arm
+    return out
+
+
+def differences_table(differences: Sequence[Difference], title: str | None = None) -> Any:
+    """Differences between arms, for rich."""
+    title = title or f"Less {differences[0].base}, paired by seed"
+    return _table(title, DIFFERENCE_COLUMNS, difference_rows(differences), 1)
+
+
+def same_level(a: LevelMetrics, b: LevelMetrics) -> bool:
+    """Both are at one share of smartphone owners."""
+    return abs(a.adoption_smartphones - b.adoption_smartphones) < 1e-9
+
+
+def compare_table(arms: Sequence[tuple[Arm, Arm]]) -> Any:
+    """Two runs or sweeps side by side, for rich."""
+    header = ["arm", "of\nphones\n%"]
+    for what in ("recall\n%", "precision\n%", "F1 per\ncase", "F2 per\ncase"):
+        header += [f"{what}\n{side}" for side in "AB"]
+    rows = []
+    for a, b in arms:
+        pairs = [(x, y) for y in b.metrics for x in a.metrics if same_level(x, y)]
+        for i, both in enumerate(pairs):
+            rows.append(
+                [
+                    "" if i else b.label,
+                    share(both[1].adoption_smartphones),
+                    *(share(m.recall) for m in both),
+                    *(share(m.precision) for m in both),
+                    *(number(m.n_warned_f1, 2) for m in both),
+                    *(number(m.n_warned_f2, 2) for m in both),
+                ]
+            )
+    return _table("Side by side", header, rows, 1)
+
+
+def verdict_lines(verdicts: Sequence[Verdict]) -> list[str]:
+    """Criteria, a line each."""
+    return ["What the scenario expects", *(f"  {v}" for v in verdicts)]
+
+
+def plain(renderable: Any, width: int = WIDTH) -> str:
     """A rich renderable as plain text."""
     from rich.console import Console
 
     out = io.StringIO()
-    Console(file=out, width=WIDTH, color_system=None).print(renderable)
+    Console(file=out, width=width, color_system=None).print(renderable)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
-
-
-def metrics_html(metrics: Sequence[LevelMetrics]) -> str:
-    """The main table as HTML."""
-    head = "".join(f"<th>{escape(c)}</th>" for c in COLUMNS)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(c)}</td>" for c in cells(m)) + "</tr>" for m in metrics
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from ..errors import Fault, ScenarioError
-from . import checks_who
+from . import checks_asked, checks_who
 from .raw import Raw
 from .raw import get as _get
 from .raw import number as _number
@@ -38,6 +38,7 @@ def cross_faults(raw: Raw, merged: Raw) -> list[Fault]:
         _rule,
         _unused,
         *checks_who.CHECKS,
+        *checks_asked.CHECKS,
     )
     return [fault for check in checks for fault in check(raw, merged)]
 
@@ -133,7 +134,7 @@ _ATTENUATION_RULES = {"minutes-at-attenuation": 1, "cwa": 2, "gaen-v2": 3}
 
 def _rule(raw: Raw, merged: Raw) -> Iterator[Fault]:
     name, protocol = _get(merged, "rule.name"), _get(merged, "protocol.name")
-    if name not in _ATTENUATION_RULES:
+    if not isinstance(name, str) or name not in _ATTENUATION_RULES:
         return
     if isinstance(protocol, str) and protocol != "gaen":
         yield Fault(

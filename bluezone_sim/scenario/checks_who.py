@@ -42,7 +42,8 @@ def _together(raw: Raw, merged: Raw) -> Iterator[Fault]:
 
 
 def _names(rows: Any) -> list[str]:
-    return [r["name"] for r in rows or () if isinstance(r, dict) and isinstance(r.get("name"), str)]
+    rows = rows if isinstance(rows, list) else []
+    return [r["name"] for r in rows if isinstance(r, dict) and isinstance(r.get("name"), str)]
 
 
 def _campaign(raw: Raw, merged: Raw) -> Iterator[Fault]:
@@ -50,7 +51,8 @@ def _campaign(raw: Raw, merged: Raw) -> Iterator[Fault]:
     occupations = _get(merged, "population.occupations")
     if _get(raw, "population.occupations") and table is None:
         yield Fault("population.occupations", "has no effect without a campaign", "remove it")
-    total = sum(_number(o, "team_share") or 0 for o in occupations or ())
+    teams = occupations if isinstance(occupations, list) else []
+    total = sum(_number(o, "team_share") or 0 for o in teams)
     if total > 1 + 1e-9:
         yield Fault("population.occupations", f"the shares of teams add up to {total:g}, above 1")
     if not isinstance(table, dict):
@@ -60,7 +62,9 @@ def _campaign(raw: Raw, merged: Raw) -> Iterator[Fault]:
     users, owners = _number(table, "users"), _number(merged, "population.smartphones")
     if users is not None and owners is not None and users > owners:
         yield Fault(f"{path}.users", f"{users:,} exceed the {owners:,} smartphone owners")
-    history = [p for p in _get(table, "history") or () if isinstance(p, list) and len(p) == 2]
+    pairs = _get(table, "history")
+    pairs = pairs if isinstance(pairs, list) else []
+    history = [p for i in range(len(pairs)) if (p := _numbers({"p": pairs[i]}, "p", 2))]
     if any(p[1] > 1 for p in history) or any(
         a[0] <= b[0] or a[1] > b[1] for a, b in pairwise(history)
     ):

@@ -32,11 +32,16 @@ def resolved_toml(scenario: Scenario) -> str:
         for parent in parents:
             at = at[parent]
         at.pop(last, None)
-    lines = _tables(raw, "")
+    lines = toml_of(raw).splitlines()
     if "[radio]" in lines:
         at_radio = lines.index("[radio]") + 1
         lines[at_radio:at_radio] = _from_profile(scenario)
-    return "\n".join(lines).lstrip("\n") + "\n"
+    return "\n".join(lines) + "\n"
+
+
+def toml_of(raw: dict[str, Any]) -> str:
+    """A mapping as the text of a TOML file."""
+    return "\n".join(_tables(raw, "")).lstrip("\n") + "\n"
 
 
 def _from_profile(scenario: Scenario) -> list[str]:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from ..errors import Fault, FormatError, InputError, ScenarioError
 from .checks import cross_faults
+from .experiment import Criterion
 from .model import Arm, Scenario
 from .tracefill import TRACE_SAYS, with_trace
 
@@ -239,6 +240,33 @@ def arm_scenario(scenario: Scenario, arm: Arm) -> Scenario:
     return Scenario.model_validate(_changed(scenario.model_dump(), arm.set))
 
 
+def point_scenario(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
+    """The scenario with one grid point's changes, validated.
+
+    A key that only other points of the grid need may stay; one of ``changes`` without effect is a
+    fault, since its values would be arms that do not differ.
+
+    Raises:
+        ScenarioError: every fault of the changed scenario.
+    """
+    raw = scenario.model_dump(exclude_defaults=True)
+    for key in ("sensitivity", "sweep", "expect"):
+        raw.pop(key, None)
+    for key, value in changes.items():
+        override(raw, key, value)
+    try:
+        return validate(raw)
+    except ScenarioError as error:
+        faults = [
+            f
+            for f in error.faults
+            if not f.message.startswith("has no effect") or f.path in changes
+        ]
+        if faults:
+            raise ScenarioError(error.source, faults) from None
+    return Scenario.model_validate(with_defaults(Scenario, raw))
+
+
 # -- messages ---------------------------------------------------------------------------------------
 
 
@@ -270,6 +298,7 @@ def _model_at(loc: tuple[str | int, ...], root: type[BaseModel]) -> type[BaseMod
                 "bands": AgeBand,
                 "campaign": Campaign,
                 "measures": Measure,
+                "expect": Criterion,
             }
             inner = [a for a in (field.annotation, *_args(field.annotation)) if _is_model(a)]
             model = inner[0] if inner else names.get(str(part))

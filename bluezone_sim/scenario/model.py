@@ -16,6 +16,7 @@ from pydantic import Field, field_validator
 from .adoption import Adoption, Campaign, Level, Measure, Together, Users
 from .base import NonNegative, Positive, Share, Table
 from .contacts import ContactsTable, Layer, MemberLayer, NeighbourLayer, RoomLayer, TraceTable
+from .experiment import Criterion, Limits, SweepTable
 from .population import AgeBand, Ages, District, Occupation, Ownership, Population
 
 if TYPE_CHECKING:
@@ -118,6 +119,12 @@ class Radio(Table):
     exponent_far: float = Field(3.3, ge=0, le=8, description="beyond it; IEEE 802.15.2-2003")
     shadowing_sd_db: NonNegative = Field(
         7.76, description="per contact; exp34's 8.6 dB less the spread within one cell"
+    )
+    body_blockage_db: NonNegative = Field(
+        0.0,
+        description="loss from a body that faces the other to one turned away, each body at an angle of "
+        "its own for a contact; the default leaves bodies in shadowing_sd_db. Front pocket 14, ear 25, "
+        "rear pocket 23 dB (MITRE, MIT-LL); two bodies of 13.8 dB leave 3.6 dB of the 7.76",
     )
     scan_sd_db: NonNegative = Field(2.5, description="per scan; part of MITRE's 3.7 dB (assumed)")
     fading_sd_db: Positive = Field(2.7, description="per packet; rest of the 3.7 dB")
@@ -279,6 +286,9 @@ class Scenario(Table):
     publication: Publication = Publication()
     f2: F2 = F2()
     sensitivity: Sensitivity | None = None
+    sweep: SweepTable | None = None
+    expect: list[Criterion] | None = Field(None, description="criteria, for continuous integration")
+    limits: Limits | None = None
 
     @field_validator("timezone")
     @classmethod

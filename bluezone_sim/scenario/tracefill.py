@@ -58,6 +58,8 @@ def with_trace(raw: Raw, folder: Path, faults: list[Fault]) -> Raw:
     except ValidationError:
         return raw  # the model's own faults say what is wrong
     timezone = raw.get("timezone", "Asia/Ho_Chi_Minh")
+    if not isinstance(timezone, str):
+        return raw  # it says so itself
     from .traces import cached
 
     try:
@@ -65,7 +67,7 @@ def with_trace(raw: Raw, folder: Path, faults: list[Fault]) -> Raw:
     except FormatError as error:
         faults.append(Fault("contacts.trace.file", str(error)))
         return raw
-    except (KeyError, ValueError, OSError):
+    except (KeyError, TypeError, ValueError, OSError):
         return raw  # the time zone is at fault, and says so itself
     population = raw.setdefault("population", {})
     if not isinstance(population, dict):

@@ -20,13 +20,17 @@ class Days:
         number: ``int64[d]``, days since 1970-01-01.
         start_s: ``int64[d]``, unix seconds of each local midnight.
         weekday: ``int64[d]``, Monday 0.
-        end_s: unix seconds of the midnight that ends the last.
+        end_s: unix seconds of the midnight that ends the last; by default a day after it began.
     """
 
     number: NDArray[np.int64]
     start_s: NDArray[np.int64]
     weekday: NDArray[np.int64]
-    end_s: int
+    end_s: int = -1
+
+    def __post_init__(self) -> None:
+        if self.end_s < 0:
+            object.__setattr__(self, "end_s", int(self.start_s[-1]) + 86_400)
 
     @classmethod
     def look_back(cls, last: dt.date, days: int, timezone: str) -> Days:

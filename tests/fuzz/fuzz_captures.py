@@ -23,6 +23,7 @@ sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1])]
 
 with atheris.instrument_imports(include=["bluezone_sim"]):
     from bluezone_sim.captures.frames import in_order, read_btsnoop, read_pcapng
+    from bluezone_sim.captures.gatt import GattReader
     from bluezone_sim.captures.hci import HciReader
     from bluezone_sim.captures.link_layer import read_link_layer
     from bluezone_sim.captures.recognising import Recogniser
@@ -38,11 +39,14 @@ _HCI, _LINK_LAYER = (187, 201, 254, 1001, 1002, 2001), (251, 256)
 
 def capture(reader, data: bytes) -> None:
     """A whole capture, to sightings."""
-    hci, recogniser = HciReader(), Recogniser()
+    hci, gatt, recogniser = HciReader(), GattReader(), Recogniser()
     for part, _ in in_order(reader(io.BytesIO(data))):
         for links, read in ((_HCI, hci.read), (_LINK_LAYER, read_link_layer)):
             rows = np.flatnonzero(np.isin(part.link, links))
             packets, own, *_ = read(part.take(rows))
+            if links is _HCI:
+                reads = gatt.read(part.take(rows))
+                recogniser.reads(packets, reads, np.zeros(len(reads), np.int32))
             for table in recogniser.sightings(
                 packets, own if links is _HCI else [], packets.observer
             ):
@@ -83,6 +87,8 @@ def seeds(folder: Path) -> None:
             (START_US, event(report(ad), report(b""))),
             (START_US + 1, event(extended(ad, 0x20, sid=1), sub=0x0D)),
             (START_US + 2, event(extended(ad, 0, sid=1), sub=0x0D)),
+            (START_US + 3, b"\x04\x3e\x13\x01\x00\x40\x00\x00\x01" + bytes(13)),
+            (START_US + 3, b"\x02\x40\x00\x07\x00\x03\x00\x04\x00\x0b\x21\x00"),
             (START_US + 3, b"\x01\x37\x20\x23" + bytes([0, 3, 1, 31]) + ad),
         ]
     )

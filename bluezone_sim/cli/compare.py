@@ -1,0 +1,40 @@
+"""``bluezone-sim compare``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .common import Json, conclude, console
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(compare)
+
+
+def compare(
+    a: Annotated[Path, typer.Argument(help="Directory of a run or sweep.")],
+    b: Annotated[Path, typer.Argument(help="Another, which is judged.")],
+    as_json: Json = False,
+) -> None:
+    """Set two runs or sweeps side by side; exit 1 where a criterion of the scenario is missed."""
+    from ..results import compare as comparing
+    from ..results.load import open_any
+    from ..results.text import SWEEP_WIDTH, compare_table, differences_table
+
+    first, second = open_any(a), open_any(b)
+    found = comparing.compare(first, second)
+    if as_json:
+        typer.echo(json.dumps(found.to_dict(), allow_nan=False))
+    else:
+        terminal = console(SWEEP_WIDTH)
+        terminal.print(f"A: {first.headline()}")
+        terminal.print(f"B: {second.headline()}")
+        terminal.print(compare_table(found.arms))
+        terminal.print()
+        terminal.print(differences_table(found.differences, "B less A"))
+    conclude(found.verdicts, quiet=as_json)

@@ -1,0 +1,133 @@
+"""Reads run directories back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from .._version import SCHEMA_VERSION
+from ..errors import FormatError, InputError
+from ..scenario.model import Scenario
+from ..tables import Warnings
+from .adopters import AdopterRow
+from .campaign import CampaignDay, CampaignPart, CampaignResult
+from .result import LevelMetrics, Metrics, Result, SensitivityRow
+from .tables import histograms_from_arrow, outcomes_from_arrow
+
+if TYPE_CHECKING:
+    from ..sweeping import Sweep
+
+
+def open_any(path: str | Path) -> Result | Sweep:
+    """A run or a sweep by its directory.
+
+    Raises:
+        InputError: it is neither, or cannot be read.
+    """
+    path = Path(path)
+    if (path / "sweep.json").exists():
+        from ..sweeping import open_sweep
+
+        return open_sweep(path)
+    if (path / "manifest.json").exists():
+        return open_run(path)
+    what = "no such directory" if not path.is_dir() else "holds no run and no sweep"
+    raise InputError(f"{path}: {what}; expected what `run` or `sweep` has written")
+
+
+def open_run(path: str | Path) -> Result:
+    """Reads a run directory.
+
+    Raises:
+        InputError: there is none.
+        FormatError: a file is damaged, or of another schema version.
+    """
+    path = Path(path)
+    about = manifest_of(path)
+    try:
+        return _result(path, about)
+    except InputError:
+        raise
+    except (KeyError, TypeError, ValueError) as error:
+        raise FormatError(f"{path / 'manifest.json'}: not a run's ({error!r:.200})") from None
+
+
+def manifest_of(path: Path) -> dict[str, Any]:
+    """``manifest.json`` of a run directory."""
+    name = path / "manifest.json"
+    try:
+        about = json.loads(name.read_text(encoding="utf-8"))
+        version = about["schema_version"]
+    except OSError as error:
+        raise InputError(f"{name}: cannot be read ({error.strerror or error})") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise FormatError(f"{name}: not the JSON of a run ({error!r:.200})") from None
+    if version != SCHEMA_VERSION:
+        raise FormatError(
+            f"{name}: schema version {version}, and this reads {SCHEMA_VERSION}; use the version of "
+            f"bluezone-sim that wrote it ({about.get('bluezone_sim')})"
+        )
+    return dict(about)
+
+
+def _result(path: Path, about: dict[str, Any]) -> Result:
+    document = about["result"]
+    warnings = _table(path / "warnings.parquet")
+    return Result(
+        scenario=Scenario.model_validate_json(json.dumps(about["scenario"])),
+        seed=about["seed"],
+        metrics=Metrics([_row(LevelMetrics, level) for level in document["levels"]]),
+        outcomes=outcomes_from_arrow(_table(path / "outcomes.parquet")),
+        warnings=Warnings(**{k: _column(warnings, k) for k in Warnings.__dataclass_fields__}),
+        n_risky_pairs=document["risky_pairs"],
+        n_f0=document["index_cases"],
+        n_f2_cases=document["f2_cases"],
+        sensitivity=tuple(_row(SensitivityRow, row) for row in document["sensitivity"]),
+        histograms=histograms_from_arrow(_table(path / "histograms.parquet")),
+        stages_s=document["stages_s"],
+        seconds=document["seconds"],
+        peak_memory_mib=document["peak_memory_mib"],
+        threads=about["threads"],
+        adopters=TypeAdapter(tuple[AdopterRow, ...]).validate_python(document["adopters"]),
+        campaign=_campaign(document["campaign"]),
+    )
+
+
+def _campaign(given: dict[str, Any] | None) -> CampaignResult | None:
+    if given is None:
+        return None
+    return CampaignResult(
+        days=TypeAdapter(tuple[CampaignDay, ...]).validate_python(given["days"]),
+        parts=TypeAdapter(tuple[CampaignPart, ...]).validate_python(given["parts"]),
+        brought=tuple(given["brought"].items()),
+        n_cases=given["cases"],
+    )
+
+
+def _row(kind: Any, given: dict[str, Any]) -> Any:
+    return kind(
+        **{
+            name: tuple(v) if isinstance(v := given[name], list) else v
+            for name in kind.__dataclass_fields__
+        }
+    )
+
+
+def _table(path: Path) -> Any:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_table(path)
+    except OSError as error:
+        raise FormatError(f"{path}: cannot be read ({error})") from None
+    except pa.ArrowException as error:
+        raise FormatError(f"{path}: damaged ({error})") from None
+
+
+def _column(table: Any, name: str) -> Any:
+    return np.ascontiguousarray(table[name].to_numpy())

@@ -1,0 +1,68 @@
+"""Tables of a scenario that say what is asked of it: sweeps, criteria, limits. None changes a number."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from .base import Positive, Share, Table
+
+#: Metrics that a criterion may be about; :class:`bluezone_sim.results.result.LevelMetrics` has them.
+Metric = Literal[
+    "recall",
+    "precision",
+    "share_both_have_app",
+    "share_recorded",
+    "n_warned_f1",
+    "n_warned_f2",
+    "hours_to_warning_p50",
+]
+
+
+class SweepTable(Table):
+    """What ``bluezone-sim sweep`` runs: every combination of the grid's values, each with every seed."""
+
+    seeds: int = Field(
+        10, ge=1, le=100_000, description="how many, upwards from the scenario's own"
+    )
+    grid: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(
+        default={},
+        description="dotted keys and their values; protocol is short for protocol.name, adoption for "
+        "adoption.levels",
+    )
+    width: Positive = Field(
+        0.02, description="width of the interval of recall for which the seeds are counted"
+    )
+
+
+class Criterion(Table):
+    """A bound that a metric must keep: ``run``, ``sweep`` and ``compare`` exit with 1 where it does not.
+
+    A sweep is judged by its means over seeds. An undefined metric misses.
+    """
+
+    metric: Metric
+    adoption: Share | None = Field(
+        None, description="level, as a share of smartphone owners; by default every level"
+    )
+    users: int | None = Field(None, ge=0, description="level, as a number of users")
+    where: dict[str, Any] = Field(
+        default={}, description="arms of a sweep, by grid key and value; by default every arm"
+    )
+    at_least: float | None = None
+    at_most: float | None = None
+    fall_at_most: float | None = Field(
+        None, ge=0, description="compare A B: how far B may lie below A"
+    )
+    rise_at_most: float | None = Field(
+        None, ge=0, description="compare A B: how far B may lie above A"
+    )
+
+
+class Limits(Table):
+    """What a run may use; one that would need more is refused before it starts."""
+
+    memory_mib: Positive | None = Field(
+        None, description="peak memory of one process; the estimate is checked before a run"
+    )

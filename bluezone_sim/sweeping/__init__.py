@@ -1,0 +1,5 @@
+"""Sweeps: a grid of scenarios, each with every seed; stored task by task, resumed, summarised."""
+
+from .api import Sweep, open_sweep, sweep
+
+__all__ = ["Sweep", "open_sweep", "sweep"]

@@ -1,0 +1,282 @@
+"""A sweep's directory: appended one job at a time, each whole or not at all.
+
+::
+
+    DIR/sweep.json                                what it is a sweep of: scenario, axes, versions
+    DIR/results.parquet/<job>-<digest>.parquet    a row a task; the same bytes on any machine
+    DIR/histograms.parquet/<job>-<digest>.parquet
+    DIR/timings.parquet/<job>-<digest>.parquet    seconds and memory, which differ
+    DIR/corrupt/                                  files that did not hold what their names say
+    DIR/lock                                      held while a sweep writes
+
+A file's name holds 64 bits of the SHA-256 of its bytes, so one that a crash or a disk has damaged is
+found whatever the damage is. Names that start with a dot are being written.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import io
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from .._version import NUMERIC_VERSION, SCHEMA_VERSION, __version__
+from ..errors import FormatError, InputError
+from ..scenario import parse, resolved_toml
+from ..scenario.model import Scenario
+from .lock import locked
+from .plan import Plan, base_of
+from .work import Done, parquet
+
+_RESULTS, _HISTOGRAMS, _TIMINGS = "results.parquet", "histograms.parquet", "timings.parquet"
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+class Store:
+    """A sweep's directory, open for reading; :meth:`writing` opens it for more."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    # -- what it is a sweep of ------------------------------------------------------------------------
+
+    def about(self) -> dict[str, Any]:
+        """``sweep.json``.
+
+        Raises:
+            InputError: there is none, or it cannot be read.
+            FormatError: it is damaged, or of another schema version.
+        """
+        path = self.path / "sweep.json"
+        try:
+            about = json.loads(path.read_text(encoding="utf-8"))
+            version = about["schema_version"]
+        except FileNotFoundError:
+            raise InputError(f"{self.path}: holds no sweep (no sweep.json)") from None
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+        except (ValueError, KeyError, TypeError) as error:
+            raise FormatError(f"{path}: not the JSON of a sweep ({error!r:.200})") from None
+        if version != SCHEMA_VERSION:
+            raise FormatError(
+                f"{path}: schema version {version}, and this reads {SCHEMA_VERSION}; use the version of "
+                f"bluezone-sim that wrote it ({about.get('bluezone_sim')})"
+            )
+        return dict(about)
+
+    def scenario(self) -> Scenario:
+        """What the grid changed."""
+        return parse(self.about()["scenario"], f"{self.path / 'sweep.json'}")
+
+    def claim(self, plan: Plan) -> None:
+        """Makes the directory that of ``plan``, or checks that it is; more values and seeds may join.
+
+        Raises:
+            InputError: it holds something else.
+        """
+        base = base_of(plan.scenario, plan.axes)
+        axes = {key: list(values) for key, values in plan.axes.items()}
+        if (self.path / "sweep.json").exists():
+            known = self.about()
+            if known["numeric_version"] != NUMERIC_VERSION:
+                raise InputError(
+                    f"{self.path}: holds numbers of numeric version {known['numeric_version']}, and this "
+                    f"is {NUMERIC_VERSION}; they do not mix: give another --out"
+                )
+            if list(known["axes"]) != list(axes):
+                raise InputError(
+                    f"{self.path}: holds a sweep over {_names(known['axes'])}, not over {_names(axes)}; "
+                    "give another --out"
+                )
+            for key in sorted({*base, *known["base"]}):
+                old, new = known["base"].get(key), base.get(key)
+                if old != new:
+                    raise InputError(
+                        f"{self.path}: holds a sweep with {key} = {old!r}, and this has {new!r}; give "
+                        "another --out, or make it an axis of --grid"
+                    )
+            axes = {
+                key: known["axes"][key] + [v for v in values if v not in known["axes"][key]]
+                for key, values in axes.items()
+            }
+        elif self.path.is_dir() and any(p.name != "lock" for p in self.path.iterdir()):
+            raise InputError(f"{self.path}: holds other files and no sweep; give another --out")
+        about = {
+            "schema_version": SCHEMA_VERSION,
+            "numeric_version": NUMERIC_VERSION,
+            "bluezone_sim": __version__,
+            "axes": axes,
+            "base": base,
+            "scenario": resolved_toml(plan.scenario),
+        }
+        text = json.dumps(about, indent=2, ensure_ascii=False) + "\n"
+        path = self.path / "sweep.json"
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            self._write(path, text.encode())
+
+    # -- writing --------------------------------------------------------------------------------------
+
+    @contextmanager
+    def writing(self, plan: Plan, warn: Callable[[str], None]) -> Iterator[set[str]]:
+        """Holds the directory for ``plan``; gives the ids of the tasks that are done.
+
+        Args:
+            plan: what is to be run.
+            warn: told of each damaged file, which is moved away so that its tasks are done again.
+
+        Raises:
+            InputError: another sweep holds it, it cannot be written, or it is not one of ``plan``.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unwritable(self.path, error) from None
+        with locked(self.path / "lock"):
+            self.claim(plan)
+            for folder in (_RESULTS, _HISTOGRAMS, _TIMINGS):
+                with _named(self.path):
+                    (self.path / folder).mkdir(exist_ok=True)
+                for part in (self.path / folder).glob(".*.part"):
+                    with suppress(OSError):
+                        part.unlink()
+            yield self._checked(warn)
+
+    def _checked(self, warn: Callable[[str], None]) -> set[str]:
+        done: set[str] = set()
+        whole: set[str] = set()  # jobs of which the distributions are there
+        for folder in (_TIMINGS, _HISTOGRAMS, _RESULTS):
+            for path in self._files(folder):
+                try:
+                    table = _read(path)
+                except FormatError as error:
+                    aside = self.path / "corrupt" / f"{folder}-{path.name}"
+                    with _named(self.path):
+                        aside.parent.mkdir(exist_ok=True)
+                        path.replace(aside)
+                    again = "" if folder == _TIMINGS else "; its tasks are run again"
+                    warn(f"{error}; moved to {aside}{again}")
+                    continue
+                if folder == _HISTOGRAMS:
+                    whole.add(_job_of(path))
+                elif folder == _RESULTS and _job_of(path) in whole:
+                    done.update(table["task"].to_pylist())
+        return done
+
+    def add(self, done: Done) -> None:
+        """Appends a job; its results come last, and with them its tasks count as done."""
+        import pyarrow as pa
+
+        now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+        timing = pa.Table.from_pylist([{**done.timing, "finished": now}])
+        for folder, data in (
+            (_HISTOGRAMS, done.histograms),
+            (_TIMINGS, parquet(timing)),
+            (_RESULTS, done.results),
+        ):
+            path = self.path / folder / f"{done.job}-{_digest(data)}.parquet"
+            self._write(path, data)
+            for other in path.parent.glob(f"{done.job}-*.parquet"):
+                if other != path:  # of an attempt that was cut short
+                    other.unlink(missing_ok=True)
+
+    def _write(self, path: Path, data: bytes) -> None:
+        """The file appears whole, and stays if the power goes."""
+        part = path.with_name(f".{path.name}.part")
+        with _named(path):
+            try:
+                with part.open("wb") as stream:
+                    stream.write(data)
+                    stream.flush()
+                    os.fsync(stream.fileno())
+                part.replace(path)
+            except OSError:
+                part.unlink(missing_ok=True)
+                raise
+
+    # -- reading --------------------------------------------------------------------------------------
+
+    def _files(self, folder: str) -> list[Path]:
+        path = self.path / folder
+        if not path.is_dir():
+            return []
+        return sorted(p for p in path.iterdir() if p.suffix == ".parquet" and p.name[0] != ".")
+
+    def results(self) -> Any:
+        """Every task that is done, as one table: a row a task, each once.
+
+        Raises:
+            FormatError: a file is damaged; run the sweep again to have it redone.
+            InputError: nothing is done yet.
+        """
+        import pyarrow as pa
+
+        whole = self._all(_RESULTS)
+        if whole is None:
+            raise InputError(f"{self.path}: holds no result yet")
+        seen: set[str] = set()
+        keep = [not (task in seen or seen.add(task)) for task in whole["task"].to_pylist()]  # type: ignore[func-returns-value]
+        return whole.filter(pa.array(keep))
+
+    def histograms(self) -> Any:
+        """Distributions, by the task of a job's highest level; None where there are none."""
+        return self._all(_HISTOGRAMS)
+
+    def timings(self) -> Any:
+        """Seconds and memory by job; None where there are none."""
+        return self._all(_TIMINGS)
+
+    def _all(self, folder: str) -> Any:
+        import pyarrow as pa
+
+        tables = [_read(path) for path in self._files(folder)]
+        return pa.concat_tables(tables) if tables else None
+
+
+def _read(path: Path) -> Any:
+    """A file of which the bytes are those that its name says.
+
+    Raises:
+        FormatError: they are not.
+        InputError: it cannot be read.
+    """
+    import pyarrow.parquet as pq
+
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+    if not path.stem.endswith(f"-{_digest(data)}"):
+        raise FormatError(
+            f"{path}: damaged (its {len(data):,} bytes are not those that were written)"
+        )
+    return pq.read_table(io.BytesIO(data))
+
+
+def _job_of(path: Path) -> str:
+    return path.name.partition("-")[0]
+
+
+def _names(axes: Any) -> str:
+    return ", ".join(axes) or "adoption alone"
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def _unwritable(path: Path, error: OSError) -> InputError:
+    return InputError(
+        f"{path}: cannot be written ({error.strerror or error}); what is done is kept"
+    )

@@ -1,0 +1,234 @@
+"""Means over seeds, their intervals, paired differences between arms, and how many seeds are enough."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..results.result import LevelMetrics, Metrics
+
+#: Metrics of which differences between arms are told.
+COMPARED = ("recall", "precision", "n_warned_f1", "n_warned_f2", "hours_to_warning_p50")
+#: More seeds than this are not counted.
+_MOST_SEEDS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean over seeds.
+
+    Attributes:
+        mean: None where no seed defines it.
+        ci95: Student's interval, None with fewer than two seeds.
+        sd: between seeds, None likewise.
+        n: seeds that define it.
+    """
+
+    mean: float | None
+    ci95: tuple[float, float] | None
+    sd: float | None
+    n: int
+
+
+def mean_of(values: Sequence[float | None] | NDArray[np.float64]) -> Mean:
+    """Mean and 95 % interval (Student's t over seeds) of the values that are there."""
+    x = np.array([np.nan if v is None else v for v in values], dtype=np.float64)
+    x = x[~np.isnan(x)]
+    n = len(x)
+    if n == 0:
+        return Mean(None, None, None, 0)
+    mean = float(x.mean())
+    if n == 1:
+        return Mean(mean, None, None, 1)
+    sd = float(x.std(ddof=1))
+    half = _t(n - 1) * sd / n**0.5
+    return Mean(mean, (mean - half, mean + half), sd, n)
+
+
+def _t(df: float) -> float:
+    """97.5 % quantile of Student's t."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(df, 0.975))
+
+
+def seeds_for(sd: float | None, width: float) -> int | None:
+    """Smallest number of seeds whose 95 % interval is no wider than ``width``, if ``sd`` stays.
+
+    None where no seed count is known: fewer than two seeds so far, or more than a million needed.
+    """
+    if sd is None:
+        return None
+
+    def enough(n: int) -> bool:
+        return bool(2 * _t(n - 1) * sd / n**0.5 <= width)
+
+    if not enough(_MOST_SEEDS):
+        return None
+    low, high = 1, 2
+    while not enough(high):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One point of the grid over all its seeds.
+
+    Attributes:
+        label: its axes and their values, for people.
+        values: by dotted key.
+        seeds: ascending.
+        metrics: means over seeds; the ``_ci95`` are intervals over seeds.
+        recall_sd: between seeds, one a level.
+        by_seed: metric name to ``float64[levels, seeds]``, NaN where undefined or not run.
+    """
+
+    label: str
+    values: Mapping[str, Any]
+    seeds: tuple[int, ...]
+    metrics: Metrics
+    recall_sd: tuple[float | None, ...]
+    by_seed: Mapping[str, NDArray[np.float64]]
+
+    def seeds_for(self, width: float) -> int | None:
+        """Seeds for which no level's recall has an interval wider than ``width``."""
+        counts = [seeds_for(sd, width) for sd in self.recall_sd]
+        return (
+            max((c for c in counts if c is not None), default=None) if None not in counts else None
+        )
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One arm less another, at one level, paired by seed."""
+
+    arm: str
+    base: str
+    users: int
+    adoption_smartphones: float
+    metric: str
+    difference: Mean
+
+
+def differences(arms: Sequence[Arm], metrics: Sequence[str] = COMPARED) -> list[Difference]:
+    """Every arm less the first, by level; both have the same seeds, so the same people and draws."""
+    return [d for arm in arms[1:] for d in paired(arms[0], arm, metrics)]
+
+
+def paired(base: Arm, arm: Arm, metrics: Sequence[str] = COMPARED) -> list[Difference]:
+    """``arm`` less ``base`` over the seeds and levels of both; without a common seed, of their means."""
+    seeds = sorted(set(base.seeds) & set(arm.seeds))
+    at_base = [base.seeds.index(s) for s in seeds]
+    at_arm = [arm.seeds.index(s) for s in seeds]
+    # Levels are matched by their share of phones: arms may differ in how many there are.
+    known = {round(m.adoption_smartphones, 9): i for i, m in enumerate(base.metrics)}
+    out = []
+    for j, level in enumerate(arm.metrics):
+        i = known.get(round(level.adoption_smartphones, 9))
+        if i is None:
+            continue
+        for name in metrics:
+            if seeds:
+                found = mean_of(arm.by_seed[name][j, at_arm] - base.by_seed[name][i, at_base])
+            else:
+                found = _unpaired(mean_of(arm.by_seed[name][j]), mean_of(base.by_seed[name][i]))
+            out.append(
+                Difference(
+                    arm.label, base.label, level.users, level.adoption_smartphones, name, found
+                )
+            )
+    return out
+
+
+def _unpaired(a: Mean, b: Mean) -> Mean:
+    """``a - b`` of independent means, with Welch's interval."""
+    if a.mean is None or b.mean is None:
+        return Mean(None, None, None, 0)
+    n = min(a.n, b.n)
+    if a.sd is None or b.sd is None:
+        return Mean(a.mean - b.mean, None, None, n)
+    va, vb = a.sd**2 / a.n, b.sd**2 / b.n
+    half = 0.0
+    if va + vb > 0:
+        half = _t((va + vb) ** 2 / (va**2 / (a.n - 1) + vb**2 / (b.n - 1))) * (va + vb) ** 0.5
+    delta = a.mean - b.mean
+    return Mean(delta, (delta - half, delta + half), None, n)
+
+
+def arms_of(table: Any, axes: Mapping[str, Sequence[Any]]) -> tuple[Arm, ...]:
+    """Arms in the order of the axes' values.
+
+    Args:
+        table: results, a row a task.
+        axes: dotted key to its values.
+    """
+    rows = table.to_pylist()
+    order = {key: {_key(v): i for i, v in enumerate(values)} for key, values in axes.items()}
+    groups: dict[tuple[int, ...], list[dict[str, Any]]] = {}
+    for row in rows:
+        at = tuple(order[key][_key(row[key])] for key in axes)
+        groups.setdefault(at, []).append(row)
+    return tuple(_arm(axes, groups[at]) for at in sorted(groups))
+
+
+def _key(value: Any) -> tuple[str, Any]:
+    return (type(value).__name__, value)
+
+
+def _arm(axes: Mapping[str, Sequence[Any]], rows: list[dict[str, Any]]) -> Arm:
+    values = {key: rows[0][key] for key in axes}
+    seeds = tuple(sorted({row["seed"] for row in rows}))
+    users = sorted({row["users"] for row in rows})
+    at = {(row["users"], row["seed"]): row for row in rows}
+    fields = LevelMetrics.__dataclass_fields__
+    stages = [k for k in rows[0] if k.startswith("lost_")]
+    by_seed = {
+        name: np.array([[_number(at.get((u, s), {}).get(name)) for s in seeds] for u in users])
+        for name in (*(f for f in fields if f in rows[0]), *stages)
+    }
+    levels = []
+    for i, u in enumerate(users):
+        means = {name: mean_of(x[i]) for name, x in by_seed.items()}
+        given: dict[str, Any] = {}
+        for name in fields:
+            if name == "lost":
+                given[name] = {k.removeprefix("lost_"): means[k].mean for k in stages}
+            elif name.endswith("_ci95"):
+                given[name] = means[name.removesuffix("_ci95")].ci95
+            else:
+                given[name] = means[name].mean
+        given["users"] = u
+        levels.append(LevelMetrics(**given))
+    return Arm(
+        label=label_of(values),
+        values=values,
+        seeds=seeds,
+        metrics=Metrics(levels),
+        recall_sd=tuple(mean_of(x).sd for x in by_seed["recall"]),
+        by_seed=by_seed,
+    )
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else float(value)
+
+
+def label_of(values: Mapping[str, Any]) -> str:
+    """An arm's axes and values, for people: the last part of a key where that says which."""
+    if not values:
+        return "as in the scenario"
+    last = [key.rsplit(".", 1)[-1] for key in values]
+    parts = []
+    for key, short, value in zip(values, last, values.values(), strict=True):
+        text = f"{value:g}" if isinstance(value, float) else str(value)
+        name = short if last.count(short) == 1 else key
+        parts.append(text if key == "protocol.name" else f"{name} = {text}")
+    return ", ".join(parts)

@@ -1,0 +1,115 @@
+"""One job, done: a simulation in, the bytes of its result tables out."""
+
+from __future__ import annotations
+
+import io
+import platform
+import traceback
+from dataclasses import dataclass
+from typing import Any
+
+from .._version import NUMERIC_VERSION, SCHEMA_VERSION
+from ..errors import BluezoneSimError, InputError
+from .plan import Job
+
+
+@dataclass(frozen=True)
+class Done:
+    """A job's results.
+
+    Attributes:
+        job: its id.
+        results: Parquet file, a row a task: the same bytes wherever and however it ran.
+        histograms: Parquet file of the distributions at the job's highest level; the same.
+        timing: seconds, memory, threads and machine; these differ from time to time.
+    """
+
+    job: str
+    results: bytes
+    histograms: bytes
+    timing: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A job that raised: the message, the exit code it asks for, and the trace of an internal fault."""
+
+    job: str
+    message: str
+    exit_code: int
+    trace: str = ""
+
+
+def work(job: Job, threads: int) -> Done:
+    """Runs a job.
+
+    Raises:
+        InputError: this package's numbers are not the planner's, or the scenario cannot be built.
+    """
+    import pyarrow as pa
+
+    from ..engine import run
+    from ..results.tables import histograms_to_arrow
+
+    if (job.schema_version, job.numeric_version) != (SCHEMA_VERSION, NUMERIC_VERSION):
+        raise InputError(
+            f"a worker on {platform.node()} has numeric version {NUMERIC_VERSION} and schema version "
+            f"{SCHEMA_VERSION}, the sweep has {job.numeric_version} and {job.schema_version}; install "
+            "one version of bluezone-sim everywhere"
+        )
+    result = run(job.scenario, job.seed, threads=threads)
+    histograms = histograms_to_arrow(result.histograms)
+    task = pa.array([job.tasks[-1]] * len(histograms), pa.string())
+    return Done(
+        job=job.id,
+        results=parquet(rows(job, result)),
+        histograms=parquet(histograms.add_column(0, "task", task)),
+        timing={
+            "job": job.id,
+            "tasks": len(job.tasks),
+            "seconds": result.seconds,
+            "peak_memory_mib": result.peak_memory_mib,
+            "threads": threads,
+            "host": platform.node(),
+        },
+    )
+
+
+def attempt(job: Job, threads: int) -> Done | Failed:
+    """:func:`work`, with what it raises as a value, so that it passes between processes."""
+    try:
+        return work(job, threads)
+    except BluezoneSimError as error:
+        return Failed(job.id, str(error), error.exit_code)
+    except MemoryError:
+        return Failed(job.id, "out of memory; give fewer workers, or a smaller scenario", 3)
+    except Exception as error:
+        return Failed(job.id, f"{type(error).__name__}: {error}", 3, traceback.format_exc())
+
+
+def rows(job: Job, result: Any) -> Any:
+    """A row a task: its id, the axes, the seed, then the metrics of its level."""
+    import pyarrow as pa
+
+    from ..results.tables import VERSIONS
+
+    metrics = result.metrics.to_arrow().drop_columns(["level_index"])
+    n = len(job.tasks)
+    columns: dict[str, Any] = {"task": pa.array(job.tasks, pa.string())}
+    for key, value in job.values.items():
+        columns[key] = pa.array([value] * n)
+    columns["seed"] = pa.array([job.seed] * n, pa.int64())
+    for name, value in (("index_cases", result.n_f0), ("risky_pairs", result.n_risky_pairs)):
+        columns[name] = pa.array([value] * n, pa.int64())
+    for name in metrics.column_names:
+        columns[name] = metrics[name]
+    return pa.table(columns, metadata=VERSIONS)
+
+
+def parquet(table: Any) -> bytes:
+    """A table as the bytes of a Parquet file."""
+    import pyarrow.parquet as pq
+
+    out = io.BytesIO()
+    pq.write_table(table, out, compression="zstd")
+    return out.getvalue()
