@@ -144,7 +144,7 @@ def main() -> None:
     # Without duplicate data bluetoothd lets one report a second through.
     assert len(matched) > 12, (len(matched), found)
     step(f"scan: {found['packets']} packets, {len(matched)} match")
-    answer = run_json("read", IPHONE, "--adapter", "hci0")
+    answer = run_json("read", IPHONE, "--adapter", "hci0", "--timeout", "30")
     assert len(answer["identifier"]) == 24, answer
     step(f"read: {answer}")
     sending.wait()
