@@ -16,7 +16,7 @@ from .cpu import Vaes
 from .filter_ir import lowest_bit
 from .hkdf import gaen_keys
 from .lookup import probe, settle, wait
-from .sha256 import INITIAL_STATE, chain, digest
+from .sha256 import INITIAL_STATE, SUBKEY_STORED, chain, digest
 from .sha256_ir import LANES
 from .sha256_ni import STREAMS, identifier_chains
 
@@ -120,11 +120,14 @@ def gaen(path, scratch, index, keys, intervals, counts, span, work):
 
 
 def _few(path):
-    """Seeds that one call of :func:`_some_chains` takes."""
+    """Daily keys that one call of :func:`_some_chains` takes."""
 
 
-def _some_chains(path, seeds, ids):
-    """Identifiers of a few seeds ``uint32[few, 8]`` into ``ids uint32[few, count, 3]``."""
+def _some_chains(path, keys, blocks, ids):
+    """Identifiers of a few daily keys ``uint32[few, 8]`` into ``ids uint32[few, count, 3]``.
+
+    ``blocks uint32[few, 1, 16]`` holds the first sub-key's message but for the keys.
+    """
 
 
 @overload(_few)
@@ -134,42 +137,48 @@ def _(path):
 
 
 @overload(_some_chains)
-def _(path, seeds, ids):
+def _(path, keys, blocks, ids):
     if path.instance_class is Vaes:
 
-        def streams(path, seeds, ids):
-            identifier_chains(seeds, 0, ids.view(np.uint8).reshape(-1), ids.shape[1])
+        def streams(path, keys, blocks, ids):
+            identifier_chains(keys, 0, ids.view(np.uint8).reshape(-1), ids.shape[1])
 
         return streams
 
-    def lanes(path, seeds, ids):
-        chain(seeds, 0, len(seeds), ids)
+    def lanes(path, keys, blocks, ids):
+        first = np.empty_like(keys)
+        for k in range(len(keys)):
+            for w in range(8):
+                blocks[k, 0, w] = keys[k, w]
+        digest(blocks, INITIAL_STATE, 0, len(keys), first)
+        chain(first, 0, len(keys), ids)
 
     return lanes
 
 
 @nb.njit(nogil=True, cache=True)
-def bluezone(path, index, blocks, counts, span, work):
+def bluezone(path, index, day_keys, counts, span, work):
     """Looks for the identifiers of daily keys ``span``.
 
-    Args: ``blocks`` uint32[n, 1, 16], each key's first message as stored; ``counts`` int32[n].
+    Args: ``day_keys`` uint32[n, 8] as stored; ``counts`` int32[n].
     """
     few = _few(path)
-    first = np.empty((span[1] - span[0], 8), np.uint32)
-    digest(blocks[span[0] : span[1]], INITIAL_STATE, 0, len(first), first)
-    seeds = np.zeros((few, 8), np.uint32)
+    keys = np.zeros((few, 8), np.uint32)
+    blocks = np.empty((few, 1, 16), np.uint32)
+    for k in range(few):
+        for w in range(8):
+            blocks[k, 0, 8 + w] = SUBKEY_STORED[w]
     most = 0
     for i in range(span[0], span[1]):
         most = max(most, counts[i])
     ids = np.empty((few, most, 3), np.uint32)
     words = ids.reshape(-1)
-    for begin in range(0, len(first), few):
-        n = min(few, len(first) - begin)
+    for begin in range(span[0], span[1], few):
+        n = min(few, span[1] - begin)
         for k in range(n):
             for w in range(8):
-                seeds[k, w] = first[begin + k, w]
-        _some_chains(path, seeds, ids)
+                keys[k, w] = day_keys[begin + k, w]
+        _some_chains(path, keys, blocks, ids)
         for k in range(n):
-            unit = span[0] + begin + k
-            probe(index, words, k * most, counts[unit], unit, work)
+            probe(index, words, k * most, counts[begin + k], begin + k, work)
     settle(index, work)

@@ -13,14 +13,12 @@ from numpy.typing import NDArray
 
 from ..errors import TableError
 from .cpu import Vaes, path
-from .sha256_ir import INITIAL, LANES, big_endian_words, compress_block, rehash
+from .sha256_ir import INITIAL, LANES, SUBKEY_WORDS, compress_block, rehash
 from .sha256_ni import STREAMS, identifier_chains
 
 INITIAL_STATE = np.array(INITIAL, dtype=np.uint32)
-#: Suffix of Bluezone's first sub-key, spelled as the app spells it, padded to a block of 45 bytes.
-_SUBKEY_WORDS = big_endian_words(
-    b"bluzonesubkey".ljust(13) + b"\x80" + bytes(10) + (45 * 8).to_bytes(8, "big")
-)
+#: Words 8 to 15 of the first sub-key's message, as stored.
+SUBKEY_STORED = np.array(SUBKEY_WORDS, dtype=np.uint32).byteswap()
 #: Bytes of a sub-key that make a Bluezone identifier.
 IDENTIFIER_BYTES = (0, 4, 8, 12, 16, 18, 20, 22, 24, 26, 28, 30)
 
@@ -109,18 +107,18 @@ def digest(blocks, state, first, last, digest):
 
 
 @nb.njit(nogil=True, cache=True)
-def _streams(seeds, first, last, out):
-    """Identifiers of seeds ``first`` .. ``last`` - 1 on the SHA instructions; ``out`` is flat."""
-    count = len(out) // (12 * len(seeds))
+def _streams(day_keys, first, last, out):
+    """Identifiers of daily keys ``first`` .. ``last`` - 1 on the SHA instructions; ``out`` is flat."""
+    count = len(out) // (12 * len(day_keys))
     whole = last - (last - first) % STREAMS
     for i in range(first, whole, STREAMS):
-        identifier_chains(seeds, i, out, count)
-    if whole < last:  # the last few, beside seeds that nobody wants
+        identifier_chains(day_keys, i, out, count)
+    if whole < last:  # the last few, beside keys that nobody wants
         few = np.zeros((STREAMS, 8), np.uint32)
         spare = np.empty(STREAMS * 12 * count, np.uint8)
         for i in range(whole, last):
             for w in range(8):
-                few[i - whole, w] = seeds[i, w]
+                few[i - whole, w] = day_keys[i, w]
         identifier_chains(few, 0, spare, count)
         for i in range(12 * count * (last - whole)):
             out[12 * count * whole + i] = spare[i]
@@ -215,29 +213,22 @@ def bluezone_identifiers(
         raise TableError(f"count: expected 0 or more, found {count}")
     n = len(day_keys)
     out = output(out, (n, count, 12))
-    blocks = subkey_blocks(day_keys)
-    first = np.empty((n, 8), np.uint32)
     flat = out.reshape(-1)
+    if isinstance(path(), Vaes):
+        keys = day_keys.view(np.uint32)
+        in_threads(lambda a, b: _streams(keys, a, b, flat), n, threads, STREAMS)
+        return out
+    blocks, first = np.empty((n, 1, 16), np.uint32), np.empty((n, 8), np.uint32)
+    blocks[:, 0, :8] = day_keys.view(np.uint32)
+    blocks[:, 0, 8:] = SUBKEY_STORED
     ids = flat.view(np.uint32).reshape(n, count, 3)
-    on_streams = isinstance(path(), Vaes)
 
     def work(a: int, b: int) -> None:
         digest(blocks, INITIAL_STATE, a, b, first)
-        if on_streams:
-            _streams(first, a, b, flat)
-        else:
-            chain(first, a, b, ids)
+        chain(first, a, b, ids)
 
     in_threads(work, n, threads)
     return out
-
-
-def subkey_blocks(day_keys: NDArray[np.uint8]) -> NDArray[np.uint32]:
-    """``uint32[n, 1, 16]``: the padded message of each daily key's first sub-key, as stored."""
-    blocks = np.empty((len(day_keys), 1, 16), np.uint32)
-    blocks[:, 0, :8] = np.ascontiguousarray(day_keys).view(np.uint32)
-    blocks[:, 0, 8:] = _SUBKEY_WORDS.byteswap()
-    return blocks
 
 
 def output(out: NDArray[np.uint8] | None, shape: tuple[int, ...]) -> NDArray[np.uint8]:

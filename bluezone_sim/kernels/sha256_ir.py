@@ -157,3 +157,11 @@ rehash = _intrinsic(_body_rehash, 1)
 def big_endian_words(data: bytes) -> NDArray[np.uint32]:
     """Bytes as SHA-256's big-endian words."""
     return np.frombuffer(data, ">u4").astype(np.uint32)
+
+
+#: Words 8 to 15 of the one block that Bluezone's first sub-key hashes: after the daily key come 13 bytes,
+#: spelled as the app spells them, and the padding of a message of 45 bytes.
+SUBKEY_WORDS: tuple[int, ...] = tuple(
+    int(w)
+    for w in big_endian_words(b"bluzonesubkey" + b"\x80" + bytes(10) + (45 * 8).to_bytes(8, "big"))
+)

@@ -13,7 +13,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .sha256_ir import INITIAL, ROUND, after_block
+from .sha256_ir import INITIAL, ROUND, SUBKEY_WORDS, after_block
 
 #: Messages that are hashed at a time.
 STREAMS = 4
@@ -118,11 +118,15 @@ def _store_identifier(b: ir.IRBuilder, pointer: Value, low: Value, high: Value) 
 _PADDING = (_const([0x80000000, 0, 0, 0]), _const([0, 0, 0, 256]))
 
 
-@intrinsic
-def identifier_chains(typingctx, seeds, first, out, count):
-    """``(seeds uint32[n, 8], first, out uint8[:], count)``: Bluezone's chains of four seeds.
+#: Words 8 to 15 of the message that a daily key's first sub-key hashes.
+_SUBKEY = tuple(_const(SUBKEY_WORDS[i : i + 4]) for i in (0, 4))
 
-    ``seeds`` are digests as stored; the identifiers of seed i go to ``out[12 * count * i:]``.
+
+@intrinsic
+def identifier_chains(typingctx, day_keys, first, out, count):
+    """``(day_keys uint32[n, 8], first, out uint8[:], count)``: Bluezone's identifiers of four keys.
+
+    ``day_keys`` are as stored; the identifiers of key i go to ``out[12 * count * i:]``.
     """
 
     def codegen(context: Any, b: ir.IRBuilder, sig: Any, args: Any) -> Value:
@@ -130,24 +134,34 @@ def identifier_chains(typingctx, seeds, first, out, count):
         source = _at(context, b, sig.args[0], args[0], b.mul(first, _LONG(32)))
         stride = b.mul(count, _LONG(12))
         target = _at(context, b, sig.args[2], args[2], b.mul(first, stride))
-        slots = []
-        for s in range(STREAMS):
-            low, high = (_swapped(b, _load(b, b.gep(source, [_LONG(32 * s + k)]))) for k in (0, 16))
-            # The chain's state is kept as the next message: its words in order.
-            slots.append([cgutils.alloca_once_value(b, v) for v in (low, high)])
-        with cgutils.for_range(b, count) as loop:
+        keys = [
+            [_swapped(b, _load(b, b.gep(source, [_LONG(32 * s + k)]))) for k in (0, 16)]
+            for s in range(STREAMS)
+        ]
+        states = compress(b, [_START] * STREAMS, [[*key, *_SUBKEY] for key in keys])
+        # The chain's state is kept as the next message: its words in order.
+        slots = [[cgutils.alloca_once_value(b, v) for v in _words(b, state)] for state in states]
+
+        def store(index: Value) -> list[list[Value]]:
             words = [[b.load(v) for v in slot] for slot in slots]
-            at = b.mul(loop.index, _LONG(12))
+            at = b.mul(index, _LONG(12))
             for s, (low, high) in enumerate(words):
                 where = b.add(at, b.mul(stride, _LONG(s)))
                 _store_identifier(b, b.gep(target, [where]), low, high)
+            return words
+
+        last = b.sub(count, _LONG(1))
+        with cgutils.for_range(b, last) as loop:
+            words = store(loop.index)
             states = compress(b, [_START] * STREAMS, [[*m, *_PADDING] for m in words])
             for slot, state in zip(slots, states, strict=True):
                 for v, word in zip(slot, _words(b, state), strict=True):
                     b.store(word, v)
+        with b.if_then(b.icmp_signed(">=", last, _LONG(0))):
+            store(last)
         return context.get_dummy_value()
 
-    return types.void(seeds, types.int64, out, types.int64), codegen
+    return types.void(day_keys, types.int64, out, types.int64), codegen
 
 
 def gaen_keys(label: bytes) -> Any:

@@ -14,7 +14,6 @@ from ..errors import TableError
 from ..kernels import fused
 from ..kernels.cpu import path
 from ..kernels.lookup import Index, build_index, collect, probe_rows, words_of
-from ..kernels.sha256 import subkey_blocks
 from ..protocols.base import DAY_MS, KeyProtocol, Unrolled
 from ..tables import Matches, PublishedKeys, Sightings
 from .index import Bucket, SightingIndex, check_sightings, first_seen, index_sightings
@@ -147,8 +146,8 @@ def _fused(units: Unrolled, system: KeyProtocol, index: Index) -> Callable[..., 
             how, fused.gaen_scratch(), index, keys, numbers, counts, span, work
         )
     if system.name == "bluezone":
-        blocks = subkey_blocks(units.keys)
-        return lambda span, work: fused.bluezone(how, index, blocks, counts, span, work)
+        keys = units.keys.view(np.uint32)
+        return lambda span, work: fused.bluezone(how, index, keys, counts, span, work)
     return None
 
 
