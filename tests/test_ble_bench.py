@@ -317,10 +317,6 @@ def test_a_flood_is_stored_whole(bench, folder, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    not os.environ.get("BLUEZONE_SIM_SLOW"),
-    reason="takes a minute of two cores; BLUEZONE_SIM_SLOW=1",
-)
 def test_ten_thousand_a_second_for_a_minute(bench, folder):
     """Nothing is lost, and the memory of the second half is that of the first."""
     rate, seconds = 10_000, 60
@@ -651,6 +647,7 @@ def run_pytest(*arguments):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (ROOT / "hardware").is_dir(), reason="needs a checkout, for hardware/")
 def test_the_suite_for_benches_runs_on_the_virtual_one(tmp_path):
     found = run_pytest(

@@ -63,6 +63,7 @@ for cell in book.cells:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.name)
 def test_the_example_runs(path, tmp_path):
     pytest.importorskip("nbclient", reason="needs nbclient: pip install 'bluezone-sim[notebook]'")

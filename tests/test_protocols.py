@@ -411,6 +411,7 @@ assert [bytes(x).hex() for x in ids[0]] == v["rpi"]
 """
 
 
+@pytest.mark.slow
 def test_a_cpu_without_any_of_the_instructions_gives_the_same(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", _ON_A_PLAIN_CPU, str(FOLDER / "vectors" / "gaen_v1_2.json")],

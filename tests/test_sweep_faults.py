@@ -291,6 +291,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @posix
 def test_dask_with_a_worker_killed_in_mid_sweep_gives_the_same_bytes(tmp_path, whole):
     pytest.importorskip("distributed", reason="needs dask: pip install 'bluezone-sim[dask]'")

@@ -86,7 +86,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs a command; the exit code says how it went (see the README)."""
     with _interrupts() as interrupted:
         try:
-            code = app(arguments, standalone_mode=False)
+            code = app(arguments, standalone_mode=False, prog_name="bluezone-sim")
             sys.stdout.flush()
             if code == INTERRUPTED:  # newer Typer turns the interrupt into an exit code
                 raise KeyboardInterrupt
