@@ -33,7 +33,8 @@ pytestmark = [
         reason="needs dbus-daemon (Debian package dbus) and Linux",
     ),
 ]
-ROOT = Path(cli.__file__).parents[2]
+#: Where the package under test lies, and the checkout that holds these tests.
+PACKAGE, ROOT = Path(cli.__file__).parents[2], Path(__file__).resolve().parents[1]
 PHONE = "C0:00:00:00:00:01"
 
 
@@ -325,7 +326,7 @@ def test_ten_thousand_a_second_for_a_minute(bench, folder):
             *(sys.executable, "-m", "bluezone_sim", "ble", "scan", "--json", "--no-read"),
             *("--adapter", "hci0", "--record", "x.pcapng"),
         ],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(PACKAGE)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -397,7 +398,7 @@ def test_an_interrupt_ends_a_scan_with_a_whole_file(bench, folder):
             "--json-lines",
             "--seconds=60",
         ],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(PACKAGE)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -640,7 +641,7 @@ def run_pytest(*arguments):
     return subprocess.run(
         command,
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(PACKAGE)},
         capture_output=True,
         text=True,
         timeout=120,

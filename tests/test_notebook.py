@@ -13,7 +13,8 @@ from small import scenario
 import bluezone_sim as bz
 from bluezone_sim import cli
 
-ROOT = Path(cli.__file__).parents[2]
+#: Where the package under test lies, and the checkout that holds these tests.
+PACKAGE, ROOT = Path(cli.__file__).parents[2], Path(__file__).resolve().parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.ipynb"))
 
 
@@ -71,7 +72,7 @@ def test_the_example_runs(path, tmp_path):
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", _RUN, str(path)],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(PACKAGE)},
         capture_output=True,
         text=True,
         check=False,

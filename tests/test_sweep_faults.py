@@ -20,7 +20,8 @@ import bluezone_sim as bz
 from bluezone_sim import cli, errors, memory
 from bluezone_sim.sweeping import local, plan, store, work
 
-ROOT = Path(cli.__file__).parents[2]
+#: Where the package under test lies.
+PACKAGE = Path(cli.__file__).parents[2]
 GRID = {"phones.off_share": [0.1, 0.4], "adoption": [0.6, 1.0]}
 SEEDS = 4
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
@@ -45,7 +46,7 @@ def start(tmp_path, out):
     return subprocess.Popen(
         [sys.executable, "-m", "bluezone_sim", "sweep", "town.toml", *grid, *how],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"},
+        env={**os.environ, "PYTHONPATH": str(PACKAGE), "NO_COLOR": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -296,7 +297,7 @@ if __name__ == "__main__":
 def test_dask_with_a_worker_killed_in_mid_sweep_gives_the_same_bytes(tmp_path, whole):
     pytest.importorskip("distributed", reason="needs dask: pip install 'bluezone-sim[dask]'")
     (tmp_path / "on_dask.py").write_text(_ON_DASK, encoding="utf-8")
-    path = os.pathsep.join([str(ROOT), str(Path(__file__).parent)])
+    path = os.pathsep.join([str(PACKAGE), str(Path(__file__).parent)])
     done = subprocess.run(
         [sys.executable, "on_dask.py", "out"],
         cwd=tmp_path,

@@ -14,12 +14,12 @@ from small import raw_scenario, scenario
 from test_run import assert_close, same
 
 import bluezone_sim as bz
-from bluezone_sim import _version, cli, memory, tracing
+from bluezone_sim import _version, memory, tracing
 from bluezone_sim.matching import engine as matching
 from bluezone_sim.scenario.describe import toml_of
 from bluezone_sim.scenario.loading import override
 
-ROOT = Path(cli.__file__).parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 
 # -- the same bytes -----------------------------------------------------------------------------------
 
