@@ -89,7 +89,8 @@ def table(measurements: Sequence[Measurement]) -> Any:
     out = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("figure", "value", "", "ratio", "baseline", "peak MiB"):
         right = name in ("value", "ratio", "peak MiB")
-        out.add_column(name, no_wrap=True, justify="right" if right else "left")
+        # The words give way before the numbers do.
+        out.add_column(name, no_wrap=name != "baseline", justify="right" if right else "left")
     for m in measurements:
         value, unit = scaled(m.value, m.unit)
         ratio = "–" if m.ratio is None else f"{m.ratio:.1f}"
