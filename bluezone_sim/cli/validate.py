@@ -37,7 +37,8 @@ def radio(
 ) -> None:
     """Predict each measured scene by a fit on the others; compare attenuations."""
     from ..captures.scenes import read_scenes
-    from ..results.validation import check_absent, save_validation, validate_radio
+    from ..results.folder import check_absent
+    from ..results.validation import save_validation, validate_radio
 
     if out is not None:
         check_absent(out)
@@ -98,8 +99,8 @@ def contacts(
 ) -> None:
     """Set generated contacts beside the diary survey of rural north Vietnam (Horby et al. 2011)."""
     from ..engine import available_threads
+    from ..results.folder import check_absent
     from ..results.survey import save, survey, table
-    from ..results.validation import check_absent
     from ..scenario import load
 
     if out is not None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -19,6 +17,7 @@ from ..errors import InputError
 from ..scenario.model import Scenario
 from ..world import Days, build_world
 from ..world.survey import AGE_GROUPS, FORTNIGHT, PLACES, Diary, keep_diary
+from .folder import write_folder
 
 #: The survey: 865 people, 6,675 contacts, each of one day.
 MEAN, VARIANCE = 7.72, 14.9
@@ -225,20 +224,5 @@ def save(result: Survey, out: Path) -> Path:
     Raises:
         InputError: the folder exists, or cannot be made.
     """
-    from .validation import check_absent
-
-    check_absent(out)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-        part.chmod(0o755)
-        try:
-            text = json.dumps(result.to_dict(), indent=2, allow_nan=False) + "\n"
-            (part / "contacts.json").write_text(text, encoding="utf-8")
-            (part / "contacts.png").write_bytes(figure_png(result))
-            part.rename(out)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
-    except OSError as error:
-        raise InputError(f"{out}: cannot be written ({error})") from None
-    return out
+    text = json.dumps(result.to_dict(), indent=2, allow_nan=False) + "\n"
+    return write_folder(out, {"contacts.json": text.encode(), "contacts.png": figure_png(result)})

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,6 +15,7 @@ from .._version import SCHEMA_VERSION
 from ..errors import InputError
 from ..radio.fit import EXP34, GRID_DBM, RadioFit, Scene, fit_radio
 from ..scenario.model import Radio
+from .folder import write_folder
 
 #: Attenuations of the rules in use: CWA 55 and 63 dB, SwissCovid's and GAEN's own 50 and 70 dB.
 THRESHOLDS_DB = (50.0, 55.0, 63.0, 70.0)
@@ -343,24 +342,5 @@ def save_validation(result: Validation, out: Path) -> Path:
     """
     from .figures import qq_png
 
-    check_absent(out)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-        part.chmod(0o755)
-        try:
-            text = json.dumps(result.to_dict(), indent=2) + "\n"
-            (part / "radio.json").write_text(text, encoding="utf-8")
-            (part / "radio-qq.png").write_bytes(qq_png(result))
-            part.rename(out)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
-    except OSError as error:
-        raise InputError(f"{out}: cannot be written ({error})") from None
-    return out
-
-
-def check_absent(out: Path) -> None:
-    """Raises InputError if the folder exists; called before the work starts."""
-    if out.exists():
-        raise InputError(f"{out}: exists already; remove it, or give another --out")
+    text = json.dumps(result.to_dict(), indent=2) + "\n"
+    return write_folder(out, {"radio.json": text.encode(), "radio-qq.png": qq_png(result)})
