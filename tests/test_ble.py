@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import sys
+import threading
 from dataclasses import replace
 from types import SimpleNamespace
 from xml.etree import ElementTree
@@ -216,6 +218,40 @@ def test_two_phones_that_change_together_are_not_joined():
             )
     air.settle(T0_US + 25_000_000)
     assert len(air.phones()) == 4
+
+
+def test_phones_are_read_while_another_thread_books_their_packets():
+    """The scan's table is drawn by one thread and filled by another."""
+    air = onair.OnAir()
+    batches = [
+        [heard_of(f"C0:00:00:00:00:{n:02X}", bytes([n] * 12), s / 4) for n in range(200)]
+        for s in range(20)
+    ]
+    failures, ending = [], threading.Event()
+
+    def read():
+        try:
+            while not ending.is_set():
+                air.settle(T0_US)
+                for phone in air.phones():
+                    assert phone.rssi_sum == phone.rssi_dbm * phone.packets
+                    phone.to_dict(T0_US)
+        except BaseException as error:
+            failures.append(error)
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        reading = threading.Thread(target=read)
+        reading.start()
+        for batch in batches * 10:
+            air.take(batch, {})
+        ending.set()
+        reading.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert not failures
+    assert {p.packets for p in air.phones()} == {200}
 
 
 # -- files -------------------------------------------------------------------------------------------

@@ -369,6 +369,7 @@ def test_ten_thousand_a_second_for_a_minute(bench, folder):
     scanning.send_signal(signal.SIGINT)
     out, err = scanning.communicate(timeout=60)
     watching.join()
+    assert scanning.returncode == 0, err
     found = json.loads(out)
     print(f"sent {sent:,}; {found['packets']:,} decoded; memory {memory_mib} MiB")
     assert sent >= 0.99 * rate * seconds

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import json
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -96,7 +97,7 @@ class Collector:
 
     def __init__(self, protocol: str) -> None:
         self._protocol = protocol
-        self._rows: list[_Row] = []
+        self._rows: deque[_Row] = deque()
 
     def take(self, heard: list[Heard], identifiers: dict[int, bytes]) -> None:
         """Keeps packets whose identifier is known."""
@@ -110,8 +111,7 @@ class Collector:
 
     def drain(self) -> list[_Row]:
         """Everything kept so far, once."""
-        rows, self._rows = self._rows, []
-        return rows
+        return [self._rows.popleft() for _ in range(len(self._rows))]
 
 
 def warn_of_speed(plan: Plan, slots: int) -> str:

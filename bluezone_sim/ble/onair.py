@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .air import Heard, address_text
@@ -54,7 +54,7 @@ class Phone:
     changed_us: int = 0
     address_changed: bool | None = None
     linkable: str = ""
-    _seconds: deque[list[int]] = field(default_factory=lambda: deque(maxlen=_RATE_S))
+    _seconds: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=_RATE_S))
 
     def hear(self, time_us: int, rssi_dbm: int) -> None:
         """Books one packet."""
@@ -66,9 +66,13 @@ class Phone:
         self.rssi_max_dbm = max(self.rssi_max_dbm, rssi_dbm)
         second = time_us // 1_000_000
         if self._seconds and self._seconds[-1][0] == second:
-            self._seconds[-1][1] += 1
+            self._seconds[-1] = (second, self._seconds[-1][1] + 1)
         else:
-            self._seconds.append([second, 1])
+            self._seconds.append((second, 1))
+
+    def copy(self) -> Phone:
+        """The row as it is now; packets that are booked later do not change it."""
+        return replace(self, _seconds=deque(self._seconds, maxlen=_RATE_S))
 
     def rate_hz(self, now_us: int) -> float:
         """Packets a second over the last ten."""
@@ -117,13 +121,17 @@ class OnAir:
         return len(self._phones)
 
     def phones(self) -> list[Phone]:
-        """Strongest first."""
+        """As they are now, strongest first."""
         with self._lock:
-            found = list(self._phones.values())
+            found = [p.copy() for p in self._phones.values()]
         return sorted(found, key=lambda p: -p.rssi_sum / max(p.packets, 1))
 
     def take(self, packets: Iterable[Heard], identifiers: dict[int, bytes]) -> None:
         """Books packets of phones; ``identifiers`` are those read over GATT, by address."""
+        with self._lock:
+            self._take(packets, identifiers)
+
+    def _take(self, packets: Iterable[Heard], identifiers: dict[int, bytes]) -> None:
         for heard in packets:
             found = heard.known.found
             if found is None or (self._wanted and self._wanted.isdisjoint(found.protocols)):
