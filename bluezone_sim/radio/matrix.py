@@ -14,7 +14,7 @@ from ..scenario.model import Phones as PhonesTable
 from ..scenario.profiles import PLATFORMS, STATES, Profile
 from ..tables import Contacts
 from .events import Run, simulate
-from .model import model_of
+from .model import always_on, model_of
 
 #: A case: one scanner, some advertisers, near each other, for a while (assumed).
 ADVERTISERS = 3
@@ -135,7 +135,7 @@ def _run_case(profile: Profile, case: Case, seed: int, log_packets: int) -> Outc
     state = [case.scanner_state] + [case.advertiser_state] * ADVERTISERS
     ios = np.array([p == "ios" for p in platform])
     # Phones of average calibration, all of them switched on.
-    table = PhonesTable(off_share=0.0)
+    table = always_on()
     phones = Phones(*_means(table, ios), ios)
     a, b = np.triu_indices(len(ios), 1)
     own = rng.key(seed, "packets", case.number) >> 1
@@ -190,7 +190,7 @@ def _latencies(
 ) -> NDArray[np.float64]:
     """``float64[pairs, 2]``, first record of each phone of each pair."""
     ios = np.array([p == PLATFORMS[1] for p in platforms] * pairs)
-    table = PhonesTable(off_share=0.0)
+    table = always_on()
     tx, rx = _means(table, ios)
     who = np.arange(len(ios))
     tx = tx + table.android.tx_power_sd_db * rng.normals(rng.key(seed, "tx_power"), who)
