@@ -15,7 +15,7 @@ from scipy import stats
 from twin import draw
 
 from bluezone_sim.kernels import packets as kernel
-from bluezone_sim.kernels.air import FOREGROUND, Phones, link_dbm
+from bluezone_sim.kernels.air import FOREGROUND, Phones, faintest_dbm, link_dbm
 from bluezone_sim.kernels.radio import TAIL
 from bluezone_sim.kernels.rng import NORMAL_TABLE
 from bluezone_sim.radio.events import Run, simulate
@@ -26,8 +26,8 @@ from bluezone_sim.scenario.model import Radio
 from bluezone_sim.scenario.profiles import Profile, load_profile
 
 ALPHA = 1e-3
-#: No shadowing, no term of a scan: every packet of a pair is of one mean.
-PLAIN = Radio(shadowing_sd_db=0.0, scan_sd_db=0.0)
+#: No shadowing, no term of a scan, no packet that is not heard: all of a pair are of one mean.
+PLAIN = Radio(shadowing_sd_db=0.0, scan_sd_db=0.0, heard_share=1.0)
 
 
 def plain_model(profile: Profile, n: int, capture_db: float = 1e9, ios: bool = False) -> RadioModel:
@@ -100,18 +100,21 @@ def test_collisions_follow_aloha():
     assert found.received < captured.received < offered
 
 
-def test_weak_packets_are_lost_at_the_sensitivity():
+@pytest.mark.parametrize(("threshold_sd_db", "heard_share"), [(0.0, 1.0), (4.2, 0.54)])
+def test_weak_packets_are_lost_at_the_sensitivity(threshold_sd_db, heard_share):
     m = plain_model(always(), 2)
-    # Mean RSSI one fading deviation above the sensitivity.
-    target = m.air.sensitivity_dbm + m.air.fading_sd_db
+    air = m.air._replace(sensitivity_sd_db=threshold_sd_db, heard_share=heard_share)
+    m = dataclasses.replace(m, air=air)
+    # Mean RSSI one deviation of fading and threshold above the sensitivity.
+    target = air.sensitivity_dbm + np.hypot(air.fading_sd_db, threshold_sd_db)
     exponent = m.air.exponent
     loss = -20.0 + 8.0 - m.air.attenuation_1m_db - target  # TX of TCN: 8 dB over LOW
     near = 10 * exponent * np.log10(m.air.breakpoint_m)
     far = (loss - near) / (10 * m.air.exponent_far)
     found = run(m, [(0, 1)], 600, m.air.breakpoint_m * 10**far)
     k = round((-1.0 + 6.0) * 64)
-    assert within(found.received, found.sent // 3, float(TAIL[k]))
-    assert found.sightings.rssi_dbm.min() >= m.air.sensitivity_dbm
+    assert within(found.received, found.sent // 3, heard_share * float(TAIL[k]))
+    assert found.sightings.rssi_dbm.min() >= faintest_dbm(air)
 
 
 def test_packets_equal_those_of_a_naive_twin():
@@ -159,6 +162,11 @@ def test_packets_equal_those_of_a_naive_twin():
         z = float(NORMAL_TABLE[draw(int(pdus.fading[i]), int(ears.phone[e])) >> 52])
         return float(level[e, pdus.sender[i]]) + m.air.fading_sd_db * z
 
+    def hears(e, i):
+        h = draw(int(pdus.fading[i]), int(ears.phone[e]))
+        threshold = m.air.sensitivity_dbm + m.air.sensitivity_sd_db * float(NORMAL_TABLE[h & 4095])
+        return rssi(e, i) >= threshold and ((h >> 12) & 0xFFFFF) / 2**20 < m.air.heard_share
+
     want = []
     for e, phone in enumerate(ears.phone.tolist()):
         for i in range(n):
@@ -181,7 +189,7 @@ def test_packets_equal_those_of_a_naive_twin():
                 and pdus.end_us[j] > begin
                 and level[e, pdus.sender[j]] > kernel.NOWHERE_DBM
             )
-            if power >= m.air.sensitivity_dbm and clear:
+            if hears(e, i) and clear:
                 want.append((phone, sender, begin, 38, sender % 4, power))
     got = list(zip(*(column[:count].tolist() for column in log), strict=True))
     assert sorted(got) == sorted(want)

@@ -39,7 +39,7 @@ def test_engines_that_differ_are_told_apart():
     assert min(found.values()) < FAMILY_ALPHA / _TESTS
     weaker = type(cell)(cell.name, duration_s=900, radio={"attenuation_1m_db": 59.2})
     usual = type(cell)(cell.name, duration_s=900)
-    found = compare(by_vectors(weaker, 160, 5), by_vectors(usual, 10_000, 6))
+    found = compare(by_vectors(weaker, 400, 5), by_vectors(usual, 10_000, 6))
     assert found["rssi"] < FAMILY_ALPHA / _TESTS
 
 

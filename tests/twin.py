@@ -327,12 +327,13 @@ class Twin:
         listens = mine.scan_window_ms / mine.scan_interval_ms
         rate = listens * (1.0 / event)
         mu = mean + r.scan_sd_db * float(NORMAL_TABLE[h & 4095])
-        z = (r.sensitivity_dbm - mu) / r.fading_sd_db
+        margin_sd = math.sqrt(r.fading_sd_db**2 + r.sensitivity_sd_db**2)
+        z = (r.sensitivity_dbm - mu) / margin_sd
         k = int(min(max((z + 6.0) * 64 + 0.5, 0.0), 768.0))
         caught = min(int(on_ms * rate + ((h >> 24) & 0xFFFFF) / 1048576.0), 1023)
         if caught < 1:
             return None
-        arrives = float(radio_kernel.TAIL[k]) * p_clear
+        arrives = float(radio_kernel.TAIL[k]) * p_clear * r.heard_share
         first = (h >> 44) / 1048576.0
         n = caught
         if arrives >= 1 - 1e-6:
@@ -357,17 +358,18 @@ class Twin:
                 time_ms = s + int(first) if first < e - s else e
                 break
             first -= e - s
-        level = mu + r.fading_sd_db * (
-            float(radio_kernel.TAIL_MEAN[k])
-            + float(radio_kernel.TAIL_SD[k])
-            * float(NORMAL_TABLE[(h >> 12) & 4095])
-            * float(radio_kernel.ROOT[n])
+        part = r.fading_sd_db / margin_sd
+        expected = mu + r.fading_sd_db * part * float(radio_kernel.TAIL_MEAN[k])
+        tail_sd = float(radio_kernel.TAIL_SD[k])
+        sd = math.sqrt(1.0 - part * part * (1.0 - tail_sd * tail_sd))
+        level = expected + r.fading_sd_db * (
+            sd * float(NORMAL_TABLE[(h >> 12) & 4095]) * float(radio_kernel.ROOT[n])
         )
-        level = max(level, r.sensitivity_dbm)
-        top = mu + r.fading_sd_db * (
-            float(radio_kernel.EXPECTED_MAX[caught])
-            + float(radio_kernel.MAX_SD[caught]) * float(NORMAL_TABLE[h >> 52])
-        )
+        level = max(level, r.sensitivity_dbm - 4.0 * r.sensitivity_sd_db)
+        z_top = float(radio_kernel.EXPECTED_MAX[n])
+        z_top += float(radio_kernel.MAX_SD[n]) * float(NORMAL_TABLE[h >> 52])
+        skew = part * part * part * float(radio_kernel.TAIL_THIRD[k]) / (sd * sd * sd)
+        top = expected + r.fading_sd_db * (sd * (z_top + skew * (z_top * z_top - 1.0) / 6.0))
         top = max(top, level) if n > 1 else level
         return time_ms, n, math.floor(level + 0.5), math.floor(top + 0.5)
 

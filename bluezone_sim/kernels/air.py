@@ -6,8 +6,9 @@
     A(d) = A(1 m) + 10 n log10(d)              up to the breakpoint, a steeper exponent beyond it
 
 Shadowing is one normal a contact (same bodies, same pockets, both directions), the scan term one a
-scan, fading one a packet. Where bodies are told apart from the rest of the shadowing, each is at an angle
-of its own for the whole contact.
+scan, fading one a packet. Of the packets that a scan's windows catch, a phone hears a share, and of these
+those that are stronger than its threshold of that instant, a normal about the sensitivity. Where bodies
+are told apart from the rest of the shadowing, each is at an angle of its own for the whole contact.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ class Air(NamedTuple):
     fading_sd_db: float
     body_db: float
     sensitivity_dbm: float
+    sensitivity_sd_db: float
+    heard_share: float
     capture_db: float
     off_share: float
     gatt_success: float
@@ -167,6 +170,12 @@ def link_dbm(air, phones, streams, contact, observer, emitter, distance_m):
         turned += math.cos(2.0 * math.pi * to_unit(draw(h, emitter)))
         level += 0.5 * air.body_db * turned
     return level
+
+
+@nb.njit(nogil=True, cache=True, inline="always")
+def faintest_dbm(air):
+    """RSSI below which no packet is heard: four deviations of the threshold under its mean."""
+    return air.sensitivity_dbm - 4.0 * air.sensitivity_sd_db
 
 
 @nb.njit(nogil=True, cache=True, inline="always")

@@ -2,9 +2,12 @@
 identifier.
 
 The physics of one scan of the observer's phone (:mod:`bluezone_sim.kernels.air`), integrated over the
-packets that fall into it. Of the advertising events that the scan's windows catch, each is received if
-it is stronger than the sensitivity and does not collide: a binomial number. Mean and maximum RSSI follow
-the normal truncated at the sensitivity.
+packets that fall into it. Of the advertising events that the scan's windows catch, each arrives if the
+phone hears it, it is stronger than the threshold of that instant, and does not collide: a binomial
+number. The margin, fading less threshold, is normal, and those that arrive have it truncated; their
+fading is its part in the margin, plus a rest that nothing truncates (an extended skew normal). The mean
+of n and their maximum follow its first three cumulants (Cornish and Fisher 1938), within 0.15 dB of
+drawn ones.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from .air import (
     IDENTIFIER,
     POLL_MS,
     advertise_phase_ms,
+    faintest_dbm,
     link_dbm,
     phone_is_off,
     read_works,
@@ -33,11 +37,12 @@ from .rng import NORMAL_TABLE, draw, mix64, to_unit
 
 _Z_STEP = 1 / 64
 _Z = np.arange(-6, 6 + _Z_STEP / 2, _Z_STEP)
-#: Chance that a standard normal exceeds z, then its mean and its standard deviation given that it does,
-#: z in [-6, 6].
+#: Chance that a standard normal exceeds z, then its mean, its standard deviation and its third central
+#: moment given that it does, z in [-6, 6].
 TAIL: NDArray[np.float64] = norm.sf(_Z)
 TAIL_MEAN: NDArray[np.float64] = norm.pdf(_Z) / norm.sf(_Z)
 TAIL_SD: NDArray[np.float64] = np.sqrt(1 + _Z * TAIL_MEAN - TAIL_MEAN**2)
+TAIL_THIRD: NDArray[np.float64] = TAIL_MEAN * (2 * TAIL_MEAN**2 - 3 * _Z * TAIL_MEAN + _Z**2 - 1)
 
 MOST_PACKETS = 1023
 _N = np.arange(2, MOST_PACKETS + 1)
@@ -150,9 +155,10 @@ def _hear(air, mean_dbm, p_clear, rate, first_ms, h, on_ms):
     of these 52-63 also the maximum.
     """
     mu = mean_dbm + air.scan_sd_db * NORMAL_TABLE[h & np.uint64(4095)]
-    z = (air.sensitivity_dbm - mu) / air.fading_sd_db
+    margin_sd = math.sqrt(air.fading_sd_db**2 + air.sensitivity_sd_db**2)
+    z = (air.sensitivity_dbm - mu) / margin_sd
     k = np.int64(min(max((z + 6.0) / _Z_STEP + 0.5, 0.0), 768.0))
-    arrives = TAIL[k] * p_clear
+    arrives = TAIL[k] * p_clear * air.heard_share
     caught = np.int64(
         on_ms * rate + np.float64((h >> np.uint64(24)) & np.uint64(0xFFFFF)) * _TO_20_BITS
     )
@@ -167,13 +173,16 @@ def _hear(air, mean_dbm, p_clear, rate, first_ms, h, on_ms):
             first = (_missed_before(n, caught, first) + offset) / rate
     else:
         first *= first_ms
-    mean = mu + air.fading_sd_db * (
-        TAIL_MEAN[k] + TAIL_SD[k] * NORMAL_TABLE[(h >> np.uint64(12)) & np.uint64(4095)] * ROOT[n]
+    part = air.fading_sd_db / margin_sd
+    level = mu + air.fading_sd_db * part * TAIL_MEAN[k]
+    sd = math.sqrt(1.0 - part * part * (1.0 - TAIL_SD[k] * TAIL_SD[k]))
+    mean = level + air.fading_sd_db * (
+        sd * NORMAL_TABLE[(h >> np.uint64(12)) & np.uint64(4095)] * ROOT[n]
     )
-    mean = max(mean, air.sensitivity_dbm)
-    top = mu + air.fading_sd_db * (
-        EXPECTED_MAX[caught] + MAX_SD[caught] * NORMAL_TABLE[h >> np.uint64(52)]
-    )
+    mean = max(mean, faintest_dbm(air))
+    most = EXPECTED_MAX[n] + MAX_SD[n] * NORMAL_TABLE[h >> np.uint64(52)]
+    skew = part * part * part * TAIL_THIRD[k] / (sd * sd * sd)
+    top = level + air.fading_sd_db * (sd * (most + skew * (most * most - 1.0) / 6.0))
     return n, first, mean, top if n > 1 and top > mean else mean
 
 

@@ -101,6 +101,8 @@ def model_of(
             fading_sd_db=radio.fading_sd_db,
             body_db=radio.body_blockage_db,
             sensitivity_dbm=radio.sensitivity_dbm,
+            sensitivity_sd_db=radio.sensitivity_sd_db,
+            heard_share=radio.heard_share,
             capture_db=CAPTURE_DB,
             off_share=table.off_share,
             gatt_success=table.gatt_success,
