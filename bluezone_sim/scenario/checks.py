@@ -192,5 +192,7 @@ def _unused(raw: Raw, merged: Raw) -> Iterator[Fault]:
     elif _get(merged, "protocol.name") is not None:
         name = _get(merged, "protocol.name")
         yield from useless("phones.screen_on_share", f'protocol.name = "{name}"')
+    if _get(merged, "protocol.identifiers") == "full":
+        yield from useless("protocol.histories", 'protocol.identifiers = "full"')
     if _number(merged, "population.smartphones") == 0:
         yield from useless("population.ownership", "population.smartphones = 0")
