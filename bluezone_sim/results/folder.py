@@ -1,13 +1,16 @@
-"""A folder of a few small files that appears whole or not at all."""
+"""A folder of a few small files that appears whole or not at all, and the JSON that tells what it is."""
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from ..errors import InputError
+from .._version import SCHEMA_VERSION
+from ..errors import FormatError, InputError
 
 
 def check_absent(out: Path) -> None:
@@ -36,3 +39,31 @@ def write_folder(out: Path, files: Mapping[str, bytes]) -> Path:
     except OSError as error:
         raise InputError(f"{out}: cannot be written ({error})") from None
     return out
+
+
+def read_document(path: Path, of: str) -> dict[str, Any]:
+    """The JSON that says what a folder holds.
+
+    Args:
+        path: of the file.
+        of: what the folder should be, for messages: "a run".
+
+    Raises:
+        InputError: it is not there, or cannot be read.
+        FormatError: it is damaged, or of another schema version.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        version = document["schema_version"]
+    except FileNotFoundError:
+        raise InputError(f"{path.parent}: is not {of} (there is no {path.name})") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise FormatError(f"{path}: not the JSON of {of} ({error!r:.200})") from None
+    if version != SCHEMA_VERSION:
+        raise FormatError(
+            f"{path}: schema version {version}, and this reads {SCHEMA_VERSION}; use the version of "
+            f"bluezone-sim that wrote it ({document.get('bluezone_sim')})"
+        )
+    return dict(document)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import TypeAdapter
 
-from .._version import SCHEMA_VERSION
 from ..errors import FormatError, InputError
 from ..scenario.model import Scenario
 from ..tables import Warnings
 from .adopters import AdopterRow
 from .campaign import CampaignDay, CampaignPart, CampaignResult
+from .folder import read_document
 from .result import LevelMetrics, Metrics, Result, SensitivityRow
 from .tables import histograms_from_arrow, outcomes_from_arrow
 
@@ -58,20 +58,7 @@ def open_run(path: str | Path) -> Result:
 
 def manifest_of(path: Path) -> dict[str, Any]:
     """``manifest.json`` of a run directory."""
-    name = path / "manifest.json"
-    try:
-        about = json.loads(name.read_text(encoding="utf-8"))
-        version = about["schema_version"]
-    except OSError as error:
-        raise InputError(f"{name}: cannot be read ({error.strerror or error})") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise FormatError(f"{name}: not the JSON of a run ({error!r:.200})") from None
-    if version != SCHEMA_VERSION:
-        raise FormatError(
-            f"{name}: schema version {version}, and this reads {SCHEMA_VERSION}; use the version of "
-            f"bluezone-sim that wrote it ({about.get('bluezone_sim')})"
-        )
-    return dict(about)
+    return read_document(path / "manifest.json", "a run")
 
 
 def _result(path: Path, about: dict[str, Any]) -> Result:

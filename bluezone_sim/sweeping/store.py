@@ -27,6 +27,7 @@ from typing import Any
 
 from .._version import NUMERIC_VERSION, SCHEMA_VERSION, __version__
 from ..errors import FormatError, InputError
+from ..results.folder import read_document
 from ..scenario import parse, resolved_toml
 from ..scenario.model import Scenario
 from .lock import locked
@@ -55,22 +56,7 @@ class Store:
             InputError: there is none, or it cannot be read.
             FormatError: it is damaged, or of another schema version.
         """
-        path = self.path / "sweep.json"
-        try:
-            about = json.loads(path.read_text(encoding="utf-8"))
-            version = about["schema_version"]
-        except FileNotFoundError:
-            raise InputError(f"{self.path}: holds no sweep (no sweep.json)") from None
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
-        except (ValueError, KeyError, TypeError) as error:
-            raise FormatError(f"{path}: not the JSON of a sweep ({error!r:.200})") from None
-        if version != SCHEMA_VERSION:
-            raise FormatError(
-                f"{path}: schema version {version}, and this reads {SCHEMA_VERSION}; use the version of "
-                f"bluezone-sim that wrote it ({about.get('bluezone_sim')})"
-            )
-        return dict(about)
+        return read_document(self.path / "sweep.json", "a sweep")
 
     def scenario(self) -> Scenario:
         """What the grid changed."""
