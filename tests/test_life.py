@@ -117,6 +117,12 @@ def test_a_link_needs_a_sender_that_sends_and_a_listener_that_hears():
         sends = phone_hours(m.life, m.phones, m.streams, a[i], DAY)[0]
         hears = phone_hours(m.life, m.phones, m.streams, b[i], DAY)[1]
         assert got[i] == sends & hears
+    # Of some hours: every bit where they can in all of them.
+    part = link_hours(m.life, m.phones, m.streams, b, a, day, 9 * 3600, 13 * 3600 - 1)
+    asked = sum(1 << h for h in range(9, 13))
+    np.testing.assert_array_equal(part & asked, got & asked)
+    assert ((part == ALL_HOURS) == (got & asked == asked)).all()
+    assert 0 < (part == ALL_HOURS).mean() < 1
     plain = model()
     assert (link_hours(plain.life, plain.phones, plain.streams, b, a, day) == ALL_HOURS).all()
 

@@ -14,7 +14,7 @@ from ..engine import available_threads, index_cases
 from ..errors import InputError
 from ..kernels import rng
 from ..kernels.air import scan_phase_ms
-from ..kernels.life import hour_bits, link_hours
+from ..kernels.life import link_hours
 from ..matching.pairs import pairs_of
 from ..matching.warnings import f1_warnings, in_time
 from ..phones import KeyRing
@@ -288,9 +288,11 @@ def _can_hear(tracer: Tracer, contacts: Contacts) -> NDArray[np.bool_]:
     """``bool[n]``: in some hour of the segment ``a`` sends and ``b`` hears, by how their phones live."""
     radio, midnight_s = tracer.radio, tracer.days.start_s[-1]
     day = np.full(len(contacts), tracer.days.number[-1])
-    hours = link_hours(radio.life, radio.phones, radio.streams, contacts.b, contacts.a, day)
     begins = contacts.start_s - midnight_s
-    return np.asarray((hours & hour_bits(begins, begins + contacts.duration_s - 1)) != 0)
+    ends = begins + contacts.duration_s - 1
+    who = contacts.b, contacts.a
+    hours = link_hours(radio.life, radio.phones, radio.streams, *who, day, begins, ends)
+    return np.asarray(hours != 0)
 
 
 def _candidates(tracer: Tracer, person: int | None, level: float) -> NDArray[np.int32]:

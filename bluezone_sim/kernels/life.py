@@ -51,9 +51,9 @@ class Life(NamedTuple):
         return not (self.share.any() or self.night_share)
 
 
-@nb.njit(nogil=True, cache=True)
-def _spell_hours(stream, person, share, block_h, day):
-    """Bits of the hours of a local day that lie in a spell of one cause.
+@nb.njit(nogil=True, cache=True, inline="always")
+def _spell_hours(stream, person, share, block_h, day, low, high):
+    """Bits of the hours low to high - 1 of a local day that lie in a spell of one cause.
 
     An hour belongs to the first block that ends after it; block b ends before hour ceil((b + 1 - phase) *
     length) since 1970.
@@ -63,45 +63,67 @@ def _spell_hours(stream, person, share, block_h, day):
         return out
     own = draw(stream, person)
     phase = to_unit(own)
-    first = day * HOURS
-    hour = first
-    block = np.int64(math.floor(first / block_h + phase)) - 1  # or the next one
-    while hour < first + HOURS:
+    since = day * HOURS
+    hour, last = since + low, since + high
+    block = np.int64(math.floor(hour / block_h + phase)) - 1  # or the next one
+    while hour < last:
         ends = np.int64(math.ceil((block + 1 - phase) * block_h))
         if ends > hour:
-            high = min(ends, first + HOURS)
+            ends = min(ends, last)
             if to_unit(draw(own, block)) < share:
-                out |= (np.int64(1) << (high - first)) - (np.int64(1) << (hour - first))
-            hour = high
+                out |= (np.int64(1) << (ends - since)) - (np.int64(1) << (hour - since))
+            hour = ends
         block += 1
     return out
+
+
+@nb.njit(nogil=True, cache=True, inline="always")
+def _sends(life, phones, streams, person, day, low, high):
+    """Bits of the hours low to high - 1 in which a phone sends."""
+    platform = np.int64(phones.ios[person])
+    out = _spell_hours(
+        streams.off, person, life.share[OFF, platform], life.block_h[OFF, platform], day, low, high
+    )
+    out |= _spell_hours(
+        streams.killed,
+        person,
+        life.share[KILLED, platform],
+        life.block_h[KILLED, platform],
+        day,
+        low,
+        high,
+    )
+    if life.night_share > 0.0 and to_unit(draw(streams.night, person)) < life.night_share:
+        out |= life.night
+    return ((np.int64(1) << high) - (np.int64(1) << low)) & ~out
+
+
+@nb.njit(nogil=True, cache=True, inline="always")
+def _saves(life, phones, streams, person, day, low, high):
+    """Bits of the hours low to high - 1 in which a phone saves its battery."""
+    platform = np.int64(phones.ios[person])
+    share, block_h = life.share[SAVER, platform], life.block_h[SAVER, platform]
+    return _spell_hours(streams.saver, person, share, block_h, day, low, high)
 
 
 @nb.njit(nogil=True, cache=True)
 def phone_hours(life, phones, streams, person, day):
     """(sends, hears): bits of the hours of a local day in which a phone does."""
-    platform = np.int64(phones.ios[person])
-    out = _spell_hours(
-        streams.off, person, life.share[OFF, platform], life.block_h[OFF, platform], day
-    ) | _spell_hours(
-        streams.killed, person, life.share[KILLED, platform], life.block_h[KILLED, platform], day
-    )
-    if life.night_share > 0.0 and to_unit(draw(streams.night, person)) < life.night_share:
-        out |= life.night
-    sends = ALL_HOURS & ~out
-    saves = _spell_hours(
-        streams.saver, person, life.share[SAVER, platform], life.block_h[SAVER, platform], day
-    )
-    return sends, sends & ~saves
+    sends = _sends(life, phones, streams, person, day, 0, HOURS)
+    return sends, sends & ~_saves(life, phones, streams, person, day, 0, HOURS)
 
 
 @nb.njit(nogil=True, cache=True)
-def _link_hours(life, phones, streams, observer, emitter, day, out):
+def _link_hours(life, phones, streams, observer, emitter, day, low, high, out):
     for i in range(len(out)):
-        hears = phone_hours(life, phones, streams, observer[i], day[i])[1]
-        if hears:
-            hears &= phone_hours(life, phones, streams, emitter[i], day[i])[0]
-        out[i] = hears
+        who, d, a, b = observer[i], day[i], low[i], high[i]
+        asked = (np.int64(1) << b) - (np.int64(1) << a)
+        bits = _sends(life, phones, streams, who, d, a, b)
+        if bits:
+            bits &= _sends(life, phones, streams, emitter[i], d, a, b)
+        if bits:
+            bits &= ~_saves(life, phones, streams, who, d, a, b)
+        out[i] = ALL_HOURS if bits == asked else bits
 
 
 def link_hours(
@@ -111,8 +133,10 @@ def link_hours(
     observer: NDArray[np.integer],
     emitter: NDArray[np.integer],
     day: NDArray[np.int64],
+    first_s: NDArray[np.integer] | int = 0,
+    last_s: NDArray[np.integer] | int = HOURS * HOUR_S - 1,
 ) -> NDArray[np.uint32]:
-    """``uint32[n]``: bits of the hours of a local day in which one phone can hear another.
+    """``uint32[n]``: bits of the hours in which one phone can hear another, of those that are asked for.
 
     Args:
         life: how often phones take part.
@@ -120,10 +144,16 @@ def link_hours(
         streams: of the seed.
         observer, emitter: ``int[n]``, people.
         day: ``int64[n]``, local days since 1970-01-01.
+        first_s, last_s: ``int[n]``, seconds of the day; by default all of it. Where they can in every
+            hour from the one to the other, every bit is set.
     """
     out = np.full(len(observer), ALL_HOURS, np.uint32)
     if not life.always_on:
-        _link_hours(life, phones, streams, observer, emitter, day, out)
+        low, high = (
+            np.broadcast_to(np.clip(np.asarray(s) // HOUR_S, 0, HOURS - 1), out.shape)
+            for s in (first_s, last_s)
+        )
+        _link_hours(life, phones, streams, observer, emitter, day, low, high + 1, out)
     return out
 
 

@@ -70,8 +70,8 @@ class Links(NamedTuple):
         observer, emitter: ``int32[n]``.
         contact: ``uint64[n]``.
         midnight_s: ``int64[n]``, start of the local day that holds the segment, unix seconds.
-        hours: ``uint32[n]``, hours of that day in which the observer hears and the emitter sends, see
-            :mod:`bluezone_sim.kernels.life`.
+        hours: ``uint32[n]``, bits of the hours of that day in which the observer hears and the emitter
+            sends, see :mod:`bluezone_sim.kernels.life`; all of them where the segment's are.
         start_s, duration_s: ``int64[n]``, ``int32[n]``.
         distance_m: ``float32[n]``.
         p_clear: ``float64[n]``, chance that a packet does not collide.

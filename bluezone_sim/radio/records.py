@@ -46,7 +46,7 @@ def record(
         emitter=contacts.a,
         contact=contacts.contact,
         midnight_s=days.start_s[day],
-        hours=hours_of(model, contacts, days.number[day], threads),
+        hours=hours_of(model, contacts, days, day, threads),
         start_s=contacts.start_s,
         duration_s=contacts.duration_s,
         distance_m=contacts.distance_m,
@@ -70,13 +70,18 @@ def record(
 
 
 def hours_of(
-    model: RadioModel, contacts: Contacts, day: NDArray[np.int64], threads: int = 1
+    model: RadioModel, contacts: Contacts, days: Days, day: NDArray[np.int64], threads: int = 1
 ) -> NDArray[np.uint32]:
-    """``uint32[n]``: bits of the hours of each segment's local ``day`` in which ``b`` can hear ``a``."""
+    """``uint32[n]``: bits of the hours of a segment's local day (an index) in which ``b`` can hear ``a``,
+    every bit where it can in all hours of the segment."""
 
     def work(part: slice) -> NDArray[np.uint32]:
+        at = day[part]
+        begins = contacts.start_s[part] - days.start_s[at]
+        ends = begins + contacts.duration_s[part] - 1
+        who = contacts.b[part], contacts.a[part]
         return link_hours(
-            model.life, model.phones, model.streams, contacts.b[part], contacts.a[part], day[part]
+            model.life, model.phones, model.streams, *who, days.number[at], begins, ends
         )
 
     if threads == 1 or model.life.always_on:
