@@ -23,11 +23,11 @@ from .published import PublishedIndex, chunks, expand, index_units
 #: Identifiers that a task of one thread makes at a time, where they are written out.
 _CHUNK_IDS = 1 << 16
 #: Identifiers, or rows, that a task of one thread looks up, where nothing is written out.
-_TASK_IDS = 1 << 21
+_TASK_IDS = 1 << 19
 #: Most published identifiers that are held at once, where it is they that are indexed.
 _HELD_IDS = 1 << 24
 #: Room for hits that a task starts with.
-_HITS = 1 << 12
+_HITS = 1 << 16
 
 _T = TypeVar("_T")
 _Hits = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]  # unit, interval, row
