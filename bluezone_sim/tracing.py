@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .histories import histories, publishers
-from .kernels.air import phones_off
+from .kernels.life import link_hours
 from .matching import PublishedIndex, index_published, match
 from .matching.pairs import PairDays, concatenate_pair_days, pair_days
 from .memory import sources_together
@@ -86,13 +86,14 @@ class Tracer:
         return out
 
     def phones_off(self, risky: RiskyDays) -> NDArray[np.bool_]:
-        """``bool[n]``: on a risky day the phone of either was off."""
-        day = self.days.number[risky.day]
-        case, other = (
-            phones_off(self.radio.air, self.radio.streams, person, day)
-            for person in (risky.case, risky.other)
-        )
-        return np.asarray(case | other)
+        """``bool[n]``: in no hour of a risky day in which they were near could the one phone send and the
+        other hear."""
+        sender, listener = risky.case, risky.other
+        if self.scenario.publication.upload == "history":
+            sender, listener = listener, sender
+        radio, day = self.radio, self.days.number[risky.day]
+        hours = link_hours(radio.life, radio.phones, radio.streams, listener, sender, day)
+        return np.asarray((hours & risky.hours) == 0)
 
     def with_app(self, contacts: Contacts, level: float) -> Contacts:
         """Segments in which both run the app at ``level``."""

@@ -19,9 +19,9 @@ from bluezone_sim.kernels.air import FOREGROUND, Phones, faintest_dbm, link_dbm
 from bluezone_sim.kernels.radio import TAIL
 from bluezone_sim.kernels.rng import NORMAL_TABLE
 from bluezone_sim.radio.events import Run, simulate
-from bluezone_sim.radio.matrix import run_cases
-from bluezone_sim.radio.model import RadioModel, model_of
-from bluezone_sim.scenario.model import Phones as PhonesTable
+from bluezone_sim.radio.matrix import latencies, run_cases
+from bluezone_sim.radio.model import RadioModel, always_on, model_of
+from bluezone_sim.results.matrix import IN_THE_FIELD
 from bluezone_sim.scenario.model import Radio
 from bluezone_sim.scenario.profiles import Profile, load_profile
 
@@ -32,7 +32,7 @@ PLAIN = Radio(shadowing_sd_db=0.0, scan_sd_db=0.0, heard_share=1.0)
 
 def plain_model(profile: Profile, n: int, capture_db: float = 1e9, ios: bool = False) -> RadioModel:
     phones = Phones(np.full(n, -20.0), np.zeros(n), np.full(n, ios))
-    out = model_of(profile, phones, 1, radio=PLAIN, table=PhonesTable(off_share=0.0))
+    out = model_of(profile, phones, 1, radio=PLAIN, table=always_on())
     return dataclasses.replace(out, air=out.air._replace(capture_db=capture_db))
 
 
@@ -229,9 +229,7 @@ def test_reads_take_their_turn_and_their_time():
     n = 12
     profile = load_profile("bluezone", {"ios.advertise_on_s": 30.0})
     phones = Phones(np.full(n, -15.0), np.zeros(n), np.arange(n) > 0)
-    m = model_of(
-        profile, phones, 5, radio=PLAIN, table=PhonesTable(off_share=0.0, gatt_success=1.0)
-    )
+    m = model_of(profile, phones, 5, radio=PLAIN, table=always_on(gatt_success=1.0))
     states = np.full(n, FOREGROUND)
     found = run(m, [(0, i) for i in range(1, n)], 900, states=states)
     s = found.sightings
@@ -245,7 +243,7 @@ def test_reads_take_their_turn_and_their_time():
 
 def test_a_read_that_fails_holds_up_the_queue_until_its_timeout():
     phones = Phones(np.full(2, -15.0), np.zeros(2), np.array([False, True]))
-    table = PhonesTable(off_share=0.0, gatt_success=0.0)
+    table = always_on(gatt_success=0.0)
     m = model_of(load_profile("bluezone"), phones, 5, radio=PLAIN, table=table)
     found = run(m, [(0, 1)], 900, states=np.full(2, FOREGROUND))
     assert not (found.sightings.observer == 0).any()
@@ -254,7 +252,7 @@ def test_a_read_that_fails_holds_up_the_queue_until_its_timeout():
 
 def test_identifiers_and_records_end_with_their_interval():
     phones = Phones(np.full(2, -15.0), np.zeros(2), np.zeros(2, np.bool_))
-    m = model_of(load_profile("tcn"), phones, 5, radio=PLAIN, table=PhonesTable(off_share=0.0))
+    m = model_of(load_profile("tcn"), phones, 5, radio=PLAIN, table=always_on())
     found = run(m, [(0, 1)], 1800)
     s = found.sightings
     ids = np.unique(s.identifier[s.observer == 0], axis=0)
@@ -300,3 +298,12 @@ def test_bodies_spread_a_link_and_leave_its_mean():
     assert abs(body.mean()) < 4 * sd / np.sqrt(4000)
     assert body.std() == pytest.approx(sd, rel=0.05)
     assert np.abs(body).max() <= 13.8
+
+
+def test_killed_apps_bring_the_model_to_the_field():
+    """Two Androids both run the app (1 - 0.13)^2 of the time; BlueTrace reads both ways at once."""
+    found = latencies(
+        load_profile("bluetrace"), 2, states=None, table=IN_THE_FIELD, pairs=100, seconds=300
+    )
+    assert within(int(np.isfinite(found.one_way_s[:100]).sum()), 100, 0.87**2)
+    np.testing.assert_array_equal(*np.isfinite(found.one_way_s.reshape(2, -1)))

@@ -20,6 +20,7 @@ PICKED = (
     "gaen, iOS hears Android",
     "dp3t, 15 m, 4 min",
     "bluezone, 40 phones",
+    "bluezone, phones come and go, 1 h",
 )
 CONTACTS = 80
 _TESTS = 5 * len(PICKED)

@@ -201,9 +201,32 @@ class Twin:
 
     # -- radio ---------------------------------------------------------------------------------
 
-    def is_off(self, person: int, d: int) -> bool:
-        h = draw(draw(self.k["phone_off"], int(self.days.number[d])), person)
-        return unit(h) < self.s.phones.off_share
+    def spell(self, purpose: str, person: int, share: float, mean_h: float, hour: int) -> bool:
+        """Whether an hour since 1970 lies in a spell: the draw of the first block that ends after it."""
+        own = draw(self.k[purpose], person)
+        length = max(mean_h * (1 - share), 1.0)
+        block = math.floor(hour / length) - 2
+        while math.ceil((block + 1 - unit(own)) * length) <= hour:
+            block += 1
+        return unit(draw(own, block)) < share
+
+    @functools.cache  # noqa: B019
+    def takes_part(self, person: int, number: int, hour: int) -> tuple[bool, bool]:
+        """(sends, hears) in an hour of a local day."""
+        ph, at = self.s.phones, 24 * number + hour
+        mine = ph.ios if self.w.ios[person] else ph.android
+        begins, ends = ph.night_h
+        night = hour >= begins or hour < ends if begins > ends else begins <= hour < ends
+        sends = not (
+            self.spell("phone_off", person, ph.off_share, ph.off_h, at)
+            or (
+                not self.profile.in_system
+                and self.spell("app_killed", person, mine.killed_share, mine.killed_h, at)
+            )
+            or (night and unit(draw(self.k["night_off"], person)) < ph.night_off_share)
+        )
+        saves = self.spell("battery_saver", person, mine.saver_share, mine.saver_h, at)
+        return sends, sends and not saves
 
     def behaviour(self, person: int, time_ms: int):
         """What a phone does: its state is drawn each five minutes where it matters."""
@@ -218,8 +241,6 @@ class Twin:
     def records(self, seg: Segment, observer: int, emitter: int, p_clear: float = 1.0, queue=0.0):
         """(time_ms, packets, rssi, strongest) of one segment in one direction."""
         r, ph, w = self.s.radio, self.s.phones, self.w
-        if self.is_off(observer, seg.day) or self.is_off(emitter, seg.day):
-            return []
         front = [
             (self.profile.ios if w.ios[p] else self.profile.android).foreground
             for p in (observer, emitter)
@@ -266,7 +287,10 @@ class Twin:
                 bursts = self.bursts(low, high, phase, a_on, a_period)
                 mine, theirs = self.behaviour(observer, low), self.behaviour(emitter, low)
                 got = None
-                if bursts and theirs.sends in mine.hears:
+                midnight = int(self.days.start_s[seg.day]) * 1000
+                at = int(self.days.number[seg.day]), (low - midnight) // 3_600_000
+                on_both = self.takes_part(observer, *at)[1] and self.takes_part(emitter, *at)[0]
+                if bursts and theirs.sends in mine.hears and on_both:
                     h = draw(stream, low)
                     offset = theirs.tx_offset_db
                     got = self.hear(mean + offset, p_clear, mine, theirs, h, bursts)
@@ -593,4 +617,7 @@ radio_purposes = [
     "fading",
     "gatt",
     "scan_jitter",
+    "app_killed",
+    "battery_saver",
+    "night_off",
 ]

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from ..engine import available_threads, index_cases
 from ..errors import InputError
 from ..kernels import rng
-from ..kernels.air import phones_off, scan_phase_ms
+from ..kernels.air import scan_phase_ms
+from ..kernels.life import link_hours
 from ..matching.pairs import pairs_of
 from ..matching.warnings import f1_warnings, in_time
 from ..phones import KeyRing
@@ -101,7 +102,7 @@ class Plan:
             on air.
         person: whose phone is on the bench; it has the app at every level.
         peers: ``int32[p]``, people in contact who have a smartphone, ascending.
-        off: ``bool[p]``, the peer's phone is off that day.
+        off: ``bool[p]``, whenever they meet, the peer's phone does not send or the person's not hear.
         contacts: segments, the peer as ``a`` and the person as ``b``.
         timeline: when they are played.
         distance_m: between the adapters on the bench.
@@ -270,17 +271,28 @@ def make_plan(
     mine = contacts.take(np.flatnonzero(contacts.a == chosen)).reversed()
     mine = mine.take(np.flatnonzero(world.rank[mine.a] < max(levels)))
     peers = np.unique(mine.a)
-    day = np.full(len(peers), tracer.days.number[-1])
+    meets = _can_hear(tracer, mine)
     return Plan(
         tracer=tracer,
         desk=desk,
         person=chosen,
         peers=peers,
-        off=phones_off(tracer.radio.air, tracer.radio.streams, peers, day),
+        off=~np.isin(peers, mine.a[meets]),
         contacts=mine,
         timeline=Timeline.of(mine, speed),
         distance_m=distance_m,
     )
+
+
+def _can_hear(tracer: Tracer, contacts: Contacts) -> NDArray[np.bool_]:
+    """``bool[n]``: in some hour of the segment ``a`` sends and ``b`` hears, by how their phones live."""
+    radio, midnight_s = tracer.radio, tracer.days.start_s[-1]
+    day = np.full(len(contacts), tracer.days.number[-1])
+    begins = contacts.start_s - midnight_s
+    ends = begins + contacts.duration_s - 1
+    who = contacts.b, contacts.a
+    hours = link_hours(radio.life, radio.phones, radio.streams, *who, day, begins, ends)
+    return np.asarray(hours != 0)
 
 
 def _candidates(tracer: Tracer, person: int | None, level: float) -> NDArray[np.int32]:
@@ -294,8 +306,8 @@ def _candidates(tracer: Tracer, person: int | None, level: float) -> NDArray[np.
         count = min(_CANDIDATES, tracer.scenario.index_cases.count, world.n_people)
         found = index_cases(world.seed, world.n_people, count)
         found = found[world.rank[found] < level]
-    day = np.full(len(found), tracer.days.number[-1])
-    off = phones_off(tracer.radio.air, tracer.radio.streams, found, day)
+    radio, day = tracer.radio, np.full(len(found), tracer.days.number[-1])
+    off = link_hours(radio.life, radio.phones, radio.streams, found, found, day) == 0
     if person is not None and off[0]:
         raise InputError(
             f"--person {person}: the phone is off on {tracer.scenario.date} in this simulation"

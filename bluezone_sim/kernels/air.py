@@ -54,7 +54,6 @@ class Air(NamedTuple):
     sensitivity_sd_db: float
     heard_share: float
     capture_db: float
-    off_share: float
     gatt_success: float
 
 
@@ -128,6 +127,9 @@ class Streams(NamedTuple):
     fading: np.uint64
     gatt: np.uint64
     scan_jitter: np.uint64
+    killed: np.uint64
+    saver: np.uint64
+    night: np.uint64
 
 
 #: Purposes of the streams, in the order of :class:`Streams`.
@@ -140,6 +142,9 @@ STREAM_PURPOSES = (
     "fading",
     "gatt",
     "scan_jitter",
+    "app_killed",
+    "battery_saver",
+    "night_off",
 )
 
 
@@ -179,12 +184,6 @@ def faintest_dbm(air):
 
 
 @nb.njit(nogil=True, cache=True, inline="always")
-def phone_is_off(air, streams, person, day):
-    """Bluetooth or the app is off on this local day."""
-    return to_unit(draw(draw(streams.off, day), person)) < air.off_share
-
-
-@nb.njit(nogil=True, cache=True, inline="always")
 def state_at(app, streams, platform, person, time_ms):
     """State of a person's app: in the foreground, or else in the background."""
     if not app.stateful[platform]:
@@ -211,12 +210,3 @@ def advertise_phase_ms(app, streams, platform, person):
     return np.int64(
         to_unit(draw(streams.advertise_phase, person)) * app.advertise_period_ms[platform]
     )
-
-
-@nb.njit(nogil=True, cache=True)
-def phones_off(air, streams, person, day):
-    """:func:`phone_is_off` of every element."""
-    out = np.empty(len(person), np.bool_)
-    for i in range(len(person)):
-        out[i] = phone_is_off(air, streams, person[i], day[i])
-    return out

@@ -28,11 +28,11 @@ from .air import (
     advertise_phase_ms,
     faintest_dbm,
     link_dbm,
-    phone_is_off,
     read_works,
     scan_phase_ms,
     state_at,
 )
+from .life import ALL_HOURS, HOUR_MS, HOURS
 from .rng import NORMAL_TABLE, draw, mix64, to_unit
 
 _Z_STEP = 1 / 64
@@ -69,7 +69,9 @@ class Links(NamedTuple):
     Attributes:
         observer, emitter: ``int32[n]``.
         contact: ``uint64[n]``.
-        day: ``int64[n]``, local day.
+        midnight_s: ``int64[n]``, start of the local day that holds the segment, unix seconds.
+        hours: ``uint32[n]``, bits of the hours of that day in which the observer hears and the emitter
+            sends, see :mod:`bluezone_sim.kernels.life`; all of them where the segment's are.
         start_s, duration_s: ``int64[n]``, ``int32[n]``.
         distance_m: ``float32[n]``.
         p_clear: ``float64[n]``, chance that a packet does not collide.
@@ -79,7 +81,8 @@ class Links(NamedTuple):
     observer: NDArray[np.int32]
     emitter: NDArray[np.int32]
     contact: NDArray[np.uint64]
-    day: NDArray[np.int64]
+    midnight_s: NDArray[np.int64]
+    hours: NDArray[np.uint32]
     start_s: NDArray[np.int64]
     duration_s: NDArray[np.int32]
     distance_m: NDArray[np.float32]
@@ -213,14 +216,13 @@ def _read_at(app, read_h, queue, heard, phase, on, period, began, stop):
 
 @nb.njit(nogil=True, cache=True, inline="always")
 def _segment(air, app, phones, streams, links, row, out, at):
-    observer, emitter, day = links.observer[row], links.emitter[row], links.day[row]
+    hours = np.int64(links.hours[row])
+    if hours == 0:
+        return at
+    observer, emitter = links.observer[row], links.emitter[row]
     mine, theirs = np.int64(phones.ios[observer]), np.int64(phones.ios[emitter])
     fixed = not (app.stateful[mine] or app.stateful[theirs])
     if fixed and not (app.hears[mine, 0] >> app.form[theirs, 0]) & 1:
-        return at
-    if air.off_share > 0.0 and (
-        phone_is_off(air, streams, observer, day) or phone_is_off(air, streams, emitter, day)
-    ):
         return at
     scan_on, scan_period = app.scan_on_ms[mine], app.scan_period_ms[mine]
     jitter = app.scan_jitter_ms[mine]
@@ -234,6 +236,8 @@ def _segment(air, app, phones, streams, links, row, out, at):
     jitters = draw(streams.scan_jitter, observer) if jitter > 0 else np.uint64(0)
     begin = links.start_s[row] * 1000
     end = begin + np.int64(links.duration_s[row]) * 1000
+    midnight = links.midnight_s[row] * 1000
+    all_day = hours == ALL_HOURS
     scan = np.int64(math.floor((begin - scan_phase - scan_on - jitter) / scan_period)) + 1
     scan_from = scan_phase + scan * scan_period
     # Followed from scan to scan without a division: the next change of identifier, and how far the
@@ -270,6 +274,9 @@ def _segment(air, app, phones, streams, links, row, out, at):
             since_start += high - low
             low = high
             if on_ms <= 0:
+                continue
+            # Identifiers change with the hour, so a span lies in one.
+            if not (all_day or (hours >> min((span - midnight) // HOUR_MS, HOURS - 1)) & 1):
                 continue
             if not fixed:
                 my_state = state_at(app, streams, mine, observer, span)

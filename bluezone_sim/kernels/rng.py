@@ -64,6 +64,9 @@ PURPOSES = {
             "scatter",
             "course",
             "server",
+            "app_killed",
+            "battery_saver",
+            "night_off",
         )
     )
 }

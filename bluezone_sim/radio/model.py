@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +14,7 @@ from scipy.stats import norm
 
 from ..kernels import air as kernel
 from ..kernels import rng
+from ..kernels.life import HOURS, Life
 from ..scenario.model import Phones as PhonesTable
 from ..scenario.model import Radio, Scenario
 from ..scenario.profiles import PLATFORMS, STATES, Behaviour, Gatt, Profile, profile_of
@@ -35,7 +39,8 @@ class RadioModel:
 
     Attributes:
         profile: the system's radio.
-        air, app, phones, streams: what the hot loops read.
+        air, app, phones, streams, life: what the hot loops read.
+        utc_offset_s: of local time, by which phones live.
         ios_share: share of phones that are iPhones, for the crowd in a room.
         tx_sd_db: spread of TX power over the phones in a room.
         screen_on_share: share of the time with the screen on.
@@ -46,6 +51,8 @@ class RadioModel:
     app: kernel.App
     phones: kernel.Phones
     streams: kernel.Streams
+    life: Life
+    utc_offset_s: int = 0
     ios_share: float = 0.0
     tx_sd_db: float = 0.0
     screen_on_share: float = 0.0
@@ -65,6 +72,7 @@ def radio_model(world: World, scenario: Scenario) -> RadioModel:
         radio=scenario.radio,
         table=scenario.phones,
         ios_share=scenario.population.ios_share,
+        utc_offset_s=_utc_offset_s(scenario),
     )
 
 
@@ -76,6 +84,7 @@ def model_of(
     radio: Radio | None = None,
     table: PhonesTable | None = None,
     ios_share: float = 0.0,
+    utc_offset_s: int = 0,
 ) -> RadioModel:
     """The radio of some phones.
 
@@ -85,6 +94,7 @@ def model_of(
         seed: of phones and contacts.
         radio, table: a scenario's [radio] and [phones]; by default a scenario's defaults.
         ios_share: share of iPhones among the phones of a crowd.
+        utc_offset_s: of local time.
     """
     radio, table = radio or Radio(), table or PhonesTable()
     android, ios = table.android.tx_power_sd_db, table.ios.tx_power_sd_db
@@ -104,17 +114,62 @@ def model_of(
             sensitivity_sd_db=radio.sensitivity_sd_db,
             heard_share=radio.heard_share,
             capture_db=CAPTURE_DB,
-            off_share=table.off_share,
             gatt_success=table.gatt_success,
         ),
         app=app_of(profile, table.ios_foreground_share, table.screen_on_share, table.gatt_success),
         phones=phones,
         streams=streams_of(seed),
+        life=life_of(table, profile),
+        utc_offset_s=utc_offset_s,
         ios_share=ios_share,
         screen_on_share=table.screen_on_share,
         tx_sd_db=math.sqrt(
             (1 - ios_share) * android**2 + ios_share * ios**2 + ios_share * (1 - ios_share) * gap**2
         ),
+    )
+
+
+def _utc_offset_s(scenario: Scenario) -> int:
+    noon = dt.datetime.combine(scenario.date, dt.time(12), ZoneInfo(scenario.timezone))
+    return int((noon.utcoffset() or dt.timedelta()).total_seconds())
+
+
+def life_of(table: PhonesTable, profile: Profile) -> Life:
+    """When phones take part; what the operating system itself runs is not killed."""
+    each = (table.android, table.ios)
+    share = np.array(
+        [
+            [table.off_share, table.off_share],
+            [0.0 if profile.in_system else p.killed_share for p in each],
+            [p.saver_share for p in each],
+        ]
+    )
+    spell_h = np.array(
+        [[table.off_h, table.off_h], [p.killed_h for p in each], [p.saver_h for p in each]]
+    )
+    begins, ends = table.night_h
+    hours = [h for h in range(HOURS) if (h - begins) % HOURS < (ends - begins) % HOURS]
+    return Life(
+        share=share,
+        # A spell is of one block or more, each one that follows with the chance of the share.
+        block_h=np.maximum(spell_h * (1 - share), 1.0),
+        night_share=table.night_off_share,
+        night=sum(1 << h for h in hours),
+    )
+
+
+def always_on(**changes: Any) -> PhonesTable:
+    """A scenario's [phones] with phones that take part all the time, and ``changes``."""
+    table = PhonesTable()
+    running = {"killed_share": 0.0, "saver_share": 0.0}
+    return table.model_copy(
+        update={
+            "off_share": 0.0,
+            "night_off_share": 0.0,
+            "android": table.android.model_copy(update=running),
+            "ios": table.ios.model_copy(update=running),
+            **changes,
+        }
     )
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..kernels import radio as kernel
 from ..kernels.air import IDENTIFIER
+from ..kernels.life import link_hours
 from ..tables import Contacts
 from ..world import Days
 from .model import RadioModel, p_clear
@@ -25,7 +26,7 @@ def record(
     crowd: NDArray[np.integer] | None = None,
     threads: int = 1,
 ) -> kernel.Records:
-    """What the phones of ``contacts.b`` hear of those of ``contacts.a``, with every phone on air.
+    """What the phones of ``contacts.b`` hear of those of ``contacts.a``.
 
     Args:
         model: from :func:`bluezone_sim.radio.radio_model`.
@@ -39,11 +40,13 @@ def record(
         Records; ``row`` is the row of ``contacts``.
     """
     n = len(contacts)
+    day = days.index_of(contacts.start_s)
     links = kernel.Links(
         observer=contacts.b,
         emitter=contacts.a,
         contact=contacts.contact,
-        day=days.number[days.index_of(contacts.start_s)],
+        midnight_s=days.start_s[day],
+        hours=hours_of(model, contacts, days, day, threads),
         start_s=contacts.start_s,
         duration_s=contacts.duration_s,
         distance_m=contacts.distance_m,
@@ -64,6 +67,28 @@ def record(
     if not chunks:
         return buffers(0)
     return kernel.Records._make(map(np.concatenate, zip(*chunks, strict=True)))
+
+
+def hours_of(
+    model: RadioModel, contacts: Contacts, days: Days, day: NDArray[np.int64], threads: int = 1
+) -> NDArray[np.uint32]:
+    """``uint32[n]``: bits of the hours of a segment's local day (an index) in which ``b`` can hear ``a``,
+    every bit where it can in all hours of the segment."""
+
+    def work(part: slice) -> NDArray[np.uint32]:
+        at = day[part]
+        begins = contacts.start_s[part] - days.start_s[at]
+        ends = begins + contacts.duration_s[part] - 1
+        who = contacts.b[part], contacts.a[part]
+        return link_hours(
+            model.life, model.phones, model.streams, *who, days.number[at], begins, ends
+        )
+
+    if threads == 1 or model.life.always_on:
+        return work(slice(None))
+    edges = np.linspace(0, len(day), threads + 1).astype(np.int64)
+    with ThreadPoolExecutor(threads) as pool:
+        return np.concatenate(list(pool.map(work, map(slice, edges[:-1], edges[1:]))))
 
 
 def others_to_read(model: RadioModel, crowd: NDArray[np.integer]) -> NDArray[np.float64]:

@@ -157,12 +157,24 @@ def _rule(raw: Raw, merged: Raw) -> Iterator[Fault]:
             )
 
 
+#: Shares of the phones' time, and what has no effect where they are 0.
+_SPELLS = {
+    "off_share": ("off_h",),
+    "night_off_share": ("night_h",),
+    "android.saver_share": ("android.saver_h",),
+    "ios.saver_share": ("ios.saver_h",),
+    "android.killed_share": ("android.killed_h",),
+    "ios.killed_share": ("ios.killed_h",),
+}
+
+
 def _unused(raw: Raw, merged: Raw) -> Iterator[Fault]:
     """Keys that the user set and that nothing reads."""
 
     def useless(path: str, because: str) -> Iterator[Fault]:
         if _get(raw, path) is not None:
-            yield Fault(path, f"has no effect with {because}", "remove it, or change the other")
+            text = f"has no effect with {because}"
+            yield Fault(path, text, "remove it, or change the other", unused=True)
 
     rule = _get(merged, "rule.name")
     idle = {
@@ -187,11 +199,16 @@ def _unused(raw: Raw, merged: Raw) -> Iterator[Fault]:
         for key in ("ios", "ios_foreground_share", "gatt_success"):
             yield from useless(f"phones.{key}", "population.ios_share = 0")
     if _get(merged, "protocol.name") == "gaen":
-        for key in ("ios_foreground_share", "gatt_success"):
+        killed = [f"{p}.killed_{k}" for p in ("android", "ios") for k in ("share", "h")]
+        for key in ("ios_foreground_share", "gatt_success", *killed):
             yield from useless(f"phones.{key}", 'protocol.name = "gaen"')
     elif _get(merged, "protocol.name") is not None:
         name = _get(merged, "protocol.name")
         yield from useless("phones.screen_on_share", f'protocol.name = "{name}"')
+    for share, keys in _SPELLS.items():
+        if _number(merged, f"phones.{share}") == 0:
+            for key in keys:
+                yield from useless(f"phones.{key}", f"phones.{share} = 0")
     if _get(merged, "protocol.identifiers") == "full":
         yield from useless("protocol.histories", 'protocol.identifiers = "full"')
         if _get(merged, "publication.upload") == "history":

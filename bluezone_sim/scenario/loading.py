@@ -218,7 +218,9 @@ def _arm_faults(raw: Raw, known: Collection[Fault]) -> Iterator[Fault]:
             validate(_changed(raw, changes), path)
         except ScenarioError as error:
             for fault in error.faults:
-                if fault not in known:
+                # An arm may well switch off what the scenario describes.
+                idle = fault.unused and fault.path not in changes
+                if fault not in known and not idle:
                     yield Fault(f"{path}: {fault.path}", fault.message, fault.hint)
         except ValueError as error:
             yield Fault(path, str(error))
@@ -257,11 +259,7 @@ def point_scenario(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
     try:
         return validate(raw)
     except ScenarioError as error:
-        faults = [
-            f
-            for f in error.faults
-            if not f.message.startswith("has no effect") or f.path in changes
-        ]
+        faults = [f for f in error.faults if not f.unused or f.path in changes]
         if faults:
             raise ScenarioError(error.source, faults) from None
     return Scenario.model_validate(with_defaults(Scenario, raw))

@@ -144,12 +144,14 @@ class Profile(_Table):
 
     Attributes:
         title, protocol: for people, and as its file is called.
+        in_system: the operating system runs it, so that it goes on when its app is killed.
         gatt: None where no identifier is read over a connection.
         sources: where each value was read, by dotted key.
     """
 
     title: str
     protocol: str
+    in_system: bool = False
     identifier: Identifier
     address: Address
     gatt: Gatt | None = None

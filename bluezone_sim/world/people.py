@@ -78,8 +78,10 @@ def world_inputs(scenario: Scenario) -> tuple[object, ...]:
         scenario.adoption.together,
         contacts.source,
         contacts.trace,
-        scenario.phones.android,
-        scenario.phones.ios,
+        *(
+            (p.tx_power_dbm, p.tx_power_sd_db, p.rx_correction_db, p.rx_correction_sd_db)
+            for p in (scenario.phones.android, scenario.phones.ios)
+        ),
         contacts.neighbours.group_size,
         *((layer.group_size, layer.member_share) for layer in (contacts.school, contacts.work)),
         scenario.date,
