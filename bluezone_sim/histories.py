@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from .kernels.life import day_hours, shared_hours
 from .kernels.radio import Records
 from .matching import PublishedIndex
 from .matching.engine import rows_published, senders
@@ -44,17 +45,27 @@ def histories(
         of_sender: wanted is what they sent, wherever it was heard; otherwise what they heard.
     """
     world, model, days = tracer.world, tracer.contact_model, tracer.days
+    radio = tracer.radio
     who = gathering(model, world.rank < level)
     dense = tracer.scenario.radio.density == "on"
     for day in range(len(days)):
-        wanted = next(asked)
+        wanted, midnight_s = next(asked), int(days.start_s[day])
+        number = int(days.number[day])
+        awake = day_hours(radio.life, radio.phones, radio.streams, who.people, number)
+        tracer.clock.lap("radio")
 
-        def visit(piece: Contacts, wanted: NDArray[np.bool_] = wanted) -> tuple[float, list[_Kept]]:
+        def visit(
+            piece: Contacts,
+            wanted: NDArray[np.bool_] = wanted,
+            midnight_s: int = midnight_s,
+            awake: tuple[NDArray[np.uint32], NDArray[np.uint32]] = awake,
+        ) -> tuple[float, list[_Kept]]:
             begin = time.perf_counter()
             kept = []
             for way in (piece, piece.reversed()):
                 crowd = crowds(model, way, days, world.rank, level) if dense else None
-                records = record(tracer.radio, way, days, crowd=crowd)
+                on = shared_hours(awake, way.b, way.a, way.start_s, way.duration_s, midnight_s)
+                records = record(radio, way, days, crowd=crowd, hours=on)
                 links = np.flatnonzero(wanted[way.a if of_sender else way.b])
                 kept.append(_kept(way, records, links))
             return time.perf_counter() - begin, kept

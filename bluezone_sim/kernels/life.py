@@ -157,6 +157,58 @@ def link_hours(
     return out
 
 
+@nb.njit(nogil=True, cache=True)
+def _day_hours(life, phones, streams, person, day, sends, hears):
+    for i in range(len(person)):
+        who = person[i]
+        sends[who], hears[who] = phone_hours(life, phones, streams, who, day)
+
+
+def day_hours(
+    life: Life, phones: Phones, streams: Streams, person: NDArray[np.int32], day: int
+) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """``uint32[people]``: bits of the hours of a local day in which some phones send, and hear.
+
+    Args:
+        life: how often phones take part.
+        phones: of all people.
+        streams: of the seed.
+        person: ``int32[n]``, whose phones; the others' elements are 0.
+        day: local day since 1970-01-01.
+    """
+    sends, hears = (np.zeros(len(phones.ios), np.uint32) for _ in range(2))
+    if life.always_on:
+        sends[person] = hears[person] = ALL_HOURS
+    else:
+        _day_hours(life, phones, streams, person, day, sends, hears)
+    return sends, hears
+
+
+@nb.njit(nogil=True, cache=True)
+def _shared_hours(sends, hears, observer, emitter, start_s, duration_s, midnight_s, out):
+    for i in range(len(out)):
+        begin = start_s[i] - midnight_s
+        low = min(begin // HOUR_S, HOURS - 1)
+        high = min((begin + duration_s[i] - 1) // HOUR_S, HOURS - 1) + 1
+        asked = (np.int64(1) << high) - (np.int64(1) << low)
+        bits = np.int64(sends[emitter[i]] & hears[observer[i]]) & asked
+        out[i] = ALL_HOURS if bits == asked else bits
+
+
+def shared_hours(
+    hours: tuple[NDArray[np.uint32], NDArray[np.uint32]],
+    observer: NDArray[np.int32],
+    emitter: NDArray[np.int32],
+    start_s: NDArray[np.int64],
+    duration_s: NDArray[np.int32],
+    midnight_s: int,
+) -> NDArray[np.uint32]:
+    """:func:`link_hours` of segments of one day, out of :func:`day_hours`."""
+    out = np.empty(len(observer), np.uint32)
+    _shared_hours(*hours, observer, emitter, start_s, duration_s, midnight_s, out)
+    return out
+
+
 def hour_bits(first_s: NDArray[np.integer], last_s: NDArray[np.integer]) -> NDArray[np.uint32]:
     """``uint32[n]``: bits of the hours of a day from one second of it to another, both included."""
     first, last = (
