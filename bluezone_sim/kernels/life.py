@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from .air import Phones, Streams
 from .rng import draw, to_unit
+from .threads import in_threads
 
 HOURS = 24
 HOUR_S = 3600
@@ -28,6 +29,10 @@ HOUR_MS = 3_600_000
 ALL_HOURS = (1 << HOURS) - 1
 #: Causes, rows of the arrays of :class:`Life`.
 OFF, KILLED, SAVER = range(3)
+
+
+#: Bits of the hours of a day in which each phone sends, and in which it hears.
+Awake = tuple[NDArray[np.uint32], NDArray[np.uint32]]
 
 
 class Life(NamedTuple):
@@ -165,9 +170,15 @@ def _day_hours(life, phones, streams, person, day, sends, hears):
 
 
 def day_hours(
-    life: Life, phones: Phones, streams: Streams, person: NDArray[np.int32], day: int
-) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
-    """``uint32[people]``: bits of the hours of a local day in which some phones send, and hear.
+    life: Life,
+    phones: Phones,
+    streams: Streams,
+    person: NDArray[np.int32],
+    day: int,
+    *,
+    threads: int = 1,
+) -> Awake:
+    """``uint32[people]``, twice: bits of the hours of a local day in which some phones send, and hear.
 
     Args:
         life: how often phones take part.
@@ -175,12 +186,17 @@ def day_hours(
         streams: of the seed.
         person: ``int32[n]``, whose phones; the others' elements are 0.
         day: local day since 1970-01-01.
+        threads: threads to use.
     """
     sends, hears = (np.zeros(len(phones.ios), np.uint32) for _ in range(2))
     if life.always_on:
         sends[person] = hears[person] = ALL_HOURS
     else:
-        _day_hours(life, phones, streams, person, day, sends, hears)
+
+        def work(a: int, b: int) -> None:
+            _day_hours(life, phones, streams, person[a:b], day, sends, hears)
+
+        in_threads(work, len(person), threads)
     return sends, hears
 
 
@@ -196,7 +212,7 @@ def _shared_hours(sends, hears, observer, emitter, start_s, duration_s, midnight
 
 
 def shared_hours(
-    hours: tuple[NDArray[np.uint32], NDArray[np.uint32]],
+    hours: Awake,
     observer: NDArray[np.int32],
     emitter: NDArray[np.int32],
     start_s: NDArray[np.int64],
