@@ -254,6 +254,13 @@ def drive(
         Path | None,
         typer.Option(help="A phone's data_trace.txt after a run: judge it, send nothing."),
     ] = None,
+    iphones: Annotated[
+        str,
+        typer.Option(
+            help="own: sent as they are and read over GATT; android: as Android phones, of which an "
+            "adapter sends many at once."
+        ),
+    ] = "own",
     backend: Annotated[str, typer.Option(help="bluez, or bumble on a raw dongle.")] = "bluez",
     seed: Annotated[int | None, typer.Option(help="Replace the scenario's seed.")] = None,
     settings: Settings = None,
@@ -287,6 +294,7 @@ def drive(
         hours=span,
         speed=speed,
         distance_m=distance,
+        iphones=iphones,
     )
     say(
         f"person {plan.person}, {chosen.date}: {len(plan.peers)} peers with phones, "
@@ -323,6 +331,12 @@ def _show_drive(found: Any, *, as_json: bool) -> None:
         typer.echo(json.dumps(found.to_dict()))
         return
     console().print(drive_table(found.levels))
+    for level in found.levels:
+        for who, what in ((level.missed, "missed on air"), (level.extra, "on air alone")):
+            if who:
+                typer.echo(
+                    f"Adoption {100 * level.level:.3g} %, {what}: {', '.join(map(str, who))}"
+                )
     typer.echo(
         "Counts of peers. At desk: the simulation with phones as near as on the bench, which is what the "
         "air can\nshow; scenario: at the scenario's distances. Warned: if the peer were a case."
