@@ -515,7 +515,13 @@ def test_a_walk_by_scripted_answers(bench, folder, capsys, monkeypatch):
     )
     assert found["fit"]["exponent"] == pytest.approx(6 / 10 / np.log10(2), abs=0.1)
     assert found["fit"]["rssi_1m_dbm"] == pytest.approx(-60, abs=1)
-    assert "attenuation_1m_db = " in (folder / "radio.toml").read_text()
+    # A scenario takes it by its name, beside the scenario or in the working directory.
+    (folder / "town").mkdir()
+    (folder / "town" / "bench.toml").write_text(
+        _SCENARIO + '[radio]\nprofile = "radio.toml"\n', encoding="utf-8"
+    )
+    radio = bz.load("town/bench.toml").radio
+    assert {k: getattr(radio, k) for k in found["radio"]} == found["radio"]
     assert (folder / "walk.png").stat().st_size > 1000
 
 
