@@ -19,8 +19,9 @@ from bluezone_sim.kernels.air import FOREGROUND, Phones, faintest_dbm, link_dbm
 from bluezone_sim.kernels.radio_plan import TAIL
 from bluezone_sim.kernels.rng import NORMAL_TABLE
 from bluezone_sim.radio.events import Run, simulate
-from bluezone_sim.radio.matrix import run_cases
+from bluezone_sim.radio.matrix import latencies, run_cases
 from bluezone_sim.radio.model import RadioModel, always_on, model_of
+from bluezone_sim.results.matrix import IN_THE_FIELD
 from bluezone_sim.scenario.model import Radio
 from bluezone_sim.scenario.profiles import Profile, load_profile
 
@@ -297,3 +298,12 @@ def test_bodies_spread_a_link_and_leave_its_mean():
     assert abs(body.mean()) < 4 * sd / np.sqrt(4000)
     assert body.std() == pytest.approx(sd, rel=0.05)
     assert np.abs(body).max() <= 13.8
+
+
+def test_killed_apps_bring_the_model_to_the_field():
+    """Two Androids both run the app (1 - 0.13)^2 of the time; BlueTrace reads both ways at once."""
+    found = latencies(
+        load_profile("bluetrace"), 2, states=None, table=IN_THE_FIELD, pairs=100, seconds=300
+    )
+    assert within(int(np.isfinite(found.one_way_s[:100]).sum()), 100, 0.87**2)
+    np.testing.assert_array_equal(*np.isfinite(found.one_way_s.reshape(2, -1)))

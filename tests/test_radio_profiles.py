@@ -171,6 +171,8 @@ def test_matrix_prints_the_document(few_pairs, capsys, tmp_path):
     (claim,) = out["claims"]
     assert claim["within_s"] == 120
     assert len(out["measured"]) == 9
+    for figure in out["measured"]:
+        assert 0 <= figure["model_as_phones_live"] <= 1
     read_back = ["import", str(tmp_path / "cases.pcapng"), "--out", str(tmp_path / "s.parquet")]
     assert main(read_back) == 0
     assert "bluezone-v1:" in "".join(capsys.readouterr())

@@ -173,7 +173,8 @@ def _unused(raw: Raw, merged: Raw) -> Iterator[Fault]:
 
     def useless(path: str, because: str) -> Iterator[Fault]:
         if _get(raw, path) is not None:
-            yield Fault(path, f"has no effect with {because}", "remove it, or change the other")
+            text = f"has no effect with {because}"
+            yield Fault(path, text, "remove it, or change the other", unused=True)
 
     rule = _get(merged, "rule.name")
     idle = {
@@ -210,5 +211,11 @@ def _unused(raw: Raw, merged: Raw) -> Iterator[Fault]:
                 yield from useless(f"phones.{key}", f"phones.{share} = 0")
     if _get(merged, "protocol.identifiers") == "full":
         yield from useless("protocol.histories", 'protocol.identifiers = "full"')
+        if _get(merged, "publication.upload") == "history":
+            yield Fault(
+                "protocol.identifiers",
+                "the server looks up only what a case uploads, so no more is derived",
+                'expected protocol.histories = "whole"',
+            )
     if _number(merged, "population.smartphones") == 0:
         yield from useless("population.ownership", "population.smartphones = 0")

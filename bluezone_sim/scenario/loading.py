@@ -16,6 +16,8 @@ from ..errors import Fault, FormatError, InputError, ScenarioError
 from .checks import cross_faults
 from .experiment import Criterion
 from .model import Arm, Scenario
+from .radiofile import KEY as RADIO_FILE
+from .radiofile import with_radio_file
 from .tracefill import TRACE_SAYS, with_trace
 
 Raw = dict[str, Any]
@@ -143,6 +145,7 @@ def validate(raw: Raw, source: str = "scenario", folder: Path | None = None) -> 
         ScenarioError: every fault, of single keys and between keys.
     """
     faults: list[Fault] = []
+    raw = with_radio_file(raw, folder or Path(), faults)
     raw = with_trace(raw, folder or Path(), faults)
     unread = any(fault.path.startswith("contacts.trace") for fault in faults)
     merged = with_defaults(Scenario, raw)
@@ -214,11 +217,16 @@ def _arm_faults(raw: Raw, known: Collection[Fault]) -> Iterator[Fault]:
         if not isinstance(changes, dict):
             continue
         path = f"sensitivity.arms[{i}].set"
+        if RADIO_FILE in changes:
+            yield Fault(f"{path}: {RADIO_FILE}", "no key of an arm", "set the file's keys instead")
+            continue
         try:
             validate(_changed(raw, changes), path)
         except ScenarioError as error:
             for fault in error.faults:
-                if fault not in known:
+                # An arm may well switch off what the scenario describes.
+                idle = fault.unused and fault.path not in changes
+                if fault not in known and not idle:
                     yield Fault(f"{path}: {fault.path}", fault.message, fault.hint)
         except ValueError as error:
             yield Fault(path, str(error))
@@ -257,11 +265,7 @@ def point_scenario(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
     try:
         return validate(raw)
     except ScenarioError as error:
-        faults = [
-            f
-            for f in error.faults
-            if not f.message.startswith("has no effect") or f.path in changes
-        ]
+        faults = [f for f in error.faults if not f.unused or f.path in changes]
         if faults:
             raise ScenarioError(error.source, faults) from None
     return Scenario.model_validate(with_defaults(Scenario, raw))
