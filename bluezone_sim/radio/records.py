@@ -16,7 +16,7 @@ from ..tables import Contacts
 from ..world import Days
 from .model import RadioModel, p_clear
 
-_BUFFER_RECORDS = 1 << 20
+_BUFFER_RECORDS = 1 << 18
 
 
 def record(
@@ -60,7 +60,7 @@ def record(
             queue=np.zeros(n) if crowd is None else others_to_read(model, crowd),
         )
     )
-    edges = np.linspace(0, n, max(1, threads) * 4 + 1).astype(np.int64)
+    edges = np.linspace(0, n, 2 if threads == 1 else 4 * threads + 1).astype(np.int64)
 
     def work(part: tuple[int, int]) -> list[kernel.Records]:
         return _stream(model, links, *part)
@@ -126,7 +126,8 @@ def _stream(model: RadioModel, links: kernel.Links, first: int, last: int) -> li
         filled, first = kernel.record_links(
             model.plan, model.air, app, model.streams, links, first, last, room, out
         )
-        chunks.append(kernel.Records._make(column[:filled].copy() for column in out))
+        # Pages of the buffers that nothing was written to take no memory.
+        chunks.append(kernel.Records._make(column[:filled] for column in out))
     return chunks
 
 
