@@ -97,6 +97,7 @@ def model_of(
         utc_offset_s: of local time.
     """
     radio, table = radio or Radio(), table or PhonesTable()
+    carry_db = carry_of(table)
     android, ios = table.android.tx_power_sd_db, table.ios.tx_power_sd_db
     gap = table.ios.tx_power_dbm - table.android.tx_power_dbm
     return RadioModel(
@@ -106,7 +107,9 @@ def model_of(
             exponent=radio.exponent,
             breakpoint_m=radio.breakpoint_m,
             exponent_far=radio.exponent_far,
-            shadowing_sd_db=radio.shadowing_sd_db,
+            shadowing_sd_db=math.sqrt(max(radio.shadowing_sd_db**2 - 2 * carry_db.var(), 0.0))
+            if len(carry_db)
+            else radio.shadowing_sd_db,
             scan_sd_db=radio.scan_sd_db,
             fading_sd_db=radio.fading_sd_db,
             body_db=radio.body_blockage_db,
@@ -115,6 +118,7 @@ def model_of(
             heard_share=radio.heard_share,
             capture_db=CAPTURE_DB,
             gatt_success=table.gatt_success,
+            carry_db=carry_db,
         ),
         app=app_of(profile, table.ios_foreground_share, table.screen_on_share, table.gatt_success),
         phones=phones,
@@ -123,7 +127,9 @@ def model_of(
         utc_offset_s=utc_offset_s,
         ios_share=ios_share,
         screen_on_share=table.screen_on_share,
-        tx_sd_db=math.sqrt(
+        tx_sd_db=float(np.std(phones.tx_power_dbm))
+        if table.models
+        else math.sqrt(
             (1 - ios_share) * android**2 + ios_share * ios**2 + ios_share * (1 - ios_share) * gap**2
         ),
     )
@@ -132,6 +138,16 @@ def model_of(
 def _utc_offset_s(scenario: Scenario) -> int:
     noon = dt.datetime.combine(scenario.date, dt.time(12), ZoneInfo(scenario.timezone))
     return int((noon.utcoffset() or dt.timedelta()).total_seconds())
+
+
+def carry_of(table: PhonesTable) -> NDArray[np.float64]:
+    """``float64[1024]``: losses of the positions, each in as many places as its share; empty for none."""
+    if table.carry is None:
+        return np.zeros(0)
+    edges = np.cumsum([c.share for c in table.carry])
+    at = np.searchsorted(edges, (np.arange(1024) + 0.5) / 1024 * edges[-1])
+    loss = np.array([c.loss_db for c in table.carry])[at]
+    return np.asarray(loss - loss.mean())
 
 
 def life_of(table: PhonesTable, profile: Profile) -> Life:
@@ -285,5 +301,6 @@ def p_clear(model: RadioModel, crowd: NDArray[np.integer]) -> NDArray[np.float64
     sd = math.sqrt(
         2 * (air.shadowing_sd_db**2 + air.scan_sd_db**2 + air.fading_sd_db**2 + model.tx_sd_db**2)
     )
+    sd = math.sqrt(sd**2 + 4 * air.carry_db.var()) if len(air.carry_db) else sd
     lost = float(norm.cdf(air.capture_db / sd))
     return np.asarray((1 - load * lost) ** np.maximum(crowd - 1, 0))

@@ -16,6 +16,7 @@ from ..errors import Fault, FormatError, InputError, ScenarioError
 from .checks import cross_faults
 from .experiment import Criterion
 from .model import Arm, Scenario
+from .models import with_models
 from .tracefill import TRACE_SAYS, with_trace
 
 Raw = dict[str, Any]
@@ -143,7 +144,7 @@ def validate(raw: Raw, source: str = "scenario", folder: Path | None = None) -> 
         ScenarioError: every fault, of single keys and between keys.
     """
     faults: list[Fault] = []
-    raw = with_trace(raw, folder or Path(), faults)
+    raw = with_models(with_trace(raw, folder or Path(), faults), folder or Path(), faults)
     unread = any(fault.path.startswith("contacts.trace") for fault in faults)
     merged = with_defaults(Scenario, raw)
     scenario: Scenario | None = None
@@ -206,7 +207,7 @@ def _shrink_cases(merged: Raw, raw: Raw) -> None:
 
 
 def _arm_faults(raw: Raw, known: Collection[Fault]) -> Iterator[Fault]:
-    """Faults that an arm adds to those ``known`` without it."""
+    """Faults that an arm adds to those ``known`` without it; what has no effect in it only may stay."""
     table = raw.get("sensitivity")
     arms = table.get("arms") if isinstance(table, dict) else None
     for i, arm in enumerate(arms if isinstance(arms, list) else []):
@@ -218,7 +219,8 @@ def _arm_faults(raw: Raw, known: Collection[Fault]) -> Iterator[Fault]:
             validate(_changed(raw, changes), path)
         except ScenarioError as error:
             for fault in error.faults:
-                if fault not in known:
+                idle = fault.message.startswith("has no effect") and fault.path not in changes
+                if fault not in known and not idle:
                     yield Fault(f"{path}: {fault.path}", fault.message, fault.hint)
         except ValueError as error:
             yield Fault(path, str(error))
@@ -254,6 +256,7 @@ def point_scenario(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
         raw.pop(key, None)
     for key, value in changes.items():
         override(raw, key, value)
+    raw = with_models(raw, Path(), [])
     try:
         return validate(raw)
     except ScenarioError as error:
@@ -276,7 +279,18 @@ def _dotted(loc: tuple[str | int, ...]) -> str:
 
 def _model_at(loc: tuple[str | int, ...], root: type[BaseModel]) -> type[BaseModel] | None:
     """The model whose keys the last element of ``loc`` is one of."""
-    from .model import AgeBand, Campaign, Course, District, Measure, Occupation, TraceTable, Users
+    from .model import (
+        AgeBand,
+        Campaign,
+        Carry,
+        Course,
+        District,
+        Measure,
+        Occupation,
+        PhoneModel,
+        TraceTable,
+        Users,
+    )
 
     model: Any = root
     for part in loc[:-1]:
@@ -298,6 +312,8 @@ def _model_at(loc: tuple[str | int, ...], root: type[BaseModel]) -> type[BaseMod
                 "bands": AgeBand,
                 "campaign": Campaign,
                 "measures": Measure,
+                "models": PhoneModel,
+                "carry": Carry,
                 "expect": Criterion,
             }
             inner = [a for a in (field.annotation, *_args(field.annotation)) if _is_model(a)]
