@@ -1,14 +1,15 @@
-"""Controllers plugged into the kernel through /dev/vhci, on one virtual radio, and an iPhone.
+"""Controllers for the machine's kernel, at TCP ports of the host, on one virtual radio, and an iPhone.
 
-bumble's virtual controller reports a fixed RSSI, airs only connectable advertisements, reads the
-interval as milliseconds and answers connections from whatever address is current; each of these is put
-right here.
+bumble's virtual controller reports a fixed RSSI, airs only connectable advertisements, never answers a
+scan request, reads the interval as milliseconds and answers connections from whatever address is current;
+each of these is put right here.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
+import sys
 import time
 from typing import Any
 
@@ -30,27 +31,39 @@ _KINDS = {_SENT.ADV_NONCONN_IND: _HEARD.ADV_NONCONN_IND, _SENT.ADV_SCAN_IND: _HE
 
 
 class KernelController(Controller):
-    """Reports each advertisement once, with an RSSI and its true type."""
+    """Reports each advertisement once, with an RSSI and its true type, and scan responses.
+
+    An active scan of the kernel holds a scannable advertisement back until its scan response, or another
+    phone's advertisement, arrives: without responses a phone that is alone on air is never reported.
+    """
 
     def on_advertising_pdu(self, pdu: Any) -> None:
+        kind = getattr(pdu, "kind", _HEARD.ADV_IND)
         if self.le_scan_enable:
-            report = hci.HCI_LE_Advertising_Report_Event.Report(
-                event_type=getattr(pdu, "kind", _HEARD.ADV_IND),
-                address_type=pdu.advertiser_address.address_type,
-                address=pdu.advertiser_address,
-                data=pdu.data,
-                rssi=random.randint(-75, -55),
-            )
-            self.send_hci_packet(hci.HCI_LE_Advertising_Report_Event([report]))
+            self._report(kind, pdu.advertiser_address, pdu.data)
+            active = self.le_scan_type == hci.HCI_LE_Set_Scan_Parameters_Command.ACTIVE_SCANNING
+            if active and kind in (_HEARD.ADV_IND, _HEARD.ADV_SCAN_IND):
+                self._report(_HEARD.SCAN_RSP, pdu.advertiser_address, pdu.response)
         pending = self.pending_le_connection
         if pending and pending.peer_address == pdu.advertiser_address:
             self.create_le_connection(pdu.advertiser_address)
+
+    def _report(self, kind: int, address: Address, data: bytes) -> None:
+        report = hci.HCI_LE_Advertising_Report_Event.Report(
+            event_type=kind,
+            address_type=address.address_type,
+            address=address,
+            data=data,
+            rssi=random.randint(-75, -55),
+        )
+        self.send_hci_packet(hci.HCI_LE_Advertising_Report_Event([report]))
 
 
 def _send(self: Any) -> None:
     if self.enabled:
         pdu = ll.AdvInd(advertiser_address=self.address, data=self.advertising_data)
         pdu.kind = _KINDS.get(self.advertising_type, _HEARD.ADV_IND)
+        pdu.response = self.scan_response_data
         self.controller.send_advertising_pdu(pdu)
 
 
@@ -85,6 +98,7 @@ class Link(LocalLink):
 async def iphone(link: Link) -> Device:
     """An iPhone with Bluezone, whose identifier changes every four seconds."""
     controller = Controller("iphone", link=link)
+    controller.le_features &= ~hci.LeFeatureMask.LE_EXTENDED_ADVERTISING
     device = Device.from_config_with_hci(
         DeviceConfiguration(
             name="iPhone",
@@ -109,23 +123,20 @@ async def iphone(link: Link) -> Device:
             ],
         )
     )
-    device.advertising_data = bytes(
-        AdvertisingData(
-            [
-                (AdvertisingData.FLAGS, b"\x1a"),
-                (AdvertisingData.COMPLETE_LIST_OF_128_BIT_SERVICE_CLASS_UUIDS, bytes(IOS_SERVICE)),
-            ]
-        )
+    services = (AdvertisingData.COMPLETE_LIST_OF_128_BIT_SERVICE_CLASS_UUIDS, bytes(IOS_SERVICE))
+    device.advertising_data = bytes(AdvertisingData([(AdvertisingData.FLAGS, b"\x1a"), services]))
+    device.scan_response_data = bytes(
+        AdvertisingData([(AdvertisingData.COMPLETE_LOCAL_NAME, b"Bluezone")])
     )
     await device.power_on()
     await device.start_advertising(auto_restart=True)
     return device
 
 
-async def main() -> None:
+async def main(ports: list[int]) -> None:
     link, kept = Link(), []
-    for i in range(2):
-        transport = await open_transport("vhci")
+    for i, port in enumerate(ports):
+        transport = await open_transport(f"tcp-server:127.0.0.1:{port}")
         controller = KernelController(
             f"hci{i}",
             host_source=transport.source,
@@ -137,10 +148,9 @@ async def main() -> None:
         missing = hci.LeFeatureMask.LL_PRIVACY | hci.LeFeatureMask.LE_EXTENDED_ADVERTISING
         controller.le_features &= ~missing
         kept.append((transport, controller))
-        await asyncio.sleep(0.3)
     kept.append(await iphone(link))
     print("radio up", flush=True)
     await asyncio.Event().wait()
 
 
-asyncio.run(main())
+asyncio.run(main([int(port) for port in sys.argv[1:]]))

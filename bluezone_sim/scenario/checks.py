@@ -209,7 +209,8 @@ def _unused(raw: Raw, merged: Raw) -> Iterator[Fault]:
 
     def useless(path: str, because: str) -> Iterator[Fault]:
         if _get(raw, path) is not None:
-            yield Fault(path, f"has no effect with {because}", "remove it, or change the other")
+            text = f"has no effect with {because}"
+            yield Fault(path, text, "remove it, or change the other", unused=True)
 
     rule = _get(merged, "rule.name")
     idle = {

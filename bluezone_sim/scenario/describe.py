@@ -68,7 +68,7 @@ def _without_effect(scenario: Scenario) -> list[str]:
     from .checks import cross_faults
 
     raw = scenario.model_dump()
-    return [f.path for f in cross_faults(raw, raw) if f.message.startswith("has no effect")]
+    return [f.path for f in cross_faults(raw, raw) if f.unused]
 
 
 def _value(value: Any) -> str:

@@ -207,7 +207,7 @@ def _shrink_cases(merged: Raw, raw: Raw) -> None:
 
 
 def _arm_faults(raw: Raw, known: Collection[Fault]) -> Iterator[Fault]:
-    """Faults that an arm adds to those ``known`` without it; what has no effect in it only may stay."""
+    """Faults that an arm adds to those ``known`` without it."""
     table = raw.get("sensitivity")
     arms = table.get("arms") if isinstance(table, dict) else None
     for i, arm in enumerate(arms if isinstance(arms, list) else []):
@@ -219,7 +219,8 @@ def _arm_faults(raw: Raw, known: Collection[Fault]) -> Iterator[Fault]:
             validate(_changed(raw, changes), path)
         except ScenarioError as error:
             for fault in error.faults:
-                idle = fault.message.startswith("has no effect") and fault.path not in changes
+                # An arm may well switch off what the scenario describes.
+                idle = fault.unused and fault.path not in changes
                 if fault not in known and not idle:
                     yield Fault(f"{path}: {fault.path}", fault.message, fault.hint)
         except ValueError as error:
@@ -260,11 +261,7 @@ def point_scenario(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
     try:
         return validate(raw)
     except ScenarioError as error:
-        faults = [
-            f
-            for f in error.faults
-            if not f.message.startswith("has no effect") or f.path in changes
-        ]
+        faults = [f for f in error.faults if not f.unused or f.path in changes]
         if faults:
             raise ScenarioError(error.source, faults) from None
     return Scenario.model_validate(with_defaults(Scenario, raw))
