@@ -272,6 +272,7 @@ class Twin:
         ]
         on = round(front[0].scan_on_s * 1000)
         screen = 1 - ph.screen_on_share * (1 - front[0].scan_pause_screen_on)
+        screen *= 1 - ph.audio_share * (1 - front[0].scan_pause_audio)
         jitter_s = front[0].scan_pause_jitter_s
         pause_s = max((front[0].scan_pause_s - jitter_s / 2) * screen, front[0].scan_pause_least_s)
         period = round((front[0].scan_on_s + pause_s) * 1000)
@@ -551,7 +552,9 @@ class Twin:
             return bool(rows)
         near_ms = defaultdict(int)
         scans = self.profile.android.foreground
-        period_ms = round(1000 * scans.scan_period_s(self.s.phones.screen_on_share))
+        period_ms = round(
+            1000 * scans.scan_period_s(self.s.phones.screen_on_share, self.s.phones.audio_share)
+        )
         for time_ms, rssi in rows:
             weight = self.weight(rssi, observer, source)
             near_ms[self.local_day(time_ms)] += round(weight * period_ms)

@@ -240,7 +240,8 @@ def _unused(raw: Raw, merged: Raw) -> Iterator[Fault]:
             yield from useless(f"phones.{key}", 'protocol.name = "gaen"')
     elif _get(merged, "protocol.name") is not None:
         name = _get(merged, "protocol.name")
-        yield from useless("phones.screen_on_share", f'protocol.name = "{name}"')
+        for key in ("screen_on_share", "audio_share"):
+            yield from useless(f"phones.{key}", f'protocol.name = "{name}"')
     for share, keys in _SPELLS.items():
         if _number(merged, f"phones.{share}") == 0:
             for key in keys:

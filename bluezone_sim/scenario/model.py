@@ -201,6 +201,10 @@ class Phones(Table):
         0.15,
         description="share of the time with the screen on, where the scans depend on it (assumed)",
     )
+    audio_share: Share = Field(
+        0.05,
+        description="share of the time with audio playing, where the scans depend on it (assumed)",
+    )
     gatt_success: Share = Field(
         0.9, description="chance a GATT read of an iOS identifier works, per interval (assumed)"
     )
