@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .kernels.life import Awake, day_hours, shared_hours
 from .kernels.radio import Records
 from .matching import PublishedIndex
 from .matching.engine import rows_published, senders
@@ -43,29 +45,44 @@ def histories(
         asked: ``bool[n_people]`` a local day, the phones whose records are wanted.
         of_sender: wanted is what they sent, wherever it was heard; otherwise what they heard.
     """
-    world, model, days = tracer.world, tracer.contact_model, tracer.days
-    who = gathering(model, world.rank < level)
-    dense = tracer.scenario.radio.density == "on"
-    for day in range(len(days)):
-        wanted = next(asked)
-
-        def visit(piece: Contacts, wanted: NDArray[np.bool_] = wanted) -> tuple[float, list[_Kept]]:
-            begin = time.perf_counter()
-            kept = []
-            for way in (piece, piece.reversed()):
-                crowd = crowds(model, way, days, world.rank, level) if dense else None
-                records = record(tracer.radio, way, days, crowd=crowd)
-                links = np.flatnonzero(wanted[way.a if of_sender else way.b])
-                kept.append(_kept(way, records, links))
-            return time.perf_counter() - begin, kept
-
-        seen = whole_day(model, days, day, visit, who=who, threads=tracer.threads)
-        tracer.clock.share("radio", sum(s for s, _ in seen) / tracer.threads)
+    radio, threads = tracer.radio, tracer.threads
+    who = gathering(tracer.contact_model, tracer.world.rank < level)
+    phones = radio.life, radio.phones, radio.streams, who.people
+    for day, wanted in zip(range(len(tracer.days)), asked, strict=False):
+        awake = day_hours(*phones, int(tracer.days.number[day]), threads=threads)
+        tracer.clock.lap("radio")
+        visit = partial(_recorded, tracer, level, day, awake, wanted, of_sender)
+        found = whole_day(tracer.contact_model, tracer.days, day, visit, who=who, threads=threads)
+        tracer.clock.share("radio", sum(seconds for seconds, _ in found) / threads)
         tracer.clock.lap("contacts")
-        rows = [k for _, kept in seen for k in kept]
-        yield tracer.heard(*(np.concatenate(c) for c in zip(*rows, strict=True)))
+        kept = [columns for _, both in found for columns in both]
+        yield tracer.heard(*map(np.concatenate, zip(*kept, strict=True)))
 
 
+def _recorded(
+    tracer: Tracer,
+    level: float,
+    day: int,
+    awake: Awake,
+    wanted: NDArray[np.bool_],
+    of_sender: bool,
+    piece: Contacts,
+) -> tuple[float, list[_Kept]]:
+    """Seconds that it took, and what is wanted of the records of a piece, both ways."""
+    begin = time.perf_counter()
+    world, days, crowd = tracer.world, tracer.days, None
+    midnight_s, kept = int(days.start_s[day]), []
+    if tracer.scenario.radio.density == "on":
+        crowd = crowds(tracer.contact_model, piece, days, world.rank, level)
+    for way in (piece, piece.reversed()):
+        hours = shared_hours(awake, way.b, way.a, way.start_s, way.duration_s, midnight_s)
+        records = record(tracer.radio, way, days, crowd=crowd, hours=hours)
+        links = np.flatnonzero(wanted[way.a if of_sender else way.b])
+        kept.append(_kept(way, records, links))
+    return time.perf_counter() - begin, kept
+
+
+#: Columns of :meth:`Tracer.heard`.
 _Kept = tuple[
     NDArray[np.int32],
     NDArray[np.int32],
@@ -77,7 +94,7 @@ _Kept = tuple[
 
 
 def _kept(contacts: Contacts, records: Records, links: NDArray[np.int64]) -> _Kept:
-    """Columns of the records of some links: emitter, observer, time, packets, RSSI, its maximum."""
+    """Emitter, observer, time, packets, RSSI and its maximum of the records of some links."""
     # Records are in the order of their links.
     first = np.searchsorted(records.row, links, side="left")
     length = np.searchsorted(records.row, links, side="right") - first

@@ -205,7 +205,8 @@ class Tracer:
                 yield self._read(history)
             return
         assert isinstance(self.keys, KeyRing)
-        index = index_published(self.keys.published(users), self.keys.protocol)
+        published = self.keys.published(users)
+        index = index_published(published, self.keys.protocol, threads=self.threads)
         self.clock.lap("matching")
         who = (
             publishers(self, index, level)

@@ -139,7 +139,7 @@ def lasting_groups(people, layers, keys, day, layer, who, first, last, room, row
         n = 0
         for m in range(begin, end):
             person = who.members[m]
-            if to_unit(draw(key, person)) < attendance:
+            if attendance >= 1.0 or to_unit(draw(key, person)) < attendance:
                 room.here[n] = person
                 n += 1
         if n > 1:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from .air import Phones, Streams
 from .rng import draw, to_unit
+from .threads import in_threads
 
 HOURS = 24
 HOUR_S = 3600
@@ -28,6 +29,10 @@ HOUR_MS = 3_600_000
 ALL_HOURS = (1 << HOURS) - 1
 #: Causes, rows of the arrays of :class:`Life`.
 OFF, KILLED, SAVER = range(3)
+
+
+#: Bits of the hours of a day in which each phone sends, and in which it hears.
+Awake = tuple[NDArray[np.uint32], NDArray[np.uint32]]
 
 
 class Life(NamedTuple):
@@ -154,6 +159,69 @@ def link_hours(
             for s in (first_s, last_s)
         )
         _link_hours(life, phones, streams, observer, emitter, day, low, high + 1, out)
+    return out
+
+
+@nb.njit(nogil=True, cache=True)
+def _day_hours(life, phones, streams, person, day, sends, hears):
+    for i in range(len(person)):
+        who = person[i]
+        sends[who], hears[who] = phone_hours(life, phones, streams, who, day)
+
+
+def day_hours(
+    life: Life,
+    phones: Phones,
+    streams: Streams,
+    person: NDArray[np.int32],
+    day: int,
+    *,
+    threads: int = 1,
+) -> Awake:
+    """``uint32[people]``, twice: bits of the hours of a local day in which some phones send, and hear.
+
+    Args:
+        life: how often phones take part.
+        phones: of all people.
+        streams: of the seed.
+        person: ``int32[n]``, whose phones; the others' elements are 0.
+        day: local day since 1970-01-01.
+        threads: threads to use.
+    """
+    sends, hears = (np.zeros(len(phones.ios), np.uint32) for _ in range(2))
+    if life.always_on:
+        sends[person] = hears[person] = ALL_HOURS
+    else:
+
+        def work(a: int, b: int) -> None:
+            _day_hours(life, phones, streams, person[a:b], day, sends, hears)
+
+        in_threads(work, len(person), threads)
+    return sends, hears
+
+
+@nb.njit(nogil=True, cache=True)
+def _shared_hours(sends, hears, observer, emitter, start_s, duration_s, midnight_s, out):
+    for i in range(len(out)):
+        begin = start_s[i] - midnight_s
+        low = min(begin // HOUR_S, HOURS - 1)
+        high = min((begin + duration_s[i] - 1) // HOUR_S, HOURS - 1) + 1
+        asked = (np.int64(1) << high) - (np.int64(1) << low)
+        bits = np.int64(sends[emitter[i]] & hears[observer[i]]) & asked
+        out[i] = ALL_HOURS if bits == asked else bits
+
+
+def shared_hours(
+    hours: Awake,
+    observer: NDArray[np.int32],
+    emitter: NDArray[np.int32],
+    start_s: NDArray[np.int64],
+    duration_s: NDArray[np.int32],
+    midnight_s: int,
+) -> NDArray[np.uint32]:
+    """:func:`link_hours` of segments of one day, out of :func:`day_hours`."""
+    out = np.empty(len(observer), np.uint32)
+    _shared_hours(*hours, observer, emitter, start_s, duration_s, midnight_s, out)
     return out
 
 

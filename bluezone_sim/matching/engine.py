@@ -23,11 +23,11 @@ from .published import PublishedIndex, chunks, expand, index_units
 #: Identifiers that a task of one thread makes at a time, where they are written out.
 _CHUNK_IDS = 1 << 16
 #: Identifiers, or rows, that a task of one thread looks up, where nothing is written out.
-_TASK_IDS = 1 << 21
+_TASK_IDS = 1 << 19
 #: Most published identifiers that are held at once, where it is they that are indexed.
 _HELD_IDS = 1 << 24
 #: Room for hits that a task starts with.
-_HITS = 1 << 12
+_HITS = 1 << 16
 
 _T = TypeVar("_T")
 _Hits = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]  # unit, interval, row
@@ -78,7 +78,7 @@ def match(
         return _matches(units, table, system, [])
     # Index the smaller side. Published identifiers have to fit to be indexed.
     if index is None and total <= min(len(table), _HELD_IDS):
-        hits = _probe_sightings(index_units(units, system, by_day=False), table, threads)
+        hits = _probe_sightings(index_units(units, system), table, threads)
     else:
         index = index or index_sightings(table, system, threads=threads)
         hits = [h for b in index.buckets for h in _probe_bucket(units, b, table, system, threads)]
@@ -206,8 +206,7 @@ def _probe_sightings(published: PublishedIndex, sightings: Sightings, threads: i
         n = len(sightings) if rows is None else len(rows)
         for at, row in _rows_found(day.index, flat, n, threads):
             row = row if rows is None else rows[row]
-            unit, interval = (c[at].astype(np.int64) for c in (published.unit, published.interval))
-            out.append((unit, interval, row))
+            out.append((day.unit[at], day.interval[at], row))
     return out
 
 

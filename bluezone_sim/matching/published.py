@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -24,12 +25,16 @@ class PublishedDay:
     Attributes:
         day: UTC day (days since 1970-01-01) on which they start; None for all days.
         first_ms, last_ms: the first and the last time at which one of them can match, unix milliseconds.
-        index: of the identifiers; its rows are those of :attr:`PublishedIndex.unit`.
+        unit: ``int64[n]``, unit of each identifier.
+        interval: ``int64[n]``, number of each identifier within its unit.
+        index: of the identifiers.
     """
 
     day: int | None
     first_ms: int
     last_ms: int
+    unit: NDArray[np.int64]
+    interval: NDArray[np.int64]
     index: Index
 
 
@@ -40,19 +45,15 @@ class PublishedIndex:
     Attributes:
         units: the keys taken apart.
         protocol: the system that they are of.
-        unit: ``int32[n]``, unit of each identifier.
-        interval: ``int32[n]``, number of each identifier within its unit.
         days: by day, ascending.
     """
 
     units: Unrolled
     protocol: KeyProtocol
-    unit: NDArray[np.int32]
-    interval: NDArray[np.int32]
     days: tuple[PublishedDay, ...]
 
     def __len__(self) -> int:
-        return len(self.unit)
+        return sum(len(d.unit) for d in self.days)
 
     def __repr__(self) -> str:
         return f"<PublishedIndex of {len(self):,} {self.protocol.name} identifiers>"
@@ -63,7 +64,11 @@ class PublishedIndex:
 
 
 def index_published(
-    published: PublishedKeys, protocol: str | KeyProtocol, *, by_day: bool = True
+    published: PublishedKeys,
+    protocol: str | KeyProtocol,
+    *,
+    by_day: bool = True,
+    threads: int = 1,
 ) -> PublishedIndex:
     """Makes and indexes the identifiers of published keys, so that several histories can be matched.
 
@@ -71,45 +76,67 @@ def index_published(
         published: keys; see :class:`bluezone_sim.tables.PublishedKeys`.
         protocol: name, or what :func:`bluezone_sim.protocols.get` gave.
         by_day: an index a UTC day, for histories of a day; otherwise one for all.
+        threads: threads to use; the result does not depend on it.
 
     Raises:
         InputError: there is no such protocol.
         TableError: an array has the wrong dtype, shape or range.
     """
     system = protocols.get_key_protocol(protocol) if isinstance(protocol, str) else protocol
-    return index_units(system.unroll(published), system, by_day=by_day)
+    units = system.unroll(published)
+    if not by_day:
+        return index_units(units, system)
+    first = units.start_ms // DAY_MS
+    last = (units.start_ms + np.maximum(units.count - 1, 0) * units.step_ms) // DAY_MS
+
+    def made(day: int) -> PublishedDay | None:
+        of = np.flatnonzero((first <= day) & (last >= day))
+        return _day(units, of, system, day)
+
+    lengths = last - first
+    days = np.unique(np.concatenate([first + k for k in range(int(lengths.max(initial=0)) + 1)]))
+    with ThreadPoolExecutor(max(1, threads)) as pool:
+        found = list(pool.map(made, days.tolist()))
+    return PublishedIndex(units, system, tuple(d for d in found if d is not None))
 
 
-def index_units(units: Unrolled, system: KeyProtocol, *, by_day: bool) -> PublishedIndex:
-    """:func:`index_published` of keys that are taken apart already."""
-    tables = []
-    for first, last in chunks(units, _CHUNK_IDS):
-        ids = expand(units, (first, last), system)
-        tables.append(ids[np.arange(ids.shape[1]) < units.count[first:last, None]])
-    size = (0, system.id_size)
-    words = words_of(np.concatenate([*tables, np.empty(size, np.uint8)]))
-    unit = np.repeat(np.arange(len(units), dtype=np.int32), units.count)
-    begin = np.repeat(np.cumsum(units.count) - units.count, units.count)
-    interval = (np.arange(len(unit)) - begin).astype(np.int32)
+def index_units(units: Unrolled, system: KeyProtocol) -> PublishedIndex:
+    """One index of keys that are taken apart already."""
+    whole = _day(units, np.arange(len(units)), system, None)
+    return PublishedIndex(units, system, () if whole is None else (whole,))
+
+
+def _day(
+    units: Unrolled, of: NDArray[np.int64], system: KeyProtocol, day: int | None
+) -> PublishedDay | None:
+    """The identifiers of some units, of those that start on a UTC day, or of all."""
+    some = units.take(of)
+    ids, rows, numbers = [], [], []
+    for begin, end in chunks(some, _CHUNK_IDS):
+        made = expand(some, (begin, end), system)
+        number = np.arange(made.shape[1])
+        wanted = number < some.count[begin:end, None]
+        if day is not None:
+            start_ms = some.start_ms[begin:end, None] + number * some.step_ms[begin:end, None]
+            wanted &= start_ms // DAY_MS == day
+        unit, interval = np.nonzero(wanted)
+        ids.append(made[unit, interval])
+        rows.append(of[unit + begin])
+        numbers.append(interval)
+    unit, interval = (np.concatenate(c) if c else of[:0] for c in (rows, numbers))
+    if not len(unit):
+        return None
+    words = words_of(np.concatenate(ids))
     start_ms = units.start_ms[unit] + interval * units.step_ms[unit]
-    end_ms = start_ms + units.valid_ms[unit]
     tolerance_ms = 1000 * system.tolerance_s
-
-    def span(day: int | None, rows: NDArray[np.int64]) -> PublishedDay:
-        return PublishedDay(
-            day,
-            int(start_ms[rows].min()) - tolerance_ms,
-            int(end_ms[rows].max()) + tolerance_ms,
-            build_index(words, rows.astype(np.uint32)),
-        )
-
-    days: list[PublishedDay] = []
-    if by_day:
-        day = start_ms // DAY_MS
-        days = [span(int(d), np.flatnonzero(day == d)) for d in np.unique(day)]
-    elif len(unit):
-        days = [span(None, np.arange(len(unit)))]
-    return PublishedIndex(units, system, unit, interval, tuple(days))
+    return PublishedDay(
+        day=day,
+        first_ms=int(start_ms.min()) - tolerance_ms,
+        last_ms=int((start_ms + units.valid_ms[unit]).max()) + tolerance_ms,
+        unit=unit,
+        interval=interval,
+        index=build_index(words, np.arange(len(words), dtype=np.uint32)),
+    )
 
 
 def chunks(units: Unrolled, size: int) -> list[tuple[int, int]]:

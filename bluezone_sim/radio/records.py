@@ -24,6 +24,7 @@ def record(
     days: Days,
     *,
     crowd: NDArray[np.integer] | None = None,
+    hours: NDArray[np.uint32] | None = None,
     threads: int = 1,
 ) -> kernel.Records:
     """What the phones of ``contacts.b`` hear of those of ``contacts.a``.
@@ -34,6 +35,7 @@ def record(
         days: the local days.
         crowd: ``int[n]``, advertisers in each segment's room; None: no packets collide and no phone
             waits for its turn to be read.
+        hours: as :func:`hours_of` makes them, where they are at hand.
         threads: threads to use; the result does not depend on it.
 
     Returns:
@@ -46,7 +48,7 @@ def record(
         emitter=contacts.a,
         contact=contacts.contact,
         midnight_s=days.start_s[day],
-        hours=hours_of(model, contacts, days, day, threads),
+        hours=hours_of(model, contacts, days, day, threads) if hours is None else hours,
         start_s=contacts.start_s,
         duration_s=contacts.duration_s,
         distance_m=contacts.distance_m,

@@ -310,6 +310,7 @@ def _groups(
     contacts = scenario.contacts
     local = people - zone_start[zone]
     commune = zone.astype(np.int64) * (1 << 32) + local // scenario.population.commune_people
+    communes = np.unique(commune)
     # A household belongs to the neighbourhood in which its first member lives.
     block = zone.astype(np.int64) * (1 << 32) + (
         (first[household] - zone_start[zone]) // contacts.neighbours.group_size
@@ -327,8 +328,10 @@ def _groups(
         member = eligible[drawn < layer.member_share]
         # Classes are of one age and commune; teams of one commune.
         by = age[member] if purpose == "school" else np.zeros(len(member), np.uint8)
-        shuffle = rng.draws(rng.key(seed, purpose, 1), member)
-        member = member[np.lexsort((shuffle, by, commune[member]))]
+        shuffle = np.argsort(rng.draws(rng.key(seed, purpose, 1), member))
+        at = np.searchsorted(communes, commune[member]) * 256 + by
+        at = at.astype(np.min_scalar_type(len(communes) * 256))
+        member = member[shuffle][np.argsort(at[shuffle], kind="stable")]
         layers.append((member, _chunks(commune[member], layer.group_size)))
     return _number_through(len(people), layers)
 
@@ -350,8 +353,10 @@ def _number_through(n: int, layers: list[tuple[NDArray[Any], NDArray[Any]]]) -> 
     of = np.full((len(layers), n), -1, dtype=np.int32)
     starts, members, n_groups, n_members = [], [], 0, 0
     for row, (person, label) in enumerate(layers):
-        order = np.lexsort((person, label))
-        person, label = person[order], label[order]
+        step = np.diff(label)
+        if not np.all((step > 0) | ((step == 0) & (np.diff(person) > 0))):
+            # Labels that are not in order yet number the groups of a layer, so the product fits.
+            label, person = np.divmod(np.sort(label.astype(np.int64) * n + person), n)
         new = np.flatnonzero(np.diff(label, prepend=label[:1] - 1))
         length = np.diff(np.append(new, len(label)))
         of[row, person] = n_groups + np.repeat(np.arange(len(new)), length)
