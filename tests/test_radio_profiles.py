@@ -46,6 +46,7 @@ def test_gaen_pauses_as_its_source_says():
     assert does.scan_on_s == 4.0
     assert does.scan_period_s() == 4.0 + 300.0 - 44.5
     assert does.scan_period_s(screen_on_share=1.0) == pytest.approx(4.0 + 255.5 * 0.8)
+    assert does.scan_period_s(1.0, 1.0) == pytest.approx(4.0 + 255.5 * 0.8 * 0.6)
     short = load_profile("gaen", {"android.scan_pause_s": 90.0}).android.background
     assert short.scan_period_s() == 64.0  # a pause lasts 60 s at least
 
