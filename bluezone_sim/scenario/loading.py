@@ -17,6 +17,8 @@ from .checks import cross_faults
 from .experiment import Criterion
 from .model import Arm, Scenario
 from .models import with_models
+from .radiofile import KEY as RADIO_FILE
+from .radiofile import with_radio_file
 from .tracefill import TRACE_SAYS, with_trace
 
 Raw = dict[str, Any]
@@ -144,7 +146,8 @@ def validate(raw: Raw, source: str = "scenario", folder: Path | None = None) -> 
         ScenarioError: every fault, of single keys and between keys.
     """
     faults: list[Fault] = []
-    raw = with_models(with_trace(raw, folder or Path(), faults), folder or Path(), faults)
+    for fill in (with_radio_file, with_trace, with_models):
+        raw = fill(raw, folder or Path(), faults)
     unread = any(fault.path.startswith("contacts.trace") for fault in faults)
     merged = with_defaults(Scenario, raw)
     scenario: Scenario | None = None
@@ -215,6 +218,9 @@ def _arm_faults(raw: Raw, known: Collection[Fault]) -> Iterator[Fault]:
         if not isinstance(changes, dict):
             continue
         path = f"sensitivity.arms[{i}].set"
+        if RADIO_FILE in changes:
+            yield Fault(f"{path}: {RADIO_FILE}", "no key of an arm", "set the file's keys instead")
+            continue
         try:
             validate(_changed(raw, changes), path)
         except ScenarioError as error:
