@@ -84,7 +84,7 @@ def test_a_crowd_takes_turns():
         ids = [bytes([k] * 12) for k in range(6)]
         sending = [Sending(get("bluezone").advertisement(i), False, 20) for i in ids]
         async with OnLink(link) as transmit:
-            rota = Rota(transmit, len(sending))
+            rota = Rota(transmit)
             for turn in range(12):
                 await rota.turn(turn, sending)
                 await asyncio.sleep(0.05)
@@ -98,8 +98,7 @@ def test_an_iphone_on_the_dongle_answers_a_read():
         link = LocalLink()
         peer, heard = await a_peer(link)
         async with OnLink(link) as transmit:
-            await transmit.serve(lambda: bytes(range(12)))
-            await transmit.put(0, Sending(bluezone.ios_advertisement(), True, 50))
+            await transmit.put(0, Sending(bluezone.ios_advertisement(), True, 50, bytes(range(12))))
             for _ in range(100):
                 await asyncio.sleep(0.02)
                 if heard:

@@ -33,6 +33,42 @@ def faults(raw):
     return {fault.path: f"{fault.message} {fault.hint}" for fault in caught.value.faults}
 
 
+def test_a_radio_comes_from_a_file(tmp_path):
+    (tmp_path / "walk.toml").write_text("[radio]\nexponent = 2.5\nattenuation_1m_db = 60.0\n")
+    raw = raw_scenario()
+    raw["radio"] = {"profile": "walk.toml", "attenuation_1m_db": 61.0}
+    found = validate(raw, folder=tmp_path)
+    assert (found.radio.exponent, found.radio.attenuation_1m_db) == (2.5, 61.0)
+    # What was read is in the scenario now: it needs the file no longer.
+    assert found.radio.profile is None
+    assert parse(resolved_toml(found)) == found
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "no file"),
+        ("radio", "not a profile in TOML"),
+        ("[radio]\nexponent = 9.0\n", "walk.toml: exponent: expected at most 8"),
+        ("[radio]\nexponnt = 2.0\n", "did you mean 'exponent'"),
+        ("[radio]\nexponent = 2.0\n[phones]\n", "one table, [radio]"),
+        ('[radio]\nprofile = "other.toml"\n', "one table, [radio]"),
+    ],
+)
+def test_a_radio_file_that_is_at_fault_is_named(tmp_path, content, message):
+    if content is not None:
+        (tmp_path / "walk.toml").write_text(content)
+    raw = raw_scenario()
+    raw["radio"] = {"profile": str(tmp_path / "walk.toml")}
+    assert message in faults(raw)["radio.profile"]
+
+
+def test_an_arm_takes_no_radio_file():
+    raw = raw_scenario()
+    raw["sensitivity"] = {"arms": [{"name": "a", "set": {"radio.profile": "walk.toml"}}]}
+    assert any("no key of an arm" in text for text in faults(raw).values())
+
+
 def test_all_faults_come_in_one_answer():
     raw = raw_scenario()
     raw["population"]["people"] = 301

@@ -14,7 +14,7 @@ from ..errors import InputError
 from ..protocols import bluezone
 from .bus import AdapterError
 from .crowd import Crowd
-from .transmit import BluezTransmitter, Sending, Transmitter, parallel, until
+from .transmit import READ_TURN_S, BluezTransmitter, Sending, Transmitter, parallel, until
 
 #: How each protocol advertises: connectable, interval in ms (Android's LOW_LATENCY; GAEN's 250 ms).
 STYLES = {"bluezone": (True, 100), "gaen": (False, 250)}
@@ -37,17 +37,43 @@ def transmitter(backend: str, adapter: str | None) -> AbstractAsyncContextManage
     raise InputError(f"--backend {backend!r}: expected bluez or bumble")
 
 
+#: A phone's number, and what it sends.
+_Due = tuple[int, Sending]
+
+
+def _some(phones: list[_Due], most: int, number: int) -> list[_Due]:
+    """At most so many; the next ones at each number."""
+    n = len(phones)
+    return phones if n <= most else [phones[(number * most + k) % n] for k in range(most)]
+
+
 class Rota:
     """Phones taking turns on a transmitter's slots.
 
     ``wanted`` says what phone ``i`` sends at a time, or None where it is off air.
     """
 
-    def __init__(self, transmit: Transmitter, phones: int) -> None:
+    def __init__(self, transmit: Transmitter) -> None:
         self._transmit = transmit
-        self._slots = parallel(transmit, phones)
-        self._on: dict[int, tuple[int, Sending]] = {}
+        self._on: dict[int, _Due] = {}
         self.refused = 0
+
+    def answers(self) -> set[bytes]:
+        """Identifiers that are on air to be read."""
+        return {sending.answer for _, sending in self._on.values() if sending.answer}
+
+    def _due(self, number: int, up: list[_Due]) -> list[_Due]:
+        """Who of those that want to be on air is so at turn ``number``."""
+        t = self._transmit
+        read = [u for u in up if u[1].answer]
+        turns = max(1, round(READ_TURN_S / t.slice_s))
+        read = _some(read, t.readable, number // turns)
+        up = [u for u in up if not u[1].answer or u in read]
+        slots = parallel(t, len(up))
+        if 0 < len(read) < slots:
+            # Those that are read stay until they have been.
+            return read + _some([u for u in up if not u[1].answer], slots - len(read), number)
+        return _some(up, slots, number)
 
     async def turn(self, number: int, wanted: Sequence[Sending | None]) -> None:
         """Puts on air who is due at turn ``number``.
@@ -55,14 +81,11 @@ class Rota:
         Raises:
             AdapterError: the adapter refuses the only phone, or again and again.
         """
-        up = [(i, s) for i, s in enumerate(wanted) if s is not None]
-        if len(up) > self._slots:
-            first = number * self._slots % len(up)
-            up = [up[(first + k) % len(up)] for k in range(self._slots)]
+        up = self._due(number, [(i, s) for i, s in enumerate(wanted) if s is not None])
         keep = {slot: on for slot, on in self._on.items() if on in up}
         for slot in [s for s in self._on if s not in keep]:
             await self._transmit.clear(slot)
-        free = [s for s in range(self._slots) if s not in keep]
+        free = [s for s in range(len(keep) + len(up)) if s not in keep]
         self._on = keep
         for phone in [p for p in up if p not in keep.values()]:
             slot = free.pop(0)
@@ -129,11 +152,9 @@ async def advertise(
     connectable, interval_ms = STYLES.get(crowd.protocol.name, _OTHER_STYLE)
     # Non-connectable, BlueZ gives each an address of its own; nobody has to connect to these.
     connectable = connectable and crowd.phones == 1
-    for line in transmit.limits(crowd.phones):
+    for line in transmit.limits(crowd.phones, connectable=connectable, iphones=int(ios)):
         say(line)
-    if ios:
-        await transmit.serve(lambda: crowd.identifier(0, time.time())[0])
-    rota = Rota(transmit, crowd.phones)
+    rota = Rota(transmit)
     began, turn, sent = time.monotonic(), 0, 0
     rotates_s = 0.0
     wanted: list[Sending | None] = []
@@ -150,6 +171,7 @@ async def advertise(
                         else crowd.protocol.advertisement(*what),
                         connectable,
                         interval_ms,
+                        what[0] if ios else b"",
                     )
                     for what in sending
                 ]

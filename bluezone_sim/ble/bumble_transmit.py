@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Callable
 from typing import Any, Self
 
 from ..errors import InputError
@@ -32,6 +31,8 @@ class BumbleTransmitter:
     slots = 1
     #: Legacy advertising sends one phone at a time; a tenth of a second holds one or two packets.
     slice_s = 0.1
+    #: A connection stays where others take their turns; each has the answer of its address.
+    readable = 1_000
 
     def __init__(self, transport: str | None) -> None:
         if transport is None:
@@ -40,7 +41,8 @@ class BumbleTransmitter:
             )
         self._name = transport
         self._sending: Sending | None = None
-        self._addresses: dict[bytes, Any] = {}
+        self._addresses: dict[Sending, Any] = {}
+        self._serves = False
 
     async def __aenter__(self) -> Self:
         try:
@@ -91,10 +93,12 @@ class BumbleTransmitter:
         from bumble.hci import OwnAddressType
 
         await self.clear(slot)
-        address = self._addresses.get(sending.data)
+        if sending.answer and not self._serves:
+            self._serve()
+        address = self._addresses.get(sending)
         if address is None:
             address = self._fresh(resolvable=sending.connectable)
-            self._addresses[sending.data] = address
+            self._addresses[sending] = address
             while len(self._addresses) > 1024:
                 del self._addresses[next(iter(self._addresses))]
         kind = (
@@ -128,12 +132,16 @@ class BumbleTransmitter:
             self._sending = None
             await self._device.stop_advertising()
 
-    async def serve(self, identifier: Callable[[], bytes]) -> None:
-        """Answers GATT reads as an iPhone with Bluezone does."""
+    def _serve(self) -> None:
+        """Bluezone's iOS service; a connection reads the identifier of the address it was made to."""
         from bumble.core import UUID
         from bumble.gatt import Characteristic, CharacteristicValue, Service
 
-        value: Any = CharacteristicValue(read=lambda connection: identifier())
+        def answer(connection: Any) -> bytes:
+            mine = bytes(connection.self_address)
+            return next((s.answer for s, a in self._addresses.items() if bytes(a) == mine), b"")
+
+        value: Any = CharacteristicValue(read=answer)
         characteristic: Any = Characteristic(
             UUID(str(bluezone.IOS_CHARACTERISTIC)),
             Characteristic.Properties.READ,
@@ -141,10 +149,11 @@ class BumbleTransmitter:
             value,
         )
         self._device.add_service(Service(UUID(str(bluezone.IOS_SERVICE)), [characteristic]))
+        self._serves = True
 
-    def limits(self, phones: int) -> list[str]:
+    def limits(self, phones: int, *, connectable: bool, iphones: int = 0) -> list[str]:
         """What a dongle without BlueZ does."""
-        out = ["each phone's random address changes with its identifier"]
+        out = ["each phone has a random address of its own, which changes with its identifier"]
         if phones > 1:
             out.append(
                 f"{phones} phones take turns: each is on air {self.slice_s:g} s in "

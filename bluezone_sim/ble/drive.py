@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import time
 from collections import deque
@@ -18,22 +19,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .._version import SCHEMA_VERSION
 from ..captures.packets import WholeFile
 from ..captures.sightings_file import write_sightings
 from ..errors import FormatError, InputError
-from ..protocols.base import DAY_S
 from ..protocols.bluezone_files import parse_history
 from ..scenario.model import Scenario
 from ..tables import Sightings
-from .advertise import STYLES, Rota
+from .advertise import Rota
 from .air import Heard
 from .crowd import PUBLISHED, key_file_name
 from .listen import Listener
 from .plan import Plan, Seen, make_plan
-from .transmit import Sending, Transmitter, parallel, until
+from .programme import LEAST_BURST_S, Programme, shortest_burst_s
+from .transmit import READ_TURN_S, Transmitter, parallel, until
 
 #: Name of the file that says how a run went, for judging a phone's history afterwards.
 RUN_FILE = "drive.json"
@@ -114,89 +114,82 @@ class Collector:
         return [self._rows.popleft() for _ in range(len(self._rows))]
 
 
-def warn_of_speed(plan: Plan, slots: int) -> str:
-    """What the speed makes impossible, or nothing."""
-    on_s = int(plan.desk.radio.app.scan_on_ms[0]) / 1000
-    _, interval_ms = STYLES.get(plan.keys.protocol.name, (True, 250))
-    scan_s = on_s / plan.timeline.speed
-    turns = max(1.0, len(plan.peers) / max(1, slots))
-    expected = scan_s / (interval_ms / 1000) / turns
-    if expected >= 3:
-        return ""
-    return (
-        f"at speed {plan.timeline.speed:g} a scan of {on_s:g} s lasts {scan_s:.2f} s on air "
-        f"and holds about {expected:.1f} packets of a phone: contacts will be missed; "
-        f"--speed {plan.timeline.speed * expected / 3:.0f} or slower leaves three"
-    )
+def warnings(plan: Plan, programme: Programme, transmit: Transmitter) -> list[str]:
+    """What the adapter, the protocol and the speed make impossible."""
+    most, iphones = programme.most_at_once()
+    name = plan.keys.protocol.name
+    out = transmit.limits(most, connectable=False, iphones=iphones) if most else []
+    if plan.changed_phones:
+        why = (
+            "" if plan.iphones == "android" else f" (no bench can answer reads of {name}'s iPhones)"
+        )
+        out.append(f"{plan.changed_phones} iPhones are sent as Android phones{why}, and so at desk")
+    speed, app = plan.timeline.speed, plan.desk.radio.app
+    burst_s = shortest_burst_s(plan)
+    if burst_s is not None and not programme.bursts:
+        out.append(
+            f"at speed {speed:g} bursts or pauses of {burst_s:g} s would last {burst_s / speed:.2f} s: "
+            f"phones are sent without pauses; --speed {burst_s / LEAST_BURST_S:g} or slower plays them"
+        )
+    on_s = int(app.scan_on_ms[0]) / 1000
+    turns = max(1.0, most / max(1, parallel(transmit, most)))
+    expected = on_s / speed / (float(app.event_ms[0, 0]) / 1000) / turns
+    if expected < 3:
+        out.append(
+            f"at speed {speed:g} a scan of {on_s:g} s lasts {on_s / speed:.2f} s on air and holds about "
+            f"{expected:.1f} packets of a phone: contacts will be missed; --speed "
+            f"{_below(speed * expected / 3):g} or slower leaves three"
+        )
+    cycle_s, who = turns * transmit.slice_s if turns > 1 else 0.0, f"{most} phones"
+    if iphones > transmit.readable and iphones * READ_TURN_S > cycle_s:
+        cycle_s, who = iphones * READ_TURN_S, f"{iphones} iPhones"
+    if on_s / speed < cycle_s:
+        other = ", or --iphones android" if iphones else ""
+        out.append(
+            f"a scan of {on_s / speed:.2f} s on air is over before {who} have had their turns, which "
+            f"take {cycle_s:g} s: some will be missed; --speed {_below(on_s / cycle_s):g} or slower "
+            f"reaches all{other}"
+        )
+    return out
+
+
+def _below(speed: float) -> float:
+    """A round number not above, so that advice that is followed suffices."""
+    return float(np.floor(speed)) if speed >= 2 else float(np.floor(10 * speed) / 10)
 
 
 async def play(
     stop: asyncio.Event,
-    plan: Plan,
-    level: float,
+    programme: Programme,
     transmit: Transmitter,
     progress: Callable[[float], None],
+    forget: Callable[[], None],
 ) -> float:
-    """Plays a level; gives the unix time at which it began."""
-    keys, timeline = plan.keys, plan.timeline
-    protocol = keys.protocol
-    peers = np.flatnonzero(plan.on_air(level))
-    first_day = int(timeline.start_s[0]) // DAY_S
-    n_days = int(timeline.end_s[-1]) // DAY_S - first_day + 1
-    table = keys.identifiers(plan.peers, first_day, n_days)
-    _, interval_ms = STYLES.get(protocol.name, (True, 250))
-    # Where somebody comes, goes, or changes the identifier.
-    edges = [plan.contacts.start_s, plan.contacts.start_s + plan.contacts.duration_s]
-    step = protocol.interval_s
-    for start, end in zip(timeline.start_s.tolist(), timeline.end_s.tolist(), strict=True):
-        edges.append(np.arange(start // step + 1, -(-end // step)) * step)
-    events = np.unique(timeline.played_at(np.concatenate(edges)))
-    rota = Rota(transmit, len(peers)) if len(peers) else None
-    crowded = len(peers) > parallel(transmit, len(peers)) if len(peers) else False
-    began, clock, turn = time.time(), time.monotonic(), 0
+    """Plays a level; gives the unix time at which it began.
+
+    ``forget`` is called when other iPhones come on air under an address that others had.
+    """
+    timeline = programme.plan.timeline
+    events = np.unique(timeline.played_at(programme.edges_s()))
+    rota = Rota(transmit)
+    most, iphones = programme.most_at_once()
+    crowded = most > parallel(transmit, most) or iphones > transmit.readable
+    answers: set[bytes] = set()
+    began, clock = time.time(), time.monotonic()
     while (played := time.monotonic() - clock) < timeline.played_s and not stop.is_set():
-        now_s = int(timeline.simulated_ms(np.array([played]))[0]) // 1000
-        if rota is not None:
-            await rota.turn(turn, _wanted(plan, peers, now_s, table, first_day, interval_ms))
-        turn += 1
+        now_ms = int(timeline.simulated_ms(np.array([played]))[0])
+        await rota.turn(int(played / transmit.slice_s), programme.wanted(now_ms))
+        if transmit.readable == 1 and rota.answers() != answers:
+            answers = rota.answers()
+            forget()
         progress(played / timeline.played_s)
         later = events[events > played]
         pause = (later[0] if len(later) else timeline.played_s) - played
         if crowded:
             pause = min(pause, transmit.slice_s)
         await until(stop, min(pause, 1.0) + 0.001)
-    if rota is not None:
-        await rota.turn(turn, [None] * len(peers))
+    await rota.turn(0, [])
     return began
-
-
-def _wanted(
-    plan: Plan,
-    peers: NDArray[np.int64],
-    now_s: int,
-    table: NDArray[np.uint8],
-    first_day: int,
-    interval_ms: int,
-) -> list[Sending | None]:
-    """What each of ``peers`` sends now: its identifier while it is in contact, else nothing."""
-    c, protocol = plan.contacts, plan.keys.protocol
-    here = np.unique(c.a[(c.start_s <= now_s) & (now_s < c.start_s + c.duration_s)])
-    interval = (now_s - first_day * DAY_S) // protocol.interval_s
-    ids = np.ascontiguousarray(table[peers, interval])
-    time_ms = np.full(len(peers), now_s * 1000, np.int64)
-    payload = plan.keys.payload_at(plan.peers, peers, time_ms, ids)
-    return [
-        Sending(
-            protocol.advertisement(
-                ids[k].tobytes(), b"" if payload is None else payload[k].tobytes()
-            ),
-            False,
-            interval_ms,
-        )
-        if plan.peers[i] in here
-        else None
-        for k, i in enumerate(peers)
-    ]
 
 
 def compare(plan: Plan, level: float, air: Seen | None, packets: int) -> Level:
@@ -250,7 +243,7 @@ async def drive(
     """Plays every level.
 
     Args:
-        stop: ends the run after what is on air.
+        stop: ends the run; a level that is cut short is not counted.
         plan: what is played.
         levels: adoption levels.
         transmit: what sends.
@@ -259,11 +252,8 @@ async def drive(
         say: told what limits apply.
         progress: told (share done, stage).
     """
-    # Peers are sent as a crowd is, also where there is one.
-    limits = transmit.limits(max(2, len(plan.peers)))
-    for line in (*limits, warn_of_speed(plan, transmit.slots)):
-        if line:
-            say(line)
+    for line in warnings(plan, Programme.of(plan, max(levels)), transmit):
+        say(line)
     name = plan.keys.protocol.name
     rows: list[Level] = []
     played: list[dict[str, float]] = []
@@ -271,20 +261,25 @@ async def drive(
         if stop.is_set():
             break
         collector = Collector(name)
+        programme = Programme.of(plan, level)
         async with contextlib.AsyncExitStack() as stack:
+            listener = None
             if listen is not None:
-                listener = Listener(listen, [collector], read=False, say=say)
+                listener = Listener(listen, [collector], read=plan.iphones_are_read, say=say)
                 await stack.enter_async_context(listener)
             began = await play(
                 stop,
-                plan,
-                level,
+                programme,
                 transmit,
                 lambda done, k=k, level=level: progress(  # type: ignore[misc]
                     (k + done) / len(levels), f"adoption {level:g}"
                 ),
+                _forgetter(listener),
             )
             await asyncio.sleep(_SETTLE_S)
+        if stop.is_set():
+            say(f"adoption {level:g} was cut short and is not counted")
+            break
         played.append({"level": level, "began_unix_s": began})
         heard = collector.drain()
         air = None
@@ -298,6 +293,13 @@ async def drive(
         if out is not None:
             _write_run(out, plan, played, levels)
     return _summary(plan, rows)
+
+
+def _forgetter(listener: Listener | None) -> Callable[[], None]:
+    """Makes a listener forget what it has read."""
+    if listener is None or not listener.reads:
+        return lambda: None
+    return listener.reader.forget
 
 
 def _simulated(plan: Plan, began: float, heard: list[_Row]) -> Sightings:
@@ -321,10 +323,12 @@ def _write_run(out: Path, plan: Plan, played: list[dict[str, float]], levels: li
     document = {
         "schema_version": SCHEMA_VERSION,
         "scenario": plan.tracer.scenario.name,
+        "settings": _settings(plan.tracer.scenario),
         "seed": plan.tracer.world.seed,
         "person": plan.person,
         "speed": plan.timeline.speed,
         "distance_m": plan.distance_m,
+        "iphones": plan.iphones,
         "start_s": plan.timeline.start_s.tolist(),
         "end_s": plan.timeline.end_s.tolist(),
         "levels": levels,
@@ -336,6 +340,11 @@ def _write_run(out: Path, plan: Plan, played: list[dict[str, float]], levels: li
     if name in PUBLISHED:
         with WholeFile(out / key_file_name(name)) as file:
             file.stream.write(PUBLISHED[name](plan.keys.published(plan.peers)))
+
+
+def _settings(scenario: Scenario) -> str:
+    """A digest of all of a scenario's keys."""
+    return hashlib.sha256(scenario.model_dump_json().encode()).hexdigest()
 
 
 def judge_history(
@@ -365,8 +374,10 @@ def judge_history(
             hours=hours,
             speed=float(document["speed"]),
             distance_m=float(document["distance_m"]),
+            iphones=str(document["iphones"]),
         )
-        same = plan.timeline.start_s.tolist() == document["start_s"]
+        same = document["settings"] == _settings(scenario)
+        same &= plan.timeline.start_s.tolist() == document["start_s"]
     except OSError as error:
         raise InputError(f"{run / RUN_FILE}: cannot be read ({error.strerror})") from None
     except (KeyError, TypeError, ValueError) as error:

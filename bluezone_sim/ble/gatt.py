@@ -156,6 +156,7 @@ class Reader:
         self._queue: OrderedDict[int, Any] = OrderedDict()
         self._not_before_s: OrderedDict[int, float] = OrderedDict()
         self._wake = asyncio.Event()
+        self._forgotten = 0
 
     def want(self, wanted: dict[int, Any]) -> None:
         """Queues phones, by address; those known, queued or failed just now are passed over."""
@@ -180,7 +181,7 @@ class Reader:
                 self._queue.pop(address, None)
 
     async def _read(self, address: int, device: Any) -> None:
-        began = time.monotonic()
+        began, forgotten = time.monotonic(), self._forgotten
 
         def book(identifier: bytes) -> None:
             read = Read(time.time_ns() // 1000, identifier, time.monotonic() - began)
@@ -200,6 +201,8 @@ class Reader:
             return
         self.outcomes["read"] += 1
         book(answer.identifier)
+        if forgotten != self._forgotten:
+            return
         self.identifiers[address] = answer.identifier
         now = time.time()
         ends = (now // _INTERVAL_S + 1) * _INTERVAL_S
@@ -211,6 +214,12 @@ class Reader:
         if len(self._not_before_s) > _CACHE_MOST:
             old, _ = self._not_before_s.popitem(last=False)
             self.identifiers.pop(old, None)
+
+    def forget(self) -> None:
+        """Drops all answers, of reads under way too: other phones have the addresses now."""
+        self._forgotten += 1
+        self._not_before_s.clear()
+        self.identifiers.clear()
 
     def expire(self) -> None:
         """Drops answers whose interval is over."""

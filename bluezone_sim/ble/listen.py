@@ -130,7 +130,7 @@ class Listener:
     ) -> None:
         self._name = adapter
         self._sinks = sinks
-        self._read = read
+        self.reads = read
         self._say = say
         self._patience_s = patience_s
         self._scanner: Any = None
@@ -144,7 +144,7 @@ class Listener:
         self.pipeline = Pipeline(self._sinks)
         await self._start()
         self.pipeline.start()
-        if self._read:
+        if self.reads:
             self.reader = Reader(self._bleak_name())
             self.pipeline.reader = self.reader
             self._tasks.append(asyncio.create_task(self.reader.run()))
@@ -221,7 +221,7 @@ class Listener:
                 while not self._trouble.is_set():
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(self._trouble.wait(), 1.0)
-                    if self._read:
+                    if self.reads:
                         self.reader.expire()
                     if self._crowded():
                         self._lost("")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..engine import available_threads, index_cases
 from ..errors import InputError
-from ..kernels import rng
+from ..kernels import air, rng
 from ..kernels.air import scan_phase_ms
 from ..kernels.life import link_hours
 from ..matching.pairs import pairs_of
@@ -71,7 +71,7 @@ class Timeline:
             np.floor((self.start_s[k] + (played_s - begins[k]) * self.speed) * 1000), np.int64
         )
 
-    def played_at(self, simulated_s: NDArray[np.int64]) -> NDArray[np.float64]:
+    def played_at(self, simulated_s: NDArray[np.float64]) -> NDArray[np.float64]:
         """``float64[n]``: seconds since the run began at simulated times; gaps take no time."""
         k = np.clip(np.searchsorted(self.start_s, simulated_s, side="right") - 1, 0, None)
         inside = np.clip(simulated_s, self.start_s[k], self.end_s[k]) - self.start_s[k]
@@ -98,14 +98,15 @@ class Plan:
 
     Attributes:
         tracer: the scenario, its world and its radio.
-        desk: the same radio with every distance that of the bench, and all phones Android, as they are
-            on air.
+        desk: the same radio with every distance that of the bench, and the person's phone an Android one,
+            as which the bench records. Where iPhones cannot be sent as they are, peers are Android too.
         person: whose phone is on the bench; it has the app at every level.
         peers: ``int32[p]``, people in contact who have a smartphone, ascending.
         off: ``bool[p]``, whenever they meet, the peer's phone does not send or the person's not hear.
         contacts: segments, the peer as ``a`` and the person as ``b``.
         timeline: when they are played.
         distance_m: between the adapters on the bench.
+        iphones: "own" where peers' iPhones are sent as they are, "android" where as Android phones.
     """
 
     tracer: Tracer
@@ -116,12 +117,25 @@ class Plan:
     contacts: Contacts
     timeline: Timeline
     distance_m: float
+    iphones: str
 
     @property
     def keys(self) -> KeyRing:
         """The peers' keys."""
         assert isinstance(self.tracer.keys, KeyRing)
         return self.tracer.keys
+
+    @property
+    def iphones_are_read(self) -> bool:
+        """Some peers are iPhones that send no identifier: it is read over GATT."""
+        read = (self.desk.radio.app.form[1] != air.IDENTIFIER).any()
+        return bool(read and self.desk.world.ios[self.peers].any())
+
+    @property
+    def changed_phones(self) -> int:
+        """Peers with iPhones that are sent as Android phones."""
+        world = self.tracer.world
+        return int((world.ios[self.peers] & ~self.desk.world.ios[self.peers]).sum())
 
     def with_app(self, level: float) -> NDArray[np.bool_]:
         """``bool[p]``: peers who run the app at a level."""
@@ -223,6 +237,7 @@ def make_plan(
     hours: tuple[float, float] = (0.0, 24.0),
     speed: float = 60.0,
     distance_m: float = 0.5,
+    iphones: str = "own",
 ) -> Plan:
     """Plans a run on the last day of the scenario's look-back.
 
@@ -230,10 +245,12 @@ def make_plan(
         scenario, seed: what is simulated.
         levels: adoption levels, shares of smartphone owners.
         person: whose phone is on the bench; None: of the first index cases who have the app at every
-            level and a phone that is on, the one who meets most people with phones.
+            level and an Android phone that is on, the one who meets most people with phones.
         hours: local hours of the day that are played.
         speed: simulated seconds a second.
         distance_m: between the adapters on the bench.
+        iphones: "own": peers' iPhones are sent as they are, read over GATT; "android": as Android phones,
+            of which one adapter sends many.
 
     Raises:
         InputError: a number is out of range, or the person has no contacts then.
@@ -246,16 +263,15 @@ def make_plan(
         )
     if not speed > 0 or not distance_m > 0:
         raise InputError("--speed and --distance: expected more than 0")
+    if iphones not in ("own", "android"):
+        raise InputError(f"--iphones {iphones}: expected own or android")
     world = build_world(scenario, seed)
     tracer = Tracer.build(scenario, world, available_threads(), Clock())
-    desk_world = replace(world, ios=np.zeros_like(world.ios))
     if not isinstance(tracer.keys, KeyRing):
         raise InputError(
             f"protocol.name {scenario.protocol.name!r}: its server matches; a drive needs a protocol "
             "that publishes keys"
         )
-    keys = replace(tracer.keys, world=desk_world)
-    desk = replace(tracer, world=desk_world, keys=keys, radio=radio_model(desk_world, scenario))
     candidates = _candidates(tracer, person, min(levels))
     contacts = _clip(tracer, tracer.contacts(candidates), hours)
     phones = np.flatnonzero(world.rank[contacts.b] < max(levels))
@@ -268,6 +284,9 @@ def make_plan(
             "try other --hours, or another --person"
         )
     chosen = int(candidates[np.argmax(met)])
+    desk_world = replace(world, ios=_desk_platforms(tracer, chosen, iphones))
+    keys = replace(tracer.keys, world=desk_world)
+    desk = replace(tracer, world=desk_world, keys=keys, radio=radio_model(desk_world, scenario))
     mine = contacts.take(np.flatnonzero(contacts.a == chosen)).reversed()
     mine = mine.take(np.flatnonzero(world.rank[mine.a] < max(levels)))
     peers = np.unique(mine.a)
@@ -281,6 +300,7 @@ def make_plan(
         contacts=mine,
         timeline=Timeline.of(mine, speed),
         distance_m=distance_m,
+        iphones=iphones,
     )
 
 
@@ -295,6 +315,18 @@ def _can_hear(tracer: Tracer, contacts: Contacts) -> NDArray[np.bool_]:
     return np.asarray(hours != 0)
 
 
+def _desk_platforms(tracer: Tracer, person: int, iphones: str) -> NDArray[np.bool_]:
+    """``bool[people]``: whose phone is an iPhone on air.
+
+    What reads identifiers over GATT, a bench or an app, knows Bluezone's way.
+    """
+    forms = tracer.radio.app.form
+    as_they_are = tracer.keys.protocol.name == "bluezone" or (forms[1] == air.IDENTIFIER).all()
+    ios = tracer.world.ios & (as_they_are and iphones == "own")
+    ios[person] = False
+    return np.asarray(ios)
+
+
 def _candidates(tracer: Tracer, person: int | None, level: float) -> NDArray[np.int32]:
     """People who may be on the bench, in order of preference."""
     world = tracer.world
@@ -305,7 +337,7 @@ def _candidates(tracer: Tracer, person: int | None, level: float) -> NDArray[np.
     else:
         count = min(_CANDIDATES, tracer.scenario.index_cases.count, world.n_people)
         found = index_cases(world.seed, world.n_people, count)
-        found = found[world.rank[found] < level]
+        found = found[(world.rank[found] < level) & ~world.ios[found]]
     radio, day = tracer.radio, np.full(len(found), tracer.days.number[-1])
     off = link_hours(radio.life, radio.phones, radio.streams, found, found, day) == 0
     if person is not None and off[0]:
@@ -314,8 +346,8 @@ def _candidates(tracer: Tracer, person: int | None, level: float) -> NDArray[np.
         )
     if not len(found[~off]):
         raise InputError(
-            f"no index case runs the app at the lowest level, {level:g}, with the phone on; give "
-            "--person or higher levels"
+            f"no index case runs the app on an Android phone at the lowest level, {level:g}, with the "
+            "phone on; give --person or higher levels"
         )
     return np.asarray(found[~off], np.int32)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
@@ -16,6 +15,8 @@ from .air import long_uuid
 from .bus import ADVERTISER, GATT_MANAGER, AdapterError, Bluez
 
 _BASE_PATH = "/bluezone_sim"
+#: Phones that are read, and cannot be on air at once, are so for this long: found, connected to, read.
+READ_TURN_S = 5.0
 _names = itertools.count(1)
 
 
@@ -27,11 +28,13 @@ class Sending:
         data: AD structures, flags included where the protocol has them.
         connectable: phones may connect.
         interval_ms: between advertisements.
+        answer: identifier that a GATT read gives, as an iPhone's; empty where it is in ``data``.
     """
 
     data: bytes
     connectable: bool
     interval_ms: int
+    answer: bytes = b""
 
 
 class Transmitter(Protocol):
@@ -40,10 +43,12 @@ class Transmitter(Protocol):
     Attributes:
         slots: phones that it holds on air at once.
         slice_s: where there are more phones than slots, each is on air so long in turn.
+        readable: of these, phones whose identifier is read.
     """
 
     slots: int
     slice_s: float
+    readable: int
 
     async def put(self, slot: int, sending: Sending) -> None:
         """Replaces what a slot sends."""
@@ -51,11 +56,8 @@ class Transmitter(Protocol):
     async def clear(self, slot: int) -> None:
         """Takes a slot off air."""
 
-    async def serve(self, identifier: Callable[[], bytes]) -> None:
-        """Answers GATT reads as an iPhone with Bluezone does."""
-
-    def limits(self, phones: int) -> list[str]:
-        """What the user should know, for so many phones."""
+    def limits(self, phones: int, *, connectable: bool, iphones: int = 0) -> list[str]:
+        """What the user should know, for so many phones, of which some are read over GATT."""
 
 
 class BluezTransmitter:
@@ -66,9 +68,12 @@ class BluezTransmitter:
     """
 
     slice_s = 1.0
+    #: Phones that can be connected to have the adapter's address, and one GATT table.
+    readable = 1
 
     def __init__(self, adapter: str | None) -> None:
         self._name = adapter
+        self._answer: bytes | None = None
         self._live: dict[int, tuple[str, Any]] = {}
 
     async def __aenter__(self) -> Self:
@@ -91,6 +96,8 @@ class BluezTransmitter:
             AdapterError: BlueZ refused.
         """
         await self.clear(slot)
+        if sending.answer:
+            await self._serve(sending.answer)
         path = f"{_BASE_PATH}/advertisement{next(_names)}"
         advertisement = _advertisement(sending)
         self._bluez.bus.export(path, advertisement)
@@ -119,27 +126,50 @@ class BluezTransmitter:
         finally:
             self._bluez.bus.unexport(path, advertisement)
 
-    async def serve(self, identifier: Callable[[], bytes]) -> None:
-        """Registers Bluezone's iOS service, whose characteristic answers with ``identifier()``."""
+    async def _serve(self, answer: bytes) -> None:
+        """Bluezone's iOS service, registered once; its characteristic gives the answer of the moment."""
         from .dbus_objects import Characteristic, Service
 
+        registered, self._answer = self._answer is not None, answer
+        if registered:
+            return
         root = f"{_BASE_PATH}/application{next(_names)}"
         service = f"{root}/service0"
         self._bluez.bus.export(service, Service())
-        self._bluez.bus.export(f"{service}/char0", Characteristic(service, identifier))
+        characteristic = Characteristic(service, lambda: self._answer or b"")
+        self._bluez.bus.export(f"{service}/char0", characteristic)
         await self._bluez.call(
             self.adapter.path, GATT_MANAGER, "RegisterApplication", "oa{sv}", [root, {}]
         )
 
-    def limits(self, phones: int) -> list[str]:
+    def limits(self, phones: int, *, connectable: bool, iphones: int = 0) -> list[str]:
         """What BlueZ and the adapter do to timing and addresses."""
-        a = self.adapter
-        out = [
-            "a crowd is sent non-connectable, each phone under a random address of its own"
-            if phones > 1
-            else f"a connectable phone has {a.name}'s own address {a.address}, also when its identifier "
-            "rotates; --backend bumble rotates both"
-        ]
+        a, out = self.adapter, []
+        if phones > iphones and connectable:
+            out.append(
+                f"a connectable phone has {a.name}'s own address {a.address}, also when its identifier "
+                "rotates; --backend bumble rotates both"
+            )
+        elif phones > iphones:
+            out.append(
+                "phones are sent non-connectable, each under a random address that changes with its "
+                "identifier"
+            )
+            if not a.offload:
+                out.append(
+                    f"{a.name} sends them every 100 to 150 ms, whatever their protocol says: the kernel "
+                    "does so on controllers without extended advertising"
+                )
+        if iphones:
+            out.append(
+                f"an iPhone has {a.name}'s own address {a.address} and its one GATT table"
+                + (
+                    f": {iphones} are on air one at a time, {READ_TURN_S:g} s each, and a phone that "
+                    "remembers addresses reads the first alone; --backend bumble gives each its own"
+                    if iphones > 1
+                    else ""
+                )
+            )
         slots = parallel(self, phones)
         if phones > slots:
             cycle = phones / slots * self.slice_s

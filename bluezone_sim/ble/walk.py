@@ -185,7 +185,7 @@ def profile_toml(settings: dict[str, float], found: Fit, stops: Sequence[Stop], 
     lines = [
         f"# Walk test of {when}: {packets:,} packets at {at} m.",
         f"# RSSI at 1 m {found.rssi_1m_dbm:g} dBm; packets that were not heard are accounted for.",
-        "# Put this table into a scenario, or give its keys with --set radio.KEY=VALUE.",
+        '# A scenario uses it by [radio] profile = "FILE", a command by --set radio.profile=FILE.',
         "[radio]",
         *(f"{key} = {value!r}" for key, value in settings.items()),
     ]

@@ -129,8 +129,7 @@ def _addresses(
 def _advertisement(profile: Profile, form: int, sent: tuple[bytes, bytes]) -> bytes:
     identifier, payload = sent
     if form == OVERFLOW:
-        apple = bluezone.APPLE_ID.to_bytes(2, "little") + bluezone.OVERFLOW_AREA
-        return ad.build([(ad.FLAGS, b"\x1a"), (ad.MANUFACTURER, apple)])
+        return bluezone.ios_overflow()
     name = profile.protocol
     if form == IDENTIFIER or name == "bluetrace":
         system = protocols.get("dp3t-lowcost" if name == "dp3t" else name)

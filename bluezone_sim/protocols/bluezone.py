@@ -131,6 +131,12 @@ def ios_advertisement() -> bytes:
     return ad.build([(ad.FLAGS, b"\x1a"), (ad.UUIDS_128[1], IOS_SERVICE.bytes[::-1])])
 
 
+def ios_overflow() -> bytes:
+    """An iPhone's in the background: the service is a bit of Apple's overflow area."""
+    apple = APPLE_ID.to_bytes(2, "little") + OVERFLOW_AREA
+    return ad.build([(ad.FLAGS, b"\x1a"), (ad.MANUFACTURER, apple)])
+
+
 #: Digits of a version 1 identifier.
 V1_DIGITS = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 

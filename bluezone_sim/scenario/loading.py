@@ -16,6 +16,8 @@ from ..errors import Fault, FormatError, InputError, ScenarioError
 from .checks import cross_faults
 from .experiment import Criterion
 from .model import Arm, Scenario
+from .radiofile import KEY as RADIO_FILE
+from .radiofile import with_radio_file
 from .tracefill import TRACE_SAYS, with_trace
 
 Raw = dict[str, Any]
@@ -143,6 +145,7 @@ def validate(raw: Raw, source: str = "scenario", folder: Path | None = None) -> 
         ScenarioError: every fault, of single keys and between keys.
     """
     faults: list[Fault] = []
+    raw = with_radio_file(raw, folder or Path(), faults)
     raw = with_trace(raw, folder or Path(), faults)
     unread = any(fault.path.startswith("contacts.trace") for fault in faults)
     merged = with_defaults(Scenario, raw)
@@ -214,6 +217,9 @@ def _arm_faults(raw: Raw, known: Collection[Fault]) -> Iterator[Fault]:
         if not isinstance(changes, dict):
             continue
         path = f"sensitivity.arms[{i}].set"
+        if RADIO_FILE in changes:
+            yield Fault(f"{path}: {RADIO_FILE}", "no key of an arm", "set the file's keys instead")
+            continue
         try:
             validate(_changed(raw, changes), path)
         except ScenarioError as error:

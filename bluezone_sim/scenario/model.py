@@ -165,6 +165,11 @@ class Phones(Table):
 class Radio(Table):
     """From distance to RSSI, and from RSSI to a record."""
 
+    profile: str | None = Field(
+        None,
+        description="TOML file with a [radio] table, such as `ble range --profile` writes; keys beside "
+        "it come before the file's",
+    )
     density: Literal["off", "on"] = Field(
         "off", description="on: advertisements of the phones in one room collide"
     )

@@ -1,0 +1,203 @@
+"""``conformance``, ``range``, ``matrix``: phones under test."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..common import Json, console, progress_bar
+from .common import AdapterName, ProtocolName, ble, numbers, say
+
+
+@ble.command()
+def conformance(
+    profile: Annotated[
+        str, typer.Argument(help="bluezone-android, bluezone-ios, gaen, or a TOML file.")
+    ],
+    target: Annotated[
+        str, typer.Option(help="Address, or first: the first phone heard.")
+    ] = "first",
+    seconds: Annotated[
+        float | None, typer.Option(help="By default as long as the profile needs.")
+    ] = None,
+    keys: Annotated[Path | None, typer.Option(help="Published keys of the phone.")] = None,
+    recording: Annotated[
+        Path | None, typer.Option(help="Measure a .pcapng or .btsnoop instead of the air.")
+    ] = None,
+    record: Annotated[Path | None, typer.Option(help="Also record to this file.")] = None,
+    junit: Annotated[Path | None, typer.Option(help="JUnit XML to write.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Page to write.")] = None,
+    adapter: AdapterName = None,
+    as_json: Json = False,
+) -> None:
+    """Measure one phone against a profile; exit 1 where it fails, 5 where it is not heard."""
+    from ...ble import conformance_files as files
+    from ...ble.conformance import judge, listen, table
+    from ...ble.profile import load_profile
+    from ...ble.run import run
+    from ...captures.packets import WholeFile
+
+    limits = load_profile(profile)
+    if recording is not None:
+        from ...ble.recording import read_packets
+
+        report = judge(
+            profile,
+            limits,
+            read_packets(recording),
+            target=target,
+            keys=keys,
+            source=str(recording),
+        )
+    else:
+        length = limits.seconds if seconds is None else seconds
+        say(f"listening for {length / 60:.1f} minutes; Ctrl-C measures what was heard until then")
+        with progress_bar(quiet=as_json) as bar:
+            packets, reads, names, listened = run(
+                lambda stop: listen(
+                    stop,
+                    limits,
+                    adapter=adapter,
+                    seconds=length,
+                    record=record,
+                    say=say,
+                    progress=bar or (lambda done, stage: None),
+                )
+            )
+        report = judge(
+            profile,
+            limits,
+            packets,
+            target=target,
+            seconds=listened,
+            reads=reads,
+            names=names,
+            keys=keys,
+        )
+    for path, content in ((junit, files.junit), (html, files.html)):
+        if path is not None:
+            with WholeFile(path) as file:
+                file.stream.write(content(report))
+    if as_json:
+        typer.echo(json.dumps(report.to_dict()))
+    else:
+        typer.echo(f"{limits.title}: phone {', '.join(report.addresses)}")
+        console().print(table(report.measurements))
+    for path in (junit, html):
+        if path is not None:
+            typer.echo(f"Written: {path}", err=True)
+    if report.failed:
+        raise typer.Exit(1)
+
+
+@ble.command("range")
+def walk_test(
+    distances: Annotated[
+        str | None, typer.Option(help="Metres, such as 1,2,5; by default 0.5 to 12.")
+    ] = None,
+    protocol: ProtocolName = "bluezone",
+    target: Annotated[str, typer.Option(help="Address, or first: the strongest phone.")] = "first",
+    seconds: Annotated[float, typer.Option(help="Listened at each distance.")] = 60.0,
+    tx_power: Annotated[float | None, typer.Option(help="Of the phone, dBm, if known.")] = None,
+    rx_correction: Annotated[
+        float | None, typer.Option(help="Of the adapter, dB, if known.")
+    ] = None,
+    profile: Annotated[
+        Path | None, typer.Option(help="TOML to write: a scenario's [radio] table.")
+    ] = None,
+    figure: Annotated[Path | None, typer.Option(help="PNG to write.")] = None,
+    adapter: AdapterName = None,
+    as_json: Json = False,
+) -> None:
+    """Walk test: RSSI and detection by distance, and the path loss that fits them."""
+    import datetime as dt
+    from dataclasses import replace
+
+    from ...ble import walk
+    from ...ble.air import parse_address
+    from ...ble.run import run
+    from ...ble.sample import sample
+    from ...ble.scan import check_protocols
+    from ...captures.packets import WholeFile
+    from ...errors import InputError
+    from ...scenario.model import Phones
+
+    check_protocols([protocol])
+    stops_m = numbers(distances, "--distances") or list(walk.DISTANCES_M)
+    if min(stops_m) <= 0:
+        raise InputError(f"--distances {distances}: expected metres above 0")
+    address = None if target == "first" else parse_address(target)
+    if target != "first" and address is None:
+        raise InputError(f"--target {target}: expected an address, or first")
+
+    def measure() -> Any:
+        taken = run(lambda stop: sample(stop, protocol, seconds, adapter=adapter, say=say))
+        return replace(taken, packets=walk.of_phone(taken.packets, address))
+
+    stops = walk.walk(stops_m, measure, say, lambda s: say(f"{len(s.rssi_dbm):,} packets"))
+    found, settings = None, {}
+    try:
+        found = walk.fit(stops)
+    except InputError as error:
+        say(f"no path loss: {error}")
+    if found is not None:
+        given = {"tx_power_dbm": tx_power, "rx_correction_db": rx_correction}
+        phone = Phones().android.model_copy(
+            update={k: v for k, v in given.items() if v is not None}
+        )
+        settings = walk.radio_settings(found, phone)
+    if as_json:
+        typer.echo(json.dumps(walk.document(stops, found, settings)))
+    else:
+        console().print(walk.table(stops))
+        if found is not None:
+            typer.echo(
+                f"RSSI = {found.rssi_1m_dbm:.1f} dBm - 10 x {found.exponent:.2f} log10(d); sd "
+                f"{found.place_sd_db:.1f} dB between places, {found.packet_sd_db:.1f} dB within one"
+            )
+            typer.echo(" ".join(f"--set radio.{k}={v:g}" for k, v in settings.items()))
+    written: list[tuple[Path, bytes]] = []
+    if profile is not None and found is not None:
+        when = dt.datetime.now(dt.UTC).date().isoformat()
+        written.append((profile, walk.profile_toml(settings, found, stops, when).encode()))
+    if figure is not None and stops:
+        written.append((figure, walk.figure(stops, found)))
+    for path, content in written:
+        with WholeFile(path) as file:
+            file.stream.write(content)
+        typer.echo(f"Written: {path}", err=True)
+
+
+@ble.command()
+def matrix(
+    out: Annotated[
+        Path, typer.Option(help="File of the session; a later one goes on from it.")
+    ] = Path("matrix.json"),
+    cases: Annotated[str, typer.Option(help="Which, such as 1-6,10.")] = "1-24",
+    wait: Annotated[
+        float, typer.Option(help="Seconds a case lasts; a scan of Bluezone v2 comes every 300.")
+    ] = 330.0,
+    adapter: AdapterName = None,
+    as_json: Json = False,
+) -> None:
+    """The white paper's 24 cases on real phones, guided; exit 1 where one differs."""
+    from ...ble import matrix as guided
+    from ...ble.run import run
+    from ...ble.sample import sample
+
+    def measure() -> Any:
+        return run(lambda stop: sample(stop, "bluezone", wait, adapter=adapter, say=say, read=True))
+
+    results = guided.session(
+        guided.cases_of(cases), guided.load(out), measure, say, lambda r: guided.save(out, r)
+    )
+    if as_json:
+        typer.echo(json.dumps(guided.to_dict(results)))
+    else:
+        console().print(guided.table(results))
+    say(f"{len(results)} of 24 cases in {out}")
+    if guided.differ(results):
+        raise typer.Exit(1)
