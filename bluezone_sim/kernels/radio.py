@@ -24,7 +24,7 @@ from .air import POLL_MS, read_works
 from .bare import bare, inlined
 from .filter_ir import lowest_bit
 from .lanes import WIDTH
-from .radio_ir import BY_READ, Linked, Spans, expand, hear, link
+from .radio_ir import BY_READ, ITEMS, Linked, Spans, expand, hear, link
 from .rng import draw, mix64, to_unit
 
 #: Spans that are collected before they are heard.
@@ -209,7 +209,7 @@ def record_links(plan, air, app, streams, links, first, last, room, out):
                 count = np.int64(0)
                 if at + items + WIDTH > len(out.row):
                     return at, row + k
-            for item in range(0, items, WIDTH):
+            for item in range(0, items, ITEMS):
                 if count > _SPANS - WIDTH:
                     at = _flush(plan, air, app, streams, links, room, count, out, at)
                     count = np.int64(0)
