@@ -16,7 +16,7 @@ from twin import draw
 
 from bluezone_sim.kernels import packets as kernel
 from bluezone_sim.kernels.air import FOREGROUND, Phones, faintest_dbm, link_dbm
-from bluezone_sim.kernels.radio import TAIL
+from bluezone_sim.kernels.radio_plan import TAIL
 from bluezone_sim.kernels.rng import NORMAL_TABLE
 from bluezone_sim.radio.events import Run, simulate
 from bluezone_sim.radio.matrix import detection, latencies, run_cases

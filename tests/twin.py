@@ -20,13 +20,13 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from bluezone_sim.kernels import radio as radio_kernel
+from bluezone_sim.kernels import radio_plan as tables
 from bluezone_sim.kernels.rng import NORMAL_TABLE, key
 from bluezone_sim.scenario.profiles import profile_of
 from bluezone_sim.world import SETTINGS, Days
 from bluezone_sim.world.contacts import distance_table, duration_table
 
-MASK = (1 << 64) - 1
+MASK, MASK_32 = (1 << 64) - 1, (1 << 32) - 1
 GOLDEN = 0x9E3779B97F4A7C15
 
 
@@ -82,21 +82,55 @@ def seats(k: int, n: int) -> list[int]:
     return out
 
 
-def naive_binomial(n: int, p: float, u: float) -> int:
-    """A binomial number by inversion where few are expected on the rarer side, else a rounded normal."""
-    flip = p > 0.5
-    p = 1.0 - p if flip else p
-    if n * p < 12.0:
-        term = total = math.exp(n * math.log1p(-p))
-        x = 0
-        while u >= total and x < n:
-            x += 1
-            term *= (n - x + 1) / x * (p / (1.0 - p))
-            total += term
+F = np.float32
+Float = np.float32
+
+
+def log2(x: Float) -> Float:
+    """Of 32-bit floats, by the mantissa's area tangent."""
+    bits = int(x.view(np.int32))
+    exponent = (bits - 0x3F3504F3) >> 23
+    m = np.int32(bits - (exponent << 23)).view(np.float32)
+    s = (m - F(1)) / (m + F(1))
+    q = s * s
+    series = ((q * F(1 / 9) + F(1 / 7)) * q + F(1 / 5)) * q + F(1 / 3)
+    return F(exponent) + (series * q + F(1)) * s * F(2.8853900817779268)
+
+
+def exp2(x: Float) -> Float:
+    """Of 32-bit floats, by Taylor's series."""
+    whole = np.floor(x + F(0.5))
+    t = (x - whole) * F(0.6931471805599453)
+    series = F(1 / 720)
+    for c in (1 / 120, 1 / 24, 1 / 6, 1 / 2, 1.0, 1.0):
+        series = series * t + F(c)
+    return series * np.int32((int(whole) + 127) << 23).view(np.float32)
+
+
+def normal(bits: int) -> Float:
+    return F(NORMAL_TABLE[bits & 4095])
+
+
+def naive_binomial(caught: int, chance: Float, bits: int) -> int:
+    """The least numbers by inversion, larger ones by the normal and the skewness."""
+    n, flip = F(caught), chance > F(0.5)
+    p = F(1) - chance if flip else chance
+    q = F(1) - p
+    mean, u = n * p, F(bits) * F(2.0**-24)
+    term = total = exp2(max(n * log2(q), F(-100)))
+    x = F(0)
+    for k in range(8):
+        if u < total:
+            break
+        x += F(1)
+        term = term * (p / q * F(1 / (k + 1))) * (n - F(k))
+        total = total + term
     else:
-        z = float(NORMAL_TABLE[int(u * 4096.0)])
-        x = min(max(math.floor(n * p + math.sqrt(n * p * (1.0 - p)) * z + 0.5), 0), n)
-    return n - x if flip else x
+        z = normal(bits >> 12)
+        x = mean + np.sqrt(mean * q) * z + (q - p) * ((z * z - F(1)) * F(1 / 6)) + F(0.5)
+        x = max(np.floor(x), F(8))
+    x = min(x, n)
+    return caught - int(x) if flip else int(x)
 
 
 class Twin:
@@ -282,21 +316,17 @@ class Twin:
         )
         scan_phase = int(unit(draw(self.k["scan_phase"], observer)) * period)
         phase = int(unit(draw(self.k["advertise_phase"], emitter)) * a_period)
-        shadow = float(NORMAL_TABLE[draw(self.k["shadowing"], seg.contact) >> 52])
-        loss = r.attenuation_1m_db + 10.0 * r.exponent * math.log10(
-            max(min(seg.distance_m, r.breakpoint_m), 0.1)
+        mean = self.level(seg, observer, emitter)
+        # The weakest link of which anything is heard, at the power of the strongest state.
+        margin_sd = math.hypot(r.fading_sd_db, r.sensitivity_sd_db)
+        offset = max(
+            getattr(p, s).tx_offset_db
+            for p in (self.profile.android, self.profile.ios)
+            for s in ("foreground", "screen_off", "background")
         )
-        if seg.distance_m > r.breakpoint_m:
-            loss += 10.0 * r.exponent_far * math.log10(seg.distance_m / r.breakpoint_m)
-        mean = float(w.tx_power_dbm[emitter]) - loss - float(w.rx_correction_db[observer])
-        mean += self.shadowing_sd() * shadow
-        if r.body_blockage_db:
-            h = draw(self.k["shadowing"], seg.contact)
-            turned = math.cos(2.0 * math.pi * unit(draw(h, observer)))
-            turned += math.cos(2.0 * math.pi * unit(draw(h, emitter)))
-            mean += 0.5 * r.body_blockage_db * turned
-        for person in (observer, emitter):
-            mean -= self.carried(seg.contact, person)
+        faintest = r.sensitivity_dbm - 6 * margin_sd - r.scan_sd_db * NORMAL_TABLE[-1] - offset
+        if mean < F(faintest):
+            return []
         stream = draw(draw(self.k["fading"], seg.contact), observer)
         begin, end = seg.start_s * 1000, (seg.start_s + seg.duration_s) * 1000
         rotation = round(self.profile.identifier.rotation_s * 1000)
@@ -320,8 +350,7 @@ class Twin:
                 on_both = self.takes_part(observer, *at)[1] and self.takes_part(emitter, *at)[0]
                 if bursts and theirs.sends in mine.hears and on_both:
                     h = draw(stream, low)
-                    offset = theirs.tx_offset_db
-                    got = self.hear(mean + offset, p_clear, mine, theirs, h, bursts)
+                    got = self.hear(mean, p_clear, mine, theirs, h, bursts)
                 if got and theirs.sends != "identifier" and interval != known:
                     q = draw(draw(draw(self.k["gatt"], seg.contact), observer), interval)
                     done = self.read(
@@ -372,58 +401,66 @@ class Twin:
                 start += period - late
         return start + shortest + int(unit(mix(h)) * (longest - shortest))
 
-    def hear(self, mean, p_clear, mine, theirs, h, bursts):
+    def level(self, seg: Segment, observer: int, emitter: int) -> Float:
+        """Mean RSSI, in 32-bit floats."""
+        r, far = self.s.radio, F(seg.distance_m)
+        edge, decade = F(r.breakpoint_m), 10 * math.log10(2)
+        loss = log2(max(min(far, edge), F(0.1))) * F(r.exponent * decade) + F(r.attenuation_1m_db)
+        loss = loss + log2(max(far / edge, F(1))) * F(r.exponent_far * decade)
+        h = draw(self.k["shadowing"], seg.contact)
+        level = F(self.w.tx_power_dbm[emitter]) - loss - F(self.w.rx_correction_db[observer])
+        level = level + normal(h >> 52) * F(self.shadowing_sd())
+        if r.body_blockage_db:
+            a, b = (
+                F(math.cos(2 * math.pi * ((draw(h, who) >> 52) + 0.5) / 4096))
+                for who in (observer, emitter)
+            )
+            level = level + (a + b) * F(r.body_blockage_db / 2)
+        if self.s.phones.carry:
+            a, b = (F(self.carried(seg.contact, who)) for who in (observer, emitter))
+            level = level - (a + b)
+        return level
+
+    def hear(self, mean: Float, p_clear, mine, theirs, h, bursts):
         r = self.s.radio
-        on_ms = float(sum(e - s for s, e in bursts))
+        on_ms = sum(e - s for s, e in bursts)
         event = theirs.advertise_interval_ms + 5.0
         listens = mine.scan_window_ms / mine.scan_interval_ms
         rate = listens * (1.0 / event)
-        mu = mean + r.scan_sd_db * float(NORMAL_TABLE[h & 4095])
-        margin_sd = math.sqrt(r.fading_sd_db**2 + r.sensitivity_sd_db**2)
-        z = (r.sensitivity_dbm - mu) / margin_sd
-        k = int(min(max((z + 6.0) * 64 + 0.5, 0.0), 768.0))
-        caught = min(int(on_ms * rate + ((h >> 24) & 0xFFFFF) / 1048576.0), 1023)
-        if caught < 1:
+        again = mix(h)
+        mu = mean + F(theirs.tx_offset_db) + normal(h) * F(r.scan_sd_db)
+        margin_sd = math.hypot(r.fading_sd_db, r.sensitivity_sd_db)
+        place = mu * F(64 / margin_sd) + F(384.5 - r.sensitivity_dbm * 64 / margin_sd)
+        k = 768 - int(min(max(place, F(0)), F(768)))
+        chance = F(r.heard_share * tables.TAIL[k]) * F(p_clear)
+        caught = F(on_ms) * F(rate) + F((h & MASK_32) >> 12) * F(2.0**-20)
+        caught = int(min(caught, F(1023)))
+        n = naive_binomial(caught, chance, again >> 40)
+        if n < 1:
             return None
-        arrives = float(radio_kernel.TAIL[k]) * p_clear * r.heard_share
-        first = (h >> 44) / 1048576.0
-        n = caught
-        if arrives >= 1 - 1e-6:
-            first *= event / listens if mine.scan_window_ms >= event else 1 / rate
-        else:
-            n = naive_binomial(caught, arrives, unit(mix(h)))
-            if n < 1:
-                return None
-            missed = 0.0
-            if n < caught:
-                missed = min(
-                    math.floor(math.log1p(-first) / math.log1p(-n / caught)), float(caught - n)
-                )
-            first = (missed + (mix(h) & 0xFFFFF) / 1048576.0) / rate
-        if listens < 1.0:  # the windows in which the scanner listens
-            first, window = first * listens, mine.scan_window_ms
-            cycles = math.floor(first / window)
-            first = cycles * (window / listens) + (first - cycles * window)
-        first = min(first, on_ms - 1.0)
+        lost = F(caught - n)
+        among = F(1) - F(h >> 44) * F(2.0**-20)
+        missed = np.floor(log2(among) / log2(max(lost / F(caught), F(2.0**-20))))
+        first = max(min(missed, lost), F(0)) + F((again & MASK_32) >> 12) * F(2.0**-20)
+        first = first * F(1 / rate) * F(listens)
+        gone = np.floor(first * F(1 / mine.scan_window_ms))
+        first = gone * F(mine.scan_window_ms / listens) + (first - gone * F(mine.scan_window_ms))
+        left = min(int(first), on_ms - 1)
         for s, e in bursts:  # the instant at which the bursts have lasted so long
-            if first < e - s or (s, e) == bursts[-1]:
-                time_ms = s + int(first) if first < e - s else e
+            if left < e - s:
+                time_ms = s + left
                 break
-            first -= e - s
+            left -= e - s
         part = r.fading_sd_db / margin_sd
-        expected = mu + r.fading_sd_db * part * float(radio_kernel.TAIL_MEAN[k])
-        tail_sd = float(radio_kernel.TAIL_SD[k])
-        sd = math.sqrt(1.0 - part * part * (1.0 - tail_sd * tail_sd))
-        level = expected + r.fading_sd_db * (
-            sd * float(NORMAL_TABLE[(h >> 12) & 4095]) * float(radio_kernel.ROOT[n])
-        )
-        level = max(level, r.sensitivity_dbm - 4.0 * r.sensitivity_sd_db)
-        z_top = float(radio_kernel.EXPECTED_MAX[n])
-        z_top += float(radio_kernel.MAX_SD[n]) * float(NORMAL_TABLE[h >> 52])
-        skew = part * part * part * float(radio_kernel.TAIL_THIRD[k]) / (sd * sd * sd)
-        top = expected + r.fading_sd_db * (sd * (z_top + skew * (z_top * z_top - 1.0) / 6.0))
+        shift = F(r.fading_sd_db * part * tables.TAIL_MEAN[k])
+        sd = math.sqrt(1 - part**2 * (1 - tables.TAIL_SD[k] ** 2))
+        spread, skew = F(r.fading_sd_db * sd), F(part**3 * tables.TAIL_THIRD[k] / sd**3 / 6)
+        level = normal(h >> 32) * F(tables.ROOT[n]) * spread + (mu + shift)
+        level = max(level, F(r.sensitivity_dbm - 4.0 * r.sensitivity_sd_db))
+        most = F(tables.MAX_SD[n]) * normal(again) + F(tables.EXPECTED_MAX[n])
+        top = (most + skew * (most * most - F(1))) * spread + (mu + shift)
         top = max(top, level) if n > 1 else level
-        return time_ms, n, math.floor(level + 0.5), math.floor(top + 0.5)
+        return time_ms, n, int(np.floor(level + F(0.5))), int(np.floor(top + F(0.5)))
 
     # -- keys, histories, matching ----------------------------------------------------------------
 

@@ -42,9 +42,11 @@ def vectorised(protocol: str = "bluezone", links: int = 400_000, duration_s: int
     )
     out = buffers(links * (duration_s * 1000 // int(model.app.scan_period_ms.min()) + 4) * 2)
 
+    room = kernel.room()
+
     def work() -> int:
         filled, _ = kernel.record_links(
-            model.air, model.app, model.phones, model.streams, table, 0, links, out
+            model.plan, model.air, model.app, model.streams, table, 0, links, room, out
         )
         return int(filled)
 

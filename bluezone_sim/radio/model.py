@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,6 +16,8 @@ from scipy.stats import norm
 from ..kernels import air as kernel
 from ..kernels import rng
 from ..kernels.life import HOURS, Life
+from ..kernels.radio_ir import Plan
+from ..kernels.radio_plan import plan_of
 from ..scenario.model import Phones as PhonesTable
 from ..scenario.model import Radio, Scenario
 from ..scenario.profiles import PLATFORMS, STATES, Behaviour, Gatt, Profile, profile_of
@@ -57,6 +60,11 @@ class RadioModel:
     tx_sd_db: float = 0.0
     screen_on_share: float = 0.0
     audio_share: float = 0.0
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The same for the vectorised engine, made when it is first asked for."""
+        return plan_of(self.air, self.app, self.phones, self.streams)
 
     @property
     def scan_period_s(self) -> float:

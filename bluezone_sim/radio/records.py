@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..kernels import radio as kernel
 from ..kernels.air import IDENTIFIER
+from ..kernels.lanes import WIDTH
 from ..kernels.life import link_hours
 from ..tables import Contacts
 from ..world import Days
@@ -42,18 +43,22 @@ def record(
         Records; ``row`` is the row of ``contacts``.
     """
     n = len(contacts)
+    if not n:
+        return buffers(0)
     day = days.index_of(contacts.start_s)
-    links = kernel.Links(
-        observer=contacts.b,
-        emitter=contacts.a,
-        contact=contacts.contact,
-        midnight_s=days.start_s[day],
-        hours=hours_of(model, contacts, days, day, threads) if hours is None else hours,
-        start_s=contacts.start_s,
-        duration_s=contacts.duration_s,
-        distance_m=contacts.distance_m,
-        p_clear=np.ones(n) if crowd is None else p_clear(model, crowd),
-        queue=np.zeros(n) if crowd is None else others_to_read(model, crowd),
+    links = padded(
+        kernel.Links(
+            observer=contacts.b,
+            emitter=contacts.a,
+            contact=contacts.contact,
+            midnight_s=days.start_s[day],
+            hours=hours_of(model, contacts, days, day, threads) if hours is None else hours,
+            start_s=contacts.start_s,
+            duration_s=contacts.duration_s,
+            distance_m=contacts.distance_m,
+            p_clear=np.ones(n) if crowd is None else p_clear(model, crowd),
+            queue=np.zeros(n) if crowd is None else others_to_read(model, crowd),
+        )
     )
     edges = np.linspace(0, n, max(1, threads) * 4 + 1).astype(np.int64)
 
@@ -66,9 +71,17 @@ def record(
             chunks = [c for chunk in pool.map(work, parts) for c in chunk]
     else:
         chunks = [c for part in parts for c in work(part)]
-    if not chunks:
-        return buffers(0)
+    if len(chunks) == 1:
+        return chunks[0]
     return kernel.Records._make(map(np.concatenate, zip(*chunks, strict=True)))
+
+
+def padded(links: kernel.Links) -> kernel.Links:
+    """Contiguous columns, a few links repeated where there are fewer than the kernel looks at."""
+    n = len(links.observer)
+    if n < WIDTH:
+        return kernel.Links._make(np.resize(column, WIDTH) for column in links)
+    return kernel.Links._make(np.ascontiguousarray(column) for column in links)
 
 
 def hours_of(
@@ -106,11 +119,12 @@ def _stream(model: RadioModel, links: kernel.Links, first: int, last: int) -> li
     widest = (longest // int(app.scan_period_ms.min()) + 3) * (
         int(app.scan_on_ms.max()) // app.identifier_ms + 2
     )
-    chunks = []
+    chunks, room = [], kernel.room()
     while first < last:
-        out = buffers(max(widest, min(_BUFFER_RECORDS, (last - first) * widest)))
+        wanted = max(widest, min(_BUFFER_RECORDS, (last - first) * widest))
+        out = buffers(wanted + WIDTH)
         filled, first = kernel.record_links(
-            model.air, app, model.phones, model.streams, links, first, last, out
+            model.plan, model.air, app, model.streams, links, first, last, room, out
         )
         chunks.append(kernel.Records._make(column[:filled].copy() for column in out))
     return chunks
