@@ -62,9 +62,10 @@ class Plan(NamedTuple):
         kinds: ``float32[36, 8]``, by observer's platform and state, then the sender's.
         tail: ``float32[769, 4]``.
         normal, cosine: ``float32[4096]``; root, most, most_sd: ``float32[1024]``.
-        carries: whether places of carrying are told apart; carry_db: ``float32[1024]``, their losses.
         near_db, far_db: dB a doubling of the distance, up to ``breakpoint_m`` and beyond.
         tail_scale, tail_offset: from RSSI to a row of ``tail``.
+        carry_db: ``float32[1024]``, losses by where a phone is carried, see :class:`.air.Air`; read only
+            if ``carries``.
         least_dbm: of links below it no scan hears anything.
         ever: bit 2 p + q: platform p may hear platform q.
         mixed: kinds differ, :attr:`kinds` has to be read for each span.
@@ -93,13 +94,13 @@ class Plan(NamedTuple):
     breakpoint_m: np.float32
     shadowing_sd_db: np.float32
     half_body_db: np.float32
-    carries: np.int32
-    carry_db: NDArray[np.float32]
     scan_sd_db: np.float32
     tail_scale: np.float32
     tail_offset: np.float32
     faintest_dbm: np.float32
     least_dbm: np.float32
+    carry_db: NDArray[np.float32]
+    carries: np.bool_
     identifier_ms: np.int64
     ever: np.int32
     mixed: np.bool_
@@ -236,15 +237,14 @@ def link(b, plan, links, linked, row, at):
     (level,) = chosen(b, bodies, turned, lambda: [level])
 
     def carried() -> list[Lanes]:
-        k = _draw(splat(b, plan.carry), contact)
+        h = _draw(splat(b, plan.carry), contact)
         a, z = (
-            plan.carry_db.gather((_draw(k, who.longs()) >> 54).words())
+            plan.carry_db.gather((_draw(h, who.longs()) >> 54).words())
             for who in (observer, emitter)
         )
         return [level - (a + z)]
 
-    places = b.icmp_signed(">", plan.carries, WORD(0))
-    (level,) = chosen(b, places, carried, lambda: [level])
+    (level,) = chosen(b, plan.carries, carried, lambda: [level])
 
     linked.level.store(at, level)
     stream = _draw(_draw(splat(b, plan.fading), contact), observer.longs())

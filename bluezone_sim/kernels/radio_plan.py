@@ -74,8 +74,6 @@ def plan_of(air: Air, app: App, phones: Phones, streams: Streams) -> Plan:
         breakpoint_m=f(air.breakpoint_m),
         shadowing_sd_db=f(air.shadowing_sd_db),
         half_body_db=f(air.body_db / 2),
-        carries=np.int32(len(air.carry_db) > 0),
-        carry_db=(air.carry_db if len(air.carry_db) else np.zeros(1024)).astype(f),
         scan_sd_db=f(air.scan_sd_db),
         tail_scale=f(scale),
         tail_offset=f(len(_Z) // 2 + 0.5 - air.sensitivity_dbm * scale),
@@ -86,6 +84,8 @@ def plan_of(air: Air, app: App, phones: Phones, streams: Streams) -> Plan:
             - air.scan_sd_db * rng.NORMAL_TABLE[-1]
             - app.tx_offset_db.max()
         ),
+        carry_db=air.carry_db.astype(f),
+        carries=np.bool_(len(air.carry_db) > 0),
         identifier_ms=np.int64(app.identifier_ms),
         ever=np.int32(
             sum(1 << (2 * p + q) for p, q in pairs if np.any(by_pair[p, :, q, :, -1] != NOT_HEARD))
