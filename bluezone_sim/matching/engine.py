@@ -160,18 +160,19 @@ def _probe_bucket(
 
 def _probe_keys(units: Unrolled, index: Index, system: KeyProtocol, threads: int) -> list[_Hits]:
     """Looks the keys' identifiers up in an index."""
-    width = index.words.shape[1]
+    # Most identifiers of a key are found once, if it is found at all.
+    width, guess = index.words.shape[1], max(_HITS, len(index.entry))
     fused = _fused(units, system, index)
     size = _CHUNK_IDS if fused is None else _TASK_IDS
 
     def work(span: tuple[int, int]) -> _Hits:
         if fused is not None:
-            found = collect(lambda work: fused(span, work), width, _HITS)
+            found = collect(lambda work: fused(span, work), width, guess)
             return found[:, 0], found[:, 1], found[:, 2]
         ids = expand(units, span, system)
         words, n = words_of(ids.reshape(-1, ids.shape[2])), ids.shape[0] * ids.shape[1]
         flat = words.reshape(-1)
-        found = collect(lambda work: probe_rows(index, flat, (0, n), work), width, _HITS)
+        found = collect(lambda work: probe_rows(index, flat, (0, n), work), width, guess)
         unit, interval = np.divmod(found[:, 0] + found[:, 1], ids.shape[1])
         unit += span[0]
         keep = interval < units.count[unit]
@@ -256,7 +257,10 @@ def _matches(
         np.concatenate([h[k] for h in hits]) if hits else empty for k in range(3)
     )
     key = units.parent[unit]
-    order = np.lexsort((interval, row, key))
+    place = key.astype(np.int64) << 31 | row
+    order = np.argsort(place)
+    if np.any(np.diff(place[order]) == 0):  # an identifier is there twice
+        order = np.lexsort((interval, place))
     unit, interval, row, key = unit[order], interval[order], row[order], key[order]
     day_s = units.start_ms[unit] // 86_400_000 * 86_400
     payload = None if sightings.payload is None else sightings.payload[row]
