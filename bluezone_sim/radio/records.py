@@ -116,7 +116,7 @@ def others_to_read(model: RadioModel, crowd: NDArray[np.integer]) -> NDArray[np.
 def _stream(model: RadioModel, links: kernel.Links, first: int, last: int) -> list[kernel.Records]:
     longest = int(links.duration_s[first:last].max(initial=0)) * 1000
     app = model.app
-    widest = (longest // int(app.scan_period_ms.min()) + 3) * (
+    widest = (longest // int(app.scan_period_ms.min()) + 4) * (
         int(app.scan_on_ms.max()) // app.identifier_ms + 2
     )
     chunks, room = [], kernel.room()
