@@ -58,8 +58,11 @@ def sources_together(scenario: Scenario) -> int:
 
 
 def _source_day_mib(scenario: Scenario) -> float:
-    profile, screen_on = profile_of(scenario), scenario.phones.screen_on_share
-    period_s = min(p.foreground.scan_period_s(screen_on) for p in (profile.android, profile.ios))
+    profile, phones = profile_of(scenario), scenario.phones
+    period_s = min(
+        p.foreground.scan_period_s(phones.screen_on_share, phones.audio_share)
+        for p in (profile.android, profile.ios)
+    )
     return _CONTACTS_MIB + _RECORDS_MIB * 300 / period_s
 
 

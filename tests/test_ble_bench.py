@@ -552,10 +552,17 @@ people = 2_000
 [adoption]
 levels = [0.6, 1.0]
 """
+#: Every phone takes part all day.
+_ALWAYS = """
+[phones]
+off_share = 0.0
+android = { killed_share = 0.0, saver_share = 0.0 }
+ios = { killed_share = 0.0 }
+"""
 
 
 def test_a_scenario_on_air_at_two_adoption_levels_beside_the_simulation(bench, folder, capsys):
-    (folder / "bench.toml").write_text(_SCENARIO, encoding="utf-8")
+    (folder / "bench.toml").write_text(_SCENARIO + _ALWAYS, encoding="utf-8")
     what = ("bench.toml", "--hours", "7.045-7.1", "--set", "radio.scan_period_s=60")
     what += ("--adoption", "0.2,0.4", "--iphones", "android")
     out = ("--speed", "60", "--out", "run")
@@ -599,7 +606,7 @@ _DURING = ("--adapter", "hci1", "--listen", "hci0", "--hours", "7.045-7.075", "-
 
 def test_an_iphone_goes_on_air_as_one_and_is_read(bench, folder, capsys):
     """Android phones are in bursts of a second beside it."""
-    (folder / "bench.toml").write_text(_SCENARIO, encoding="utf-8")
+    (folder / "bench.toml").write_text(_SCENARIO + _ALWAYS, encoding="utf-8")
     options = ("--adoption", "0.2", "--set", "radio.scan_period_s=60", "--out", "run")
     found = call_json(capsys, "drive", "bench.toml", *_DURING, *options)
     (level,) = found["levels"]

@@ -19,7 +19,7 @@ from bluezone_sim.kernels.air import FOREGROUND, Phones, faintest_dbm, link_dbm
 from bluezone_sim.kernels.radio_plan import TAIL
 from bluezone_sim.kernels.rng import NORMAL_TABLE
 from bluezone_sim.radio.events import Run, simulate
-from bluezone_sim.radio.matrix import latencies, run_cases
+from bluezone_sim.radio.matrix import detection, latencies, run_cases
 from bluezone_sim.radio.model import RadioModel, always_on, model_of
 from bluezone_sim.results.matrix import IN_THE_FIELD
 from bluezone_sim.scenario.model import Radio
@@ -302,8 +302,18 @@ def test_bodies_spread_a_link_and_leave_its_mean():
 
 def test_killed_apps_bring_the_model_to_the_field():
     """Two Androids both run the app (1 - 0.13)^2 of the time; BlueTrace reads both ways at once."""
-    found = latencies(
-        load_profile("bluetrace"), 2, states=None, table=IN_THE_FIELD, pairs=100, seconds=300
-    )
-    assert within(int(np.isfinite(found.one_way_s[:100]).sum()), 100, 0.87**2)
-    np.testing.assert_array_equal(*np.isfinite(found.one_way_s.reshape(2, -1)))
+    profile, platforms = load_profile("bluetrace"), ("android", "android")
+    found = detection(profile, 3, IN_THE_FIELD, platforms=platforms)
+    assert found.one_way == found.either
+    assert within(round(4000 * found.either), 4000, 0.87**2)
+
+
+def test_engines_agree_on_iphones_in_the_field():
+    """States, killed apps, reads and writes, counted by either engine."""
+    profile, platforms = load_profile("bluetrace"), ("ios", "ios")
+    found = detection(profile, 3, IN_THE_FIELD, platforms=platforms)
+    slow = latencies(
+        profile, 3, platforms=platforms, states=None, table=IN_THE_FIELD, pairs=60
+    ).either_s
+    assert within(int(np.isfinite(slow).sum()), 60, found.either)
+    assert 0.1 < found.either < 0.5

@@ -262,6 +262,31 @@ class Twin:
         saves = self.spell("battery_saver", person, mine.saver_share, mine.saver_h, at)
         return sends, sends and not saves
 
+    def carried(self, contact: int, person: int) -> float:
+        """Loss of the place where a phone is in a contact, less the mean over places."""
+        places = self.s.phones.carry or []
+        u = unit(draw(draw(self.k["carry"], contact), person))
+        mean = sum(self.carry_share(i) * c.loss_db for i, c in enumerate(places))
+        for i, c in enumerate(places):
+            u -= self.carry_share(i)
+            if u < 0:
+                return c.loss_db - mean
+        return 0.0
+
+    def carry_share(self, i: int) -> float:
+        """A share in whole 1024ths."""
+        edges = list(itertools.accumulate((c.share for c in self.s.phones.carry), initial=0.0))
+        low, high = (math.floor(1024 * e / edges[-1] + 0.5) for e in edges[i : i + 2])
+        return (high - low) / 1024
+
+    def shadowing_sd(self) -> float:
+        """What the places of carrying leave of it."""
+        places = self.s.phones.carry or []
+        mean = sum(self.carry_share(i) * c.loss_db for i, c in enumerate(places))
+        spread = sum(self.carry_share(i) * (c.loss_db - mean) ** 2 for i, c in enumerate(places))
+        total = self.s.radio.shadowing_sd_db
+        return math.sqrt(total**2 - 2 * spread) if places else total
+
     def behaviour(self, person: int, time_ms: int):
         """What a phone does: its state is drawn each five minutes where it matters."""
         platform = "ios" if self.w.ios[person] else "android"
@@ -281,6 +306,7 @@ class Twin:
         ]
         on = round(front[0].scan_on_s * 1000)
         screen = 1 - ph.screen_on_share * (1 - front[0].scan_pause_screen_on)
+        screen *= 1 - ph.audio_share * (1 - front[0].scan_pause_audio)
         jitter_s = front[0].scan_pause_jitter_s
         pause_s = max((front[0].scan_pause_s - jitter_s / 2) * screen, front[0].scan_pause_least_s)
         period = round((front[0].scan_on_s + pause_s) * 1000)
@@ -383,13 +409,16 @@ class Twin:
         loss = loss + log2(max(far / edge, F(1))) * F(r.exponent_far * decade)
         h = draw(self.k["shadowing"], seg.contact)
         level = F(self.w.tx_power_dbm[emitter]) - loss - F(self.w.rx_correction_db[observer])
-        level = level + normal(h >> 52) * F(r.shadowing_sd_db)
+        level = level + normal(h >> 52) * F(self.shadowing_sd())
         if r.body_blockage_db:
             a, b = (
                 F(math.cos(2 * math.pi * ((draw(h, who) >> 52) + 0.5) / 4096))
                 for who in (observer, emitter)
             )
             level = level + (a + b) * F(r.body_blockage_db / 2)
+        if self.s.phones.carry:
+            a, b = (F(self.carried(seg.contact, who)) for who in (observer, emitter))
+            level = level - (a + b)
         return level
 
     def hear(self, mean: Float, p_clear, mine, theirs, h, bursts):
@@ -560,7 +589,9 @@ class Twin:
             return bool(rows)
         near_ms = defaultdict(int)
         scans = self.profile.android.foreground
-        period_ms = round(1000 * scans.scan_period_s(self.s.phones.screen_on_share))
+        period_ms = round(
+            1000 * scans.scan_period_s(self.s.phones.screen_on_share, self.s.phones.audio_share)
+        )
         for time_ms, rssi in rows:
             weight = self.weight(rssi, observer, source)
             near_ms[self.local_day(time_ms)] += round(weight * period_ms)
@@ -656,4 +687,5 @@ radio_purposes = [
     "app_killed",
     "battery_saver",
     "night_off",
+    "carry",
 ]

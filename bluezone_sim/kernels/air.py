@@ -8,7 +8,8 @@
 Shadowing is one normal a contact (same bodies, same pockets, both directions), the scan term one a
 scan, fading one a packet. Of the packets that a scan's windows catch, a phone hears a share, and of these
 those that are stronger than its threshold of that instant, a normal about the sensitivity. Where bodies
-are told apart from the rest of the shadowing, each is at an angle of its own for the whole contact.
+are told apart from the rest of the shadowing, each is at an angle of its own for the whole contact; where
+places of carrying are, each phone is in one of them.
 """
 
 from __future__ import annotations
@@ -40,7 +41,12 @@ STATE_SLOT_MS = 300_000
 
 
 class Air(NamedTuple):
-    """Parameters of the radio and of the people; powers in dBm, losses in dB."""
+    """Parameters of the radio and of the people; powers in dBm, losses in dB.
+
+    Attributes:
+        carry_db: ``float64[1024]``, losses of the places where phones are carried, each as often as it
+            is, of mean 0; empty where they are not told from the rest of the shadowing.
+    """
 
     attenuation_1m_db: float
     exponent: float
@@ -55,6 +61,7 @@ class Air(NamedTuple):
     heard_share: float
     capture_db: float
     gatt_success: float
+    carry_db: NDArray[np.float64]
 
 
 class App(NamedTuple):
@@ -130,6 +137,7 @@ class Streams(NamedTuple):
     killed: np.uint64
     saver: np.uint64
     night: np.uint64
+    carry: np.uint64
 
 
 #: Purposes of the streams, in the order of :class:`Streams`.
@@ -145,6 +153,7 @@ STREAM_PURPOSES = (
     "app_killed",
     "battery_saver",
     "night_off",
+    "carry",
 )
 
 
@@ -174,6 +183,10 @@ def link_dbm(air, phones, streams, contact, observer, emitter, distance_m):
         turned = math.cos(2.0 * math.pi * to_unit(draw(h, observer)))
         turned += math.cos(2.0 * math.pi * to_unit(draw(h, emitter)))
         level += 0.5 * air.body_db * turned
+    if len(air.carry_db) > 0:
+        h = draw(streams.carry, contact)
+        level -= air.carry_db[draw(h, observer) >> np.uint64(54)]
+        level -= air.carry_db[draw(h, emitter) >> np.uint64(54)]
     return level
 
 

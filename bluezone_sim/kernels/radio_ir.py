@@ -67,6 +67,8 @@ class Plan(NamedTuple):
         normal, cosine: ``float32[4096]``; root, most, most_sd: ``float32[1024]``.
         near_db, far_db: dB a doubling of the distance, up to ``breakpoint_m`` and beyond.
         tail_scale, tail_offset: from RSSI to a row of ``tail``.
+        carry_db: ``float32[1024]``, losses by where a phone is carried, see :class:`.air.Air`; read only
+            if ``carries``.
         least_dbm: of links below it no scan hears anything.
         ever: bit 2 p + q: platform p may hear platform q.
         mixed: kinds differ, :attr:`kinds` has to be read for each span; varied: for those of Android
@@ -101,11 +103,14 @@ class Plan(NamedTuple):
     tail_offset: np.float32
     faintest_dbm: np.float32
     least_dbm: np.float32
+    carry_db: NDArray[np.float32]
+    carries: np.bool_
     identifier_ms: np.int64
     ever: np.int32
     mixed: np.bool_
     varied: np.bool_
     shadowing: np.uint64
+    carry: np.uint64
     fading: np.uint64
     foreground: np.uint64
     scan_jitter: np.uint64
@@ -244,6 +249,16 @@ def link(b, plan, links, linked, row, at):
 
     bodies = b.fcmp_ordered(">", plan.half_body_db, FLOAT(0.0))
     (level,) = chosen(b, bodies, turned, lambda: [level])
+
+    def carried() -> list[Lanes]:
+        h = _draw(splat(b, plan.carry), contact)
+        a, z = (
+            plan.carry_db.gather((_draw(h, who.longs()) >> 54).words())
+            for who in (observer, emitter)
+        )
+        return [level - (a + z)]
+
+    (level,) = chosen(b, plan.carries, carried, lambda: [level])
 
     linked.level.store(at, level)
     stream = _draw(_draw(splat(b, plan.fading), contact), observer.longs())

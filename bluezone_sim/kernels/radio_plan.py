@@ -84,6 +84,8 @@ def plan_of(air: Air, app: App, phones: Phones, streams: Streams) -> Plan:
             - air.scan_sd_db * rng.NORMAL_TABLE[-1]
             - app.tx_offset_db.max()
         ),
+        carry_db=air.carry_db.astype(f),
+        carries=np.bool_(len(air.carry_db) > 0),
         identifier_ms=np.int64(app.identifier_ms),
         ever=np.int32(
             sum(1 << (2 * p + q) for p, q in pairs if np.any(by_pair[p, :, q, :, -1] != NOT_HEARD))
@@ -91,6 +93,7 @@ def plan_of(air: Air, app: App, phones: Phones, streams: Streams) -> Plan:
         mixed=np.bool_(any(np.any(by_pair[p, :, q, :] != kinds[0]) for p, q in pairs)),
         varied=np.bool_(app.stateful[0]),
         shadowing=streams.shadowing,
+        carry=streams.carry,
         fading=streams.fading,
         foreground=streams.foreground,
         scan_jitter=streams.scan_jitter,

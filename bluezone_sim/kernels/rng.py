@@ -67,6 +67,8 @@ PURPOSES = {
             "app_killed",
             "battery_saver",
             "night_off",
+            "phone_model",
+            "carry",
         )
     )
 }

@@ -522,7 +522,7 @@ class _Phone:
         lit = model.screen_on_share
         if self.fixed_state is not None:
             lit = float(self.fixed_state == physics.FOREGROUND)
-        screen = 1 - lit * (1 - does.scan_pause_screen_on)
+        factor = does.pause_factor(lit, model.audio_share)
         mean = float(app.scan_period_ms[self.platform])
         draws = rng.key(air.seed, "scan_jitter", self.person)
         k = 0
@@ -541,7 +541,7 @@ class _Phone:
                         round(long),
                     )
                 )
-            pause = (does.scan_pause_s - u * does.scan_pause_jitter_s) * screen
+            pause = (does.scan_pause_s - u * does.scan_pause_jitter_s) * factor
             yield round(max(pause, does.scan_pause_least_s) * 1000), round(does.scan_on_s * 1000)
 
     def _one_scan(self, on_ms: int) -> Steps:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,9 +15,11 @@ from ..radio.matrix import (
     HOLDS,
     MEASURED,
     Claim,
+    Detection,
     Latencies,
     Measured,
     Outcome,
+    detection,
     latencies,
     run_cases,
 )
@@ -27,8 +28,8 @@ from ..scenario.profiles import load_profile
 
 #: Latencies are followed for so long, seconds.
 LATENCY_S = 1200
-#: Contacts a figure: in the background all or none are recorded; as phones live, 160 leave 4 %.
-_BACKGROUND_PAIRS, _LIVING_PAIRS = 40, 160
+#: Contacts a figure; in the background all or none are recorded.
+_FIGURE_PAIRS = 40
 #: Phones of a field test: as a scenario's by default, with Bluetooth on.
 IN_THE_FIELD = Phones(off_share=0.0, night_off_share=0.0)
 _QUANTILES = (0.5, 0.9, 0.95, 0.99)
@@ -149,7 +150,6 @@ class Matrix:
 
     #: What the reader of the last table should know.
     NOTE = (
-        "160 contacts a figure, so give or take 4 points. "
         "In the background: phones are on and run the app all the time. Androids near each other then "
         "always record each other, and iPhones never do: iOS shows a background app the service of "
         "another only where it is in the open. As phones live: apps killed, batteries saved and iPhones "
@@ -202,20 +202,20 @@ def build_matrix(
         for claim in CLAIMS
         if claim.protocol == protocol
     ]
-    found: dict[tuple[str, tuple[str, str]], tuple[Latencies, Latencies]] = {}
+    found: dict[tuple[str, tuple[str, str]], tuple[Latencies, Detection]] = {}
     measured = []
     for i, m in enumerate(MEASURED):
         progress(0.5 + 0.5 * i / len(MEASURED), "figures")
         key = m.protocol, m.platforms
         if key not in found:
-            of = partial(latencies, load_profile(m.protocol), seed, platforms=m.platforms)
+            theirs = load_profile(m.protocol)
             found[key] = (
-                of(pairs=_BACKGROUND_PAIRS),
-                of(pairs=_LIVING_PAIRS, states=None, table=IN_THE_FIELD),
+                latencies(theirs, seed, platforms=m.platforms, pairs=_FIGURE_PAIRS),
+                detection(theirs, seed, IN_THE_FIELD, platforms=m.platforms),
             )
-        seen = [x.either_s if m.either else x.one_way_s for x in found[key]]
-        locked, lived = (float(np.isfinite(s).mean()) for s in seen)
-        measured.append((m, locked, lived))
+        locked, lived = found[key]
+        seen = np.isfinite(locked.either_s if m.either else locked.one_way_s)
+        measured.append((m, float(seen.mean()), lived.either if m.either else lived.one_way))
     assert len(outcomes) == len(CASES)
     return Matrix(protocol, dict(changes), outcomes, claims, measured)
 

@@ -33,6 +33,7 @@ def cross_faults(raw: Raw, merged: Raw) -> list[Fault]:
         _population,
         _layers,
         _radio,
+        _phones,
         _cases,
         _levels,
         _rule,
@@ -106,6 +107,41 @@ def _radio(raw: Raw, merged: Raw) -> Iterator[Fault]:
                 seen.add(fault.message)
                 key = next((k for k in keys if fault.message.startswith(k)), keys[0])
                 yield Fault(f"radio.{key}", fault.message, fault.hint)
+
+
+def _phones(raw: Raw, merged: Raw) -> Iterator[Fault]:
+    for key, wanted in (("models", "at most 1"), ("carry", "1")):
+        rows = _get(merged, f"phones.{key}")
+        if not isinstance(rows, list) or not all(isinstance(r, dict) for r in rows):
+            continue
+        sums: dict[str, float] = {}
+        for row in rows:
+            name = str(row.get("platform", "android")) if key == "models" else ""
+            sums[name] = sums.get(name, 0.0) + (_number(row, "share") or 0.0)
+        for name, total in sums.items():
+            if total > 1 + 1e-3 or (key == "carry" and total < 1 - 1e-3):
+                of = f" of {name}" if name else ""
+                yield Fault(
+                    f"phones.{key}", f"the shares{of} add up to {total:g}; expected {wanted}"
+                )
+    rows, sd = _get(merged, "phones.carry"), _number(merged, "radio.shadowing_sd_db")
+    pairs = [
+        (_number(r, "share"), _number(r, "loss_db"))
+        for r in (rows if isinstance(rows, list) else ())
+        if isinstance(r, dict)
+    ]
+    known = [(s, x) for s, x in pairs if s is not None and x is not None]
+    total = sum(s for s, _ in known)
+    if sd is None or not total or len(known) < len(pairs):
+        return
+    mean = sum(s * x for s, x in known) / total
+    spread = (2 * sum(s * (x - mean) ** 2 for s, x in known) / total) ** 0.5
+    if spread > sd:
+        yield Fault(
+            "phones.carry",
+            f"two phones spread {spread:.1f} dB, more than radio.shadowing_sd_db of {sd:g}, of which it "
+            "is a part",
+        )
 
 
 def _cases(raw: Raw, merged: Raw) -> Iterator[Fault]:
@@ -204,7 +240,8 @@ def _unused(raw: Raw, merged: Raw) -> Iterator[Fault]:
             yield from useless(f"phones.{key}", 'protocol.name = "gaen"')
     elif _get(merged, "protocol.name") is not None:
         name = _get(merged, "protocol.name")
-        yield from useless("phones.screen_on_share", f'protocol.name = "{name}"')
+        for key in ("screen_on_share", "audio_share"):
+            yield from useless(f"phones.{key}", f'protocol.name = "{name}"')
     for share, keys in _SPELLS.items():
         if _number(merged, f"phones.{share}") == 0:
             for key in keys:

@@ -52,7 +52,9 @@ def _from_profile(scenario: Scenario) -> list[str]:
     does = profile.android.foreground
     values = {
         "scan_on_s": does.scan_on_s,
-        "scan_period_s": does.scan_period_s(scenario.phones.screen_on_share),
+        "scan_period_s": does.scan_period_s(
+            scenario.phones.screen_on_share, scenario.phones.audio_share
+        ),
         "advertise_on_s": does.advertise_on_s,
         "advertise_period_s": does.advertise_period_s,
         "advertise_interval_ms": does.advertise_interval_ms,

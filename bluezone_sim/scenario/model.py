@@ -29,6 +29,7 @@ __all__ = [
     "Ages",
     "Arm",
     "Campaign",
+    "Carry",
     "ContactsTable",
     "Course",
     "District",
@@ -40,6 +41,7 @@ __all__ = [
     "NeighbourLayer",
     "Occupation",
     "Ownership",
+    "PhoneModel",
     "Phones",
     "PlatformPhones",
     "Population",
@@ -108,6 +110,31 @@ class PlatformPhones(Table):
     saver_h: Positive = Field(4.0, description="mean length of that (assumed)")
 
 
+def _or_a_name(schema: dict[str, Any]) -> None:
+    """A list that may be written as the name of a table; reading the scenario fills it in."""
+    schema["anyOf"].append({"type": "string"})
+
+
+class PhoneModel(Table):
+    """Calibration of one model of phone, as Exposure Notification's tables have it."""
+
+    model: str = Field(min_length=1)
+    platform: Literal["android", "ios"] = "android"
+    share: Share = Field(description="of the platform's phones")
+    tx_power_dbm: float = Field(ge=-60, le=20)
+    rx_correction_db: float = Field(ge=-40, le=40)
+
+
+class Carry(Table):
+    """Where phones are, at random for each phone and contact."""
+
+    position: str = Field(min_length=1, description="in words: pocket, bag, hand, table")
+    share: Share = Field(description="of phones and contacts")
+    loss_db: float = Field(
+        ge=-40, le=40, description="more than the mean over positions; only differences count"
+    )
+
+
 class Phones(Table):
     """What phones do. Spells are of whole local hours."""
 
@@ -123,6 +150,23 @@ class Phones(Table):
         PlatformPhones(tx_power_dbm=-10.3, rx_correction_db=7.0, killed_share=0.1),
         description="swiped away, or ended by an update or a restart, the app runs no more until it is "
         "opened (share assumed); low power mode leaves Bluetooth alone",
+    )
+    models: list[PhoneModel] | None = Field(
+        None,
+        min_length=1,
+        max_length=20_000,
+        description='calibration by model: "en-calibration" (54 models of Google\'s table of 30 '
+        "September 2020, with shares of Vietnam's market), a path of a CSV (model, rssi correction, tx, "
+        "share), or tables; phones beyond the shares have their platform's normal spread",
+        json_schema_extra=_or_a_name,
+    )
+    carry: list[Carry] | None = Field(
+        None,
+        min_length=1,
+        max_length=20,
+        description="where phones are carried; what it spreads comes out of radio.shadowing_sd_db, which "
+        "holds all of it by default. 60 % of men carry phones in trouser pockets, 61 % of women in bags "
+        "(Chipchase et al. 2007); losses are assumed, such as pocket 4, bag 1, hand 0, table -3 dB",
     )
     off_share: Share = Field(
         0.1,
@@ -156,6 +200,10 @@ class Phones(Table):
     screen_on_share: Share = Field(
         0.15,
         description="share of the time with the screen on, where the scans depend on it (assumed)",
+    )
+    audio_share: Share = Field(
+        0.05,
+        description="share of the time with audio playing, where the scans depend on it (assumed)",
     )
     gatt_success: Share = Field(
         0.9, description="chance a GATT read of an iOS identifier works, per interval (assumed)"

@@ -82,6 +82,7 @@ def world_inputs(scenario: Scenario) -> tuple[object, ...]:
             (p.tx_power_dbm, p.tx_power_sd_db, p.rx_correction_db, p.rx_correction_sd_db)
             for p in (scenario.phones.android, scenario.phones.ios)
         ),
+        scenario.phones.models,
         contacts.neighbours.group_size,
         *((layer.group_size, layer.member_share) for layer in (contacts.school, contacts.work)),
         scenario.date,
@@ -179,6 +180,14 @@ def _phones(scenario: Scenario, seed: int) -> dict[str, Any]:
             ("rx_correction", "rx_correction_db", "rx_correction_sd_db"),
         )
     )
+    for platform in ("android", "ios"):
+        models = [m for m in phones.models or () if m.platform == platform]
+        if models:  # shares that are left keep the normal spread
+            u = rng.uniforms(rng.key(seed, "phone_model"), people)
+            k = np.searchsorted(np.cumsum([m.share for m in models]), u, side="right")
+            mine = np.flatnonzero((ios == (platform == "ios")) & (k < len(models)))
+            tx[mine] = np.array([m.tx_power_dbm for m in models])[k[mine]]
+            rx[mine] = np.array([m.rx_correction_db for m in models])[k[mine]]
     return {
         "ios": ios,
         "tx_power_dbm": tx,
