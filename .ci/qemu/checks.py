@@ -27,7 +27,7 @@ IPHONE, OURS = "C0:DE:00:00:00:01", "00:AA:01:00:00:01"
 FAST = """
 title = "GAEN, rotating fast"
 protocol = "gaen"
-seconds = 9
+seconds = 14
 [limits.ad_form_share]
 low = 1
 source = "these checks"
@@ -36,8 +36,8 @@ low = 95
 high = 165
 source = "net/bluetooth/hci_sync.c: not connectable on a controller of Bluetooth 4: 100 to 150 ms"
 [limits.rotation_period_s]
-low = 1.6
-high = 2.6
+low = 2
+high = 5
 source = "these checks"
 [limits.linkable_changes]
 high = 0
@@ -156,10 +156,10 @@ def main() -> None:
     sending.wait()
 
     Path("fast.toml").write_text(FAST)
-    options = ("--protocol", "gaen", "--rotate", "2", "--seconds", "13", "--keys", "g.bin")
+    options = ("--protocol", "gaen", "--rotate", "3", "--seconds", "18", "--keys", "g.bin")
     sending = start("advertise", "--adapter", "hci1", *options)
     wait_on_air(sending)
-    measured = ("fast.toml", "--seconds", "9", "--keys", "g.bin", "--record", "g.pcapng")
+    measured = ("fast.toml", "--seconds", "14", "--keys", "g.bin", "--record", "g.pcapng")
     found = run_json("conformance", *measured, "--adapter", "hci0", codes=(0, 1))
     for m in found["measurements"]:
         step(f"  {m['name']}: {m['value']} {m['unit']} {m['outcome']} ({m['detail']})")
@@ -170,20 +170,29 @@ def main() -> None:
     assert len(parse_export(Path("g.bin").read_bytes())[0]) >= 4
     step(f"conformance: passed, {len(packets)} packets recorded")
 
+    # At level 0.1 two Android phones and an iPhone, in bursts; at 0.2 four and two.
     Path("town.toml").write_text(TOWN)
-    what = ("--hours", "7-7.1", "--speed", "60", "--set", "radio.scan_period_s=90")
-    found = run_json(
-        "drive", "town.toml", *what, "--adapter", "hci1", "--listen", "hci0", "--out", "run"
+    what = ("--hours", "7.045-7.075", "--speed", "4", "--set", "radio.scan_period_s=60")
+    driving = start(
+        *("drive", "town.toml", *what, "--adapter", "hci1", "--listen", "hci0"),
+        *("--adoption", "0.1,0.2", "--out", "run", "--json"),
     )
+    found = json.loads(driving.wait())
+    for line in driving.err.read_text().splitlines():
+        step(f"  drive: {line}")
     for level in found["levels"]:
-        shown = {k: v for k, v in level.items() if k not in ("missed", "extra")}
-        step(f"  drive: {shown}")
-        assert level["recorded"] >= 1, level
-        assert level["recorded"] <= level["on_air"], level
+        step(f"  drive: {level}")
+        # The controller sends one phone at a time: with six of them, some are not due in a short contact.
+        assert level["recorded"] >= level["desk_recorded"] * 0.5, level
+        assert not level["extra"], level
+    low, high = found["levels"]
+    assert (low["on_air"], high["on_air"]) == (3, 6)
+    assert low["recorded"] >= 2
     keys = parse_f0_message(Path("run/bluezone-keys.json").read_bytes())
-    table = read_sightings(Path("run/level-0.6.parquet"))["bluezone"]
-    matched = bz.match(keys, table, "bluezone")
-    assert len(np.unique(matched.key)) == found["levels"][1]["recorded"]
+    for level in found["levels"]:
+        table = read_sightings(Path(f"run/level-{level['level']:g}.parquet"))["bluezone"]
+        matched = bz.match(keys, table, "bluezone")
+        assert len(np.unique(matched.key)) == level["recorded"]
     step("drive: what was recorded matches with the peers' keys")
 
 

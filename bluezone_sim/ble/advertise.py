@@ -70,10 +70,13 @@ class Rota:
         read = _some(read, t.readable, number // turns)
         up = [u for u in up if not u[1].answer or u in read]
         slots = parallel(t, len(up))
-        if 0 < len(read) < slots:
-            # Those that are read stay until they have been.
-            return read + _some([u for u in up if not u[1].answer], slots - len(read), number)
-        return _some(up, slots, number)
+        others = [u for u in up if not u[1].answer]
+        if len(up) <= slots or not read or len(read) > 1:
+            return _some(up, slots, number)
+        # One that is read stays until it has been; where there is one slot, every other turn is its.
+        if slots > 1:
+            return read + _some(others, slots - 1, number)
+        return _some(others, 1, number // 2) if number % 2 else read
 
     async def turn(self, number: int, wanted: Sequence[Sending | None]) -> None:
         """Puts on air who is due at turn ``number``.

@@ -83,18 +83,32 @@ _PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Conformance: {{ r.profile.title }}</title>
 <style>
-body { font: 15px/1.5 system-ui, sans-serif; color: #1b1f24; max-width: 70rem; margin: 2rem auto;
-       padding: 0 1rem; }
-h1 { font-size: 1.5rem; margin-bottom: 0; } .sub { color: #57606a; margin-top: .2rem; }
+:root { color-scheme: light dark; --ink: #1b1f24; --quiet: #57606a; --line: #d8dee4; --good: #116329;
+        --bad: #a40e26; --odd: #6639ba; --none: #7d4e00;
+        --good-box: #dafbe1; --bad-box: #ffebe9; --page: #fff; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e6edf3; --quiet: #9aa4af; --line: #30363d; --good: #56d364; --bad: #ff7b72;
+          --odd: #d2a8ff; --none: #e3b341; --good-box: #12261e; --bad-box: #301b1e; --page: #0d1117; } }
+body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--page); max-width: 70rem;
+       margin: 2rem auto; padding: 0 1rem; } p { overflow-wrap: anywhere; }
+h1 { font-size: 1.5rem; margin-bottom: 0; } .sub { color: var(--quiet); margin-top: .2rem; }
 table { border-collapse: collapse; width: 100%; margin: 1.2rem 0; }
-th, td { text-align: left; vertical-align: top; padding: .4rem .6rem; border-bottom: 1px solid #d8dee4; }
-th { font-weight: 600; }
+th, td { text-align: left; vertical-align: top; padding: .4rem .6rem;
+         border-bottom: 1px solid var(--line); }
+th { font-weight: 600; white-space: nowrap; }
 td.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-.about { color: #57606a; font-size: .87em; } .wide { overflow-x: auto; }
-.o { font-weight: 600; white-space: nowrap; } .pass { color: #116329; } .fail { color: #a40e26; }
-.error { color: #6639ba; } .not { color: #7d4e00; } svg { max-width: 100%; height: auto; }
+.about { color: var(--quiet); font-size: .87em; }
+.o { font-weight: 600; white-space: nowrap; } .pass { color: var(--good); } .fail { color: var(--bad); }
+.error { color: var(--odd); } .not { color: var(--none); }
+svg { width: 100%; height: auto; background: #fff; border-radius: 4px; }
 .verdict { font-size: 1.1rem; padding: .6rem .9rem; border-left: 5px solid; margin: 1.2rem 0; }
-.verdict.pass { background: #dafbe1; } .verdict.fail { background: #ffebe9; }
+.verdict.pass { background: var(--good-box); } .verdict.fail { background: var(--bad-box); }
+@media (max-width: 40rem) {
+  body { margin-top: 1rem; } table, tbody { display: block; } tr:first-child { display: none; }
+  tr { display: grid; grid-template-columns: 1fr auto; padding: .5rem 0;
+       border-bottom: 1px solid var(--line); }
+  td { border: 0; padding: .1rem 0; } td.n, td.l, td.d { grid-column: 1 / 3; }
+  td.n { text-align: left; } td.n::before { content: "measured "; } td.l::before { content: "limits "; } }
 </style></head><body>
 <h1>{{ r.profile.title }}</h1>
 <p class="sub">profile {{ r.profile_name }}, {{ r.began }}, {{ "%.0f"|format(r.seconds) }} s,
@@ -103,16 +117,16 @@ td.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowra
 {%- if r.others %}; {{ r.others }} other phone{{ "s" if r.others > 1 }} of this protocol
 {{ "were" if r.others > 1 else "was" }} heard{% endif %}.</p>
 <p class="verdict {{ 'fail' if r.failed else 'pass' }}">
-{{ counts|join(", ") }}</p>
-<div class="wide"><table>
-<tr><th>measurement</th><th>value</th><th>limits</th><th>outcome</th><th>detail</th></tr>
+{{ counts|join(", ") }}{% if missed %}: {{ missed|join(", ") }}{% endif %}</p>
+<table>
+<tr><th>measurement</th><th>outcome</th><th>value</th><th>limits</th><th>detail</th></tr>
 {% for m in r.measurements %}<tr>
 <td>{{ m.name }}<div class="about">{{ m.about }}</div></td>
-<td class="n">{{ "–" if m.value is none else "%g"|format(m.value) }} {{ m.unit }}</td>
-<td>{{ m.limit.text() }}<div class="about">{{ m.limit.source }}</div></td>
 <td class="o {{ m.outcome.split()[0] }}">{{ m.outcome }}</td>
-<td>{{ m.detail }}</td></tr>
-{% endfor %}</table></div>
+<td class="n">{{ "–" if m.value is none else "%g"|format(m.value) }} {{ m.unit }}</td>
+<td class="l">{{ m.limit.text() }}<div class="about">{{ m.limit.source }}</div></td>
+<td class="d">{{ m.detail }}</td></tr>
+{% endfor %}</table>
 {{ figure }}
 <p class="about">RSSI of the phone's packets over time; a colour an identifier.
 bluezone-sim {{ version }}</p>
@@ -135,6 +149,7 @@ def html(report: Report) -> bytes:
         r=report,
         n=len(report.trail.packets),
         counts=counts,
+        missed=[m.name for m in report.measurements if m.outcome in (FAIL, ERROR)],
         figure=Markup(_figure(report)),  # drawn here, from numbers alone
         version=__version__,
     )

@@ -33,7 +33,7 @@ from .crowd import PUBLISHED, key_file_name
 from .listen import Listener
 from .plan import Plan, Seen, make_plan
 from .programme import LEAST_BURST_S, Programme, shortest_burst_s
-from .transmit import READ_TURN_S, Transmitter, parallel, until
+from .transmit import Transmitter, parallel, round_s, until
 
 #: Name of the file that says how a run went, for judging a phone's history afterwards.
 RUN_FILE = "drive.json"
@@ -126,10 +126,13 @@ def warnings(plan: Plan, programme: Programme, transmit: Transmitter) -> list[st
         out.append(f"{plan.changed_phones} iPhones are sent as Android phones{why}, and so at desk")
     speed, app = plan.timeline.speed, plan.desk.radio.app
     burst_s = shortest_burst_s(plan)
+    cycle_s = round_s(transmit, most, iphones)
     if burst_s is not None and not programme.bursts:
+        slower = _below(burst_s / max(LEAST_BURST_S, cycle_s))
         out.append(
-            f"at speed {speed:g} bursts or pauses of {burst_s:g} s would last {burst_s / speed:.2f} s: "
-            f"phones are sent without pauses; --speed {burst_s / LEAST_BURST_S:g} or slower plays them"
+            f"at speed {speed:g} bursts or pauses of {burst_s:g} s would last {burst_s / speed:.2f} s, "
+            f"too short for this adapter: phones are sent without pauses; --speed {slower:g} or slower "
+            "plays them"
         )
     on_s = int(app.scan_on_ms[0]) / 1000
     turns = max(1.0, most / max(1, parallel(transmit, most)))
@@ -140,13 +143,10 @@ def warnings(plan: Plan, programme: Programme, transmit: Transmitter) -> list[st
             f"{expected:.1f} packets of a phone: contacts will be missed; --speed "
             f"{_below(speed * expected / 3):g} or slower leaves three"
         )
-    cycle_s, who = turns * transmit.slice_s if turns > 1 else 0.0, f"{most} phones"
-    if iphones > transmit.readable and iphones * READ_TURN_S > cycle_s:
-        cycle_s, who = iphones * READ_TURN_S, f"{iphones} iPhones"
     if on_s / speed < cycle_s:
         other = ", or --iphones android" if iphones else ""
         out.append(
-            f"a scan of {on_s / speed:.2f} s on air is over before {who} have had their turns, which "
+            f"a scan of {on_s / speed:.2f} s on air is over before all have had their turns, which "
             f"take {cycle_s:g} s: some will be missed; --speed {_below(on_s / cycle_s):g} or slower "
             f"reaches all{other}"
         )
@@ -173,13 +173,13 @@ async def play(
     events = np.unique(timeline.played_at(programme.edges_s()))
     rota = Rota(transmit)
     most, iphones = programme.most_at_once()
-    crowded = most > parallel(transmit, most) or iphones > transmit.readable
+    crowded = round_s(transmit, most, iphones) > 0
     answers: set[bytes] = set()
     began, clock = time.time(), time.monotonic()
     while (played := time.monotonic() - clock) < timeline.played_s and not stop.is_set():
         now_ms = int(timeline.simulated_ms(np.array([played]))[0])
         await rota.turn(int(played / transmit.slice_s), programme.wanted(now_ms))
-        if transmit.readable == 1 and rota.answers() != answers:
+        if transmit.readable == 1 and rota.answers() - answers:
             answers = rota.answers()
             forget()
         progress(played / timeline.played_s)
@@ -252,7 +252,7 @@ async def drive(
         say: told what limits apply.
         progress: told (share done, stage).
     """
-    for line in warnings(plan, Programme.of(plan, max(levels)), transmit):
+    for line in warnings(plan, Programme.of(plan, max(levels), transmit), transmit):
         say(line)
     name = plan.keys.protocol.name
     rows: list[Level] = []
@@ -261,7 +261,7 @@ async def drive(
         if stop.is_set():
             break
         collector = Collector(name)
-        programme = Programme.of(plan, level)
+        programme = Programme.of(plan, level, transmit)
         async with contextlib.AsyncExitStack() as stack:
             listener = None
             if listen is not None:

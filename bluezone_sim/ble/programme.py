@@ -5,7 +5,7 @@ No device and no clock here: the simulated time is given.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from ..protocols import bluezone
 from ..protocols.base import DAY_S
 from ..radio.model import ADV_DELAY_MS
 from .plan import Plan
-from .transmit import Sending
+from .transmit import Sending, Transmitter, round_s
 
 #: Shortest burst, or pause between bursts, that is played, seconds on air: an adapter takes some tenths
 #: of a second to start and to stop.
@@ -49,18 +49,24 @@ class Programme:
     bursts: bool
 
     @classmethod
-    def of(cls, plan: Plan, level: float) -> Programme:
-        """The programme of those who are on air at a level."""
+    def of(cls, plan: Plan, level: float, transmit: Transmitter) -> Programme:
+        """The programme of those who are on air at a level.
+
+        Bursts are left out where an adapter could not send everybody within one.
+        """
         first = int(plan.timeline.start_s[0]) // DAY_S
         days = int(plan.timeline.end_s[-1]) // DAY_S - first + 1
-        shortest = shortest_burst_s(plan)
-        return cls(
+        steady = cls(
             plan=plan,
             rows=np.flatnonzero(plan.on_air(level)),
             identifiers=plan.keys.identifiers(plan.peers, first, days),
             first_day=first,
-            bursts=shortest is not None and shortest / plan.timeline.speed >= LEAST_BURST_S,
+            bursts=False,
         )
+        shortest = shortest_burst_s(plan)
+        least_s = max(LEAST_BURST_S, round_s(transmit, *steady.most_at_once()))
+        playable = shortest is not None and shortest / plan.timeline.speed >= least_s
+        return replace(steady, bursts=playable)
 
     def edges_s(self) -> NDArray[np.float64]:
         """Simulated times at which somebody starts, stops, or sends something else, ascending."""

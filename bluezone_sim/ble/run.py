@@ -21,6 +21,7 @@ def run(command: Callable[[asyncio.Event], Coroutine[Any, Any, T]]) -> T:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         task = asyncio.current_task()
+        loop.set_exception_handler(_complain)
 
         def interrupt() -> None:
             if stop.is_set() and task is not None:
@@ -44,3 +45,10 @@ def run(command: Callable[[asyncio.Event], Coroutine[Any, Any, T]]) -> T:
                 await close_bleak()
 
     return asyncio.run(work())
+
+
+def _complain(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Prints what nobody waits for, but for words that bleak had left for a connection that is closed."""
+    left = "future" in context and "task" not in context
+    if not (left and isinstance(context.get("exception"), (OSError, EOFError))):
+        loop.default_exception_handler(context)

@@ -176,11 +176,7 @@ class BluezTransmitter:
             out.append(
                 f"{phones} phones on {slots} advertising instance{'s' if slots > 1 else ''}: each is "
                 f"on air {self.slice_s:g} s in {cycle:g} s"
-            )
-        elif phones > 1 and not a.offload:
-            out.append(
-                f"{a.name} sends one instance at a time: the kernel gives each of {phones} phones 2 s "
-                f"in {2 * phones} s"
+                + ("" if a.offload else f"; {a.name} has no extended advertising")
             )
         return out
 
@@ -188,13 +184,27 @@ class BluezTransmitter:
 def parallel(transmitter: Transmitter, phones: int) -> int:
     """Slots to use for so many phones.
 
-    An adapter that sends one instance at a time takes turns of 2 s by itself, which would hide
-    shorter ones of ours; where there are more phones than it takes, they go through one slot.
+    An adapter that sends one instance at a time takes turns by itself, 2 s each; a phone that is on air
+    for less than a round would never be sent. So its phones go through one slot, in turns of ours.
     """
     adapter: Adapter | None = getattr(transmitter, "adapter", None)
-    if phones <= transmitter.slots or adapter is None or adapter.offload:
+    if adapter is None or adapter.offload:
         return min(phones, transmitter.slots)
     return 1
+
+
+def round_s(transmitter: Transmitter, phones: int, iphones: int) -> float:
+    """Time in which each of so many phones, some of which are read, has had its turn; 0: none waits."""
+    slots = parallel(transmitter, phones)
+    turns = phones / slots * transmitter.slice_s if phones > slots else 0.0
+    if transmitter.readable > 1 or not iphones:
+        return turns
+    others = phones - iphones
+    if slots == 1 and others:
+        turns = 2 * others * transmitter.slice_s
+    elif phones > slots > 1:
+        turns = others / (slots - 1) * transmitter.slice_s
+    return max(turns, iphones * READ_TURN_S if iphones > 1 else 0.0)
 
 
 def _advertisement(sending: Sending) -> Any:

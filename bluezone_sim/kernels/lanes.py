@@ -1,4 +1,4 @@
-"""Sixteen numbers at a time, as LLVM vector code written in Python's operators.
+"""Sixteen or eight numbers at a time, as LLVM vector code written in Python's operators.
 
 A :class:`Lanes` is a vector of 32-bit floats, or of 32- or 64-bit integers, in the function that is being
 compiled. LLVM lowers it to what the CPU has (AVX-512, AVX2, SSE2, NEON), and as nothing is contracted or
@@ -16,6 +16,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+#: Lanes, where nothing else is said.
 WIDTH = 16
 
 BIT, BYTE, WORD, LONG = (ir.IntType(n) for n in (1, 8, 32, 64))
@@ -39,6 +40,11 @@ class Lanes:
         return self.value.type.element
 
     @property
+    def width(self) -> int:
+        """How many elements there are."""
+        return int(self.value.type.count)
+
+    @property
     def is_float(self) -> bool:
         """Elements are floats; integers otherwise."""
         return isinstance(self.kind, (ir.FloatType, ir.DoubleType))
@@ -48,8 +54,8 @@ class Lanes:
         if isinstance(other, Lanes):
             return other
         if isinstance(other, (int, float, np.number)):
-            return constant(self.b, self.kind, other)
-        return splat(self.b, other)
+            return constant(self.b, self.kind, other, self.width)
+        return splat(self.b, other, self.width)
 
     def _with(self, plain: str, floating: str, other: Any) -> Lanes:
         other = self.like(other)
@@ -121,10 +127,14 @@ class Lanes:
         return (self > other).pick(self, other)
 
     def _unary(self, name: str) -> Lanes:
-        full = f"llvm.{name}.v{WIDTH}{_mangled(self.kind)}"
+        full = f"llvm.{name}.v{self.width}{_mangled(self.kind)}"
         kind = ir.FunctionType(self.value.type, [self.value.type])
         function = cgutils.get_or_insert_function(self.b.module, kind, full)
         return Lanes(self.b, self.b.call(function, [self.value]))
+
+    def inverse(self) -> Lanes:
+        """One over floats."""
+        return self.like(1.0) / self
 
     def floor(self) -> Lanes:
         """Whole part, downwards."""
@@ -135,7 +145,7 @@ class Lanes:
         return self._unary("sqrt")
 
     def _to(self, kind: ir.Type, how: str) -> Lanes:
-        return Lanes(self.b, getattr(self.b, how)(self.value, vector(kind)))
+        return Lanes(self.b, getattr(self.b, how)(self.value, vector(kind, self.width)))
 
     def floats(self) -> Lanes:
         """Signed integers as 32-bit floats."""
@@ -193,19 +203,19 @@ class Lanes:
         """Power of two of floats between -126 and 126: Taylor's series about the nearest whole number."""
         whole = (self + 0.5).floor()
         x = (self - whole) * 0.6931471805599453
-        series = constant(self.b, FLOAT, 1 / 720)
+        series = self.like(1 / 720)
         for c in (1 / 120, 1 / 24, 1 / 6, 1 / 2, 1.0, 1.0):
             series = series * x + c
         return series * ((whole.words() + 127) << _MANTISSA).as_float()
 
     def bits(self) -> Value:
-        """A mask as a 16-bit integer, lane 0 lowest."""
-        return self.b.bitcast(self.value, ir.IntType(WIDTH))
+        """A mask as an integer, lane 0 lowest."""
+        return self.b.bitcast(self.value, ir.IntType(self.width))
 
     def packed(self, mask: Lanes) -> Lanes:
         """Words whose bit is set, moved to the front."""
         kinds = [self.value.type, mask.value.type, self.value.type]
-        name = f"llvm.experimental.vector.compress.v{WIDTH}{_mangled(self.kind)}"
+        name = f"llvm.experimental.vector.compress.v{self.width}{_mangled(self.kind)}"
         function = cgutils.get_or_insert_function(
             self.b.module, ir.FunctionType(self.value.type, kinds), name
         )
@@ -213,9 +223,9 @@ class Lanes:
         return Lanes(self.b, self.b.call(function, [self.value, mask.value, undefined]))
 
 
-def vector(kind: ir.Type) -> ir.VectorType:
+def vector(kind: ir.Type, width: int = WIDTH) -> ir.VectorType:
     """Type of lanes of a kind."""
-    return ir.VectorType(kind, WIDTH)
+    return ir.VectorType(kind, width)
 
 
 def _mangled(kind: ir.Type) -> str:
@@ -224,26 +234,26 @@ def _mangled(kind: ir.Type) -> str:
     return "f32" if isinstance(kind, ir.FloatType) else "f64"
 
 
-def constant(b: ir.IRBuilder, kind: ir.Type, x: Any) -> Lanes:
+def constant(b: ir.IRBuilder, kind: ir.Type, x: Any, width: int = WIDTH) -> Lanes:
     """A number in all lanes."""
     if isinstance(kind, ir.IntType):
         value: Any = int(x) & ((1 << kind.width) - 1)
     else:
         value = float(np.float32(x)) if isinstance(kind, ir.FloatType) else float(x)
-    return Lanes(b, ir.Constant(vector(kind), [value] * WIDTH))
+    return Lanes(b, ir.Constant(vector(kind, width), [value] * width))
 
 
-def splat(b: ir.IRBuilder, scalar: Value) -> Lanes:
+def splat(b: ir.IRBuilder, scalar: Value, width: int = WIDTH) -> Lanes:
     """A scalar in all lanes."""
-    undefined = ir.Constant(vector(scalar.type), ir.Undefined)
+    undefined = ir.Constant(vector(scalar.type, width), ir.Undefined)
     first = b.insert_element(undefined, scalar, WORD(0))
-    zeros = ir.Constant(vector(WORD), [0] * WIDTH)
+    zeros = ir.Constant(vector(WORD, width), [0] * width)
     return Lanes(b, b.shuffle_vector(first, undefined, zeros))
 
 
-def counting(b: ir.IRBuilder, kind: ir.Type) -> Lanes:
-    """0, 1, 2 … 15."""
-    return Lanes(b, ir.Constant(vector(kind), list(range(WIDTH))))
+def counting(b: ir.IRBuilder, kind: ir.Type, width: int = WIDTH) -> Lanes:
+    """0, 1, 2 …"""
+    return Lanes(b, ir.Constant(vector(kind, width), list(range(width))))
 
 
 class Array:
@@ -261,15 +271,15 @@ class Array:
         return self.b.load(self._at(index))
 
     def load(self, index: Value) -> Lanes:
-        """Elements ``index`` .. ``index`` + 15."""
+        """Elements ``index`` .. ``index`` + :data:`WIDTH` - 1."""
         at = self.b.bitcast(self._at(index), vector(self.kind).as_pointer())
         out = self.b.load(at)
         out.align = 1
         return Lanes(self.b, out)
 
     def store(self, index: Value, lanes: Lanes) -> None:
-        """Writes elements ``index`` .. ``index`` + 15."""
-        at = self.b.bitcast(self._at(index), vector(self.kind).as_pointer())
+        """Writes elements from ``index`` on."""
+        at = self.b.bitcast(self._at(index), lanes.value.type.as_pointer())
         self.b.store(lanes.value, at, align=1)
 
     def gather(self, index: Lanes) -> Lanes:

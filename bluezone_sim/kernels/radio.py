@@ -17,14 +17,14 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
 from .air import POLL_MS, read_works
+from .bare import bare
 from .filter_ir import lowest_bit
 from .lanes import WIDTH
-from .radio_ir import BY_READ, Linked, Spans, expand, hear, link
+from .radio_ir import BY_READ, ITEMS, Linked, Spans, expand, hear, link
 from .rng import draw, mix64, to_unit
 
 #: Spans that are collected before they are heard.
@@ -97,7 +97,7 @@ def _columns(names: tuple[str, ...], n: int) -> dict[str, Any]:
     return {name: np.zeros(n, kind) for name, kind in kinds.items()}
 
 
-@nb.njit(nogil=True, cache=True, inline="always")
+@bare
 def _read_at(app, read_h, queue, heard, phase, on, period, began, stop):
     """When a GATT read of a peer that is heard at ``heard`` is done; -1 where it fails.
 
@@ -122,7 +122,7 @@ def _read_at(app, read_h, queue, heard, phase, on, period, began, stop):
     )
 
 
-@nb.njit(nogil=True, cache=True)
+@bare
 def _read(plan, air, app, streams, links, spans, first, last, known, out, at):
     """Records of spans ``first`` .. ``last`` - 1, some of which are of phones that have to be read."""
     for i in range(first, last):
@@ -171,7 +171,7 @@ def _read(plan, air, app, streams, links, spans, first, last, known, out, at):
     return at
 
 
-@nb.njit(nogil=True, cache=True)
+@bare
 def _flush(plan, air, app, streams, links, room, count, out, at):
     """Records of the spans collected; how many there are then."""
     for i in range(0, count, WIDTH):
@@ -183,7 +183,7 @@ def _flush(plan, air, app, streams, links, room, count, out, at):
     return at
 
 
-@nb.njit(nogil=True, cache=True)
+@bare
 def record_links(plan, air, app, streams, links, first, last, room, out):
     """Records of links ``first`` .. ``last`` - 1, in the order of the links, then of time.
 
@@ -209,7 +209,7 @@ def record_links(plan, air, app, streams, links, first, last, room, out):
                 count = np.int64(0)
                 if at + items + WIDTH > len(out.row):
                     return at, row + k
-            for item in range(0, items, WIDTH):
+            for item in range(0, items, ITEMS):
                 if count > _SPANS - WIDTH:
                     at = _flush(plan, air, app, streams, links, room, count, out, at)
                     count = np.int64(0)

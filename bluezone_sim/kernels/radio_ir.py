@@ -13,6 +13,7 @@ from llvmlite import ir
 from numpy.typing import NDArray
 
 from .lanes import (
+    DOUBLE,
     FLOAT,
     LONG,
     WORD,
@@ -24,7 +25,7 @@ from .lanes import (
     splat,
     vectorised,
 )
-from .life import HOUR_MS, HOURS
+from .life import ALL_HOURS, HOUR_MS, HOURS
 from .rng import GOLDEN
 
 Value = Any
@@ -34,6 +35,8 @@ Value = Any
 #: how it is heard.
 RATE, SPACING, OFFSET, LISTENS, WINDOW, PER_WINDOW, INTERVAL, HEARD = range(8)
 KIND_COLUMNS = 8
+#: Spans of a link that are looked at together.
+ITEMS = 8
 #: Values of the last one: not at all, by an identifier in the advertisement, by one that has to be read.
 NOT_HEARD, IN_PACKET, BY_READ = range(3)
 #: Columns of :attr:`Plan.tail`: chance that a packet arrives, then mean and spread of the fading of those
@@ -212,9 +215,14 @@ def link(b, plan, links, linked, row, at):
     burst = _cycles(begin - (sends >> 1).longs(), cycle)[1].words()
     rotation = splat(b, plan.identifier_ms)
     cut = (rotation - _cycles(begin, rotation)[1]).min(FAR_MS).words()
-    one = constant(b, FLOAT, 1.0)
-    count = (length - scan + period - 1).whole_of(period, one / period.floats())
-    parts = (cut < length).pick(_of(b, plan.parts, mine), 1)
+    count = (length - scan + period - 1).whole_of(period, period.floats().inverse())
+    # Scans are cut by a change of identifier within them; where there is one change, most are not.
+    into = cut - scan
+    into = into - into.whole_of(period, period.floats().inverse()) * period
+    once = (cut + splat(b, _rotation(b, plan))) >= length
+    missed = Lanes(b, b.and_(once.value, (into >= reach).value))
+    missed = Lanes(b, b.or_(missed.value, (cut >= length).value))
+    parts = missed.pick(constant(b, WORD, 1), _of(b, plan.parts, mine))
     midnight = begin - links.midnight_s.load(row) * 1000
 
     h = _draw(splat(b, plan.shadowing), contact)
@@ -268,55 +276,78 @@ def link(b, plan, links, linked, row, at):
 
 @vectorised
 def expand(b, plan, links, linked, spans, at, link, row, item):
-    """Spans ``item`` .. ``item`` + 15 of a link, behind the ``at`` that there are.
+    """Spans ``item`` .. ``item`` + 7 of a link, behind the ``at`` that there are.
 
     Returns how many there are then.
     """
 
     def of(column: Array) -> Lanes:
-        return splat(b, column.scalar(link))
+        return splat(b, column.scalar(link), ITEMS)
 
-    items, parts = of(linked.items), of(linked.parts)
     platforms = linked.platforms.scalar(link)
-    mine = b.lshr(platforms, WORD(1))
-    on, period, wide = (
-        splat(b, a.scalar(b.zext(mine, LONG)))
-        for a in (plan.scan_on_ms, plan.scan_period_ms, plan.scan_jitter_ms)
-    )
-    number = counting(b, WORD) + b.trunc(item, WORD)
-    scan = ((number.floats() + 0.5) / parts.floats()).floor().words()
-    part = number - scan * parts
-    start = of(linked.scan) + scan * period
+    mine = b.zext(b.lshr(platforms, WORD(1)), LONG)
+    on, period = (splat(b, a.scalar(mine), ITEMS) for a in (plan.scan_on_ms, plan.scan_period_ms))
+    wide = plan.scan_jitter_ms.scalar(mine)
+    number = counting(b, WORD, ITEMS) + b.trunc(item, WORD)
 
-    def jittered() -> list[Lanes]:
-        h = _mixed(of(linked.jitter) + scan.longs() * GOLDEN)
-        return [start + (_unit(h) * wide.doubles()).words()]
+    def start_of(scan: Lanes) -> Lanes:
+        def jittered() -> list[Lanes]:
+            h = _mixed(of(linked.jitter) + scan.longs() * GOLDEN)
+            late = _unit(h) * splat(b, b.sitofp(wide, DOUBLE), ITEMS)
+            return [start + late.words()]
 
-    some = b.icmp_signed(">", plan.scan_jitter_ms.scalar(b.zext(mine, LONG)), WORD(0))
-    (start,) = chosen(b, some, jittered, lambda: [start])
-    low, stop = start.max(0), (start + on).min(of(linked.length))
-    # The first change of identifier after the scan's start.
-    cut, rotation = of(linked.cut), splat(b, plan.identifier_ms).min(FAR_MS).words()
-    one = constant(b, FLOAT, 1.0)
-    cut = cut + rotation * ((low - cut).whole_of(rotation, one / rotation.floats()) + 1)
-    low = (cut + rotation * (part - 1)).max(low)
-    high = (cut + rotation * part).min(stop)
-    hour = (of(linked.midnight) + low).whole_of(HOUR_MS, 1 / HOUR_MS).min(HOURS - 1)
-    bits = (splat(b, links.hours.scalar(row)) >> hour) & 1
-    keep = b.and_((high > low).value, (number < items).value)
+        start = of(linked.scan) + scan * period
+        return chosen(b, b.icmp_signed(">", wide, WORD(0)), jittered, lambda: [start])[0]
+
+    def whole() -> list[Lanes]:
+        start = start_of(number)
+        return [start.max(0), stop_of(start), stop_of(start)]
+
+    def stop_of(start: Lanes) -> Lanes:
+        return (start + on).min(of(linked.length))
+
+    def cut() -> list[Lanes]:
+        parts = of(linked.parts)
+        scan = ((number.floats() + 0.5) / parts.floats()).floor().words()
+        part = number - scan * parts
+        start = start_of(scan)
+        low, stop = start.max(0), stop_of(start)
+        # The first change of identifier after the scan's start.
+        first, rotation = of(linked.cut), splat(b, _rotation(b, plan), ITEMS)
+        passed = (low - first).whole_of(rotation, rotation.floats().inverse())
+        change = first + rotation * (passed + part)
+        return [change.max(low), (change + rotation).min(stop), stop]
+
+    def awake() -> list[Lanes]:
+        hour = (of(linked.midnight) + low).whole_of(HOUR_MS, 1 / HOUR_MS).min(HOURS - 1)
+        return [(splat(b, hours, ITEMS) >> hour) & 1]
+
+    several = b.icmp_signed(">", linked.parts.scalar(link), WORD(1))
+    low, high, stop = chosen(b, several, cut, whole)
+    hours = links.hours.scalar(row)
+    some = b.icmp_unsigned("!=", hours, WORD(ALL_HOURS))
+    (bits,) = chosen(b, some, awake, lambda: [low.like(1)])
+    keep = b.and_((high > low).value, (number < of(linked.items)).value)
     keep = Lanes(b, b.and_(keep, (bits > 0).value))
 
     spans.low.store(at, low.packed(keep))
     spans.length.store(at, (high - low).packed(keep))
     spans.stop.store(at, stop.packed(keep))
-    spans.row.store(at, splat(b, b.trunc(row, WORD)))
+    spans.row.store(at, splat(b, b.trunc(row, WORD), ITEMS))
     spans.burst.store(at, of(linked.burst))
-    spans.platforms.store(at, splat(b, platforms))
+    spans.platforms.store(at, of(linked.platforms))
     spans.level.store(at, of(linked.level))
-    spans.clear.store(at, splat(b, b.fptrunc(links.p_clear.scalar(row), FLOAT)))
+    spans.clear.store(at, splat(b, b.fptrunc(links.p_clear.scalar(row), FLOAT), ITEMS))
     spans.stream.store(at, of(linked.stream))
     spans.begin.store(at, of(linked.begin))
     return b.add(at, b.zext(b.ctpop(keep.bits()), LONG))
+
+
+def _rotation(b: ir.IRBuilder, plan: Any) -> Value:
+    """Time on air of an identifier as a word, ms."""
+    far = LONG(FAR_MS)
+    short = b.icmp_signed("<", plan.identifier_ms, far)
+    return b.trunc(b.select(short, plan.identifier_ms, far), WORD)
 
 
 def _state(b: ir.IRBuilder, plan: Any, slot: Lanes, who: Lanes, platform: Lanes) -> Lanes:
@@ -374,9 +405,8 @@ def hear(b, plan, links, spans, i, count, out, at):
     low, length, row = spans.low.load(i), spans.length.load(i), spans.row.load(i)
     platforms, begin = spans.platforms.load(i), spans.begin.load(i)
     theirs = platforms & 1
-    one = constant(b, FLOAT, 1.0)
     on, period = _of(b, plan.advertise_on_ms, theirs), _of(b, plan.advertise_period_ms, theirs)
-    per_on, per_period = one / on.floats(), one / period.floats()
+    per_on, per_period = on.floats().inverse(), period.floats().inverse()
     # How far the sender is into its cycle, and for how long of the span it is on the air.
     since = spans.burst.load(i) + low
     since = since - since.whole_of(period, per_period) * period
