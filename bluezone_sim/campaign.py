@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .matching.pairs import PairDays, concatenate_pair_days, pairs_of
+from .matching.pairs import PairDays, pairs_of
 from .matching.warnings import Told, f1_warnings, in_time
 from .results.campaign import CampaignDay, CampaignPart, CampaignResult
 from .results.metrics import bootstrap_weights, interval_of
@@ -24,12 +24,10 @@ from .world import World
 from .world.campaign import Installs, installs, occupation_names, occupations, scattered
 from .world.course import true_cases, while_infectious
 from .world.days import EPOCH
-from .world.risk import RiskyDays, concatenate_risky_days, risky_days
+from .world.risk import RiskyDays
 
 #: The arm with every measure, that with none, and that with the same days given to owners at random.
 ALL, NONE, SCATTERED = "all measures", "no measure", "at random"
-#: Cases whose contacts of all days are held at a time.
-_CASES_CHUNK = 300
 
 
 @dataclass(frozen=True)
@@ -66,15 +64,8 @@ def span_of(
     days = (campaign.until - scenario.date).days + scenario.look_back_days
     whole = scenario.model_copy(update={"date": campaign.until, "look_back_days": days})
     tracer = Tracer.build(whole, world, threads, clock)
-    cut = scenario.index_cases
-    risky, held = [], []
-    # All days of all cases at once would not fit a small machine.
-    for begin in range(0, len(cases), _CASES_CHUNK):
-        some = cases[begin : begin + _CASES_CHUNK]
-        contacts = tracer.contacts(some)
-        risky.append(risky_days(contacts, tracer.days, cut.near_distance_m, cut.near_duration_s))
-        held.append(tracer.pair_days(some, 1.0, contacts))
-    return Span(tracer, cases, concatenate_risky_days(risky), concatenate_pair_days(held), first)
+    risky, held = tracer.follow(cases, [1.0])
+    return Span(tracer, cases, risky, held[1.0], first)
 
 
 def told_on(span: Span, plan: Installs, day: int) -> Told:

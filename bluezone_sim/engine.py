@@ -28,7 +28,6 @@ from .tracing import Clock, Tracer
 from .world import build_world
 from .world.course import infectious_days
 from .world.people import world_inputs
-from .world.risk import risky_days
 
 Progress = Callable[[float, str], None]
 
@@ -47,25 +46,13 @@ def evaluate(
     """
     scenario, world, clock = tracer.scenario, tracer.world, tracer.clock
     publication = scenario.publication
-    contacts = tracer.contacts(cases)
-    truth = risky_days(
-        contacts,
-        tracer.days,
-        scenario.index_cases.near_distance_m,
-        scenario.index_cases.near_duration_s,
-    )
+    nested = scenario.radio.density == "off"
+    radio_levels = [max(levels)] if nested else sorted(set(levels))
+    truth, held_at = tracer.follow(cases, radio_levels)
     course = scenario.index_cases.course
     if course is not None:
         truth = infectious_days(truth, course, world.seed, tracer.days, tracer.published_s)
-    clock.lap("contacts")
-    progress(0.1, "cases")
-    nested = scenario.radio.density == "off"
-    radio_levels = [max(levels)] if nested else sorted(set(levels))
-    held_at: dict[float, PairDays] = {}
-    for i, level in enumerate(radio_levels):
-        held_at[level] = tracer.pair_days(cases, level, contacts)
-        progress(0.1 + 0.3 * (i + 1) / len(radio_levels), "F1")
-    del contacts
+    progress(0.4, "F1")
 
     def at(table: dict[float, PairDays], level: float) -> PairDays:
         if not nested:

@@ -38,11 +38,13 @@ class Fault:
         path: dotted TOML path, such as ``population.districts[3].people``.
         message: what was expected and what was found.
         hint: what to do, for example the nearest right key; may be empty.
+        unused: the key is right in itself, but another one leaves it without effect.
     """
 
     path: str
     message: str
     hint: str = ""
+    unused: bool = False
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message}" + (f" ({self.hint})" if self.hint else "")

@@ -17,6 +17,12 @@ _PERSON_BYTES = 120.0
 #: records and matches at one scan in 300 s. Measured together: 0.045 (Bluezone, 300 s), 0.068 (GAEN,
 #: 256 s), 0.23 (DP-3T, 60 s).
 _CONTACTS_MIB, _RECORDS_MIB = 0.025, 0.042
+#: What the day loop of a whole population's histories takes, as sources.
+_WHOLE_SOURCES = 100.0
+#: What the contacts and records of sources that are traced together may take, MiB.
+_TOGETHER_MIB = 400.0
+#: Bytes of a case at a level: its risky pairs and what phones hold of it.
+_CASE_BYTES = 5_000.0
 #: Bytes of an F2 warning while its level is put together and kept.
 _F2_BYTES = 80.0
 #: F1s of a case if everybody had the app: 53 in yen-bai-2020, from 18.2 where 58.5 % have it.
@@ -27,29 +33,36 @@ _F2_PER_CASE = 600.0
 
 def estimate_mib(scenario: Scenario) -> float:
     """Upper estimate of a run's peak resident memory, MiB; a fit on measured runs."""
-    from .tracing import _PEOPLE_CHUNK, _SOURCES_CHUNK
-
     people, users = scenario.population.people, max(scenario.level_users(), default=0)
     share, cases = users / people, scenario.index_cases
     sources = cases.count * share
     busy = max(1.0, _degree(scenario.contacts) / _degree(ContactsTable()))
     f1 = cases.f2_count * _F1_PER_CASE * busy * share**2
-    sources = max(sources, min(f1, users, _SOURCES_CHUNK))
-    if scenario.protocol.identifiers == "full":
-        # A chunk of people, of whose contacts each direction is recorded in turn.
-        sources = max(sources, min(people, _PEOPLE_CHUNK) * share / 2)
-    f2 = cases.f2_count * min(_F2_PER_CASE * busy**2, users) * len(scenario.adoption.levels)
+    sources = min(max(sources, min(f1, users)), sources_together(scenario))
+    levels = len(scenario.adoption.levels)
+    f2 = cases.f2_count * min(_F2_PER_CASE * busy**2, users) * levels
+    if scenario.protocol.whole:
+        sources += _WHOLE_SOURCES
     return (
         _BASE_MIB
         + people * _PERSON_BYTES / (1 << 20)
         + sources * scenario.look_back_days * busy * _source_day_mib(scenario)
-        + f2 * _F2_BYTES / (1 << 20)
+        + (f2 * _F2_BYTES + cases.count * levels * _CASE_BYTES) / (1 << 20)
     )
 
 
+def sources_together(scenario: Scenario) -> int:
+    """Sources of keys whose contacts and records of the look-back are made together."""
+    a_source = scenario.look_back_days * _source_day_mib(scenario)
+    return max(20, int(_TOGETHER_MIB / a_source))
+
+
 def _source_day_mib(scenario: Scenario) -> float:
-    profile, screen_on = profile_of(scenario), scenario.phones.screen_on_share
-    period_s = min(p.foreground.scan_period_s(screen_on) for p in (profile.android, profile.ios))
+    profile, phones = profile_of(scenario), scenario.phones
+    period_s = min(
+        p.foreground.scan_period_s(phones.screen_on_share, phones.audio_share)
+        for p in (profile.android, profile.ios)
+    )
     return _CONTACTS_MIB + _RECORDS_MIB * 300 / period_s
 
 

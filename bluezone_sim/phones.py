@@ -7,6 +7,7 @@ window of hybrid DP-3T, an epoch of unlinkable DP-3T.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,6 +75,27 @@ class KeyRing:
             rng.draws(rng.key(self.world.seed, "base_id", 4 + k), pair) for k in range(size // 8)
         ]
         return np.ascontiguousarray(np.stack(words, axis=2)).view(np.uint8)
+
+    @property
+    def a_key_a_day(self) -> bool:
+        """A phone has one key a UTC day, from which nothing but its identifiers follow."""
+        return self.unit_s == DAY_S and self.protocol.name != "tcn"
+
+    def keys_by_day(
+        self, person: NDArray[np.int32], days: range, *, threads: int = 1
+    ) -> Iterator[NDArray[np.uint8]]:
+        """``uint8[people, key_size]`` of one UTC day after the other; see :attr:`a_key_a_day`."""
+        if not hasattr(self.protocol, "daily_keys"):
+            for day in days:
+                yield self.unit_keys(person, day, 1)[:, 0]
+            return
+        keys = self._day_keys(person, days[0], 1)[:, 0]
+        installed = self.world.install_day[person]
+        yield keys
+        for day in days[1:]:
+            step = self.protocol.daily_keys(keys, 2, threads=threads)[:, 1]
+            keys = np.where((installed < day)[:, None], step, keys)
+            yield keys
 
     def _pairs(self, person: NDArray[np.int32], first: int, n: int) -> NDArray[np.int64]:
         """``int64[people, n]``: a coordinate of a person and a unit."""

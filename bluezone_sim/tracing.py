@@ -5,26 +5,24 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels.air import phones_off
-from .matching import match
+from .histories import histories, publishers
+from .kernels.life import link_hours
+from .matching import PublishedIndex, index_published, match
 from .matching.pairs import PairDays, concatenate_pair_days, pair_days
+from .memory import sources_together
 from .phones import KeyRing
 from .radio import RadioModel, radio_model, record
 from .scenario.model import Scenario
 from .servers import NAMES as SERVERS
 from .servers import ServerRing
-from .tables import Contacts, Matches, Sightings
+from .tables import Contacts, Matches, PublishedKeys, Sightings
 from .world import ContactModel, Days, World, contact_model, contacts_of, crowds
-from .world.risk import RiskyDays
-
-#: Sources whose keys are traced together: bounds the memory of their contacts and sightings.
-_SOURCES_CHUNK = 1000
-#: People whose contacts are made together when every phone's history is made.
-_PEOPLE_CHUNK = 5_000
+from .world.risk import RiskyDays, concatenate_risky_days, risky_days
 
 
 @dataclass
@@ -39,6 +37,11 @@ class Clock:
         now = time.perf_counter()
         self.stages_s[stage] = self.stages_s.get(stage, 0.0) + now - self._last
         self._last = now
+
+    def share(self, stage: str, seconds: float) -> None:
+        """Books seconds of the current lap on a stage that went on beside the rest."""
+        self.stages_s[stage] = self.stages_s.get(stage, 0.0) + seconds
+        self._last += seconds
 
 
 @dataclass(frozen=True)
@@ -83,13 +86,14 @@ class Tracer:
         return out
 
     def phones_off(self, risky: RiskyDays) -> NDArray[np.bool_]:
-        """``bool[n]``: on a risky day the phone of either was off."""
-        day = self.days.number[risky.day]
-        case, other = (
-            phones_off(self.radio.air, self.radio.streams, person, day)
-            for person in (risky.case, risky.other)
-        )
-        return np.asarray(case | other)
+        """``bool[n]``: in no hour of a risky day in which they were near could the one phone send and the
+        other hear."""
+        sender, listener = risky.case, risky.other
+        if self.scenario.publication.upload == "history":
+            sender, listener = listener, sender
+        radio, day = self.radio, self.days.number[risky.day]
+        hours = link_hours(radio.life, radio.phones, radio.streams, listener, sender, day)
+        return np.asarray((hours & risky.hours) == 0)
 
     def with_app(self, contacts: Contacts, level: float) -> Contacts:
         """Segments in which both run the app at ``level``."""
@@ -110,18 +114,30 @@ class Tracer:
             crowd = crowds(self.contact_model, contacts, self.days, self.world.rank, level)
         records = record(self.radio, contacts, self.days, crowd=crowd, threads=self.threads)
         self.clock.lap("radio")
-        emitter = contacts.a[records.row]
+        row = records.row
+        return self.heard(contacts.a[row], contacts.b[row], *records[1:])
+
+    def heard(
+        self,
+        emitter: NDArray[np.int32],
+        observer: NDArray[np.int32],
+        time_ms: NDArray[np.int64],
+        packets: NDArray[np.int32],
+        rssi_dbm: NDArray[np.int16],
+        rssi_max_dbm: NDArray[np.int16],
+    ) -> Sightings:
+        """Records with the identifiers that were sent."""
         senders, who = np.unique(emitter, return_inverse=True)
-        identifier = self.keys.identifiers_at(senders, who, records.time_ms)
+        identifier = self.keys.identifiers_at(senders, who, time_ms)
         self.clock.lap("identifiers")
         return Sightings(
-            observer=contacts.b[records.row],
-            time_ms=records.time_ms,
+            observer=observer,
+            time_ms=time_ms,
             identifier=identifier,
-            payload=self.keys.payload_at(senders, who, records.time_ms, identifier),
-            rssi_dbm=records.rssi_dbm,
-            rssi_max_dbm=records.rssi_max_dbm,
-            packets=records.packets,
+            payload=self.keys.payload_at(senders, who, time_ms, identifier),
+            rssi_dbm=rssi_dbm,
+            rssi_max_dbm=rssi_max_dbm,
+            packets=packets,
             protocol=self.keys.protocol.name,
             true_sender=emitter,
         )
@@ -129,9 +145,10 @@ class Tracer:
     def match(self, sources: NDArray[np.int32], sightings: Sightings) -> Matches:
         """Every phone looks the sources' keys up in its history."""
         assert isinstance(self.keys, KeyRing)
-        out = match(
-            self.keys.published(sources), sightings, self.keys.protocol, threads=self.threads
-        )
+        return self._match(self.keys.published(sources), sightings)
+
+    def _match(self, published: PublishedKeys | PublishedIndex, sightings: Sightings) -> Matches:
+        out = match(published, sightings, self.keys.protocol, threads=self.threads)
         if out.attenuation_db is not None:
             # The listening phone corrects its RSSI by the calibration of its own model.
             correction = self.world.rx_correction_db[out.observer].astype(np.float32)
@@ -139,33 +156,65 @@ class Tracer:
         self.clock.lap("matching")
         return out
 
-    def pair_days(
-        self, sources: NDArray[np.int32], level: float, contacts: Contacts | None = None
-    ) -> PairDays:
+    def follow(
+        self, cases: NDArray[np.int32], levels: list[float]
+    ) -> tuple[RiskyDays, dict[float, PairDays]]:
+        """Risky days of the cases' contacts, and what phones hold of the cases at each level.
+
+        Args:
+            cases: distinct people, ascending.
+            levels: adoption levels up to which phones run the app.
+        """
+        cut, whole = self.scenario.index_cases, self.scenario.protocol.whole
+        risky: list[RiskyDays] = []
+        held: dict[float, list[PairDays]] = {level: [] for level in levels}
+        for some in self._chunks(cases):
+            contacts = self.contacts(some)
+            risky.append(risky_days(contacts, self.days, cut.near_distance_m, cut.near_duration_s))
+            self.clock.lap("contacts")
+            for level in [] if whole else levels:
+                held[level].append(self._lazily(some, level, contacts))
+        if whole:
+            held = {level: [self.pair_days(cases, level)] for level in levels}
+        parts = {level: concatenate_pair_days(found) for level, found in held.items()}
+        return concatenate_risky_days(risky), parts
+
+    def pair_days(self, sources: NDArray[np.int32], level: float) -> PairDays:
         """What every phone holds of the sources' published identifiers, by pair and local day.
 
         Args:
             sources: distinct people, ascending, whose keys are published.
             level: adoption level up to which phones run the app.
-            contacts: the sources' contacts, where they are at hand.
         """
-        uploaded = self.scenario.publication.upload == "history"
-        if self.scenario.protocol.identifiers == "full":
-            parts = [
-                self._read(history.take(np.isin(history.observer, sources)))
-                if uploaded
-                else self.collect(sources, self.match(sources, history))
-                for history in self.histories(level)
-            ]
-        elif contacts is not None:
-            parts = [self._lazily(sources, level, contacts)]
-        else:
-            parts = [
-                self._lazily(chunk, level, self.contacts(chunk))
-                for first in range(0, len(sources), _SOURCES_CHUNK)
-                if len(chunk := sources[first : first + _SOURCES_CHUNK])
-            ]
-        return concatenate_pair_days(parts)
+        if self.scenario.protocol.whole:
+            return concatenate_pair_days(list(self._out_of_all(sources, level)))
+        chunks = self._chunks(sources)
+        return concatenate_pair_days([self._lazily(c, level, self.contacts(c)) for c in chunks])
+
+    def _chunks(self, sources: NDArray[np.int32]) -> list[NDArray[np.int32]]:
+        step = sources_together(self.scenario)
+        return [sources[first : first + step] for first in range(0, len(sources), step)]
+
+    def _out_of_all(self, sources: NDArray[np.int32], level: float) -> Iterator[PairDays]:
+        """A local day at a time, out of every phone's history."""
+        users = sources[self.world.rank[sources] < level]
+        asked = np.zeros(self.world.n_people, np.bool_)
+        asked[users] = True
+        if self.scenario.publication.upload == "history":
+            for history in histories(self, level, repeat(asked), of_sender=False):
+                yield self._read(history)
+            return
+        assert isinstance(self.keys, KeyRing)
+        published = self.keys.published(users)
+        index = index_published(published, self.keys.protocol, threads=self.threads)
+        self.clock.lap("matching")
+        who = (
+            publishers(self, index, level)
+            if self.scenario.protocol.identifiers == "full"
+            else repeat(asked)
+        )
+        for history in histories(self, level, who, of_sender=True):
+            yield self.collect(users, self._match(index, history))
 
     def _lazily(self, sources: NDArray[np.int32], level: float, contacts: Contacts) -> PairDays:
         """Only the rows of the histories that hold one of the sources, or that a source holds."""
@@ -201,22 +250,6 @@ class Tracer:
         held = self.collect(senders, matches)
         turned = replace(held, source=held.person, person=held.source)
         return concatenate_pair_days([turned])
-
-    def histories(self, level: float) -> Iterator[Sightings]:
-        """Every phone's history of the look-back, piece by piece.
-
-        A pair of people is in one piece for each direction, with all its contacts.
-        """
-        for first in range(0, self.world.n_people, _PEOPLE_CHUNK):
-            last = min(first + _PEOPLE_CHUNK, self.world.n_people)
-            persons = np.arange(first, last, dtype=np.int32)
-            contacts = contacts_of(
-                self.contact_model, persons, self.days, ordered=True, threads=self.threads
-            )
-            contacts = self.with_app(contacts, level)
-            self.clock.lap("contacts")
-            for way in (contacts, contacts.reversed()):
-                yield self.sightings(way, level)
 
     def collect(self, sources: NDArray[np.int32], matches: Matches) -> PairDays:
         """Matches of the sources' published keys, by pair and local day."""

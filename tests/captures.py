@@ -75,6 +75,27 @@ def without_channel(table: Packets) -> Packets:
     return dataclasses.replace(table, channel=np.full(len(table), 255, np.uint8))
 
 
+def pcap(records: list[tuple[int, bytes]], link: int = 256, order: str = "<", nano: bool = False):
+    """A capture of (unix µs, packet)."""
+    magic, factor = (0xA1B23C4D, 1000) if nano else (0xA1B2C3D4, 1)
+    head = struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, 65535, link)
+    return head + b"".join(
+        struct.pack(
+            order + "4I", us // 1_000_000, us % 1_000_000 * factor, len(packet), len(packet)
+        )
+        + packet
+        for us, packet in records
+    )
+
+
+def nordic(packet: bytes, *, message=6, version=1, flags=1, channel=38, rssi_dbm=-60) -> bytes:
+    """A packet, access address to CRC, as the nRF sniffer tells of it."""
+    size = len(packet) + 10
+    lengths = bytes([6, size]) if version == 1 else struct.pack("<H", size)
+    event = bytes([10, flags, channel, -rssi_dbm]) + bytes(6)
+    return b"\x11" + lengths + bytes([version, 7, 0, message]) + event + packet
+
+
 def btsnoop(records: list[tuple[int, bytes]], link: int = 1002, flags: int = 3) -> bytes:
     """A log of (unix µs, packet)."""
     return (

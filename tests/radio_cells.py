@@ -13,8 +13,7 @@ from bluezone_sim.kernels import rng
 from bluezone_sim.kernels.air import Phones
 from bluezone_sim.radio import record
 from bluezone_sim.radio.events import simulate
-from bluezone_sim.radio.model import RadioModel, model_of
-from bluezone_sim.scenario.model import Phones as PhonesTable
+from bluezone_sim.radio.model import RadioModel, always_on, model_of
 from bluezone_sim.scenario.model import Radio
 from bluezone_sim.scenario.profiles import resolve
 from bluezone_sim.tables import Contacts
@@ -37,7 +36,13 @@ class Cell:
     crowd: int = 2
     radio: dict[str, Any] = field(default_factory=dict)
     foreground: float = 0.05
+    life: dict[str, Any] = field(default_factory=dict)
 
+
+#: Phones whose apps are killed, or save the battery, for hours.
+COMES_AND_GOES = always_on().android.model_copy(
+    update={"killed_share": 0.3, "killed_h": 1.5, "saver_share": 0.3, "saver_h": 2.0}
+)
 
 CELLS = (
     Cell("bluezone, 2 m, 15 min"),
@@ -62,10 +67,15 @@ CELLS = (
     Cell("tcn, 15 m, 10 min", "tcn", distance_m=15.0, duration_s=600),
     Cell("bluezone, 40 phones", crowd=40, radio={"advertise_interval_ms": 20.0}),
     Cell("gaen, 60 phones", "gaen", crowd=60),
+    Cell(
+        "bluezone, phones come and go, 1 h",
+        duration_s=3600,
+        life={"off_share": 0.2, "off_h": 2.0, "android": COMES_AND_GOES},
+    ),
     Cell("bluezone, 20 iPhones", platforms=("android", "ios"), crowd=20),
 )
 
-_TABLE = PhonesTable(off_share=0.0)
+_TABLE = always_on()
 
 
 def people(cell: Cell, n: int, seed: int) -> Phones:
@@ -84,7 +94,7 @@ def people(cell: Cell, n: int, seed: int) -> Phones:
 
 def model(cell: Cell, phones: Phones, seed: int) -> RadioModel:
     radio = Radio(**cell.radio)
-    table = PhonesTable(off_share=0.0, ios_foreground_share=cell.foreground)
+    table = always_on(ios_foreground_share=cell.foreground, **cell.life)
     profile = resolve(cell.protocol, radio.model_dump())
     return model_of(
         profile, phones, seed, radio=radio, table=table, ios_share=float(phones.ios.mean())

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import time
+from importlib.util import find_spec
 
+import numpy as np
 import pytest
 
+import bluezone_sim as bz
 from bluezone_sim import cli
-from bluezone_sim.bench import Case, Measurement, measure, regressions, to_json
+from bluezone_sim.bench import Case, Measurement, engine, measure, regressions, to_json
 from bluezone_sim.bench.core import FIGURES, too_large
 from bluezone_sim.bench.report import parse_baseline, scaled
-from bluezone_sim.errors import FormatError
+from bluezone_sim.errors import BluezoneSimError, FormatError, InputError
 
 
 def measured(ratio: float | None, name: str = "match/gaen/1M") -> Measurement:
@@ -92,3 +95,82 @@ def test_the_command_measures_writes_and_compares(tmp_path, monkeypatch, capsys)
 def test_rates_are_read_with_a_prefix():
     assert scaled(62_100_000, "ids/s") == ("62.1", "M ids/s")
     assert scaled(12.5, "keys/s") == ("12.5", "keys/s")
+
+
+def test_a_whole_run_is_measured_by_part():
+    figure = engine.measure_here(2_000, "bluezone", "full", 1, 1)
+    assert (figure.people, figure.days, figure.threads) == (2_000, 14, 1)
+    assert figure.users == round(0.6 * round(480_000 * 2_000 / 821_030))
+    assert set(figure.parts_s) == set(engine.PARTS)
+    assert min(figure.parts_s.values()) > 0
+    # What is left between the parts is little.
+    assert 0.8 * figure.seconds < sum(figure.parts_s.values()) <= figure.seconds * 1.001
+    assert figure.person_days_per_s == pytest.approx(28_000 / figure.seconds)
+
+
+@pytest.mark.parametrize("mode", engine.MODES)
+def test_the_modes_find_the_same(mode):
+    asked = engine.engine_scenario(3_000, "bluezone", "full")
+    assert sum(d.people for d in asked.population.districts) == 3_000
+    s = engine.engine_scenario(3_000, "bluezone", mode)
+    a, b = bz.run(asked, threads=2), bz.run(s, threads=1)
+    assert repr(a.metrics) == repr(b.metrics)
+    assert np.array_equal(a.warnings.told_s, b.warnings.told_s)
+
+
+def test_the_command_measures_whole_runs_along_a_curve(monkeypatch, capsys):
+    calls = []
+
+    def apart(people, protocol, mode, rounds, threads):
+        calls.append((people, protocol, mode))
+        parts = dict.fromkeys(engine.PARTS, 0.5)
+        return engine.EngineFigure(
+            protocol, mode, people, 14, 2, people // 3, 7.0, people * 2.0, parts, 900.0, 0.1
+        )
+
+    monkeypatch.setattr(engine, "measure_apart", apart)
+    monkeypatch.setattr(engine, "too_many", lambda n: "needs more" if n > 10**6 else None)
+    assert cli.main(["bench", "engine", "--curve", "--protocol", "gaen", "--json"]) == 0
+    out = capsys.readouterr()
+    runs = json.loads(out.out)["runs"]
+    assert [r["people"] for r in runs] == [n for n in engine.CURVE if n <= 10**6]
+    assert {(r["protocol"], r["mode"]) for r in runs} == {("gaen", "full")}
+    assert "5,000,000 people: left out, it needs more" in out.err
+    assert cli.main(["bench", "engine"]) == 0
+    assert "2.00" in capsys.readouterr().out
+    assert calls[-3:] == [(10**6, p, m) for p, m in engine.DEFAULT]
+    assert cli.main(["bench", "engine", "--mode", "all"]) == 2
+    assert cli.main(["bench", "engine", "--people", "5000000"]) == 2
+
+
+def test_figures_come_from_a_process_of_their_own():
+    figure = engine.measure_apart(1_000, "bluezone", "lazy", 1, 1)
+    assert figure.people == 1_000
+    assert figure.peak_memory_mib > 50
+    with pytest.raises(BluezoneSimError, match=r"people stopped with code 1: .*threads: expected"):
+        engine.measure_apart(1_000, "bluezone", "lazy", threads=0)
+
+
+@pytest.mark.skipif(find_spec("covasim") is not None, reason="without Covasim")
+def test_a_peer_that_is_not_there_is_named():
+    with pytest.raises(InputError, match=r"has no Covasim: pip install 'bluezone-sim\[peers\]'"):
+        engine.measure_peer(1_000, 2)
+    with pytest.raises(InputError, match="no/python: cannot be run"):
+        engine.measure_peer(1_000, 2, "no/python")
+
+
+def test_a_peer_is_told_beside(tmp_path, monkeypatch):
+    """A Covasim of few words."""
+    (tmp_path / "covasim.py").write_text(
+        "__version__ = '0.1'\n"
+        "test_prob = contact_tracing = lambda **k: None\n"
+        "class Sim:\n"
+        "    def __init__(self, **k): assert k['n_days'] == 1\n"
+        "    def initialize(self): print('hello')\n"
+        "    run = initialize\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    peer = engine.measure_peer(1_000, 2)
+    assert (peer.name, peer.people, peer.days) == ("Covasim 0.1", 1_000, 2)
+    assert peer.person_days_per_s == pytest.approx(2_000 / (peer.population_s + peer.days_s))

@@ -584,10 +584,17 @@ people = 2_000
 [adoption]
 levels = [0.6, 1.0]
 """
+#: Every phone takes part all day.
+_ALWAYS = """
+[phones]
+off_share = 0.0
+android = { killed_share = 0.0, saver_share = 0.0 }
+ios = { killed_share = 0.0 }
+"""
 
 
 def test_a_scenario_on_air_at_two_adoption_levels_beside_the_simulation(bench, folder, capsys):
-    (folder / "bench.toml").write_text(_SCENARIO, encoding="utf-8")
+    (folder / "bench.toml").write_text(_SCENARIO + _ALWAYS, encoding="utf-8")
     what = ("bench.toml", "--hours", "7.045-7.1", "--set", "radio.scan_period_s=60")
     what += ("--adoption", "0.2,0.4", "--iphones", "android")
     out = ("--speed", "60", "--out", "run")
@@ -636,7 +643,7 @@ class Dongle:
 
 
 def test_a_programme_is_of_bursts_and_of_each_phones_form():
-    scenario = bz.parse(_SCENARIO)
+    scenario = bz.parse(_SCENARIO + _ALWAYS)
     plan = make_plan(scenario, scenario.seed, [0.2], hours=(7, 7.1), speed=1)
     programme = Programme.of(plan, 0.2, Dongle())
     assert programme.bursts
@@ -694,7 +701,7 @@ def test_what_was_read_of_another_phone_is_forgotten(monkeypatch):
 
 def test_an_iphone_goes_on_air_as_one_and_is_read(bench, folder, capsys):
     """Android phones are in bursts of a second beside it."""
-    (folder / "bench.toml").write_text(_SCENARIO, encoding="utf-8")
+    (folder / "bench.toml").write_text(_SCENARIO + _ALWAYS, encoding="utf-8")
     options = ("--speed", "15", "--adoption", "0.2", "--set", "radio.scan_period_s=60")
     options += ("--out", "run")
     found = call_json(capsys, "drive", "bench.toml", *_DURING, *options)

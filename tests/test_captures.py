@@ -20,7 +20,9 @@ from captures import (
     event,
     extended,
     mixed,
+    nordic,
     packets,
+    pcap,
     pcapng,
     report,
     same,
@@ -29,6 +31,7 @@ from captures import (
 from test_cli import call
 
 from bluezone_sim import protocols
+from bluezone_sim.ble.recording import read_packets
 from bluezone_sim.captures import frames
 from bluezone_sim.captures.btsnoop import BtsnoopWriter
 from bluezone_sim.captures.frames import in_order, read_btsnoop, read_pcapng
@@ -215,6 +218,50 @@ def test_pcapng_of_either_byte_order_any_clock_and_every_link_type_of_hci(order,
     assert (sightings.time_ms - START_US // 1000).tolist() == [0, 500, 1000, 5000]
     assert sightings.observer.tolist() == [0, 1, 2, 3]
     assert file_report.n_advertisements == 4
+
+
+@pytest.mark.parametrize("nano", [False, True])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_pcap_holds_what_the_same_pcapng_holds(order, nano, tmp_path):
+    table = mixed(70)
+    with PcapngWriter(tmp_path / "x.pcapng") as out:
+        out.write(table)
+    with (tmp_path / "x.pcapng").open("rb") as stream:
+        (part,) = read_pcapng(stream)
+    packets = [bytes(part.data[a : a + n]) for a, n in zip(part.at, part.size, strict=True)]
+    times = part.time_us.tolist()
+    path = tmp_path / "x.pcap"
+    path.write_bytes(pcap(list(zip(times, packets, strict=True)), 256, order, nano))
+    same(read_packets(path), read_packets(tmp_path / "x.pcapng"))
+    (here, found), (there, expected) = import_one(path), import_one(tmp_path / "x.pcapng")
+    assert here.format == "pcap"
+    assert here.identifiers == there.identifiers
+    assert [len(t) for t in found] == [len(t) for t in expected]
+
+
+@pytest.mark.parametrize(("version", "message"), [(1, 6), (2, 2), (3, 2)])
+def test_the_nrf_sniffer_tells_channel_rssi_and_whether_the_crc_is_right(
+    version, message, tmp_path
+):
+    ad = advertisement("gaen", np.random.default_rng(1))
+    address = b"\1\2\3\4\5\6"
+    packet = struct.pack("<I", 0x8E89BED6) + bytes([0x42, 6 + len(ad)]) + address + ad + bytes(3)
+    told = {"version": version, "message": message}
+    rows = [
+        nordic(packet, channel=38, rssi_dbm=-61, **told),
+        nordic(packet, flags=0, **told),  # its CRC is wrong
+        nordic(packet, flags=0x21, **told),  # on the coded PHY
+        nordic(packet, message=1, version=version),  # no packet, but a word of the sniffer
+    ]
+    path = tmp_path / "x.pcap"
+    path.write_bytes(pcap([(START_US + k, row) for k, row in enumerate(rows)], 272))
+    found = read_packets(path)
+    assert bytes(found.data[0]) == ad
+    assert (found.rssi_dbm.tolist(), found.channel.tolist()) == ([-61], [38])
+    assert found.address[0] == 0x060504030201
+    report, (sightings,) = import_one(path)
+    assert (report.n_records, report.n_advertisements, report.n_malformed) == (4, 1, 1)
+    assert sightings.rssi_dbm.tolist() == [-61]
 
 
 def test_btsnoop_without_h4_and_of_the_linux_monitor(tmp_path):
@@ -434,6 +481,24 @@ def test_tshark_reads_what_is_written(tmp_path):
         tmp_path / "x.log", "-T", "fields", "-e", "bthci_evt.bd_addr", "-e", "bthci_evt.rssi"
     )
     assert [int(x.split("\t")[1]) for x in lines] == table.rssi_dbm.tolist()
+
+
+@needs_tshark
+@pytest.mark.parametrize(("version", "message"), [(1, 6), (3, 2)])
+def test_tshark_and_we_read_the_same_in_a_capture_of_the_nrf_sniffer(version, message, tmp_path):
+    ad = advertisement("gaen", np.random.default_rng(1))
+    packet = struct.pack("<I", 0x8E89BED6) + bytes([0x42, 6 + len(ad)]) + bytes(6) + ad + bytes(3)
+    row = nordic(packet, channel=39, rssi_dbm=-77, version=version, message=message)
+    path = tmp_path / "x.pcap"
+    path.write_bytes(pcap([(START_US, row)], 272))
+    fields = ("nordic_ble.channel", "nordic_ble.rssi", "frame.time_epoch", "bluetooth.gaen.rpi")
+    (line,) = tshark(path, "-T", "fields", *(a for f in fields for a in ("-e", f)))
+    channel, rssi, time, rpi = line.split("\t")
+    ours = read_packets(path)
+    assert int(channel) == ours.channel[0] == 39
+    assert int(rssi) == ours.rssi_dbm[0] == -77
+    assert round(float(time) * 1e6) == ours.time_us[0]
+    assert rpi == protocols.recognise(bytes(ours.data[0])).identifier.hex()
 
 
 @pytest.mark.data

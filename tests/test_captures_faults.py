@@ -9,7 +9,7 @@ import struct
 
 import numpy as np
 import pytest
-from captures import START_US, advertisement, btsnoop, event, mixed, pcapng, report
+from captures import START_US, advertisement, btsnoop, event, mixed, pcap, pcapng, report
 from test_cli import call
 
 from bluezone_sim.captures import frames
@@ -36,8 +36,13 @@ BACK = btsnoop([(START_US, b"\x04\x0e\x00"), (START_US - 20_000_000, b"\x04\x0e\
 
 FAULTS = [
     (b"", ("empty",), 0),
-    (b"\0" * 100, ("not a file of sightings", "btsnoop, pcapng"), 0),
-    (b"\xd4\xc3\xb2\xa1" + bytes(20), ("older pcap", "editcap"), 0),
+    (b"\0" * 100, ("not a file of sightings", "btsnoop, pcap, pcapng"), 0),
+    (pcap([])[:20], ("24 bytes of a pcap header", "truncated"), 0),
+    (pcap([(START_US, bytes(40))] * 2)[:-5], ("record 2", "mid-record, 51 bytes"), 1),
+    (pcap([], 1), ("link type 1", "272 (nRF sniffer)"), 0),
+    (pcap([]), ("holds no packets",), 0),
+    (pcap([]) + struct.pack("<4I", 1, 2_000_000, 0, 0), ("2,000,000 parts", "1,000,000"), 0),
+    (pcap([]) + struct.pack("<4I", 1, 0, 9, 8) + bytes(9), ("lengths of 8 and 9",), 0),
     (log()[:10], ("16 bytes of a btsnoop header", "truncated"), 0),
     (log()[:-5], ("byte 156", "record 3", "ends in mid-record, 65 bytes"), 2),
     (log()[:-80], ("record 2", "mid-record"), 1),

@@ -11,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bluezone_sim import match
+from bluezone_sim.errors import TableError
 from bluezone_sim.kernels.lookup import build_index, collect, probe_rows, words_of
 from bluezone_sim.kernels.sha256 import hmac_sha256, ratchet, sha256_short
-from bluezone_sim.matching import engine
+from bluezone_sim.matching import engine, index_published
+from bluezone_sim.matching import published as matching_published
 from bluezone_sim.tables import PublishedKeys, Sightings
 
 DAY_MS = 86_400_000
@@ -79,8 +81,10 @@ def crowd(seed: int, n_keys: int, n_rows: int, with_max: bool):
 
 
 @pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize("held", [0, 1 << 24], ids=["probe keys", "probe rows"])
+@pytest.mark.parametrize("held", [0, 1 << 24, None], ids=["probe keys", "probe rows", "by day"])
 def test_matching_equals_the_twin(seed, held, monkeypatch):
+    by_day, held = held is None, held or 0
+    monkeypatch.setattr(matching_published, "_CHUNK_IDS", 512)
     monkeypatch.setattr(engine, "_HELD_IDS", held)
     monkeypatch.setattr(engine, "_CHUNK_IDS", 512)
     monkeypatch.setattr(engine, "_TASK_IDS", 1024)
@@ -90,7 +94,18 @@ def test_matching_equals_the_twin(seed, held, monkeypatch):
     want = naive_match(published, sightings)
     assert len(want) >= 15
     for threads in (1, 3):
-        assert as_rows(match(published, sightings, "bluezone", threads=threads)) == want
+        keys = index_published(published, "bluezone", threads=threads) if by_day else published
+        assert as_rows(match(keys, sightings, "bluezone", threads=threads)) == want
+
+
+def test_an_index_of_published_keys_says_what_it_holds():
+    published, sightings = crowd(0, 9, 10, with_max=False)
+    index = index_published(published, "bluezone")
+    assert len(index) == published.count.sum()
+    assert repr(index) == f"<PublishedIndex of {len(index):,} bluezone identifiers>"
+    assert len(index_published(published.take(np.empty(0, np.int64)), "bluezone")) == 0
+    with pytest.raises(TableError, match="published: indexed for bluezone, not for gaen"):
+        match(index, sightings, "gaen")
 
 
 def test_nothing_published_or_nothing_seen_matches_nothing():
@@ -98,9 +113,11 @@ def test_nothing_published_or_nothing_seen_matches_nothing():
     none = np.empty(0, np.int64)
     assert len(match(published.take(none), sightings, "bluezone")) == 0
     assert len(match(published, sightings.take(none), "bluezone")) == 0
+    index = index_published(published, "bluezone")
+    assert len(match(index, sightings.take(none), "bluezone")) == 0
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 400), st.sampled_from([4, 12, 16]))
 def test_lookup_finds_every_copy_of_every_identifier(seed, n, size):
     rng = np.random.default_rng(seed)
@@ -121,7 +138,7 @@ def test_lookup_finds_every_copy_of_every_identifier(seed, n, size):
     assert sorted(zip(needle.tolist(), row.tolist(), strict=True)) == want
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.integers(1, 70), st.integers(0, 55), st.integers(0, 2**32 - 1))
 def test_sha256_equals_hashlib(n, size, seed):
     data = np.random.default_rng(seed).integers(0, 256, (n, size), np.uint8)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import tomllib
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -21,18 +23,28 @@ from bluezone_sim.tracing import Clock, Tracer
 from bluezone_sim.world import build_world
 
 
+def leaves(table: dict, path: str = ""):
+    """(dotted key, value and source) of every value of a profile as it is written."""
+    for key, value in table.items():
+        if isinstance(value, dict) and set(value) != {"value", "source"}:
+            yield from leaves(value, f"{path}{key}.")
+        elif f"{path}{key}" not in ("title", "protocol"):
+            yield f"{path}{key}", value
+
+
 @pytest.mark.parametrize("name", names())
 def test_every_value_of_a_profile_has_its_source(name):
-    profile = load_profile(name)
-    written = profile.model_dump(exclude={"sources", "title", "protocol"})
-    for platform in ("android", "ios"):
-        for key, value in written[platform]["foreground"].items():
-            default = type(profile.android.foreground).model_fields[key].default
-            if value != default:
-                assert profile.sources[f"{platform}.{key}"].strip()
-    for table in ("identifier", "address"):
-        for key in written[table]:
-            assert profile.sources[f"{table}.{key}"].strip()
+    text = (files("bluezone_sim") / "radio" / "profiles" / f"{name}.toml").read_text("utf-8")
+    found = dict(leaves(tomllib.loads(text)))
+    assert len(found) > 30
+    for key, value in found.items():
+        assert isinstance(value, dict), f"{key} has no source"
+        source = value["source"]
+        assert len(source) > 10, key
+        # What no source gives says so at its end, so that it can be counted.
+        assert "assumed" not in source or source.endswith("assumed)"), key
+    sources = load_profile(name).sources
+    assert sources == {key: value["source"] for key, value in found.items()}
 
 
 def test_there_is_a_profile_for_every_protocol():
@@ -46,6 +58,7 @@ def test_gaen_pauses_as_its_source_says():
     assert does.scan_on_s == 4.0
     assert does.scan_period_s() == 4.0 + 300.0 - 44.5
     assert does.scan_period_s(screen_on_share=1.0) == pytest.approx(4.0 + 255.5 * 0.8)
+    assert does.scan_period_s(1.0, 1.0) == pytest.approx(4.0 + 255.5 * 0.8 * 0.6)
     short = load_profile("gaen", {"android.scan_pause_s": 90.0}).android.background
     assert short.scan_period_s() == 64.0  # a pause lasts 60 s at least
 
@@ -171,6 +184,8 @@ def test_matrix_prints_the_document(few_pairs, capsys, tmp_path):
     (claim,) = out["claims"]
     assert claim["within_s"] == 120
     assert len(out["measured"]) == 9
+    for figure in out["measured"]:
+        assert 0 <= figure["model_as_phones_live"] <= 1
     read_back = ["import", str(tmp_path / "cases.pcapng"), "--out", str(tmp_path / "s.parquet")]
     assert main(read_back) == 0
     assert "bluezone-v1:" in "".join(capsys.readouterr())

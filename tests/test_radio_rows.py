@@ -7,7 +7,7 @@ import pytest
 from radio_cells import CELLS, Cell, model, one_day, people, segments
 
 from bluezone_sim.errors import TableError
-from bluezone_sim.kernels.air import advertise_phase_ms
+from bluezone_sim.kernels.air import advertise_phase_ms, faintest_dbm
 from bluezone_sim.radio import expand_rows, record
 from bluezone_sim.tables import Sightings
 
@@ -36,7 +36,7 @@ def test_rows_keep_their_pause_and_fall_into_bursts(name):
     same = (np.diff(rows.observer) == 0) & (np.diff(rows.time_ms // 900_000) == 0)
     assert np.diff(rows.time_ms)[same].min() >= 5000
     assert set(rows.packets.tolist()) == {1}
-    assert rows.rssi_dbm.min() >= -105
+    assert rows.rssi_dbm.min() >= faintest_dbm(m.air)
     for sender, time in zip(rows.true_sender.tolist(), rows.time_ms.tolist(), strict=True):
         phase = advertise_phase_ms(m.app, m.streams, 0, sender)
         assert (time - phase) % 30_000 < 15_000

@@ -54,7 +54,7 @@ def rows_of(trace, zero=0):
         (PLAIN.replace("\t", ","), "trace.csv"),
         ("t;i;j\n" + PLAIN.replace("\t", ";"), "trace.csv"),
         ("Time,ID1,ID2\n" + PLAIN.replace("\t", ","), "trace.csv"),
-        (gzip.compress(PLAIN.encode()), "trace.dat.gz"),
+        (gzip.compress(PLAIN.encode(), mtime=0), "trace.dat.gz"),
         (PLAIN.replace("\n", "\r\n"), "trace.dat"),
         (PLAIN.strip(), "trace.dat"),
         ("0\t1\t2\tA\tA\n20\t1\t2\tA\tA\n20\t2\t10\tA\tB\n80\t2\t1\tA\tA\n", "trace.dat"),

@@ -14,26 +14,29 @@ from small import raw_scenario, scenario
 from test_run import assert_close, same
 
 import bluezone_sim as bz
-from bluezone_sim import _version, memory, tracing
+from bluezone_sim import _version, memory
 from bluezone_sim.matching import engine as matching
 from bluezone_sim.scenario.describe import toml_of
 from bluezone_sim.scenario.loading import override
+from bluezone_sim.world import whole as day_loop
 
 ROOT = Path(__file__).resolve().parents[1]
 
 # -- the same bytes -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("identifiers", ["lazy", "full"])
+@pytest.mark.parametrize("made", [{}, {"histories": "whole"}, {"identifiers": "full"}])
 @pytest.mark.parametrize("protocol", ["bluezone", "gaen"])
-def test_chunks_and_threads_change_no_number(protocol, identifiers, monkeypatch):
+def test_chunks_and_threads_change_no_number(protocol, made, monkeypatch):
+    """Nor does it whose histories are made: the keys find the same in those of everybody."""
     changes = {"protocol__name": protocol, "adoption__levels": [0.5, 1.0]}
     whole = bz.run(scenario(**changes), 3, threads=1)
-    for sources, people, ids, threads in ((7, 13, 1 << 10, 3), (100, 299, 1 << 8, 1)):
-        monkeypatch.setattr(tracing, "_SOURCES_CHUNK", sources)
-        monkeypatch.setattr(tracing, "_PEOPLE_CHUNK", people)
+    changes |= {f"protocol__{key}": value for key, value in made.items()}
+    for mib, rows, ids, threads in ((4.0, 1, 1 << 10, 3), (30.0, 1 << 12, 1 << 8, 1)):
+        monkeypatch.setattr(memory, "_TOGETHER_MIB", mib)
+        monkeypatch.setattr(day_loop, "ROWS", rows)
         monkeypatch.setattr(matching, "_CHUNK_IDS", ids)
-        again = bz.run(scenario(**changes, protocol__identifiers=identifiers), 3, threads=threads)
+        again = bz.run(scenario(**changes), 3, threads=threads)
         assert same(whole, again)
 
 
@@ -72,7 +75,8 @@ def test_a_limit_that_would_be_passed_is_refused_beforehand_with_the_estimate(tm
 
 
 def test_the_estimate_grows_with_what_takes_memory():
-    base = memory.estimate_mib(bz.parse(_TOWN))
+    few = {"index_cases.count": 20, "index_cases.f2_count": 0}
+    base = memory.estimate_mib(bz.parse(_TOWN, overrides=few))
     for key, value in (
         ("index_cases.count", 2000),
         ("look_back_days", 28),
@@ -80,9 +84,10 @@ def test_the_estimate_grows_with_what_takes_memory():
         ("protocol.name", "dp3t-lowcost"),
         ("radio.scan_period_s", 120.0),
         ("contacts.leisure.group_size", 400),
-        ("index_cases.f2_count", 150),
+        ("adoption.levels", [0.1, 0.2, 0.4, 0.6, 0.8, 1.0]),
     ):
-        assert memory.estimate_mib(bz.parse(_TOWN, overrides={key: value})) > base, key
+        overrides = {**few, key: value}
+        assert memory.estimate_mib(bz.parse(_TOWN, overrides=overrides)) > base, key
 
 
 # -- any scenario -------------------------------------------------------------------------------------

@@ -130,9 +130,10 @@ CASES = {
     "test": {"f2__confirm": "test", "f2__test_share": 0.4},
     "minutes near": {"rule__name": "minutes-near"},
     "late": {"publication__in_time_h": 3.0, "publication__consent": 0.6},
+    "whole": {"protocol__histories": "whole"},
     "full": {"protocol__identifiers": "full"},
     "history": {"publication__upload": "history", "rule__name": "minutes-near"},
-    "history, full": {"publication__upload": "history", "protocol__identifiers": "full"},
+    "history, whole": {"publication__upload": "history", "protocol__histories": "whole"},
     "history, mutual": {"publication__upload": "history", "f2__confirm": "mutual"},
 }
 

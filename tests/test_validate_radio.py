@@ -17,7 +17,7 @@ from bluezone_sim.errors import InputError
 from bluezone_sim.radio import fit as module
 from bluezone_sim.radio.calibration import CALIBRATIONS
 from bluezone_sim.radio.fit import EXP34, GRID_DBM, RadioFit, Scene, fit_radio, scans_of
-from bluezone_sim.results.validation import predicted, validate_radio
+from bluezone_sim.results.validation import predicted, simulator, validate_radio
 
 MODELS = ("SM-A405FN", "SM-G973F")
 TRUE = RadioFit(
@@ -283,6 +283,17 @@ def test_a_scene_without_near_samples_has_no_shares(drawn):
     assert set(result.qq) == {"far"}
 
 
+def test_a_scenarios_radio_is_the_fit_that_the_package_carries():
+    """But for what calibration leaves of a model, which a scenario's shadowing holds."""
+    by_default = simulator()
+    for name in RadioFit.__dataclass_fields__:
+        if name not in ("receiver_db", "pair_sd_db"):
+            assert getattr(by_default, name) == getattr(EXP34, name), name
+    left = np.array(list(EXP34.receiver_db.values()))
+    pair_sd_db = np.hypot(EXP34.pair_sd_db, np.sqrt(np.mean(left**2)))
+    assert by_default.pair_sd_db == pytest.approx(pair_sd_db, abs=0.05)
+
+
 @pytest.mark.data
 @pytest.mark.skipif(not DATA.is_dir(), reason=f"needs the measured scenes in {DATA}")
 def test_the_measured_scenes_are_predicted_when_left_out(capsys):
@@ -297,6 +308,11 @@ def test_the_measured_scenes_are_predicted_when_left_out(capsys):
     }
     for scene in document["scenes"]:
         assert scene["worst_difference"] <= 0.10
+        # So is the radio that a scenario has by default, though no scene is left out of it.
+        for share, of_simulator in zip(
+            measured[scene["scene"]], scene["simulator_defaults"], strict=True
+        ):
+            assert abs(share - of_simulator) <= 0.10
         assert scene["scene"] not in scene["fitted_on"]
     # The fit that the package carries is the fit on all of them.
     for name, value in document["fit_on_all"].items():

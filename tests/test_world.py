@@ -16,7 +16,7 @@ from bluezone_sim.kernels import contacts as kernel
 from bluezone_sim.world import SETTINGS, Days, build_world, contact_model, contacts_of
 from bluezone_sim.world.adoption import STATIC_LAYERS
 from bluezone_sim.world.contacts import concatenate, distance_table, duration_table
-from bluezone_sim.world.whole import whole_day
+from bluezone_sim.world.whole import gathering, whole_day
 
 
 @pytest.fixture(scope="module")
@@ -231,6 +231,23 @@ def test_the_whole_day_equals_every_person_alone(town):
             for name, values in want.items():
                 assert np.array_equal(values, got[name]), (day, threads, name)
     assert {SETTINGS[k] for k in np.unique(want["setting"])} == set(SETTINGS)
+
+
+def test_a_whole_day_of_some_people_is_what_they_have_with_each_other(town):
+    s, world = town
+    model = contact_model(world, s.contacts)
+    days = Days.look_back(s.date, 1, s.timezone)
+    some = world.rank < 0.6
+    everybody, theirs = (
+        concatenate(whole_day(model, days, 0, lambda c: c.take(np.arange(len(c))), who=who))
+        for who in (None, gathering(model, some))
+    )
+    want = everybody.take(some[everybody.a] & some[everybody.b])
+    assert 0 < len(want) < len(everybody) / 2
+    for table in (want, theirs):
+        assert len(np.unique(table.contact)) > 100
+    for name, values in want._columns().items():
+        assert np.array_equal(values, getattr(theirs, name)), name
 
 
 def test_the_whole_day_fills_its_buffers_many_times(town, monkeypatch):

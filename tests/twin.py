@@ -20,13 +20,13 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from bluezone_sim.kernels import radio as radio_kernel
+from bluezone_sim.kernels import radio_plan as tables
 from bluezone_sim.kernels.rng import NORMAL_TABLE, key
 from bluezone_sim.scenario.profiles import profile_of
 from bluezone_sim.world import SETTINGS, Days
 from bluezone_sim.world.contacts import distance_table, duration_table
 
-MASK = (1 << 64) - 1
+MASK, MASK_32 = (1 << 64) - 1, (1 << 32) - 1
 GOLDEN = 0x9E3779B97F4A7C15
 
 
@@ -82,21 +82,55 @@ def seats(k: int, n: int) -> list[int]:
     return out
 
 
-def naive_binomial(n: int, p: float, u: float) -> int:
-    """A binomial number by inversion where few are expected on the rarer side, else a rounded normal."""
-    flip = p > 0.5
-    p = 1.0 - p if flip else p
-    if n * p < 12.0:
-        term = total = math.exp(n * math.log1p(-p))
-        x = 0
-        while u >= total and x < n:
-            x += 1
-            term *= (n - x + 1) / x * (p / (1.0 - p))
-            total += term
+F = np.float32
+Float = np.float32
+
+
+def log2(x: Float) -> Float:
+    """Of 32-bit floats, by the mantissa's area tangent."""
+    bits = int(x.view(np.int32))
+    exponent = (bits - 0x3F3504F3) >> 23
+    m = np.int32(bits - (exponent << 23)).view(np.float32)
+    s = (m - F(1)) / (m + F(1))
+    q = s * s
+    series = ((q * F(1 / 9) + F(1 / 7)) * q + F(1 / 5)) * q + F(1 / 3)
+    return F(exponent) + (series * q + F(1)) * s * F(2.8853900817779268)
+
+
+def exp2(x: Float) -> Float:
+    """Of 32-bit floats, by Taylor's series."""
+    whole = np.floor(x + F(0.5))
+    t = (x - whole) * F(0.6931471805599453)
+    series = F(1 / 720)
+    for c in (1 / 120, 1 / 24, 1 / 6, 1 / 2, 1.0, 1.0):
+        series = series * t + F(c)
+    return series * np.int32((int(whole) + 127) << 23).view(np.float32)
+
+
+def normal(bits: int) -> Float:
+    return F(NORMAL_TABLE[bits & 4095])
+
+
+def naive_binomial(caught: int, chance: Float, bits: int) -> int:
+    """The least numbers by inversion, larger ones by the normal and the skewness."""
+    n, flip = F(caught), chance > F(0.5)
+    p = F(1) - chance if flip else chance
+    q = F(1) - p
+    mean, u = n * p, F(bits) * F(2.0**-24)
+    term = total = exp2(max(n * log2(q), F(-100)))
+    x = F(0)
+    for k in range(8):
+        if u < total:
+            break
+        x += F(1)
+        term = term * (p / q * F(1 / (k + 1))) * (n - F(k))
+        total = total + term
     else:
-        z = float(NORMAL_TABLE[int(u * 4096.0)])
-        x = min(max(math.floor(n * p + math.sqrt(n * p * (1.0 - p)) * z + 0.5), 0), n)
-    return n - x if flip else x
+        z = normal(bits >> 12)
+        x = mean + np.sqrt(mean * q) * z + (q - p) * ((z * z - F(1)) * F(1 / 6)) + F(0.5)
+        x = max(np.floor(x), F(8))
+    x = min(x, n)
+    return caught - int(x) if flip else int(x)
 
 
 class Twin:
@@ -201,9 +235,57 @@ class Twin:
 
     # -- radio ---------------------------------------------------------------------------------
 
-    def is_off(self, person: int, d: int) -> bool:
-        h = draw(draw(self.k["phone_off"], int(self.days.number[d])), person)
-        return unit(h) < self.s.phones.off_share
+    def spell(self, purpose: str, person: int, share: float, mean_h: float, hour: int) -> bool:
+        """Whether an hour since 1970 lies in a spell: the draw of the first block that ends after it."""
+        own = draw(self.k[purpose], person)
+        length = max(mean_h * (1 - share), 1.0)
+        block = math.floor(hour / length) - 2
+        while math.ceil((block + 1 - unit(own)) * length) <= hour:
+            block += 1
+        return unit(draw(own, block)) < share
+
+    @functools.cache  # noqa: B019
+    def takes_part(self, person: int, number: int, hour: int) -> tuple[bool, bool]:
+        """(sends, hears) in an hour of a local day."""
+        ph, at = self.s.phones, 24 * number + hour
+        mine = ph.ios if self.w.ios[person] else ph.android
+        begins, ends = ph.night_h
+        night = hour >= begins or hour < ends if begins > ends else begins <= hour < ends
+        sends = not (
+            self.spell("phone_off", person, ph.off_share, ph.off_h, at)
+            or (
+                not self.profile.in_system
+                and self.spell("app_killed", person, mine.killed_share, mine.killed_h, at)
+            )
+            or (night and unit(draw(self.k["night_off"], person)) < ph.night_off_share)
+        )
+        saves = self.spell("battery_saver", person, mine.saver_share, mine.saver_h, at)
+        return sends, sends and not saves
+
+    def carried(self, contact: int, person: int) -> float:
+        """Loss of the place where a phone is in a contact, less the mean over places."""
+        places = self.s.phones.carry or []
+        u = unit(draw(draw(self.k["carry"], contact), person))
+        mean = sum(self.carry_share(i) * c.loss_db for i, c in enumerate(places))
+        for i, c in enumerate(places):
+            u -= self.carry_share(i)
+            if u < 0:
+                return c.loss_db - mean
+        return 0.0
+
+    def carry_share(self, i: int) -> float:
+        """A share in whole 1024ths."""
+        edges = list(itertools.accumulate((c.share for c in self.s.phones.carry), initial=0.0))
+        low, high = (math.floor(1024 * e / edges[-1] + 0.5) for e in edges[i : i + 2])
+        return (high - low) / 1024
+
+    def shadowing_sd(self) -> float:
+        """What the places of carrying leave of it."""
+        places = self.s.phones.carry or []
+        mean = sum(self.carry_share(i) * c.loss_db for i, c in enumerate(places))
+        spread = sum(self.carry_share(i) * (c.loss_db - mean) ** 2 for i, c in enumerate(places))
+        total = self.s.radio.shadowing_sd_db
+        return math.sqrt(total**2 - 2 * spread) if places else total
 
     def behaviour(self, person: int, time_ms: int):
         """What a phone does: its state is drawn each five minutes where it matters."""
@@ -218,14 +300,13 @@ class Twin:
     def records(self, seg: Segment, observer: int, emitter: int, p_clear: float = 1.0, queue=0.0):
         """(time_ms, packets, rssi, strongest) of one segment in one direction."""
         r, ph, w = self.s.radio, self.s.phones, self.w
-        if self.is_off(observer, seg.day) or self.is_off(emitter, seg.day):
-            return []
         front = [
             (self.profile.ios if w.ios[p] else self.profile.android).foreground
             for p in (observer, emitter)
         ]
         on = round(front[0].scan_on_s * 1000)
         screen = 1 - ph.screen_on_share * (1 - front[0].scan_pause_screen_on)
+        screen *= 1 - ph.audio_share * (1 - front[0].scan_pause_audio)
         jitter_s = front[0].scan_pause_jitter_s
         pause_s = max((front[0].scan_pause_s - jitter_s / 2) * screen, front[0].scan_pause_least_s)
         period = round((front[0].scan_on_s + pause_s) * 1000)
@@ -235,19 +316,17 @@ class Twin:
         )
         scan_phase = int(unit(draw(self.k["scan_phase"], observer)) * period)
         phase = int(unit(draw(self.k["advertise_phase"], emitter)) * a_period)
-        shadow = float(NORMAL_TABLE[draw(self.k["shadowing"], seg.contact) >> 52])
-        loss = r.attenuation_1m_db + 10.0 * r.exponent * math.log10(
-            max(min(seg.distance_m, r.breakpoint_m), 0.1)
+        mean = self.level(seg, observer, emitter)
+        # The weakest link of which anything is heard, at the power of the strongest state.
+        margin_sd = math.hypot(r.fading_sd_db, r.sensitivity_sd_db)
+        offset = max(
+            getattr(p, s).tx_offset_db
+            for p in (self.profile.android, self.profile.ios)
+            for s in ("foreground", "screen_off", "background")
         )
-        if seg.distance_m > r.breakpoint_m:
-            loss += 10.0 * r.exponent_far * math.log10(seg.distance_m / r.breakpoint_m)
-        mean = float(w.tx_power_dbm[emitter]) - loss - float(w.rx_correction_db[observer])
-        mean += r.shadowing_sd_db * shadow
-        if r.body_blockage_db:
-            h = draw(self.k["shadowing"], seg.contact)
-            turned = math.cos(2.0 * math.pi * unit(draw(h, observer)))
-            turned += math.cos(2.0 * math.pi * unit(draw(h, emitter)))
-            mean += 0.5 * r.body_blockage_db * turned
+        faintest = r.sensitivity_dbm - 6 * margin_sd - r.scan_sd_db * NORMAL_TABLE[-1] - offset
+        if mean < F(faintest):
+            return []
         stream = draw(draw(self.k["fading"], seg.contact), observer)
         begin, end = seg.start_s * 1000, (seg.start_s + seg.duration_s) * 1000
         rotation = round(self.profile.identifier.rotation_s * 1000)
@@ -266,10 +345,12 @@ class Twin:
                 bursts = self.bursts(low, high, phase, a_on, a_period)
                 mine, theirs = self.behaviour(observer, low), self.behaviour(emitter, low)
                 got = None
-                if bursts and theirs.sends in mine.hears:
+                midnight = int(self.days.start_s[seg.day]) * 1000
+                at = int(self.days.number[seg.day]), (low - midnight) // 3_600_000
+                on_both = self.takes_part(observer, *at)[1] and self.takes_part(emitter, *at)[0]
+                if bursts and theirs.sends in mine.hears and on_both:
                     h = draw(stream, low)
-                    offset = theirs.tx_offset_db
-                    got = self.hear(mean + offset, p_clear, mine, theirs, h, bursts)
+                    got = self.hear(mean, p_clear, mine, theirs, h, bursts)
                 if got and theirs.sends != "identifier" and interval != known:
                     q = draw(draw(draw(self.k["gatt"], seg.contact), observer), interval)
                     done = self.read(
@@ -320,56 +401,66 @@ class Twin:
                 start += period - late
         return start + shortest + int(unit(mix(h)) * (longest - shortest))
 
-    def hear(self, mean, p_clear, mine, theirs, h, bursts):
+    def level(self, seg: Segment, observer: int, emitter: int) -> Float:
+        """Mean RSSI, in 32-bit floats."""
+        r, far = self.s.radio, F(seg.distance_m)
+        edge, decade = F(r.breakpoint_m), 10 * math.log10(2)
+        loss = log2(max(min(far, edge), F(0.1))) * F(r.exponent * decade) + F(r.attenuation_1m_db)
+        loss = loss + log2(max(far / edge, F(1))) * F(r.exponent_far * decade)
+        h = draw(self.k["shadowing"], seg.contact)
+        level = F(self.w.tx_power_dbm[emitter]) - loss - F(self.w.rx_correction_db[observer])
+        level = level + normal(h >> 52) * F(self.shadowing_sd())
+        if r.body_blockage_db:
+            a, b = (
+                F(math.cos(2 * math.pi * ((draw(h, who) >> 52) + 0.5) / 4096))
+                for who in (observer, emitter)
+            )
+            level = level + (a + b) * F(r.body_blockage_db / 2)
+        if self.s.phones.carry:
+            a, b = (F(self.carried(seg.contact, who)) for who in (observer, emitter))
+            level = level - (a + b)
+        return level
+
+    def hear(self, mean: Float, p_clear, mine, theirs, h, bursts):
         r = self.s.radio
-        on_ms = float(sum(e - s for s, e in bursts))
+        on_ms = sum(e - s for s, e in bursts)
         event = theirs.advertise_interval_ms + 5.0
         listens = mine.scan_window_ms / mine.scan_interval_ms
         rate = listens * (1.0 / event)
-        mu = mean + r.scan_sd_db * float(NORMAL_TABLE[h & 4095])
-        z = (r.sensitivity_dbm - mu) / r.fading_sd_db
-        k = int(min(max((z + 6.0) * 64 + 0.5, 0.0), 768.0))
-        caught = min(int(on_ms * rate + ((h >> 24) & 0xFFFFF) / 1048576.0), 1023)
-        if caught < 1:
+        again = mix(h)
+        mu = mean + F(theirs.tx_offset_db) + normal(h) * F(r.scan_sd_db)
+        margin_sd = math.hypot(r.fading_sd_db, r.sensitivity_sd_db)
+        place = mu * F(64 / margin_sd) + F(384.5 - r.sensitivity_dbm * 64 / margin_sd)
+        k = 768 - int(min(max(place, F(0)), F(768)))
+        chance = F(r.heard_share * tables.TAIL[k]) * F(p_clear)
+        caught = F(on_ms) * F(rate) + F((h & MASK_32) >> 12) * F(2.0**-20)
+        caught = int(min(caught, F(1023)))
+        n = naive_binomial(caught, chance, again >> 40)
+        if n < 1:
             return None
-        arrives = float(radio_kernel.TAIL[k]) * p_clear
-        first = (h >> 44) / 1048576.0
-        n = caught
-        if arrives >= 1 - 1e-6:
-            first *= event / listens if mine.scan_window_ms >= event else 1 / rate
-        else:
-            n = naive_binomial(caught, arrives, unit(mix(h)))
-            if n < 1:
-                return None
-            missed = 0.0
-            if n < caught:
-                missed = min(
-                    math.floor(math.log1p(-first) / math.log1p(-n / caught)), float(caught - n)
-                )
-            first = (missed + (mix(h) & 0xFFFFF) / 1048576.0) / rate
-        if listens < 1.0:  # the windows in which the scanner listens
-            first, window = first * listens, mine.scan_window_ms
-            cycles = math.floor(first / window)
-            first = cycles * (window / listens) + (first - cycles * window)
-        first = min(first, on_ms - 1.0)
+        lost = F(caught - n)
+        among = F(1) - F(h >> 44) * F(2.0**-20)
+        missed = np.floor(log2(among) / log2(max(lost / F(caught), F(2.0**-20))))
+        first = max(min(missed, lost), F(0)) + F((again & MASK_32) >> 12) * F(2.0**-20)
+        first = first * F(1 / rate) * F(listens)
+        gone = np.floor(first * F(1 / mine.scan_window_ms))
+        first = gone * F(mine.scan_window_ms / listens) + (first - gone * F(mine.scan_window_ms))
+        left = min(int(first), on_ms - 1)
         for s, e in bursts:  # the instant at which the bursts have lasted so long
-            if first < e - s or (s, e) == bursts[-1]:
-                time_ms = s + int(first) if first < e - s else e
+            if left < e - s:
+                time_ms = s + left
                 break
-            first -= e - s
-        level = mu + r.fading_sd_db * (
-            float(radio_kernel.TAIL_MEAN[k])
-            + float(radio_kernel.TAIL_SD[k])
-            * float(NORMAL_TABLE[(h >> 12) & 4095])
-            * float(radio_kernel.ROOT[n])
-        )
-        level = max(level, r.sensitivity_dbm)
-        top = mu + r.fading_sd_db * (
-            float(radio_kernel.EXPECTED_MAX[caught])
-            + float(radio_kernel.MAX_SD[caught]) * float(NORMAL_TABLE[h >> 52])
-        )
+            left -= e - s
+        part = r.fading_sd_db / margin_sd
+        shift = F(r.fading_sd_db * part * tables.TAIL_MEAN[k])
+        sd = math.sqrt(1 - part**2 * (1 - tables.TAIL_SD[k] ** 2))
+        spread, skew = F(r.fading_sd_db * sd), F(part**3 * tables.TAIL_THIRD[k] / sd**3 / 6)
+        level = normal(h >> 32) * F(tables.ROOT[n]) * spread + (mu + shift)
+        level = max(level, F(r.sensitivity_dbm - 4.0 * r.sensitivity_sd_db))
+        most = F(tables.MAX_SD[n]) * normal(again) + F(tables.EXPECTED_MAX[n])
+        top = (most + skew * (most * most - F(1))) * spread + (mu + shift)
         top = max(top, level) if n > 1 else level
-        return time_ms, n, math.floor(level + 0.5), math.floor(top + 0.5)
+        return time_ms, n, int(np.floor(level + F(0.5))), int(np.floor(top + F(0.5)))
 
     # -- keys, histories, matching ----------------------------------------------------------------
 
@@ -498,7 +589,9 @@ class Twin:
             return bool(rows)
         near_ms = defaultdict(int)
         scans = self.profile.android.foreground
-        period_ms = round(1000 * scans.scan_period_s(self.s.phones.screen_on_share))
+        period_ms = round(
+            1000 * scans.scan_period_s(self.s.phones.screen_on_share, self.s.phones.audio_share)
+        )
         for time_ms, rssi in rows:
             weight = self.weight(rssi, observer, source)
             near_ms[self.local_day(time_ms)] += round(weight * period_ms)
@@ -591,4 +684,8 @@ radio_purposes = [
     "fading",
     "gatt",
     "scan_jitter",
+    "app_killed",
+    "battery_saver",
+    "night_off",
+    "carry",
 ]

@@ -8,11 +8,11 @@ import numpy as np
 
 from ..kernels import radio as kernel
 from ..kernels.air import Phones
+from ..kernels.life import ALL_HOURS
 from ..radio.events import simulate
 from ..radio.matrix import START_S, contacts_at
-from ..radio.model import model_of
+from ..radio.model import always_on, model_of
 from ..radio.records import buffers
-from ..scenario.model import Phones as PhonesTable
 from ..scenario.profiles import load_profile
 from .measure import Case
 
@@ -27,12 +27,13 @@ def vectorised(protocol: str = "bluezone", links: int = 400_000, duration_s: int
     phones = Phones(
         rng.normal(-25.8, 4.6, _PEOPLE), rng.normal(3.5, 3.2, _PEOPLE), np.zeros(_PEOPLE, np.bool_)
     )
-    model = model_of(load_profile(protocol), phones, 1, table=PhonesTable(off_share=0.0))
+    model = model_of(load_profile(protocol), phones, 1, table=always_on())
     table = kernel.Links(
         observer=observer,
         emitter=emitter,
         contact=rng.integers(0, 2**63, links).astype(np.uint64),
-        day=np.full(links, START_S // 86_400),
+        midnight_s=np.full(links, START_S // 86_400 * 86_400),
+        hours=np.full(links, ALL_HOURS, np.uint32),
         start_s=START_S + rng.integers(0, 80_000, links),
         duration_s=np.full(links, duration_s, np.int32),
         distance_m=rng.uniform(0.5, 6.0, links).astype(np.float32),
@@ -41,9 +42,11 @@ def vectorised(protocol: str = "bluezone", links: int = 400_000, duration_s: int
     )
     out = buffers(links * (duration_s * 1000 // int(model.app.scan_period_ms.min()) + 4) * 2)
 
+    room = kernel.room()
+
     def work() -> int:
         filled, _ = kernel.record_links(
-            model.air, model.app, model.phones, model.streams, table, 0, links, out
+            model.plan, model.air, model.app, model.streams, table, 0, links, room, out
         )
         return int(filled)
 
@@ -54,9 +57,7 @@ def events(phones: int = 20, seconds: int = 3600) -> Case:
     """Phones of one room, every packet followed; the figure is PDUs sent."""
     ios = np.arange(phones) % 3 == 0
     people = Phones(np.where(ios, -10.3, -25.8), np.where(ios, 7.0, 3.5), ios)
-    model = model_of(
-        load_profile("bluezone"), people, 1, table=PhonesTable(off_share=0.0), ios_share=1 / 3
-    )
+    model = model_of(load_profile("bluezone"), people, 1, table=always_on(), ios_share=1 / 3)
     a, b = (np.array(x) for x in zip(*itertools.combinations(range(phones), 2), strict=True))
     contacts = contacts_at(a, b, seconds, 2.0)
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from ..engine import available_threads, index_cases
 from ..errors import InputError
 from ..kernels import air, rng
-from ..kernels.air import phones_off, scan_phase_ms
+from ..kernels.air import scan_phase_ms
+from ..kernels.life import link_hours
 from ..matching.pairs import pairs_of
 from ..matching.warnings import f1_warnings, in_time
 from ..phones import KeyRing
@@ -101,8 +102,9 @@ class Plan:
             as which the bench records. Where iPhones cannot be sent as they are, peers are Android too.
         person: whose phone is on the bench; it has the app at every level.
         peers: ``int32[p]``, people in contact who have a smartphone, ascending.
-        off: ``bool[p]``, the peer's phone is off that day.
+        off: ``bool[p]``, whenever they meet, the peer's phone does not send or the person's not hear.
         contacts: segments, the peer as ``a`` and the person as ``b``.
+        hours: ``int64[n]``, of each segment: bits of the hours in which ``a`` sends and ``b`` hears.
         timeline: when they are played.
         distance_m: between the adapters on the bench.
         iphones: "own" where peers' iPhones are sent as they are, "android" where as Android phones.
@@ -114,6 +116,7 @@ class Plan:
     peers: NDArray[np.int32]
     off: NDArray[np.bool_]
     contacts: Contacts
+    hours: NDArray[np.int64]
     timeline: Timeline
     distance_m: float
     iphones: str
@@ -289,18 +292,31 @@ def make_plan(
     mine = contacts.take(np.flatnonzero(contacts.a == chosen)).reversed()
     mine = mine.take(np.flatnonzero(world.rank[mine.a] < max(levels)))
     peers = np.unique(mine.a)
-    day = np.full(len(peers), tracer.days.number[-1])
+    # By the phones that are on air, which need not be the scenario's.
+    hearing = _hearing(desk, mine)
     return Plan(
         tracer=tracer,
         desk=desk,
         person=chosen,
         peers=peers,
-        off=phones_off(tracer.radio.air, tracer.radio.streams, peers, day),
+        off=~np.isin(peers, mine.a[hearing != 0]),
         contacts=mine,
+        hours=hearing,
         timeline=Timeline.of(mine, speed),
         distance_m=distance_m,
         iphones=iphones,
     )
+
+
+def _hearing(tracer: Tracer, contacts: Contacts) -> NDArray[np.int64]:
+    """``int64[n]``: bits of the hours in which ``a`` sends and ``b`` hears, by how their phones live."""
+    radio, midnight_s = tracer.radio, tracer.days.start_s[-1]
+    day = np.full(len(contacts), tracer.days.number[-1])
+    begins = contacts.start_s - midnight_s
+    ends = begins + contacts.duration_s - 1
+    who = contacts.b, contacts.a
+    hours = link_hours(radio.life, radio.phones, radio.streams, *who, day, begins, ends)
+    return np.asarray(hours, np.int64)
 
 
 def _desk_platforms(tracer: Tracer, person: int, iphones: str) -> NDArray[np.bool_]:
@@ -326,8 +342,8 @@ def _candidates(tracer: Tracer, person: int | None, level: float) -> NDArray[np.
         count = min(_CANDIDATES, tracer.scenario.index_cases.count, world.n_people)
         found = index_cases(world.seed, world.n_people, count)
         found = found[(world.rank[found] < level) & ~world.ios[found]]
-    day = np.full(len(found), tracer.days.number[-1])
-    off = phones_off(tracer.radio.air, tracer.radio.streams, found, day)
+    radio, day = tracer.radio, np.full(len(found), tracer.days.number[-1])
+    off = link_hours(radio.life, radio.phones, radio.streams, found, found, day) == 0
     if person is not None and off[0]:
         raise InputError(
             f"--person {person}: the phone is off on {tracer.scenario.date} in this simulation"

@@ -26,8 +26,6 @@ ENDINGS = (".pcapng", ".btsnoop", ".parquet")
 _CHANNEL = 37
 #: Rows of sightings that are written together.
 _ROWS = 50_000
-#: pcapng link types of captures from the air (the others are HCI).
-LINK_LAYER = (251, 256)
 #: Protocols whose payload has one size, so that it fits a column.
 _WITH_PAYLOAD = {"gaen": 4}
 
@@ -163,24 +161,23 @@ class Recorder:
 
 
 def read_packets(path: Path) -> Packets:
-    """The advertisements of a .pcapng or .btsnoop, whole.
+    """The advertisements of a capture, whole.
 
     Raises:
         InputError: it cannot be read.
         FormatError: it is at fault, or a file of another kind.
     """
-    from ..captures.frames import in_order, read_btsnoop, read_pcapng
+    from ..captures.frames import READERS, in_order
     from ..captures.hci import HciReader, concatenate
     from ..captures.importing import told_by_content
-    from ..captures.link_layer import read_link_layer
+    from ..captures.link_layer import LINK_LAYER, read_link_layer
 
     kind = told_by_content(path)
-    readers = {"btsnoop": read_btsnoop, "pcapng": read_pcapng}
-    if kind not in readers:
-        raise FormatError(f"{path}: {kind}; expected a pcapng or btsnoop, which hold packets")
+    if kind not in READERS:
+        raise FormatError(f"{path}: {kind}; expected {', '.join(READERS)}, which hold packets")
     hci, parts = HciReader(), []
     with path.open("rb") as stream:
-        for frames, _ in in_order(readers[kind](stream)):
+        for frames, _ in in_order(READERS[kind](stream)):
             link_layer = np.isin(frames.link, LINK_LAYER)
             if link_layer.any():
                 parts.append(read_link_layer(frames.take(np.flatnonzero(link_layer)))[0])

@@ -1,4 +1,5 @@
-"""Records of capture files as columns, read a window at a time: btsnoop and pcapng.
+"""Records of capture files as columns, read a window at a time: btsnoop, pcap and
+pcapng.
 
 Readers yield every whole record before a fault, then raise; so the caller can say how much was read.
 """
@@ -24,16 +25,25 @@ MOST_BYTES = 1 << 20
 #: of the captures of DP-3T exp34 steps back by 4.3 s.
 BACKWARDS_US = 10_000_000
 
-#: Link types of pcapng that carry Bluetooth (tcpdump.org), and btsnoop's.
+#: Link types of pcap and pcapng that carry Bluetooth (tcpdump.org), and btsnoop's.
 LINK_TYPES = {
     187: "HCI H4",
     201: "HCI H4 with direction",
     251: "LE link layer",
     254: "Linux Bluetooth monitor",
     256: "LE link layer with radio header",
+    272: "nRF sniffer",
     1001: "HCI, btsnoop",
     1002: "HCI H4, btsnoop",
     2001: "Linux Bluetooth monitor, btsnoop",
+}
+_PCAP_LINKS = (187, 201, 251, 254, 256, 272)
+#: First bytes of a pcap, its byte order, and the parts of a second in which it counts.
+PCAP_MAGICS = {
+    b"\xd4\xc3\xb2\xa1": ("<", 1_000_000),
+    b"\xa1\xb2\xc3\xd4": (">", 1_000_000),
+    b"\x4d\x3c\xb2\xa1": ("<", 1_000_000_000),
+    b"\xa1\xb2\x3c\x4d": (">", 1_000_000_000),
 }
 
 
@@ -188,6 +198,57 @@ def read_btsnoop(stream: BinaryIO) -> Iterator[Frames]:
     yield from _windows(stream, walk, 16, "record")
 
 
+def read_pcap(stream: BinaryIO) -> Iterator[Frames]:
+    """Packets of a pcap file (IETF draft-ietf-opsawg-pcap).
+
+    Raises:
+        FormatError: another header, a link type without Bluetooth packets, a record that makes no sense,
+            or the file ends in mid-record.
+    """
+    head = stream.read(24)
+    if len(head) < 24 or head[:4] not in PCAP_MAGICS:
+        raise FormatError("byte 0: expected the 24 bytes of a pcap header; is the file truncated?")
+    order, parts = PCAP_MAGICS[head[:4]]
+    # The upper bits tell of a frame check sequence.
+    link = struct.unpack_from(order + "I", head, 20)[0] & 0x0FFF_FFFF
+    _check_links({link}, _PCAP_LINKS)
+    unpack = struct.Struct(order + "4I").unpack_from
+
+    def walk(window: bytes) -> tuple[Frames, int, str]:
+        at, end, n_cut, fault = 0, len(window), 0, ""
+        starts, sizes, times = [], [], []
+        while end - at >= 16:
+            second, part, kept, original = unpack(window, at)
+            if kept > original or original > MOST_BYTES:
+                fault = f"lengths of {original:,} and {kept:,} bytes make no sense"
+                break
+            if part >= parts:
+                fault = f"{part:,} parts of a second that has {parts:,}"
+                break
+            after = at + 16 + kept
+            if after > end:
+                break
+            n_cut += kept < original
+            starts.append(at + 16)
+            sizes.append(kept)
+            times.append(second * 1_000_000 + part * 1_000_000 // parts)
+            at = after
+        n = len(starts)
+        frames = Frames(
+            data=np.frombuffer(window, np.uint8),
+            at=np.array(starts, np.int64),
+            size=np.array(sizes, np.int64),
+            time_us=np.array(times, np.int64),
+            observer=np.zeros(n, np.int32),
+            link=np.full(n, link, np.int32),
+            flags=np.zeros(n, np.int64),
+            n_cut=n_cut,
+        )
+        return frames, at, fault
+
+    yield from _windows(stream, walk, 24, "record")
+
+
 def _check_links(found: set[int], known: tuple[int, ...]) -> None:
     if not found & set(known):
         expected = ", ".join(f"{k} ({LINK_TYPES[k]})" for k in known)
@@ -330,4 +391,12 @@ def read_pcapng(stream: BinaryIO) -> Iterator[Frames]:
     state = _Pcapng()
     yield from _windows(stream, state.walk, 0, "packet")
     if state.links:
-        _check_links(state.links, (187, 201, 251, 254, 256))
+        _check_links(state.links, _PCAP_LINKS)
+
+
+#: By the name of the format.
+READERS: dict[str, Callable[[BinaryIO], Iterator[Frames]]] = {
+    "btsnoop": read_btsnoop,
+    "pcap": read_pcap,
+    "pcapng": read_pcapng,
+}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,21 +14,19 @@ from .. import protocols
 from ..errors import FormatError, InputError
 from ..tables import Sightings
 from . import btsnoop, measurements, sightings_file
-from .frames import Frames, in_order, read_btsnoop, read_pcapng
+from .frames import PCAP_MAGICS, READERS, in_order
 from .gatt import GattReader, Read
 from .hci import HciReader, Own, concatenate
-from .link_layer import read_link_layer
+from .link_layer import LINK_LAYER, read_link_layer
 from .measurements import PhoneNumbers
 from .packets import Packets
 from .recognising import Recogniser
 
 _PCAPNG_MAGIC = b"\x0a\x0d\x0d\x0a"
-_PCAP_MAGICS = (b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4", b"\x4d\x3c\xb2\xa1", b"\xa1\xb2\x3c\x4d")
-_LINK_LAYER = (251, 256)
 _HCI = (187, 201, 254, 1001, 1002, 2001)
 _TRACE_BYTES = 1 << 22
 
-FORMATS = ("btsnoop", "pcapng", "sqlite", "parquet", "data_trace")
+FORMATS = ("btsnoop", "pcap", "pcapng", "sqlite", "parquet", "data_trace")
 
 
 @dataclass
@@ -128,6 +126,7 @@ def told_by_content(path: Path) -> str:
     for magic, name in (
         (btsnoop.MAGIC, "btsnoop"),
         (_PCAPNG_MAGIC, "pcapng"),
+        *((magic, "pcap") for magic in PCAP_MAGICS),
         (measurements.MAGIC, "sqlite"),
         (sightings_file.MAGIC, "parquet"),
     ):
@@ -136,16 +135,12 @@ def told_by_content(path: Path) -> str:
             return name
     if not head.strip():
         raise FormatError(f"{path}: empty; expected a capture, a measurement or a history")
-    if head[:4] in _PCAP_MAGICS:
-        raise FormatError(
-            f"{path}: the older pcap; convert it first: editcap -F pcapng {path.name} new.pcapng"
-        )
     line = head.split(b"\n")[0]
     if b"\t" in line and all(c in b"\t\r-" or 0x20 < c < 0x7F for c in line):
         return "data_trace"
     raise FormatError(
-        f"{path}: not a file of sightings; expected btsnoop, pcapng, sightings in Parquet, the sqlite of "
-        f"a measurement, or a data_trace.txt; it starts with {head[:8].hex()}"
+        f"{path}: not a file of sightings; expected btsnoop, pcap, pcapng, sightings in Parquet, the "
+        f"sqlite of a measurement, or a data_trace.txt; it starts with {head[:8].hex()}"
     )
 
 
@@ -162,8 +157,7 @@ def import_file(path: Path, phones: PhoneNumbers) -> tuple[FileReport, Iterator[
     """
     report = FileReport(path, told_by_content(path))
     readers: dict[str, Callable[[FileReport, PhoneNumbers], Iterator[Sightings]]] = {
-        "btsnoop": _capture,
-        "pcapng": _capture,
+        **dict.fromkeys(READERS, _capture),
         "sqlite": _measurement,
         "parquet": _parquet,
         "data_trace": _trace,
@@ -183,11 +177,9 @@ def _counted(report: FileReport, tables: Iterator[Sightings]) -> Iterator[Sighti
 
 
 def _capture(report: FileReport, phones: PhoneNumbers) -> Iterator[Sightings]:
-    reader: Callable[[BinaryIO], Iterator[Frames]]
-    reader = read_btsnoop if report.format == "btsnoop" else read_pcapng
     hci, gatt, recogniser = HciReader(), GattReader(), Recogniser()
     with report.path.open("rb") as stream:
-        for frames, n_back in in_order(reader(stream)):
+        for frames, n_back in in_order(READERS[report.format](stream)):
             report.n_records += len(frames)
             report.n_backwards += n_back
             report.n_cut += frames.n_cut
@@ -200,7 +192,7 @@ def _capture(report: FileReport, phones: PhoneNumbers) -> Iterator[Sightings]:
                 packets, own = hci.read(frames.take(rows))
                 reads = gatt.read(frames.take(rows))
                 parts.append(packets)
-            rows = np.flatnonzero(np.isin(frames.link, _LINK_LAYER))
+            rows = np.flatnonzero(np.isin(frames.link, LINK_LAYER))
             if len(rows):
                 packets, _, n_broken = read_link_layer(frames.take(rows))
                 parts.append(packets)

@@ -1,7 +1,7 @@
 """Packets as a sniffer hears them on the advertising channels, to advertisements.
 
-Bluetooth Core Specification, volume 6, part B, section 2.3. Link types 251 (access address to CRC) and
-256 (the same behind ten bytes of radio header).
+Bluetooth Core Specification, volume 6, part B, section 2.3. Link types 251 (access address to CRC), 256
+(the same behind ten bytes of radio header) and 272 (behind 17 bytes of the nRF sniffer).
 """
 
 from __future__ import annotations
@@ -20,6 +20,15 @@ from .pcapng import (
     SIGNAL_VALID,
 )
 
+LINK_LAYER = (251, 256, 272)
+#: nRF sniffer (tcpdump.org, LINKTYPE_NORDIC_BLE): board, lengths, version, counter of two bytes, kind of
+#: message; then length, flags, channel, minus RSSI, event counter and time of the packet. Messages 2 (an
+#: advertisement, from version 2 on) and 6 (a packet) carry what was on the air.
+_NORDIC_BYTES = 17
+_NORDIC_PACKETS = (2, 6)
+_NORDIC_CRC_OK = 1
+_NORDIC_PHY = 0x70
+
 #: PDU types that carry advertising data, and sizes of the fields that an extended header may hold, in
 #: their order: advertiser, target, CTE info, data info, auxiliary pointer, sync info, TX power.
 _WITH_DATA = (0, 2, SCAN_RSP, 6)
@@ -27,27 +36,26 @@ _EXTENDED_FIELDS = (6, 6, 1, 2, 3, 18, 1)
 
 
 def read_link_layer(frames: Frames) -> tuple[Packets, int, int]:
-    """(advertisements, packets that are none, packets that are broken) of frames of link types 251, 256.
+    """(advertisements, packets that are none, packets that are broken) of frames of :data:`LINK_LAYER`.
 
     A packet is broken where its CRC was checked and is wrong, or where its lengths do not add up.
     """
     data, n = frames.data, len(frames)
-    with_header = frames.link == 256
-    skip = np.where(with_header, 10, 0)
-    at, end = frames.at + skip, frames.at + frames.size
-    flags = np.where(
-        with_header,
-        u8(data, frames.at + 8).astype(np.int64) | u8(data, frames.at + 9).astype(np.int64) << 8,
-        0,
-    )
+    with_header, nordic = frames.link == 256, frames.link == 272
+    at = frames.at + np.where(with_header, 10, np.where(nordic, _NORDIC_BYTES, 0))
+    end = frames.at + frames.size
     whole = at + 6 <= end
     access = np.zeros(n, np.uint64)
     access[whole] = word(data, at[whole], 4)
+    rssi_dbm, channel, wrong = _radio(frames, with_header, nordic)
+    if nordic.any():
+        kind, flags = u8(data, frames.at + 6), u8(data, frames.at + 8)
+        # Only on the 1M PHY does the packet follow its access address at once.
+        access[nordic & (~np.isin(kind, _NORDIC_PACKETS) | ((flags & _NORDIC_PHY) != 0))] = 0
     header, length = u8(data, at + 4), u8(data, at + 5).astype(np.int64)
     pdu = at + 6
     # The CRC may be missing where a sniffer leaves it out.
-    broken = ~whole | (pdu + length > end)
-    broken |= ((flags & CRC_CHECKED) != 0) & ((flags & CRC_VALID) == 0)
+    broken = wrong | ~whole | (pdu + length > end)
     ours = ~broken & (access == ADVERTISING_ACCESS)
     kind = header & np.uint8(15)
     legacy = ours & np.isin(kind, (*_WITH_DATA, ADV_DIRECT_IND)) & (length >= 6)
@@ -64,17 +72,38 @@ def read_link_layer(frames: Frames) -> tuple[Packets, int, int]:
     out.time_us[:], out.observer[:] = frames.time_us[rows], frames.observer[rows]
     out.address[:] = word(data, advertiser[rows], 6)
     out.address_random[:] = (header[rows] & 0x40) != 0
-    signal = u8(data, frames.at + 1).view(np.int8)
-    out.rssi_dbm[:] = np.where((flags & SIGNAL_VALID) != 0, signal, NO_RSSI)[rows]
-    channel = np.full(256, NO_CHANNEL, np.uint8)
-    for number, position in RF_CHANNELS.items():
-        channel[position] = number
-    out.channel[:] = np.where(with_header, channel[u8(data, frames.at)], NO_CHANNEL)[rows]
+    out.rssi_dbm[:], out.channel[:] = rssi_dbm[rows], channel[rows]
     out.kind[:] = kind[rows]
     out.size[:] = size[rows]
     out.data[:] = rows_of(data, begin[rows], size[rows])
     n_broken = int(np.count_nonzero(broken))
     return out, n - n_broken - len(rows), n_broken
+
+
+def _radio(
+    frames: Frames, with_header: NDArray[np.bool_], nordic: NDArray[np.bool_]
+) -> tuple[NDArray[np.int16], NDArray[np.uint8], NDArray[np.bool_]]:
+    """(RSSI, channel, its CRC was checked and is wrong) as the headers before the packets tell them."""
+    data, at = frames.data, frames.at
+    rssi_dbm = np.full(len(frames), NO_RSSI, np.int16)
+    channel = np.full(len(frames), NO_CHANNEL, np.uint8)
+    wrong = np.zeros(len(frames), np.bool_)
+    row = np.flatnonzero(with_header)
+    flags = u8(data, at[row] + 8).astype(np.int64) | u8(data, at[row] + 9).astype(np.int64) << 8
+    heard = (flags & SIGNAL_VALID) != 0
+    rssi_dbm[row] = np.where(heard, u8(data, at[row] + 1).view(np.int8), NO_RSSI)
+    wrong[row] = ((flags & CRC_CHECKED) != 0) & ((flags & CRC_VALID) == 0)
+    number_at = np.full(256, NO_CHANNEL, np.uint8)
+    for number, position in RF_CHANNELS.items():
+        number_at[position] = number
+    channel[row] = number_at[u8(data, at[row])]
+    row = np.flatnonzero(nordic)
+    rssi_dbm[row] = -u8(data, at[row] + 10).astype(np.int16)
+    channel[row] = u8(data, at[row] + 9)
+    wrong[row] = np.isin(u8(data, at[row] + 6), _NORDIC_PACKETS) & (
+        (u8(data, at[row] + 8) & _NORDIC_CRC_OK) == 0
+    )
+    return rssi_dbm, channel, wrong
 
 
 def _extended(

@@ -9,15 +9,19 @@ from typing import Annotated
 import typer
 
 from ..errors import CriterionError, InputError
-from .common import console, read_bytes
+from .common import Json, console, read_bytes
 
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command()(bench)
+    group = typer.Typer(invoke_without_command=True)
+    group.callback()(bench)
+    group.command()(engine)
+    app.add_typer(group, name="bench")
 
 
 def bench(
+    context: typer.Context,
     only: Annotated[
         str | None,
         typer.Option(metavar="PATTERN", help="Figures by name or pattern, such as 'match/gaen/*'."),
@@ -33,7 +37,9 @@ def bench(
         float, typer.Option(min=0, max=1, help="How much a ratio may fall.")
     ] = 0.15,
 ) -> None:
-    """Measure the core, each figure beside a plain baseline in the same process."""
+    """Measure the core, each figure beside a plain baseline in the same process; or `bench engine`."""
+    if context.invoked_subcommand is not None:
+        return
     from ..bench.core import FIGURES, cases, too_large
     from ..bench.measure import measure
     from ..bench.report import parse_baseline, regressions, scaled, table, to_json
@@ -72,3 +78,72 @@ def bench(
         if worse:
             raise CriterionError("regression\n" + "\n".join(f"  - {line}" for line in worse))
         typer.echo(f"No figure fell by more than {max_regression:.0%}.")
+
+
+def engine(
+    people: Annotated[int, typer.Option(min=1000, help="Size of the population.")] = 1_000_000,
+    protocol: Annotated[str | None, typer.Option(help="bluezone or gaen; by default both.")] = None,
+    mode: Annotated[
+        str | None,
+        typer.Option(
+            help="Identifiers of every phone (full), or of phones whose keys are published (lazy)."
+        ),
+    ] = None,
+    curve: Annotated[
+        bool, typer.Option("--curve", help="From 10,000 people up to 5 million.")
+    ] = False,
+    peer: Annotated[
+        bool, typer.Option("--peer", help="Beside Covasim, at the same size; extra `peers`.")
+    ] = False,
+    peer_python: Annotated[
+        str | None, typer.Option(help="Python that has Covasim, by default this one.")
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Runs whose median is told.")] = 3,
+    threads: Annotated[int | None, typer.Option(min=1, help="By default one a core.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure whole runs: every phone's contacts, records and identifiers of 14 days, matched.
+
+    Yên Bái's contact structure, 60 % of smartphones with the app, three cases a thousand people.
+    """
+    import json
+    from dataclasses import asdict
+
+    from ..bench.engine import (
+        CURVE,
+        DEFAULT,
+        MODES,
+        PROTOCOLS,
+        engine_table,
+        measure_apart,
+        measure_peer,
+        too_many,
+    )
+
+    for name, value, known in (("protocol", protocol, PROTOCOLS), ("mode", mode, MODES)):
+        if value is not None and value not in known:
+            raise InputError(f"--{name} {value}: expected one of {', '.join(known)}")
+    asked = [(p, m) for p, m in DEFAULT if protocol in (None, p) and mode in (None, m)] or [
+        (p, m) for p in PROTOCOLS for m in MODES if p == protocol and m == mode
+    ]
+    figures = []
+    for size in CURVE if curve else (people,):
+        why = too_many(size)
+        if why is not None:
+            typer.echo(f"{size:,} people: left out, it {why}", err=True)
+            continue
+        for p, m in asked:
+            figures.append(measure_apart(size, p, m, rounds, threads))
+            rate = figures[-1].person_days_per_s / 1e6
+            typer.echo(f"{size:,} people, {p}, {m}: {rate:.2f} M person-days/s", err=True)
+    if not figures:
+        raise InputError("no size fits the memory that is free")
+    beside = measure_peer(people, figures[0].days, peer_python) if peer else None
+    if as_json:
+        document = {
+            "runs": [asdict(f) for f in figures],
+            "peer": None if beside is None else asdict(beside),
+        }
+        typer.echo(json.dumps(document, indent=1))
+        return
+    console(150).print(engine_table(figures, beside))

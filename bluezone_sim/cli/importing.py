@@ -25,8 +25,8 @@ def import_(
     files: Annotated[
         list[Path],
         typer.Argument(
-            help="Captures (btsnoop, pcapng), measurements (sqlite), histories (data_trace.txt), or "
-            "sightings; told by their content."
+            help="Captures (btsnoop, pcap, pcapng), measurements (sqlite), histories (data_trace.txt) "
+            "or sightings; told by their content."
         ),
     ],
     out: Annotated[Path, typer.Option(help="Parquet file of sightings to write.")],

@@ -27,7 +27,7 @@ def match(
     history: Annotated[
         Path,
         typer.Option(
-            help="What a phone heard: data_trace.txt, a btsnoop or pcapng capture, sightings in Parquet."
+            help="What a phone heard: data_trace.txt, a btsnoop, pcap or pcapng, or sightings in Parquet."
         ),
     ],
     protocol: Annotated[

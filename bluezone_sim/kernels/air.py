@@ -6,8 +6,10 @@
     A(d) = A(1 m) + 10 n log10(d)              up to the breakpoint, a steeper exponent beyond it
 
 Shadowing is one normal a contact (same bodies, same pockets, both directions), the scan term one a
-scan, fading one a packet. Where bodies are told apart from the rest of the shadowing, each is at an angle
-of its own for the whole contact.
+scan, fading one a packet. Of the packets that a scan's windows catch, a phone hears a share, and of these
+those that are stronger than its threshold of that instant, a normal about the sensitivity. Where bodies
+are told apart from the rest of the shadowing, each is at an angle of its own for the whole contact; where
+places of carrying are, each phone is in one of them.
 """
 
 from __future__ import annotations
@@ -39,7 +41,12 @@ STATE_SLOT_MS = 300_000
 
 
 class Air(NamedTuple):
-    """Parameters of the radio and of the people; powers in dBm, losses in dB."""
+    """Parameters of the radio and of the people; powers in dBm, losses in dB.
+
+    Attributes:
+        carry_db: ``float64[1024]``, losses of the places where phones are carried, each as often as it
+            is, of mean 0; empty where they are not told from the rest of the shadowing.
+    """
 
     attenuation_1m_db: float
     exponent: float
@@ -50,9 +57,11 @@ class Air(NamedTuple):
     fading_sd_db: float
     body_db: float
     sensitivity_dbm: float
+    sensitivity_sd_db: float
+    heard_share: float
     capture_db: float
-    off_share: float
     gatt_success: float
+    carry_db: NDArray[np.float64]
 
 
 class App(NamedTuple):
@@ -125,6 +134,10 @@ class Streams(NamedTuple):
     fading: np.uint64
     gatt: np.uint64
     scan_jitter: np.uint64
+    killed: np.uint64
+    saver: np.uint64
+    night: np.uint64
+    carry: np.uint64
 
 
 #: Purposes of the streams, in the order of :class:`Streams`.
@@ -137,6 +150,10 @@ STREAM_PURPOSES = (
     "fading",
     "gatt",
     "scan_jitter",
+    "app_killed",
+    "battery_saver",
+    "night_off",
+    "carry",
 )
 
 
@@ -166,13 +183,17 @@ def link_dbm(air, phones, streams, contact, observer, emitter, distance_m):
         turned = math.cos(2.0 * math.pi * to_unit(draw(h, observer)))
         turned += math.cos(2.0 * math.pi * to_unit(draw(h, emitter)))
         level += 0.5 * air.body_db * turned
+    if len(air.carry_db) > 0:
+        h = draw(streams.carry, contact)
+        level -= air.carry_db[draw(h, observer) >> np.uint64(54)]
+        level -= air.carry_db[draw(h, emitter) >> np.uint64(54)]
     return level
 
 
 @nb.njit(nogil=True, cache=True, inline="always")
-def phone_is_off(air, streams, person, day):
-    """Bluetooth or the app is off on this local day."""
-    return to_unit(draw(draw(streams.off, day), person)) < air.off_share
+def faintest_dbm(air):
+    """RSSI below which no packet is heard: four deviations of the threshold under its mean."""
+    return air.sensitivity_dbm - 4.0 * air.sensitivity_sd_db
 
 
 @nb.njit(nogil=True, cache=True, inline="always")
@@ -202,12 +223,3 @@ def advertise_phase_ms(app, streams, platform, person):
     return np.int64(
         to_unit(draw(streams.advertise_phase, person)) * app.advertise_period_ms[platform]
     )
-
-
-@nb.njit(nogil=True, cache=True)
-def phones_off(air, streams, person, day):
-    """:func:`phone_is_off` of every element."""
-    out = np.empty(len(person), np.bool_)
-    for i in range(len(person)):
-        out[i] = phone_is_off(air, streams, person[i], day[i])
-    return out

@@ -25,6 +25,22 @@ from .contacts import (
 from .rng import draw, to_unit
 
 
+class Gathering(NamedTuple):
+    """Whose contacts are made: everybody's, or those of some people with each other.
+
+    Attributes:
+        group_start: ``int64[g + 1]``, where each lasting group's members start in ``members``.
+        members: ``int32[m]``, ascending within a group.
+        zone_start: ``int64[z + 1]``, where each district's people start in ``people``.
+        people: ``int32[k]``, ascending.
+    """
+
+    group_start: NDArray[np.int64]
+    members: NDArray[np.int32]
+    zone_start: NDArray[np.int64]
+    people: NDArray[np.int32]
+
+
 class Room(NamedTuple):
     """What a group's attendants need, one element each: room for the largest group."""
 
@@ -107,7 +123,7 @@ def most_rows(layers, layer, members):
 
 
 @bare
-def lasting_groups(people, layers, keys, day, layer, first, last, room, rows):
+def lasting_groups(people, layers, keys, day, layer, who, first, last, room, rows):
     """Contacts of the lasting groups ``first`` .. ``last`` - 1 of a layer.
 
     Stops when the buffers might not hold another group. Returns (rows filled, next group).
@@ -117,13 +133,13 @@ def lasting_groups(people, layers, keys, day, layer, first, last, room, rows):
     attendance = layers.attendance[layer]
     group = first
     while group < last:
-        begin, end = people.group_start[group], people.group_start[group + 1]
+        begin, end = who.group_start[group], who.group_start[group + 1]
         if at + most_rows(layers, layer, end - begin) > len(rows.a):
             break
         n = 0
         for m in range(begin, end):
-            person = people.members[m]
-            if to_unit(draw(key, person)) < attendance:
+            person = who.members[m]
+            if attendance >= 1.0 or to_unit(draw(key, person)) < attendance:
                 room.here[n] = person
                 n += 1
         if n > 1:
@@ -133,10 +149,10 @@ def lasting_groups(people, layers, keys, day, layer, first, last, room, rows):
 
 
 @bare
-def seat(people, layers, keys, day, layer, zone, start, who, block):
+def seat(people, layers, keys, day, layer, who, zone, start, seated, block):
     """Places a district's attendants in its blocks of a day, ascending in each.
 
-    Fills ``start`` ``int64[blocks + 1]`` and ``who`` ``int32[people]``; ``block`` ``int32[people]`` is
+    Fills ``start`` ``int64[blocks + 1]`` and ``seated`` ``int32[people]``; ``block`` ``int32[people]`` is
     room. Returns the number of blocks.
     """
     zone_from = people.zone_start[zone]
@@ -148,19 +164,22 @@ def seat(people, layers, keys, day, layer, zone, start, who, block):
     attendance = layers.attendance[layer]
     for k in range(blocks + 1):
         start[k] = 0
-    for x in range(n):
-        block[x] = -1
-        if to_unit(draw(attendance_key, zone_from + x)) < attendance:
-            at = np.uint32(permute(key, x, n)) // np.uint32(size)
-            block[x] = at
+    first, last = who.zone_start[zone], who.zone_start[zone + 1]
+    for k in range(first, last):
+        person = who.people[k]
+        block[k - first] = -1
+        if to_unit(draw(attendance_key, person)) < attendance:
+            at = np.uint32(permute(key, person - zone_from, n)) // np.uint32(size)
+            block[k - first] = at
             start[at + 1] += 1
     for k in range(blocks):
         start[k + 1] += start[k]
     # Each block's start moves to its end while it is filled, then all move back.
-    for x in range(n):
-        if block[x] >= 0:
-            who[start[block[x]]] = zone_from + x
-            start[block[x]] += 1
+    for k in range(first, last):
+        at = block[k - first]
+        if at >= 0:
+            seated[start[at]] = who.people[k]
+            start[at] += 1
     for k in range(blocks, 0, -1):
         start[k] = start[k - 1]
     start[0] = 0
@@ -168,7 +187,7 @@ def seat(people, layers, keys, day, layer, zone, start, who, block):
 
 
 @bare
-def day_groups(people, layers, keys, day, layer, zone, first, last, start, who, room, rows):
+def day_groups(people, layers, keys, day, layer, zone, first, last, start, seated, room, rows):
     """Contacts of the blocks ``first`` .. ``last`` - 1 of a district, seated by :func:`seat`.
 
     Stops when the buffers might not hold another block. Returns (rows filled, next block).
@@ -181,7 +200,7 @@ def day_groups(people, layers, keys, day, layer, zone, first, last, start, who, 
         if at + most_rows(layers, layer, n) > len(rows.a):
             break
         for i in range(n):
-            room.here[i] = who[begin + i]
+            room.here[i] = seated[begin + i]
         if n > 1:
             group = block_group(people, layer, zone_from, k * size)
             at = _group(people, layers, keys, day, layer, group, n, room, rows, at)

@@ -253,7 +253,7 @@ def words_of(identifiers: NDArray[np.uint8]) -> NDArray[np.uint32]:
         padded = np.zeros((n, -(-size // 4) * 4), np.uint8)
         padded[:, :size] = identifiers
         identifiers = padded
-    return np.ascontiguousarray(identifiers).view(np.uint32).reshape(n, -1)
+    return np.ascontiguousarray(identifiers).view(np.uint32).reshape(n, -(-size // 4))
 
 
 #: Identifiers up to which the filter is twice as wide, 4 MiB at most: it stays in the last cache.

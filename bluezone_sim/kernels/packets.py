@@ -20,6 +20,7 @@ GAP_US = 450
 #: Power of a phone that is not in contact, and below which a power is that of such a phone.
 NOWHERE_DBM = -1e9
 FAINTEST_DBM = -1e8
+_TO_20_BITS = 1 / 1048576.0
 
 
 class Pdus(NamedTuple):
@@ -95,6 +96,16 @@ def _rssi_dbm(level_dbm, fading_sd_db, fading, person):
 
 
 @nb.njit(nogil=True, cache=True)
+def _hears(air, rssi_dbm, fading, person):
+    """The receiver hears a packet of this power at this instant, by other bits of the fading's draw."""
+    h = draw(fading, person)
+    if np.float64((h >> np.uint64(12)) & np.uint64(0xFFFFF)) * _TO_20_BITS >= air.heard_share:
+        return False
+    z = NORMAL_TABLE[h & np.uint64(4095)]
+    return rssi_dbm >= air.sensitivity_dbm + air.sensitivity_sd_db * z
+
+
+@nb.njit(nogil=True, cache=True)
 def _survives(pdus, i, phone, level_dbm, rssi_dbm, fading_sd_db, capture_db, person):
     """No overlapping PDU is the listener's own, or reaches it with more than the packet's power less the
     threshold."""
@@ -161,7 +172,7 @@ def receive(pdus, channel, ears, level_dbm, form, catches, known, person, air, h
                 if level > FAINTEST_DBM and sender != phone:
                     me = person[phone]
                     rssi = _rssi_dbm(level, air.fading_sd_db, pdus.fading[i], me)
-                    if rssi >= air.sensitivity_dbm and _survives(
+                    if _hears(air, rssi, pdus.fading[i], me) and _survives(
                         pdus,
                         i,
                         phone,
@@ -169,7 +180,7 @@ def receive(pdus, channel, ears, level_dbm, form, catches, known, person, air, h
                         rssi,
                         air.fading_sd_db,
                         air.capture_db,
-                        person[phone],
+                        me,
                     ):
                         if logged < len(log.phone):
                             log.phone[logged] = phone

@@ -64,6 +64,11 @@ PURPOSES = {
             "scatter",
             "course",
             "server",
+            "app_killed",
+            "battery_saver",
+            "night_off",
+            "phone_model",
+            "carry",
         )
     )
 }
@@ -110,19 +115,32 @@ def to_unit(h):
     return np.float64(h >> np.uint64(11)) * (1.0 / 9007199254740992.0)
 
 
+@nb.njit("void(uint64, int64[::1], uint64[::1])", nogil=True, cache=True)
+def _fill_draws(k, who, out):
+    for i in range(len(who)):
+        out[i] = draw(k, who[i])
+
+
+@nb.njit("void(uint64, int64[::1], float64[::1])", nogil=True, cache=True)
+def _fill_uniforms(k, who, out):
+    for i in range(len(who)):
+        out[i] = to_unit(draw(k, who[i]))
+
+
 def draws(k: int, who: NDArray[np.integer]) -> NDArray[np.uint64]:
-    """Draws of stream ``k`` for every element of ``who``; NumPy twin of :func:`draw`."""
-    with np.errstate(over="ignore"):
-        x = np.uint64(k) + np.asarray(who).astype(np.int64).view(np.uint64) * np.uint64(GOLDEN)
-        x = x + np.uint64(GOLDEN)
-        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return np.asarray(x ^ (x >> np.uint64(31)))
+    """Draws of stream ``k`` for every element of ``who``."""
+    flat = np.ascontiguousarray(who, np.int64)
+    out = np.empty(flat.shape, np.uint64)
+    _fill_draws(np.uint64(k), flat.reshape(-1), out.reshape(-1))
+    return out
 
 
 def uniforms(k: int, who: NDArray[np.integer]) -> NDArray[np.float64]:
     """Uniforms in [0, 1) of stream ``k`` for every element of ``who``."""
-    return (draws(k, who) >> np.uint64(11)).astype(np.float64) * (1.0 / 9007199254740992.0)
+    flat = np.ascontiguousarray(who, np.int64)
+    out = np.empty(flat.shape, np.float64)
+    _fill_uniforms(np.uint64(k), flat.reshape(-1), out.reshape(-1))
+    return out
 
 
 def normals(k: int, who: NDArray[np.integer]) -> NDArray[np.float64]:

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
-from typing import Any
-
 import numba as nb
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +10,7 @@ from ..errors import TableError
 from .cpu import Vaes, path
 from .sha256_ir import INITIAL, LANES, SUBKEY_WORDS, compress_block, rehash
 from .sha256_ni import STREAMS, identifier_chains
+from .threads import in_threads
 
 INITIAL_STATE = np.array(INITIAL, dtype=np.uint32)
 #: Words 8 to 15 of the first sub-key's message, as stored.
@@ -134,18 +130,6 @@ def chain(seeds, first, last, out):
             for w in range(8):
                 state[w, lane] = swap(seeds[begin + lane, w])
         _write_chain(state, out[begin:end])
-
-
-def in_threads(work: Callable[[int, int], Any], n: int, threads: int, grain: int = LANES) -> None:
-    """Calls ``work(first, last)`` over 0 .. n in ``threads`` pieces that start at multiples of grain."""
-    edges = [min(n, (n * k // threads + grain - 1) // grain * grain) for k in range(threads)] + [n]
-    pieces = [(a, b) for a, b in pairwise(edges) if b > a]
-    if len(pieces) < 2:
-        for piece in pieces:
-            work(*piece)
-        return
-    with ThreadPoolExecutor(len(pieces)) as pool:
-        list(pool.map(lambda piece: work(*piece), pieces))
 
 
 def check_bytes(name: str, array: NDArray[np.uint8], width: int | None) -> NDArray[np.uint8]:

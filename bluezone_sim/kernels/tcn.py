@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import TableError
-from .sha256 import block, check_bytes, in_threads, output, swap
+from .sha256 import block, check_bytes, output, swap
 from .sha256_ir import INITIAL, LANES, big_endian_words
+from .threads import in_threads
 
 _INITIAL = np.array(INITIAL, np.uint32)
 #: "H_TC", with which both labels begin.

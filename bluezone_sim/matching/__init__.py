@@ -2,5 +2,6 @@
 
 from .engine import match
 from .index import SightingIndex, index_sightings
+from .published import PublishedIndex, index_published
 
-__all__ = ["SightingIndex", "index_sightings", "match"]
+__all__ = ["PublishedIndex", "SightingIndex", "index_published", "index_sightings", "match"]

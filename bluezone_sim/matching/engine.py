@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,25 +14,27 @@ from .. import protocols
 from ..errors import TableError
 from ..kernels import fused
 from ..kernels.cpu import path
-from ..kernels.lookup import Index, build_index, collect, probe_rows, words_of
+from ..kernels.lookup import Index, collect, probe_rows, words_of
 from ..protocols.base import DAY_MS, KeyProtocol, Unrolled
 from ..tables import Matches, PublishedKeys, Sightings
 from .index import Bucket, SightingIndex, check_sightings, first_seen, index_sightings
+from .published import PublishedIndex, chunks, expand, index_units
 
 #: Identifiers that a task of one thread makes at a time, where they are written out.
 _CHUNK_IDS = 1 << 16
 #: Identifiers, or rows, that a task of one thread looks up, where nothing is written out.
-_TASK_IDS = 1 << 21
+_TASK_IDS = 1 << 19
 #: Most published identifiers that are held at once, where it is they that are indexed.
 _HELD_IDS = 1 << 24
 #: Room for hits that a task starts with.
-_HITS = 1 << 12
+_HITS = 1 << 16
 
+_T = TypeVar("_T")
 _Hits = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]  # unit, interval, row
 
 
 def match(
-    published: PublishedKeys,
+    published: PublishedKeys | PublishedIndex,
     sightings: Sightings | SightingIndex,
     protocol: str | KeyProtocol,
     *,
@@ -44,7 +47,8 @@ def match(
     of the sightings: each gets what it would find alone.
 
     Args:
-        published: keys; see :class:`bluezone_sim.tables.PublishedKeys`.
+        published: keys; see :class:`bluezone_sim.tables.PublishedKeys`. Or what
+            :func:`bluezone_sim.matching.index_published` made of them, where histories come in pieces.
         sightings: one phone's history or many phones', or what
             :func:`bluezone_sim.index_sightings` made of it, where several lists are matched.
         protocol: name, or what :func:`bluezone_sim.protocols.get` gave.
@@ -59,35 +63,75 @@ def match(
     """
     system = protocols.get_key_protocol(protocol) if isinstance(protocol, str) else protocol
     index = sightings if isinstance(sightings, SightingIndex) else None
-    if index is not None and index.protocol.name != system.name:
-        raise TableError(f"sightings: indexed for {index.protocol.name}, not for {system.name}")
+    for name, given in (("published", published), ("sightings", sightings)):
+        if isinstance(given, PublishedIndex | SightingIndex) and given.protocol.name != system.name:
+            raise TableError(f"{name}: indexed for {given.protocol.name}, not for {system.name}")
     table = sightings.sightings if isinstance(sightings, SightingIndex) else sightings
     check_sightings(table, system)
+    if isinstance(published, PublishedIndex):
+        hits = _probe_sightings(published, table, threads)
+        units = published.units
+        return _matches(units, table, system, [_in_time(units, table, system, *h) for h in hits])
     units = system.unroll(published)
     total = int(units.count.sum())
     if not len(table) or not total:
         return _matches(units, table, system, [])
     # Index the smaller side. Published identifiers have to fit to be indexed.
     if index is None and total <= min(len(table), _HELD_IDS):
-        hits = _probe_sightings(units, table, system, threads)
+        hits = _probe_sightings(index_units(units, system), table, threads)
     else:
         index = index or index_sightings(table, system, threads=threads)
         hits = [h for b in index.buckets for h in _probe_bucket(units, b, table, system, threads)]
     return _matches(units, table, system, [_in_time(units, table, system, *h) for h in hits])
 
 
-def _chunks(units: Unrolled, size: int) -> list[tuple[int, int]]:
-    """Spans of units of about ``size`` identifiers."""
-    widest = max(1, int(units.count.max(initial=1)))
-    step = max(1, size // widest)
-    return list(pairwise([*range(0, len(units), step), len(units)]))
+def senders(
+    published: PublishedIndex,
+    keys: NDArray[np.uint8],
+    day: int,
+    count: int,
+    *,
+    threads: int = 1,
+) -> NDArray[np.int64]:
+    """Derives the identifiers of many phones on a day, and looks each up among the published ones.
+
+    An identifier is made once and looked up once, however many phones heard it; nothing is written out.
+
+    Args:
+        published: by day.
+        keys: ``uint8[n, key_size]``, the phones' keys of the day.
+        day: UTC day, days since 1970-01-01.
+        count: identifiers of each, from midnight on.
+        threads: threads to use.
+
+    Returns:
+        Rows of ``keys`` of which an identifier is published, ascending.
+    """
+    index, system, n = published.on(day), published.protocol, len(keys)
+    if index is None or not n:
+        return np.empty(0, np.int64)
+    step_ms = np.full(n, 1000 * system.interval_s)
+    units = Unrolled(
+        keys=keys,
+        start_ms=np.full(n, day * DAY_MS),
+        count=np.full(n, count, np.int32),
+        step_ms=step_ms,
+        valid_ms=step_ms,
+        parent=np.arange(n, dtype=np.int32),
+    )
+    hits = _probe_keys(units, index, system, threads)
+    return np.unique(np.concatenate([unit for unit, _, _ in hits]))
 
 
-def _expand(units: Unrolled, span: tuple[int, int], system: KeyProtocol) -> NDArray[np.uint8]:
-    """``uint8[units, widest, id_size]``: identifiers of some units, from their first on."""
-    first, last = span
-    widest = int(units.count[first:last].max(initial=0))
-    return system.expand(units.keys[first:last], units.start_ms[first:last] // 1000, widest)
+def rows_published(
+    published: PublishedIndex, day: int, identifiers: NDArray[np.uint8], *, threads: int = 1
+) -> NDArray[np.int64]:
+    """Rows of ``uint8[n, id_size]`` that are published as of a UTC day; some may come twice."""
+    index = published.on(day)
+    if index is None:
+        return np.empty(0, np.int64)
+    found = _rows_found(index, words_of(identifiers).reshape(-1), len(identifiers), threads)
+    return np.concatenate([row for _, row in found])
 
 
 def _probe_bucket(
@@ -116,24 +160,25 @@ def _probe_bucket(
 
 def _probe_keys(units: Unrolled, index: Index, system: KeyProtocol, threads: int) -> list[_Hits]:
     """Looks the keys' identifiers up in an index."""
-    width = index.words.shape[1]
+    # Most identifiers of a key are found once, if it is found at all.
+    width, guess = index.words.shape[1], max(_HITS, len(index.entry))
     fused = _fused(units, system, index)
     size = _CHUNK_IDS if fused is None else _TASK_IDS
 
     def work(span: tuple[int, int]) -> _Hits:
         if fused is not None:
-            found = collect(lambda work: fused(span, work), width, _HITS)
+            found = collect(lambda work: fused(span, work), width, guess)
             return found[:, 0], found[:, 1], found[:, 2]
-        ids = _expand(units, span, system)
+        ids = expand(units, span, system)
         words, n = words_of(ids.reshape(-1, ids.shape[2])), ids.shape[0] * ids.shape[1]
         flat = words.reshape(-1)
-        found = collect(lambda work: probe_rows(index, flat, (0, n), work), width, _HITS)
+        found = collect(lambda work: probe_rows(index, flat, (0, n), work), width, guess)
         unit, interval = np.divmod(found[:, 0] + found[:, 1], ids.shape[1])
         unit += span[0]
         keep = interval < units.count[unit]
         return unit[keep], interval[keep], found[keep, 2]
 
-    return _mapped(work, _chunks(units, size), threads)
+    return _mapped(work, chunks(units, size), threads)
 
 
 def _fused(units: Unrolled, system: KeyProtocol, index: Index) -> Callable[..., None] | None:
@@ -151,35 +196,38 @@ def _fused(units: Unrolled, system: KeyProtocol, index: Index) -> Callable[..., 
     return None
 
 
-def _probe_sightings(
-    units: Unrolled, sightings: Sightings, system: KeyProtocol, threads: int
-) -> list[_Hits]:
-    """Expands all keys and looks the sightings up among them."""
-    tables = []
-    for span in _chunks(units, _CHUNK_IDS):
-        ids = _expand(units, span, system)
-        wanted = np.arange(ids.shape[1]) < units.count[span[0] : span[1], None]
-        tables.append(ids[wanted])
-    unit = np.repeat(np.arange(len(units)), units.count)
-    interval = np.arange(len(unit)) - np.repeat(np.cumsum(units.count) - units.count, units.count)
-    words = words_of(np.concatenate(tables))
-    index = build_index(words, np.arange(len(words), dtype=np.uint32))
-    flat = words_of(sightings.identifier).reshape(-1)
+def _probe_sightings(published: PublishedIndex, sightings: Sightings, threads: int) -> list[_Hits]:
+    """Looks the sightings up among published identifiers."""
+    words, times = words_of(sightings.identifier), sightings.time_ms
+    out = []
+    for day in published.days:
+        wanted = (times >= day.first_ms) & (times <= day.last_ms)
+        rows = None if wanted.all() else np.flatnonzero(wanted)
+        flat = (words if rows is None else words[rows]).reshape(-1)
+        n = len(sightings) if rows is None else len(rows)
+        for at, row in _rows_found(day.index, flat, n, threads):
+            row = row if rows is None else rows[row]
+            out.append((day.unit[at], day.interval[at], row))
+    return out
 
-    def work(span: tuple[int, int]) -> _Hits:
+
+def _rows_found(
+    index: Index, words: NDArray[np.uint32], n: int, threads: int
+) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """(row of the index, number of the identifier) of those of ``n`` identifiers that it holds."""
+
+    def work(span: tuple[int, int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         found = collect(
-            lambda work: probe_rows(index, flat, span, work), index.words.shape[1], _HITS
+            lambda work: probe_rows(index, words, span, work), index.words.shape[1], _HITS
         )
-        at = found[:, 2]
-        return unit[at], interval[at], found[:, 0] + found[:, 1]
+        return found[:, 2], found[:, 0] + found[:, 1]
 
-    rows = len(sightings)
-    return _mapped(work, list(pairwise([*range(0, rows, _TASK_IDS), rows])), threads)
+    return _mapped(work, list(pairwise([*range(0, n, _TASK_IDS), n])), threads)
 
 
 def _mapped(
-    work: Callable[[tuple[int, int]], _Hits], spans: list[tuple[int, int]], threads: int
-) -> list[_Hits]:
+    work: Callable[[tuple[int, int]], _T], spans: list[tuple[int, int]], threads: int
+) -> list[_T]:
     if threads < 2 or len(spans) < 2:
         return [work(span) for span in spans]
     with ThreadPoolExecutor(threads) as pool:
@@ -209,7 +257,10 @@ def _matches(
         np.concatenate([h[k] for h in hits]) if hits else empty for k in range(3)
     )
     key = units.parent[unit]
-    order = np.lexsort((interval, row, key))
+    place = key.astype(np.int64) << 31 | row
+    order = np.argsort(place)
+    if np.any(np.diff(place[order]) == 0):  # an identifier is there twice
+        order = np.lexsort((interval, place))
     unit, interval, row, key = unit[order], interval[order], row[order], key[order]
     day_s = units.start_ms[unit] // 86_400_000 * 86_400
     payload = None if sightings.payload is None else sightings.payload[row]

@@ -19,8 +19,8 @@ import simpy
 from numpy.typing import NDArray
 
 from ..kernels import air as physics
+from ..kernels import life, rng
 from ..kernels import packets as kernel
-from ..kernels import rng
 from ..scenario.profiles import PLATFORMS, STATES, Behaviour
 from ..tables import TRANSPORT_ADVERTISEMENT, TRANSPORT_GATT, Contacts, Sightings
 from .model import RadioModel, pdu_ms
@@ -31,6 +31,7 @@ Identify = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.uint8]]
 
 #: Longest piece of a time on air that is drawn at once.
 _PIECE_MS = 30_000
+_NEVER_MS = 1 << 50
 #: Longest random delay of an advertising event (Core spec Vol 6 Part B).
 _ADV_DELAY_US = 10_000
 
@@ -385,15 +386,14 @@ class _Phone:
         self.retry_ms: dict[int, int] = {}
         self.sent_events = 0
         self.address_ms: list[int] = []
+        self.hours: dict[int, tuple[int, int]] = {}
         self.streams = {
             p: rng.key(air.seed, p, self.person) for p in ("advertising", "packets", "address")
         }
 
     def start(self) -> None:
         """Starts its processes."""
-        model, day = self.air.model, self.air.start_ms // 86_400_000
-        if physics.phone_is_off(model.air, model.streams, self.person, day):
-            return
+        model = self.air.model
         self.env.process(self.advertise())
         self.env.process(self.scans())
         if model.app.stateful[self.platform] and self.fixed_state is None:
@@ -419,6 +419,24 @@ class _Phone:
         channels = self.does.advertise_channels
         self.air.view = None
         self.places = [channels.index(c) if c in channels else -1 for c in (37, 38, 39)]
+
+    def takes_part(self, hears: bool, at_most_ms: int) -> tuple[bool, int]:
+        """Whether it hears (or sends) in this hour, and how much of the coming time that stays so, ms."""
+        if self.air.model.life.always_on:
+            return True, at_most_ms
+        local_ms = self.air.now_ms + self.air.model.utc_offset_s * 1000
+        hour, into = divmod(local_ms, life.HOUR_MS)
+        now, lasts = self._in_hour(hears, hour), life.HOUR_MS - into
+        while lasts < at_most_ms and self._in_hour(hears, hour + 1) == now:
+            hour, lasts = hour + 1, lasts + life.HOUR_MS
+        return now, min(lasts, at_most_ms)
+
+    def _in_hour(self, hears: bool, hour: int) -> bool:
+        day, h = divmod(hour, life.HOURS)
+        if day not in self.hours:
+            m = self.air.model
+            self.hours[day] = life.phone_hours(m.life, m.phones, m.streams, self.person, day)
+        return bool(self.hours[day][hears] >> h & 1)
 
     def change_state(self) -> Steps:
         while True:
@@ -459,6 +477,10 @@ class _Phone:
             slot = physics.STATE_SLOT_MS
             if app.stateful[self.platform]:  # a piece is of one state
                 left = min(left, slot - air.now_ms % slot)
+            sends, left = self.takes_part(False, left)
+            if not sends:
+                yield self.env.timeout(left)
+                continue
             self.on_air_until = air.now_ms + left
             if self.does.sends != "none":
                 self._draw_events(left)
@@ -500,7 +522,7 @@ class _Phone:
         lit = model.screen_on_share
         if self.fixed_state is not None:
             lit = float(self.fixed_state == physics.FOREGROUND)
-        screen = 1 - lit * (1 - does.scan_pause_screen_on)
+        factor = does.pause_factor(lit, model.audio_share)
         mean = float(app.scan_period_ms[self.platform])
         draws = rng.key(air.seed, "scan_jitter", self.person)
         k = 0
@@ -519,13 +541,21 @@ class _Phone:
                         round(long),
                     )
                 )
-            pause = (does.scan_pause_s - u * does.scan_pause_jitter_s) * screen
+            pause = (does.scan_pause_s - u * does.scan_pause_jitter_s) * factor
             yield round(max(pause, does.scan_pause_least_s) * 1000), round(does.scan_on_s * 1000)
 
     def _one_scan(self, on_ms: int) -> Steps:
+        """A scan, or what of it lies in hours in which it hears."""
+        ends = int(self.env.now) + on_ms
+        while self.env.now < ends:
+            hears, lasts = self.takes_part(True, ends - int(self.env.now))
+            if hears:
+                yield from self._listen(lasts)
+            else:
+                yield self.env.timeout(lasts)
+
+    def _listen(self, on_ms: int) -> Steps:
         model, air = self.air.model, self.air
-        if on_ms <= 0:
-            return
         air.resolve()
         began = int(self.env.now)
         term = rng.key(air.seed, "fading", self.person, began)
@@ -610,7 +640,7 @@ class _Phone:
             self.person,
             air.now_ms // model.app.read_slot_ms,
         )
-        near = air.link_dbm[i, other] > kernel.NOWHERE_DBM
+        near = air.link_dbm[i, other] > kernel.NOWHERE_DBM and self.takes_part(True, 1)[0]
         if not (works and near) or wait > timeout:
             yield self.env.timeout(timeout)
             return False
@@ -639,8 +669,10 @@ class _Phone:
             self.note_records()
 
     def ms_to_air(self) -> int:
-        """Until it advertises; 0 where it does."""
+        """Until it advertises; 0 where it does, for ever where it does not send in this hour."""
         model, air = self.air.model, self.air
+        if not self.takes_part(False, 1)[0]:
+            return _NEVER_MS
         if air.now_ms < self.on_air_until:
             return 0
         phase = physics.advertise_phase_ms(model.app, model.streams, self.platform, self.person)

@@ -94,7 +94,7 @@ def _rows(
     z = rng.normals(int(model.streams.fading), when ^ (out.observer.astype(np.int64) << 42))
     many = np.asarray(sightings.packets)[row] > 1
     level = out.rssi_dbm + np.where(many, model.air.fading_sd_db * z, 0.0)
-    level = np.maximum(np.floor(level + 0.5), np.ceil(model.air.sensitivity_dbm))
+    level = np.maximum(np.floor(level + 0.5), np.ceil(air.faintest_dbm(model.air)))
     rssi = level.astype(np.int16)
     return Sightings(
         observer=out.observer,

@@ -218,7 +218,7 @@ def validate_radio(scenes: Sequence[Scene], unknown_models: Sequence[str] = ()) 
 
 
 def simulator() -> RadioFit:
-    """A scenario's radio by default, whose sensitivity is a sharp edge and which hears every packet."""
+    """A scenario's radio by default, as a fit."""
     radio = Radio()
     return RadioFit(
         attenuation_1m_db=radio.attenuation_1m_db,
@@ -229,8 +229,8 @@ def simulator() -> RadioFit:
         scan_sd_db=radio.scan_sd_db,
         fading_sd_db=radio.fading_sd_db,
         sensitivity_dbm=radio.sensitivity_dbm,
-        softness_db=0.1,
-        capture=1.0,
+        softness_db=radio.sensitivity_sd_db,
+        capture=radio.heard_share,
     )
 
 

@@ -33,6 +33,7 @@ def cross_faults(raw: Raw, merged: Raw) -> list[Fault]:
         _population,
         _layers,
         _radio,
+        _phones,
         _cases,
         _levels,
         _rule,
@@ -108,6 +109,41 @@ def _radio(raw: Raw, merged: Raw) -> Iterator[Fault]:
                 yield Fault(f"radio.{key}", fault.message, fault.hint)
 
 
+def _phones(raw: Raw, merged: Raw) -> Iterator[Fault]:
+    for key, wanted in (("models", "at most 1"), ("carry", "1")):
+        rows = _get(merged, f"phones.{key}")
+        if not isinstance(rows, list) or not all(isinstance(r, dict) for r in rows):
+            continue
+        sums: dict[str, float] = {}
+        for row in rows:
+            name = str(row.get("platform", "android")) if key == "models" else ""
+            sums[name] = sums.get(name, 0.0) + (_number(row, "share") or 0.0)
+        for name, total in sums.items():
+            if total > 1 + 1e-3 or (key == "carry" and total < 1 - 1e-3):
+                of = f" of {name}" if name else ""
+                yield Fault(
+                    f"phones.{key}", f"the shares{of} add up to {total:g}; expected {wanted}"
+                )
+    rows, sd = _get(merged, "phones.carry"), _number(merged, "radio.shadowing_sd_db")
+    pairs = [
+        (_number(r, "share"), _number(r, "loss_db"))
+        for r in (rows if isinstance(rows, list) else ())
+        if isinstance(r, dict)
+    ]
+    known = [(s, x) for s, x in pairs if s is not None and x is not None]
+    total = sum(s for s, _ in known)
+    if sd is None or not total or len(known) < len(pairs):
+        return
+    mean = sum(s * x for s, x in known) / total
+    spread = (2 * sum(s * (x - mean) ** 2 for s, x in known) / total) ** 0.5
+    if spread > sd:
+        yield Fault(
+            "phones.carry",
+            f"two phones spread {spread:.1f} dB, more than radio.shadowing_sd_db of {sd:g}, of which it "
+            "is a part",
+        )
+
+
 def _cases(raw: Raw, merged: Raw) -> Iterator[Fault]:
     count, f2 = (_number(merged, f"index_cases.{k}") for k in ("count", "f2_count"))
     people = _number(merged, "population.people")
@@ -157,12 +193,24 @@ def _rule(raw: Raw, merged: Raw) -> Iterator[Fault]:
             )
 
 
+#: Shares of the phones' time, and what has no effect where they are 0.
+_SPELLS = {
+    "off_share": ("off_h",),
+    "night_off_share": ("night_h",),
+    "android.saver_share": ("android.saver_h",),
+    "ios.saver_share": ("ios.saver_h",),
+    "android.killed_share": ("android.killed_h",),
+    "ios.killed_share": ("ios.killed_h",),
+}
+
+
 def _unused(raw: Raw, merged: Raw) -> Iterator[Fault]:
     """Keys that the user set and that nothing reads."""
 
     def useless(path: str, because: str) -> Iterator[Fault]:
         if _get(raw, path) is not None:
-            yield Fault(path, f"has no effect with {because}", "remove it, or change the other")
+            text = f"has no effect with {because}"
+            yield Fault(path, text, "remove it, or change the other", unused=True)
 
     rule = _get(merged, "rule.name")
     idle = {
@@ -187,10 +235,24 @@ def _unused(raw: Raw, merged: Raw) -> Iterator[Fault]:
         for key in ("ios", "ios_foreground_share", "gatt_success"):
             yield from useless(f"phones.{key}", "population.ios_share = 0")
     if _get(merged, "protocol.name") == "gaen":
-        for key in ("ios_foreground_share", "gatt_success"):
+        killed = [f"{p}.killed_{k}" for p in ("android", "ios") for k in ("share", "h")]
+        for key in ("ios_foreground_share", "gatt_success", *killed):
             yield from useless(f"phones.{key}", 'protocol.name = "gaen"')
     elif _get(merged, "protocol.name") is not None:
         name = _get(merged, "protocol.name")
-        yield from useless("phones.screen_on_share", f'protocol.name = "{name}"')
+        for key in ("screen_on_share", "audio_share"):
+            yield from useless(f"phones.{key}", f'protocol.name = "{name}"')
+    for share, keys in _SPELLS.items():
+        if _number(merged, f"phones.{share}") == 0:
+            for key in keys:
+                yield from useless(f"phones.{key}", f"phones.{share} = 0")
+    if _get(merged, "protocol.identifiers") == "full":
+        yield from useless("protocol.histories", 'protocol.identifiers = "full"')
+        if _get(merged, "publication.upload") == "history":
+            yield Fault(
+                "protocol.identifiers",
+                "the server looks up only what a case uploads, so no more is derived",
+                'expected protocol.histories = "whole"',
+            )
     if _number(merged, "population.smartphones") == 0:
         yield from useless("population.ownership", "population.smartphones = 0")

@@ -50,7 +50,7 @@ def _campaign(raw: Raw, merged: Raw) -> Iterator[Fault]:
     table, path = _get(merged, "campaign"), "campaign"
     occupations = _get(merged, "population.occupations")
     if _get(raw, "population.occupations") and table is None:
-        yield Fault("population.occupations", "has no effect without a campaign", "remove it")
+        yield Fault("population.occupations", "has no effect without a campaign", "remove it", True)
     teams = occupations if isinstance(occupations, list) else []
     total = sum(_number(o, "team_share") or 0 for o in teams)
     if total > 1 + 1e-9:
@@ -108,7 +108,7 @@ def _measure(
     if _dates(start, end) and end < start:
         yield Fault(f"{path}.end", f"{end} is before the start, {start}")
     if _get(measure, "curve") == "event" and end is not None:
-        yield Fault(f"{path}.end", 'has no effect with curve = "event"', "remove it")
+        yield Fault(f"{path}.end", 'has no effect with curve = "event"', "remove it", True)
     ages = _numbers(measure, "ages", 2)
     if ages and not 0 <= ages[0] < ages[1]:
         yield Fault(f"{path}.ages", f"expected 0 <= from < up to, found {ages}")
@@ -142,26 +142,26 @@ def _unused_trace(raw: Raw, merged: Raw) -> Iterator[Fault]:
     if _get(merged, "contacts.source") != "trace":
         if _get(raw, "contacts.trace") is not None:
             because = 'has no effect with contacts.source = "generated"'
-            yield Fault("contacts.trace", because, hint)
+            yield Fault("contacts.trace", because, hint, True)
         return
     because = 'has no effect with contacts.source = "trace"'
     given = _get(raw, "contacts")
     for key in given if isinstance(given, dict) else ():
         if key not in ("source", "trace"):
-            yield Fault(f"contacts.{key}", because, hint)
+            yield Fault(f"contacts.{key}", because, hint, True)
     for path in _NOT_WITH_A_TRACE:
         if _get(raw, path) is not None:
-            yield Fault(path, because, hint)
+            yield Fault(path, because, hint, True)
     for key in ("first_step", "day_start_h"):
         if _get(merged, "contacts.trace.steps_per_day") is None and (
             _get(raw, f"contacts.trace.{key}") is not None
         ):
-            yield Fault(f"contacts.trace.{key}", "has no effect without steps_per_day", hint)
+            yield Fault(f"contacts.trace.{key}", "has no effect without steps_per_day", hint, True)
     if (
         _get(merged, "contacts.trace.steps_per_day") is not None
         and _get(raw, "contacts.trace.t_unit_s") is not None
     ):
-        yield Fault("contacts.trace.t_unit_s", "has no effect with steps_per_day", hint)
+        yield Fault("contacts.trace.t_unit_s", "has no effect with steps_per_day", hint, True)
 
 
 def _ages(raw: Raw, merged: Raw) -> Iterator[Fault]:

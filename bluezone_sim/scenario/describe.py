@@ -52,7 +52,9 @@ def _from_profile(scenario: Scenario) -> list[str]:
     does = profile.android.foreground
     values = {
         "scan_on_s": does.scan_on_s,
-        "scan_period_s": does.scan_period_s(scenario.phones.screen_on_share),
+        "scan_period_s": does.scan_period_s(
+            scenario.phones.screen_on_share, scenario.phones.audio_share
+        ),
         "advertise_on_s": does.advertise_on_s,
         "advertise_period_s": does.advertise_period_s,
         "advertise_interval_ms": does.advertise_interval_ms,
@@ -68,7 +70,7 @@ def _without_effect(scenario: Scenario) -> list[str]:
     from .checks import cross_faults
 
     raw = scenario.model_dump()
-    return [f.path for f in cross_faults(raw, raw) if f.message.startswith("has no effect")]
+    return [f.path for f in cross_faults(raw, raw) if f.unused]
 
 
 def _value(value: Any) -> str:

@@ -16,6 +16,7 @@ from ..errors import Fault, FormatError, InputError, ScenarioError
 from .checks import cross_faults
 from .experiment import Criterion
 from .model import Arm, Scenario
+from .models import with_models
 from .radiofile import KEY as RADIO_FILE
 from .radiofile import with_radio_file
 from .tracefill import TRACE_SAYS, with_trace
@@ -145,8 +146,8 @@ def validate(raw: Raw, source: str = "scenario", folder: Path | None = None) -> 
         ScenarioError: every fault, of single keys and between keys.
     """
     faults: list[Fault] = []
-    raw = with_radio_file(raw, folder or Path(), faults)
-    raw = with_trace(raw, folder or Path(), faults)
+    for fill in (with_radio_file, with_trace, with_models):
+        raw = fill(raw, folder or Path(), faults)
     unread = any(fault.path.startswith("contacts.trace") for fault in faults)
     merged = with_defaults(Scenario, raw)
     scenario: Scenario | None = None
@@ -224,7 +225,9 @@ def _arm_faults(raw: Raw, known: Collection[Fault]) -> Iterator[Fault]:
             validate(_changed(raw, changes), path)
         except ScenarioError as error:
             for fault in error.faults:
-                if fault not in known:
+                # An arm may well switch off what the scenario describes.
+                idle = fault.unused and fault.path not in changes
+                if fault not in known and not idle:
                     yield Fault(f"{path}: {fault.path}", fault.message, fault.hint)
         except ValueError as error:
             yield Fault(path, str(error))
@@ -260,14 +263,11 @@ def point_scenario(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
         raw.pop(key, None)
     for key, value in changes.items():
         override(raw, key, value)
+    raw = with_models(raw, Path(), [])
     try:
         return validate(raw)
     except ScenarioError as error:
-        faults = [
-            f
-            for f in error.faults
-            if not f.message.startswith("has no effect") or f.path in changes
-        ]
+        faults = [f for f in error.faults if not f.unused or f.path in changes]
         if faults:
             raise ScenarioError(error.source, faults) from None
     return Scenario.model_validate(with_defaults(Scenario, raw))
@@ -282,7 +282,18 @@ def _dotted(loc: tuple[str | int, ...]) -> str:
 
 def _model_at(loc: tuple[str | int, ...], root: type[BaseModel]) -> type[BaseModel] | None:
     """The model whose keys the last element of ``loc`` is one of."""
-    from .model import AgeBand, Campaign, Course, District, Measure, Occupation, TraceTable, Users
+    from .model import (
+        AgeBand,
+        Campaign,
+        Carry,
+        Course,
+        District,
+        Measure,
+        Occupation,
+        PhoneModel,
+        TraceTable,
+        Users,
+    )
 
     model: Any = root
     for part in loc[:-1]:
@@ -304,6 +315,8 @@ def _model_at(loc: tuple[str | int, ...], root: type[BaseModel]) -> type[BaseMod
                 "bands": AgeBand,
                 "campaign": Campaign,
                 "measures": Measure,
+                "models": PhoneModel,
+                "carry": Carry,
                 "expect": Criterion,
             }
             inner = [a for a in (field.annotation, *_args(field.annotation)) if _is_model(a)]

@@ -8,7 +8,7 @@ key that is set but has no effect in its scenario, are faults. Defaults that no 
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator
@@ -29,6 +29,7 @@ __all__ = [
     "Ages",
     "Arm",
     "Campaign",
+    "Carry",
     "ContactsTable",
     "Course",
     "District",
@@ -40,6 +41,7 @@ __all__ = [
     "NeighbourLayer",
     "Occupation",
     "Ownership",
+    "PhoneModel",
     "Phones",
     "PlatformPhones",
     "Population",
@@ -76,31 +78,132 @@ class Protocol(Table):
         description="derive identifiers for phones whose keys are published, or for every phone; "
         "the warnings are the same",
     )
+    histories: Literal["asked", "whole"] = Field(
+        "asked",
+        description="make the contacts and records of phones whose keys are published, or of every "
+        "phone, day by day, as full identifiers need them; the warnings are the same",
+    )
+
+    @property
+    def whole(self) -> bool:
+        """Every phone's contacts and records are made."""
+        return self.histories == "whole" or self.identifiers == "full"
 
 
 class PlatformPhones(Table):
-    """Calibration of one platform's phones."""
+    """One platform's phones: calibration, and what ends the app."""
 
     tx_power_dbm: float = Field(ge=-60, le=20, description="mean TX power")
     tx_power_sd_db: NonNegative = Field(4.6, description="spread over models (en-calibration)")
     rx_correction_db: float = Field(ge=-40, le=40, description="mean RX correction")
     rx_correction_sd_db: NonNegative = Field(3.2, description="spread over models (en-calibration)")
+    killed_share: Share = Field(
+        0.0, description="share of the time that the app is killed: nothing is sent or heard"
+    )
+    killed_h: Positive = Field(
+        48.0, description="mean length of that, until the app is opened again (assumed)"
+    )
+    saver_share: Share = Field(
+        0.0,
+        description="share of the time that the battery is saved: the app sends, and hears nothing",
+    )
+    saver_h: Positive = Field(4.0, description="mean length of that (assumed)")
+
+
+def _or_a_name(schema: dict[str, Any]) -> None:
+    """A list that may be written as the name of a table; reading the scenario fills it in."""
+    schema["anyOf"].append({"type": "string"})
+
+
+class PhoneModel(Table):
+    """Calibration of one model of phone, as Exposure Notification's tables have it."""
+
+    model: str = Field(min_length=1)
+    platform: Literal["android", "ios"] = "android"
+    share: Share = Field(description="of the platform's phones")
+    tx_power_dbm: float = Field(ge=-60, le=20)
+    rx_correction_db: float = Field(ge=-40, le=40)
+
+
+class Carry(Table):
+    """Where phones are, at random for each phone and contact."""
+
+    position: str = Field(min_length=1, description="in words: pocket, bag, hand, table")
+    share: Share = Field(description="of phones and contacts")
+    loss_db: float = Field(
+        ge=-40, le=40, description="more than the mean over positions; only differences count"
+    )
 
 
 class Phones(Table):
-    """What phones do."""
+    """What phones do. Spells are of whole local hours."""
 
-    android: PlatformPhones = PlatformPhones(tx_power_dbm=-25.8, rx_correction_db=3.5)
-    ios: PlatformPhones = PlatformPhones(tx_power_dbm=-10.3, rx_correction_db=7.0)
-    off_share: Share = Field(
-        0.1, description="share of phone-days with Bluetooth or the app off (assumed)"
+    android: PlatformPhones = Field(
+        PlatformPhones(
+            tx_power_dbm=-25.8, rx_correction_db=3.5, killed_share=0.13, saver_share=0.05
+        ),
+        description="killed by makers' task managers: with 13 %, two phones both run the app 76 % of the "
+        "time, as the NHS beta's 75 % and Smittestopp's 74 % of Androids say. Saving the battery ends "
+        "location with the screen off, and with it scans (share assumed)",
     )
+    ios: PlatformPhones = Field(
+        PlatformPhones(tx_power_dbm=-10.3, rx_correction_db=7.0, killed_share=0.1),
+        description="swiped away, or ended by an update or a restart, the app runs no more until it is "
+        "opened (share assumed); low power mode leaves Bluetooth alone",
+    )
+    models: list[PhoneModel] | None = Field(
+        None,
+        min_length=1,
+        max_length=20_000,
+        description='calibration by model: "en-calibration" (54 models of Google\'s table of 30 '
+        "September 2020, with shares of Vietnam's market), a path of a CSV (model, rssi correction, tx, "
+        "share), or tables; phones beyond the shares have their platform's normal spread",
+        json_schema_extra=_or_a_name,
+    )
+    carry: list[Carry] | None = Field(
+        None,
+        min_length=1,
+        max_length=20,
+        description="where phones are carried; what it spreads comes out of radio.shadowing_sd_db, which "
+        "holds all of it by default. 60 % of men carry phones in trouser pockets, 61 % of women in bags "
+        "(Chipchase et al. 2007); losses are assumed, such as pocket 4, bag 1, hand 0, table -3 dB",
+    )
+    off_share: Share = Field(
+        0.1,
+        description="share of the time with Bluetooth or the phone off (assumed; of NHS COVID-19's users "
+        "20 % had it off in July 2021, YouGov)",
+    )
+    off_h: Positive = Field(
+        168.0,
+        description="mean length of that (assumed: few come and go, 34 % had it off at any time, YouGov)",
+    )
+    night_off_share: Share = Field(
+        0.1, description="share of phones that are off every night (assumed)"
+    )
+    night_h: list[Annotated[int, Field(ge=0, le=23)]] = Field(
+        [23, 6],
+        min_length=2,
+        max_length=2,
+        description="local hours at which those nights begin and end (assumed)",
+    )
+
+    @field_validator("night_h")
+    @classmethod
+    def _some_hours(cls, value: list[int]) -> list[int]:
+        if value[0] == value[1]:
+            raise ValueError(f"expected two different hours, found {value}")
+        return value
+
     ios_foreground_share: Share = Field(
         0.05, description="share of 5-minute slots with the app in the foreground on iOS (assumed)"
     )
     screen_on_share: Share = Field(
         0.15,
         description="share of the time with the screen on, where the scans depend on it (assumed)",
+    )
+    audio_share: Share = Field(
+        0.05,
+        description="share of the time with audio playing, where the scans depend on it (assumed)",
     )
     gatt_success: Share = Field(
         0.9, description="chance a GATT read of an iOS identifier works, per interval (assumed)"
@@ -118,22 +221,51 @@ class Radio(Table):
     density: Literal["off", "on"] = Field(
         "off", description="on: advertisements of the phones in one room collide"
     )
-    attenuation_1m_db: float = Field(54.2, ge=0, le=120, description="A(1 m), fit on exp34")
-    exponent: float = Field(1.18, ge=0, le=8, description="path loss exponent, fit on exp34")
+    attenuation_1m_db: float = Field(
+        56.2,
+        ge=0,
+        le=120,
+        description="A(1 m); fit of DP-3T's exp34, phones on people, that counts the packets that were "
+        "not heard (`validate radio`); of those that were heard alone 54.2",
+    )
+    exponent: float = Field(
+        1.66, ge=0, le=8, description="of path loss; the same fit, of what was heard alone 1.18"
+    )
     breakpoint_m: Positive = Field(8.0, description="IEEE 802.15.2-2003, annex C")
     exponent_far: float = Field(3.3, ge=0, le=8, description="beyond it; IEEE 802.15.2-2003")
     shadowing_sd_db: NonNegative = Field(
-        7.76, description="per contact; exp34's 8.6 dB less the spread within one cell"
+        5.7,
+        description="per contact: bodies, pockets; the same fit's 5.2 dB by pair and the 2.4 dB that "
+        "calibration leaves of a model",
     )
     body_blockage_db: NonNegative = Field(
         0.0,
         description="loss from a body that faces the other to one turned away, each body at an angle of "
         "its own for a contact; the default leaves bodies in shadowing_sd_db. Front pocket 14, ear 25, "
-        "rear pocket 23 dB (MITRE, MIT-LL); two bodies of 13.8 dB leave 3.6 dB of the 7.76",
+        "rear pocket 23 dB (MITRE, MIT-LL); people turn within a contact, so part of it is in "
+        "scan_sd_db: two bodies of 10 dB leave 2.7 of the 5.7 dB",
     )
-    scan_sd_db: NonNegative = Field(2.5, description="per scan; part of MITRE's 3.7 dB (assumed)")
-    fading_sd_db: Positive = Field(2.7, description="per packet; rest of the 3.7 dB")
-    sensitivity_dbm: float = Field(-105.0, ge=-140, le=0, description="weakest RSSI in exp34")
+    scan_sd_db: NonNegative = Field(
+        5.2, description="per scan: how they sit or stand; the same fit"
+    )
+    fading_sd_db: Positive = Field(4.0, description="per packet; the same fit")
+    sensitivity_dbm: float = Field(
+        -94.6,
+        ge=-140,
+        le=0,
+        description="RSSI at which half of what can be heard is; the same fit (weakest RSSI in exp34: "
+        "-105)",
+    )
+    sensitivity_sd_db: NonNegative = Field(
+        4.2, description="spread of that threshold from packet to packet; the same fit"
+    )
+    heard_share: float = Field(
+        0.54,
+        gt=0,
+        le=1,
+        description="of the packets of a phone close by that a scan's windows catch, the share that is "
+        "heard: the radio does other things too; the same fit, of Exposure Notification's scans",
+    )
     scan_on_s: Positive | None = Field(
         None, description="by default the protocol's profile's; Bluezone v2: 40 s"
     )

@@ -42,8 +42,8 @@ class Behaviour(_Table):
             "overflow" (Apple's background area; likewise), or "none".
         hears: the forms that it takes notice of.
         scan_on_s, scan_pause_s: a scan and the pause after it; the pause is ``scan_pause_s`` less a
-            uniform 0 .. ``scan_pause_jitter_s``, times ``scan_pause_screen_on`` with the screen on, at
-            least ``scan_pause_least_s``.
+            uniform 0 .. ``scan_pause_jitter_s``, times ``scan_pause_screen_on`` with the screen on, times
+            ``scan_pause_audio`` while audio plays, at least ``scan_pause_least_s``.
         scan_window_ms, scan_interval_ms: the controller listens for a window in each interval, then
             goes to the next channel.
         advertise_on_s, advertise_period_s: bursts on the air; all the time where they are equal.
@@ -58,6 +58,7 @@ class Behaviour(_Table):
     scan_pause_jitter_s: _NonNegative = 0.0
     scan_pause_least_s: _NonNegative = 0.0
     scan_pause_screen_on: _Positive = 1.0
+    scan_pause_audio: _Positive = 1.0
     scan_window_ms: _Positive
     scan_interval_ms: _Positive
     advertise_on_s: _Positive
@@ -90,9 +91,14 @@ class Behaviour(_Table):
             raise ValueError("advertise_channels: a channel is given twice")
         return self
 
-    def scan_period_s(self, screen_on_share: float = 0.0) -> float:
+    def pause_factor(self, screen_on_share: float, audio_share: float) -> float:
+        """What the screen and audio make of a pause, on average; they are independent of each other."""
+        screen = 1 - screen_on_share * (1 - self.scan_pause_screen_on)
+        return screen * (1 - audio_share * (1 - self.scan_pause_audio))
+
+    def scan_period_s(self, screen_on_share: float = 0.0, audio_share: float = 0.0) -> float:
         """Mean time from one scan's start to the next one's."""
-        factor = 1 - screen_on_share * (1 - self.scan_pause_screen_on)
+        factor = self.pause_factor(screen_on_share, audio_share)
         pause = (self.scan_pause_s - self.scan_pause_jitter_s / 2) * factor
         return self.scan_on_s + max(pause, self.scan_pause_least_s)
 
@@ -144,12 +150,14 @@ class Profile(_Table):
 
     Attributes:
         title, protocol: for people, and as its file is called.
+        in_system: the operating system runs it, so that it goes on when its app is killed.
         gatt: None where no identifier is read over a connection.
         sources: where each value was read, by dotted key.
     """
 
     title: str
     protocol: str
+    in_system: bool = False
     identifier: Identifier
     address: Address
     gatt: Gatt | None = None
@@ -288,7 +296,7 @@ def resolve(protocol: str, radio: Mapping[str, Any]) -> Profile:
             at.update(given)
             if period is not None:
                 at["scan_pause_jitter_s"] = at["scan_pause_least_s"] = 0.0
-                at["scan_pause_screen_on"] = 1.0
+                at["scan_pause_screen_on"] = at["scan_pause_audio"] = 1.0
             longest = before if period is None else period
             at["scan_pause_s"] = longest - at["scan_on_s"]
             if at["scan_pause_s"] < at["scan_pause_jitter_s"]:

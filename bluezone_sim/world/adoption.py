@@ -52,8 +52,11 @@ def ranks_of(
     """
     coordinates = (draw,) if draw else ()
     own = rng.draws(rng.key(seed, "adoption_rank", *coordinates), owners)
-    first = shared_draws(seed, (draw,), owners, groups, zone, together, own)
-    order = np.lexsort((own, first))
+    if together == Together():
+        order = np.argsort(own)  # no two draws of a stream are equal
+    else:
+        first = shared_draws(seed, (draw,), owners, groups, zone, together, own)
+        order = np.lexsort((own, first))
     rank = np.full(len(zone), np.inf)
     rank[owners[order]] = (np.arange(len(owners)) + 0.5) / len(owners)
     return rank

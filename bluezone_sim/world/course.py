@@ -44,6 +44,7 @@ def infectious_days(
         risky.other[keep],
         risky.day[keep],
         risky.near_s[keep],
+        risky.hours[keep],
         pair=np.cumsum(np.diff(pair, prepend=-1) != 0) - 1,
     )
 

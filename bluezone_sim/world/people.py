@@ -78,8 +78,11 @@ def world_inputs(scenario: Scenario) -> tuple[object, ...]:
         scenario.adoption.together,
         contacts.source,
         contacts.trace,
-        scenario.phones.android,
-        scenario.phones.ios,
+        *(
+            (p.tx_power_dbm, p.tx_power_sd_db, p.rx_correction_db, p.rx_correction_sd_db)
+            for p in (scenario.phones.android, scenario.phones.ios)
+        ),
+        scenario.phones.models,
         contacts.neighbours.group_size,
         *((layer.group_size, layer.member_share) for layer in (contacts.school, contacts.work)),
         scenario.date,
@@ -177,6 +180,14 @@ def _phones(scenario: Scenario, seed: int) -> dict[str, Any]:
             ("rx_correction", "rx_correction_db", "rx_correction_sd_db"),
         )
     )
+    for platform in ("android", "ios"):
+        models = [m for m in phones.models or () if m.platform == platform]
+        if models:  # shares that are left keep the normal spread
+            u = rng.uniforms(rng.key(seed, "phone_model"), people)
+            k = np.searchsorted(np.cumsum([m.share for m in models]), u, side="right")
+            mine = np.flatnonzero((ios == (platform == "ios")) & (k < len(models)))
+            tx[mine] = np.array([m.tx_power_dbm for m in models])[k[mine]]
+            rx[mine] = np.array([m.rx_correction_db for m in models])[k[mine]]
     return {
         "ios": ios,
         "tx_power_dbm": tx,
@@ -299,6 +310,7 @@ def _groups(
     contacts = scenario.contacts
     local = people - zone_start[zone]
     commune = zone.astype(np.int64) * (1 << 32) + local // scenario.population.commune_people
+    communes = np.unique(commune)
     # A household belongs to the neighbourhood in which its first member lives.
     block = zone.astype(np.int64) * (1 << 32) + (
         (first[household] - zone_start[zone]) // contacts.neighbours.group_size
@@ -316,8 +328,10 @@ def _groups(
         member = eligible[drawn < layer.member_share]
         # Classes are of one age and commune; teams of one commune.
         by = age[member] if purpose == "school" else np.zeros(len(member), np.uint8)
-        shuffle = rng.draws(rng.key(seed, purpose, 1), member)
-        member = member[np.lexsort((shuffle, by, commune[member]))]
+        shuffle = np.argsort(rng.draws(rng.key(seed, purpose, 1), member))
+        at = np.searchsorted(communes, commune[member]) * 256 + by
+        at = at.astype(np.min_scalar_type(len(communes) * 256))
+        member = member[shuffle][np.argsort(at[shuffle], kind="stable")]
         layers.append((member, _chunks(commune[member], layer.group_size)))
     return _number_through(len(people), layers)
 
@@ -339,8 +353,10 @@ def _number_through(n: int, layers: list[tuple[NDArray[Any], NDArray[Any]]]) -> 
     of = np.full((len(layers), n), -1, dtype=np.int32)
     starts, members, n_groups, n_members = [], [], 0, 0
     for row, (person, label) in enumerate(layers):
-        order = np.lexsort((person, label))
-        person, label = person[order], label[order]
+        step = np.diff(label)
+        if not np.all((step > 0) | ((step == 0) & (np.diff(person) > 0))):
+            # Labels that are not in order yet number the groups of a layer, so the product fits.
+            label, person = np.divmod(np.sort(label.astype(np.int64) * n + person), n)
         new = np.flatnonzero(np.diff(label, prepend=label[:1] - 1))
         length = np.diff(np.append(new, len(label)))
         of[row, person] = n_groups + np.repeat(np.arange(len(new)), length)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..kernels.life import hour_bits
 from ..tables import Contacts
 from .days import Days
 
@@ -21,6 +22,8 @@ class RiskyDays:
         case, other: ``int32[n]``.
         day: ``int64[n]``, index into the look-back's days.
         near_s: ``int64[n]``, seconds within the risky distance.
+        hours: ``uint32[n]``, bits of the local hours that hold some of them, see
+            :mod:`bluezone_sim.kernels.life`.
         pair: ``int64[n]``, index of the pair among the distinct (case, other), in that order.
     """
 
@@ -28,6 +31,7 @@ class RiskyDays:
     other: NDArray[np.int32]
     day: NDArray[np.int64]
     near_s: NDArray[np.int64]
+    hours: NDArray[np.uint32]
     pair: NDArray[np.int64]
 
     @property
@@ -47,6 +51,10 @@ def risky_days(contacts: Contacts, days: Days, near_distance_m: float, near_s: f
     key = (contacts.a[near].astype(np.int64) * n_people + contacts.b[near]) * len(days) + day
     key, inverse = np.unique(key, return_inverse=True)
     seconds = np.bincount(inverse, contacts.duration_s[near], len(key)).astype(np.int64)
+    hours = np.zeros(len(key), np.uint32)
+    begins = contacts.start_s[near] - days.start_s[day]
+    ends = begins + contacts.duration_s[near] - 1
+    np.bitwise_or.at(hours, inverse, hour_bits(begins, ends))
     keep = seconds >= near_s
     pair, day = np.divmod(key[keep], len(days))
     case, other = np.divmod(pair, n_people)
@@ -55,15 +63,16 @@ def risky_days(contacts: Contacts, days: Days, near_distance_m: float, near_s: f
         other=other.astype(np.int32),
         day=day,
         near_s=seconds[keep],
+        hours=hours[keep],
         pair=np.cumsum(np.diff(pair, prepend=-1) != 0) - 1,
     )
 
 
 def concatenate_risky_days(parts: list[RiskyDays]) -> RiskyDays:
     """One table of many that share no case, cases ascending from part to part."""
-    case, other, day, near_s = (
+    case, other, day, near_s, hours = (
         np.concatenate([getattr(p, name) for p in parts])
-        for name in ("case", "other", "day", "near_s")
+        for name in ("case", "other", "day", "near_s", "hours")
     )
     changed = (np.diff(case, prepend=-1) != 0) | (np.diff(other, prepend=-1) != 0)
-    return RiskyDays(case, other, day, near_s, pair=np.cumsum(changed) - 1)
+    return RiskyDays(case, other, day, near_s, hours, pair=np.cumsum(changed) - 1)

@@ -34,8 +34,31 @@ class _Room:
     rows: kernel.Rows
     group: groups.Room
     start: NDArray[np.int64]
-    who: NDArray[np.int32]
+    seated: NDArray[np.int32]
     block: NDArray[np.int32]
+
+
+def gathering(model: ContactModel, who: NDArray[np.bool_] | None = None) -> groups.Gathering:
+    """Whose contacts :func:`whole_day` shows.
+
+    Args:
+        model: from :func:`contact_model`.
+        who: ``bool[n]``, the people of whose contacts with each other are to be seen; None: everybody.
+    """
+    people = model.people
+    zone_start = people.zone_start
+    if who is None:
+        everybody = np.arange(zone_start[-1], dtype=np.int32)
+        return groups.Gathering(people.group_start, people.members, zone_start, everybody)
+    there = who[people.members]
+    before = np.concatenate(([0], np.cumsum(there)))
+    some = np.flatnonzero(who).astype(np.int32)
+    return groups.Gathering(
+        group_start=before[people.group_start],
+        members=people.members[there],
+        zone_start=np.searchsorted(some, zone_start),
+        people=some,
+    )
 
 
 def whole_day(
@@ -44,6 +67,7 @@ def whole_day(
     day: int,
     visit: Callable[[Contacts], T],
     *,
+    who: groups.Gathering | None = None,
     threads: int = 1,
 ) -> list[T]:
     """Shows every contact of a day once, ``a < b``, piece by piece.
@@ -56,6 +80,7 @@ def whole_day(
         days: the local days.
         day: index of the day.
         visit: called with each piece.
+        who: of :func:`gathering`, by default everybody.
         threads: threads to use; the pieces and their order do not depend on it.
 
     Returns:
@@ -64,8 +89,12 @@ def whole_day(
     if model.trace is not None:
         everybody = np.arange(model.trace.n_people, dtype=np.int32)
         found = trace_contacts(model.trace, everybody, days, ordered=True)
-        return [visit(found.take(days.index_of(found.start_s) == day))]
+        found = found.take(days.index_of(found.start_s) == day)
+        if who is not None:
+            found = found.take(np.isin(found.a, who.people) & np.isin(found.b, who.people))
+        return [visit(found)]
     when = kernel.Day(int(days.number[day]), int(days.start_s[day]), int(days.weekday[day]))
+    some = gathering(model) if who is None else who
     tasks = list(_tasks(model, when.weekday))
     rooms: SimpleQueue[_Room] = SimpleQueue()
     for _ in range(max(1, threads)):
@@ -74,7 +103,7 @@ def whole_day(
     def work(task: tuple[int, int, int, int]) -> list[T]:
         room = rooms.get()
         try:
-            return [visit(piece) for piece in _pieces(model, when, task, room)]
+            return [visit(piece) for piece in _pieces(model, when, some, task, room)]
         finally:
             rooms.put(room)
 
@@ -121,23 +150,27 @@ def _room(model: ContactModel) -> _Room:
             code=np.empty(largest, np.uint8),
         ),
         start=np.empty(zone + 2, np.int64),
-        who=np.empty(zone, np.int32),
+        seated=np.empty(zone, np.int32),
         block=np.empty(zone, np.int32),
     )
 
 
 def _pieces(
-    model: ContactModel, day: kernel.Day, task: tuple[int, int, int, int], room: _Room
+    model: ContactModel,
+    day: kernel.Day,
+    who: groups.Gathering,
+    task: tuple[int, int, int, int],
+    room: _Room,
 ) -> Iterator[Contacts]:
     layer, zone, at, last = task
     args = model.people, model.layers, model.keys, day, layer
     if zone >= 0:
-        last = groups.seat(*args, zone, room.start, room.who, room.block)
+        last = groups.seat(*args, who, zone, room.start, room.seated, room.block)
     while at < last:
         if zone < 0:
-            filled, at = groups.lasting_groups(*args, at, last, room.group, room.rows)
+            filled, at = groups.lasting_groups(*args, who, at, last, room.group, room.rows)
         else:
             filled, at = groups.day_groups(
-                *args, zone, at, last, room.start, room.who, room.group, room.rows
+                *args, zone, at, last, room.start, room.seated, room.group, room.rows
             )
         yield Contacts(**{k: column[:filled] for k, column in room.rows._asdict().items()})

@@ -14,6 +14,7 @@ import json
 import sys
 import tempfile
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import atheris
@@ -22,10 +23,10 @@ import numpy as np
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1])]
 
 with atheris.instrument_imports(include=["bluezone_sim"]):
-    from bluezone_sim.captures.frames import in_order, read_btsnoop, read_pcapng
+    from bluezone_sim.captures.frames import READERS, in_order
     from bluezone_sim.captures.gatt import GattReader
     from bluezone_sim.captures.hci import HciReader
-    from bluezone_sim.captures.link_layer import read_link_layer
+    from bluezone_sim.captures.link_layer import LINK_LAYER, read_link_layer
     from bluezone_sim.captures.recognising import Recogniser
     from bluezone_sim.errors import InputError
     from bluezone_sim.protocols.bluezone_files import parse_f0_message, parse_history
@@ -34,14 +35,14 @@ with atheris.instrument_imports(include=["bluezone_sim"]):
     from bluezone_sim.protocols.gaen_export import parse_export_zip
     from bluezone_sim.protocols.tcn import parse_report
 
-_HCI, _LINK_LAYER = (187, 201, 254, 1001, 1002, 2001), (251, 256)
+_HCI = (187, 201, 254, 1001, 1002, 2001)
 
 
 def capture(reader, data: bytes) -> None:
     """A whole capture, to sightings."""
     hci, gatt, recogniser = HciReader(), GattReader(), Recogniser()
     for part, _ in in_order(reader(io.BytesIO(data))):
-        for links, read in ((_HCI, hci.read), (_LINK_LAYER, read_link_layer)):
+        for links, read in ((_HCI, hci.read), (LINK_LAYER, read_link_layer)):
             rows = np.flatnonzero(np.isin(part.link, links))
             packets, own, *_ = read(part.take(rows))
             if links is _HCI:
@@ -54,8 +55,7 @@ def capture(reader, data: bytes) -> None:
 
 
 TARGETS = (
-    lambda data: capture(read_btsnoop, data),
-    lambda data: capture(read_pcapng, data),
+    *(partial(capture, reader) for reader in READERS.values()),
     parse_history,
     parse_f0_message,
     lambda data: parse_list(data, LowCost()),

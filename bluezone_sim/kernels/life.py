@@ -1,0 +1,233 @@
+"""When phones take part: Bluetooth off, the app killed, the battery saved, hour by hour; and nights.
+
+A phone's time is cut into blocks of equal length, by cause, from a phase of its own on; in each it is in
+such a spell or not by a draw of its own. So every hour of any day is a pure function of the seed, with no
+walk from a beginning; the share of the time is the same in all hours; and spells last a block over (1 -
+share) on average. Blocks begin with whole local hours, of which a day has 24: bit h of a mask is hour h,
+and a day of 25 (summer time ends) has two hours 23.
+
+What sends is heard where the bits of the sender's ``sends`` and the listener's ``hears`` meet.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numba as nb
+import numpy as np
+from numpy.typing import NDArray
+
+from .air import Phones, Streams
+from .rng import draw, to_unit
+from .threads import in_threads
+
+HOURS = 24
+HOUR_S = 3600
+HOUR_MS = 3_600_000
+#: A day in which every hour counts.
+ALL_HOURS = (1 << HOURS) - 1
+#: Causes, rows of the arrays of :class:`Life`.
+OFF, KILLED, SAVER = range(3)
+
+
+#: Bits of the hours of a day in which each phone sends, and in which it hears.
+Awake = tuple[NDArray[np.uint32], NDArray[np.uint32]]
+
+
+class Life(NamedTuple):
+    """How often and for how long phones do not take part.
+
+    Attributes:
+        share: ``float64[3, 2]``, of the time, by cause and platform.
+        block_h: ``float64[3, 2]``, length of the blocks, at least an hour.
+        night_share: of the phones, off every night.
+        night: bits of the night's hours.
+    """
+
+    share: NDArray[np.float64]
+    block_h: NDArray[np.float64]
+    night_share: float
+    night: int
+
+    @property
+    def always_on(self) -> bool:
+        """No phone ever pauses."""
+        return not (self.share.any() or self.night_share)
+
+
+@nb.njit(nogil=True, cache=True, inline="always")
+def _spell_hours(stream, person, share, block_h, day, low, high):
+    """Bits of the hours low to high - 1 of a local day that lie in a spell of one cause.
+
+    An hour belongs to the first block that ends after it; block b ends before hour ceil((b + 1 - phase) *
+    length) since 1970.
+    """
+    out = np.int64(0)
+    if share <= 0.0:
+        return out
+    own = draw(stream, person)
+    phase = to_unit(own)
+    since = day * HOURS
+    hour, last = since + low, since + high
+    block = np.int64(math.floor(hour / block_h + phase)) - 1  # or the next one
+    while hour < last:
+        ends = np.int64(math.ceil((block + 1 - phase) * block_h))
+        if ends > hour:
+            ends = min(ends, last)
+            if to_unit(draw(own, block)) < share:
+                out |= (np.int64(1) << (ends - since)) - (np.int64(1) << (hour - since))
+            hour = ends
+        block += 1
+    return out
+
+
+@nb.njit(nogil=True, cache=True, inline="always")
+def _sends(life, phones, streams, person, day, low, high):
+    """Bits of the hours low to high - 1 in which a phone sends."""
+    platform = np.int64(phones.ios[person])
+    out = _spell_hours(
+        streams.off, person, life.share[OFF, platform], life.block_h[OFF, platform], day, low, high
+    )
+    out |= _spell_hours(
+        streams.killed,
+        person,
+        life.share[KILLED, platform],
+        life.block_h[KILLED, platform],
+        day,
+        low,
+        high,
+    )
+    if life.night_share > 0.0 and to_unit(draw(streams.night, person)) < life.night_share:
+        out |= life.night
+    return ((np.int64(1) << high) - (np.int64(1) << low)) & ~out
+
+
+@nb.njit(nogil=True, cache=True, inline="always")
+def _saves(life, phones, streams, person, day, low, high):
+    """Bits of the hours low to high - 1 in which a phone saves its battery."""
+    platform = np.int64(phones.ios[person])
+    share, block_h = life.share[SAVER, platform], life.block_h[SAVER, platform]
+    return _spell_hours(streams.saver, person, share, block_h, day, low, high)
+
+
+@nb.njit(nogil=True, cache=True)
+def phone_hours(life, phones, streams, person, day):
+    """(sends, hears): bits of the hours of a local day in which a phone does."""
+    sends = _sends(life, phones, streams, person, day, 0, HOURS)
+    return sends, sends & ~_saves(life, phones, streams, person, day, 0, HOURS)
+
+
+@nb.njit(nogil=True, cache=True)
+def _link_hours(life, phones, streams, observer, emitter, day, low, high, out):
+    for i in range(len(out)):
+        who, d, a, b = observer[i], day[i], low[i], high[i]
+        asked = (np.int64(1) << b) - (np.int64(1) << a)
+        bits = _sends(life, phones, streams, who, d, a, b)
+        if bits:
+            bits &= _sends(life, phones, streams, emitter[i], d, a, b)
+        if bits:
+            bits &= ~_saves(life, phones, streams, who, d, a, b)
+        out[i] = ALL_HOURS if bits == asked else bits
+
+
+def link_hours(
+    life: Life,
+    phones: Phones,
+    streams: Streams,
+    observer: NDArray[np.integer],
+    emitter: NDArray[np.integer],
+    day: NDArray[np.int64],
+    first_s: NDArray[np.integer] | int = 0,
+    last_s: NDArray[np.integer] | int = HOURS * HOUR_S - 1,
+) -> NDArray[np.uint32]:
+    """``uint32[n]``: bits of the hours in which one phone can hear another, of those that are asked for.
+
+    Args:
+        life: how often phones take part.
+        phones: of all people.
+        streams: of the seed.
+        observer, emitter: ``int[n]``, people.
+        day: ``int64[n]``, local days since 1970-01-01.
+        first_s, last_s: ``int[n]``, seconds of the day; by default all of it. Where they can in every
+            hour from the one to the other, every bit is set.
+    """
+    out = np.full(len(observer), ALL_HOURS, np.uint32)
+    if not life.always_on:
+        low, high = (
+            np.broadcast_to(np.clip(np.asarray(s) // HOUR_S, 0, HOURS - 1), out.shape)
+            for s in (first_s, last_s)
+        )
+        _link_hours(life, phones, streams, observer, emitter, day, low, high + 1, out)
+    return out
+
+
+@nb.njit(nogil=True, cache=True)
+def _day_hours(life, phones, streams, person, day, sends, hears):
+    for i in range(len(person)):
+        who = person[i]
+        sends[who], hears[who] = phone_hours(life, phones, streams, who, day)
+
+
+def day_hours(
+    life: Life,
+    phones: Phones,
+    streams: Streams,
+    person: NDArray[np.int32],
+    day: int,
+    *,
+    threads: int = 1,
+) -> Awake:
+    """``uint32[people]``, twice: bits of the hours of a local day in which some phones send, and hear.
+
+    Args:
+        life: how often phones take part.
+        phones: of all people.
+        streams: of the seed.
+        person: ``int32[n]``, whose phones; the others' elements are 0.
+        day: local day since 1970-01-01.
+        threads: threads to use.
+    """
+    sends, hears = (np.zeros(len(phones.ios), np.uint32) for _ in range(2))
+    if life.always_on:
+        sends[person] = hears[person] = ALL_HOURS
+    else:
+
+        def work(a: int, b: int) -> None:
+            _day_hours(life, phones, streams, person[a:b], day, sends, hears)
+
+        in_threads(work, len(person), threads)
+    return sends, hears
+
+
+@nb.njit(nogil=True, cache=True)
+def _shared_hours(sends, hears, observer, emitter, start_s, duration_s, midnight_s, out):
+    for i in range(len(out)):
+        begin = start_s[i] - midnight_s
+        low = min(begin // HOUR_S, HOURS - 1)
+        high = min((begin + duration_s[i] - 1) // HOUR_S, HOURS - 1) + 1
+        asked = (np.int64(1) << high) - (np.int64(1) << low)
+        bits = np.int64(sends[emitter[i]] & hears[observer[i]]) & asked
+        out[i] = ALL_HOURS if bits == asked else bits
+
+
+def shared_hours(
+    hours: Awake,
+    observer: NDArray[np.int32],
+    emitter: NDArray[np.int32],
+    start_s: NDArray[np.int64],
+    duration_s: NDArray[np.int32],
+    midnight_s: int,
+) -> NDArray[np.uint32]:
+    """:func:`link_hours` of segments of one day, out of :func:`day_hours`."""
+    out = np.empty(len(observer), np.uint32)
+    _shared_hours(*hours, observer, emitter, start_s, duration_s, midnight_s, out)
+    return out
+
+
+def hour_bits(first_s: NDArray[np.integer], last_s: NDArray[np.integer]) -> NDArray[np.uint32]:
+    """``uint32[n]``: bits of the hours of a day from one second of it to another, both included."""
+    first, last = (
+        np.minimum(np.asarray(s) // HOUR_S, HOURS - 1).astype(np.int64) for s in (first_s, last_s)
+    )
+    return np.asarray(((1 << (last + 1)) - (1 << first)).astype(np.uint32))
