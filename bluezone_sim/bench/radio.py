@@ -51,7 +51,7 @@ def vectorised(protocol: str = "bluezone", links: int = 400_000, duration_s: int
     room = kernel.room()
 
     def work() -> int:
-        filled, _ = kernel.record_links(
+        filled, _ = kernel.fill_records(
             model.plan, model.air, model.app, model.streams, table, 0, links, room, out
         )
         return int(filled)

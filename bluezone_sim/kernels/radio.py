@@ -126,7 +126,7 @@ def _read_at(app, read_h, queue, heard, phase, on, period, began, stop):
 
 
 @inlined
-def _read(plan, air, app, streams, links, spans, i, known):
+def _read_peer(plan, air, app, streams, links, spans, i, known):
     """Reads the sender of a span: time, packets (0: none of them has an identifier) and maximum."""
     row, begin = np.int64(spans.row[i]), spans.begin[i]
     if known[0] != row:
@@ -168,7 +168,7 @@ def _read(plan, air, app, streams, links, spans, i, known):
 
 
 @bare
-def _flush(plan, air, app, streams, links, room, count, out, at):
+def _hear_spans(plan, air, app, streams, links, room, count, out, at):
     """Records of the spans collected; how many there are then."""
     for i in range(0, count, WIDTH):
         got = hear(plan, links, room.spans, i, count - i, out, at)
@@ -177,14 +177,14 @@ def _flush(plan, air, app, streams, links, room, count, out, at):
             while reads:
                 k = lowest_bit(np.uint64(reads))
                 reads &= reads - 1
-                _read(plan, air, app, streams, links, room.spans, i + k, room.known)
+                _read_peer(plan, air, app, streams, links, room.spans, i + k, room.known)
             got = write(room.spans, i, out, at)
         at = got
     return at
 
 
 @bare
-def record_links(plan, air, app, streams, links, first, last, room, out):
+def fill_records(plan, air, app, streams, links, first, last, room, out):
     """Records of links ``first`` .. ``last`` - 1, in the order of the links, then of time.
 
     There are at least :data:`~.lanes.WIDTH` links. Stops when the buffers might not hold another link and
@@ -206,13 +206,13 @@ def record_links(plan, air, app, streams, links, first, last, room, out):
             scans = np.int64(room.linked.scans[row - base + k])
             parts = np.int64(room.linked.parts[row - base + k])
             if at + count + scans * parts + WIDTH > len(out.row):
-                at = _flush(plan, air, app, streams, links, room, count, out, at)
+                at = _hear_spans(plan, air, app, streams, links, room, count, out, at)
                 count = np.int64(0)
                 if at + scans * parts + WIDTH > len(out.row):
                     return at, row + k
             for scan in range(0, scans, ITEMS):
                 if count > _SPANS - ITEMS:
-                    at = _flush(plan, air, app, streams, links, room, count, out, at)
+                    at = _hear_spans(plan, air, app, streams, links, room, count, out, at)
                     count = np.int64(0)
                 who = row - base + k
                 added = expand(plan, links, room.linked, room.spans, count, who, row + k, scan)
@@ -221,11 +221,11 @@ def record_links(plan, air, app, streams, links, first, last, room, out):
                     continue
                 for part in range(0, ITEMS * parts, ITEMS):
                     if count > _SPANS - ITEMS:
-                        at = _flush(plan, air, app, streams, links, room, count, out, at)
+                        at = _hear_spans(plan, air, app, streams, links, room, count, out, at)
                         count = np.int64(0)
                     count = expand_cut(
                         plan, links, room.linked, room.spans, count, who, row + k, scan, part
                     )
         row += here
-    at = _flush(plan, air, app, streams, links, room, count, out, at)
+    at = _hear_spans(plan, air, app, streams, links, room, count, out, at)
     return at, row

@@ -99,7 +99,7 @@ def records_of(
 ) -> Iterator[kernel.Records]:
     """Records of links ``first`` .. ``last`` - 1, piece by piece: views of the desk's buffers."""
     while first < last:
-        filled, first = kernel.record_links(
+        filled, first = kernel.fill_records(
             model.plan, model.air, model.app, model.streams, links, first, last, desk.room, desk.out
         )
         yield kernel.Records._make(column[:filled] for column in desk.out)
