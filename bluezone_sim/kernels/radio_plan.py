@@ -93,6 +93,7 @@ def plan_of(air: Air, app: App, phones: Phones, streams: Streams) -> Plan:
             sum(1 << (2 * p + q) for p, q in pairs if np.any(by_pair[p, :, q, :, -1] != NOT_HEARD))
         ),
         mixed=np.bool_(any(np.any(by_pair[p, :, q, :] != kinds[0]) for p, q in pairs)),
+        varied=np.bool_(app.stateful[0]),
         shadowing=streams.shadowing,
         carry=streams.carry,
         fading=streams.fading,
