@@ -153,7 +153,7 @@ class Matrix:
         "In the background: phones are on and run the app all the time. Androids near each other then "
         "always record each other, and iPhones never do: iOS shows a background app the service of "
         "another only where it is in the open. As phones live: apps killed, batteries saved and iPhones "
-        "in the foreground (5 % of the time, so not locked) as [phones] has it by default, with Bluetooth "
+        "in the foreground (5 % of the time, so not locked) as [phones] has it by default, Bluetooth "
         "on. The share of Androids with the app killed was taken from two of these figures (NHS beta, "
         "Smittestopp), so they do not confirm it; the others are assumed. iPhones come out between the "
         "field's figures, which are far apart: left out are connections that iPhones keep open from the "
