@@ -17,7 +17,7 @@ _PERSON_BYTES = 120.0
 #: records and matches at one scan in 300 s. Measured together: 0.045 (Bluezone, 300 s), 0.068 (GAEN,
 #: 256 s), 0.23 (DP-3T, 60 s).
 _CONTACTS_MIB, _RECORDS_MIB = 0.025, 0.042
-#: What the day loop of a whole population's histories takes beside, MiB, and bytes of a person: 400 in all
+#: What the day loop of a whole population takes beside, MiB, and bytes of a person: 400 in all were
 #: measured between 300,000 and 1 M people.
 _WHOLE_MIB, _WHOLE_PERSON_BYTES = 60.0, 280.0
 #: What the contacts and records of sources that are traced together may take, MiB.
