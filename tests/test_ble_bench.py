@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ import bluezone_sim as bz
 from bluezone_sim import cli
 from bluezone_sim.ble import gatt, listen
 from bluezone_sim.ble.plan import make_plan
+from bluezone_sim.ble.programme import Programme
 from bluezone_sim.ble.recording import read_packets
 from bluezone_sim.ble.virtual import Phone, VirtualBench
 from bluezone_sim.captures.sightings_file import read_sightings
@@ -267,6 +269,36 @@ def test_an_adapter_that_comes_back_is_used_again(bench, capsys):
     found = call_json(capsys, "scan", "--adapter", "hci0", "--seconds", "2.4", "--no-read")
     assert found["restarts"] == 1
     assert found["phones"][0]["rate_hz"] > 0
+
+
+def test_a_bus_that_goes_away_is_told(bench, capsys, monkeypatch):
+    monkeypatch.setattr(
+        listen.Listener.__init__,
+        "__kwdefaults__",
+        {**listen.Listener.__init__.__kwdefaults__, "patience_s": 0.6},
+    )
+    bench.after(0.5, bench._daemon.kill)
+    assert call("scan", "--adapter", "hci0", "--no-read", "--seconds", "30") == 5
+    assert "the system D-Bus went away" in capsys.readouterr().err
+
+
+def test_an_interrupt_where_the_loop_has_no_handlers(bench, folder, capsys, monkeypatch):
+    """As on Windows."""
+    import asyncio
+
+    def none(*_):
+        raise NotImplementedError
+
+    monkeypatch.setattr(asyncio.SelectorEventLoop, "add_signal_handler", none)
+    keep_sending(bench, 3)
+    bench.after(1.0, lambda: os.kill(os.getpid(), signal.SIGINT))
+    assert call("scan", "--adapter", "hci0", "--no-read", "--record", "x.pcapng") == 0
+    assert len(read_packets(folder / "x.pcapng")) > 5
+    # What does not heed it is ended at once.
+    bench.after(0.5, lambda: os.kill(os.getpid(), signal.SIGINT))
+    began = time.monotonic()
+    assert call("read", "C9:00:00:00:00:01", "--adapter", "hci0", "--timeout", "30") == 130
+    assert time.monotonic() - began < 5
 
 
 def test_hostile_air_is_counted_and_cannot_steer_the_terminal(bench, capsys, rng):
@@ -601,18 +633,82 @@ def test_a_scenario_on_air_at_two_adoption_levels_beside_the_simulation(bench, f
     assert call("drive", *what[:3], "--out", "run", "--history", "data_trace.txt") == 2
 
 
-_DURING = ("--adapter", "hci1", "--listen", "hci0", "--hours", "7.045-7.075", "--speed", "15")
+_DURING = ("--adapter", "hci1", "--listen", "hci0", "--hours", "7.045-7.065")
+
+
+class Dongle:
+    """What a programme asks of a transmitter."""
+
+    slots, slice_s, readable = 5, 1.0, 1
+
+
+def test_a_programme_is_of_bursts_and_of_each_phones_form():
+    scenario = bz.parse(_SCENARIO + _ALWAYS)
+    plan = make_plan(scenario, scenario.seed, [0.2], hours=(7, 7.1), speed=1)
+    programme = Programme.of(plan, 0.2, Dongle())
+    assert programme.bursts
+    fast = replace(plan, timeline=replace(plan.timeline, speed=60))
+    assert not Programme.of(fast, 0.2, Dongle()).bursts
+    begins, ends = int(plan.timeline.start_s[-1]), int(plan.timeline.end_s[-1])
+    times_ms = range(begins * 1000, ends * 1000, 500)
+    sent = [programme.wanted(t) for t in times_ms]
+    ios = plan.desk.world.ios[plan.peers[programme.rows]]
+    assert ios.any()
+    assert not ios.all()
+    for k, is_ios in enumerate(ios):
+        there = [row[k] for row in sent]
+        found = [s for s in there if s is not None]
+        assert found, "nobody who is on air all through sends nothing"
+        assert {bool(s.answer) for s in found} == {bool(is_ios)}
+        if is_ios:
+            assert all(len(s.answer) == 12 and s.answer not in s.data for s in found)
+    # On for 15 s, off for 15 s; what changes, changes at an edge.
+    share = np.mean([s is not None for row in sent[:120] for s in row])
+    assert 0.3 < share < 0.6
+    edges = np.round(programme.edges_s() * 1000).astype(np.int64)
+    for before, after, t in zip(sent, sent[1:], times_ms, strict=False):
+        if before != after:
+            assert ((edges > t) & (edges <= t + 500)).any()
+
+
+def test_what_was_read_of_another_phone_is_forgotten(monkeypatch):
+    """A read under way when the phones change is of the phone before."""
+    import asyncio
+
+    async def work():
+        reader = gatt.Reader(None)
+        go = asyncio.Event()
+
+        async def read(device, **_):
+            await go.wait()
+            return gatt.Answer("bluezone", b"a" * 12, 0.1, 0.1)
+
+        monkeypatch.setattr(gatt, "read_identifier", read)
+        running = asyncio.create_task(reader.run())
+        reader.want({1: None})
+        await asyncio.sleep(0)
+        reader.forget()
+        go.set()
+        await asyncio.sleep(0.01)
+        forgotten = dict(reader.identifiers)
+        reader.want({1: None})
+        await asyncio.sleep(0.01)
+        running.cancel()
+        return forgotten, dict(reader.identifiers)
+
+    assert asyncio.run(work()) == ({}, {1: b"a" * 12})
 
 
 def test_an_iphone_goes_on_air_as_one_and_is_read(bench, folder, capsys):
     """Android phones are in bursts of a second beside it."""
     (folder / "bench.toml").write_text(_SCENARIO + _ALWAYS, encoding="utf-8")
-    options = ("--adoption", "0.2", "--set", "radio.scan_period_s=60", "--out", "run")
+    options = ("--speed", "15", "--adoption", "0.2", "--set", "radio.scan_period_s=60")
+    options += ("--out", "run")
     found = call_json(capsys, "drive", "bench.toml", *_DURING, *options)
     (level,) = found["levels"]
     assert level["on_air"] == 6
     assert len(level["missed"]) + len(level["extra"]) <= 1
-    plan = make_plan(bz.load("bench.toml"), bz.load("bench.toml").seed, [0.2], hours=(7.045, 7.075))
+    plan = make_plan(bz.load("bench.toml"), bz.load("bench.toml").seed, [0.2], hours=(7.045, 7.065))
     iphones = plan.peers[plan.desk.world.ios[plan.peers]]
     assert len(iphones)
     table = read_sightings(folder / "run" / "level-0.2.parquet")["bluezone"]
@@ -623,7 +719,7 @@ def test_an_iphone_goes_on_air_as_one_and_is_read(bench, folder, capsys):
 def test_exposure_notification_goes_on_air_with_its_metadata(bench, folder, capsys):
     (folder / "bench.toml").write_text(_SCENARIO, encoding="utf-8")
     options = ("--adoption", "0.2", "--set", "protocol.name=gaen", "--set", "radio.scan_on_s=40")
-    more = ("--set", "radio.scan_period_s=60", "--out", "run")
+    more = ("--speed", "30", "--set", "radio.scan_period_s=60", "--out", "run")
     found = call_json(capsys, "drive", "bench.toml", *_DURING, *options, *more)
     (level,) = found["levels"]
     assert level["on_air"] >= 4

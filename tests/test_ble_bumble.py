@@ -40,6 +40,20 @@ class OnLink(BumbleTransmitter):
         pass
 
 
+class Link(LocalLink):
+    """Data of a connection carry the address that it was made with, also after a change of address."""
+
+    def send_acl_data(self, sender_controller, destination_address, transport, data):
+        connection = sender_controller.le_connections.get(destination_address)
+        destination = self.find_le_controller(destination_address)
+        if connection is None or destination is None:
+            super().send_acl_data(sender_controller, destination_address, transport, data)
+        else:
+            asyncio.get_running_loop().call_soon(
+                destination.on_link_acl_data, connection.self_address, transport, data
+            )
+
+
 async def a_peer(link):
     """Another device, and what it hears: (address, advertising data)."""
     controller = Controller("peer", link=link)
@@ -93,29 +107,35 @@ def test_a_crowd_takes_turns():
     assert asyncio.run(work()) == {bytes([k] * 12) for k in range(6)}
 
 
-def test_an_iphone_on_the_dongle_answers_a_read():
+def test_iphones_on_the_dongle_have_addresses_and_answers_of_their_own():
     async def work():
-        link = LocalLink()
+        link = Link()
         peer, heard = await a_peer(link)
+        values = []
         async with OnLink(link) as transmit:
-            await transmit.put(0, Sending(bluezone.ios_advertisement(), True, 50, bytes(range(12))))
-            for _ in range(100):
-                await asyncio.sleep(0.02)
-                if heard:
-                    break
-            connection = await peer.connect(heard[0][0])
-            client = Peer(connection)
-            await client.discover_services([UUID(str(bluezone.IOS_SERVICE))])
-            (service,) = client.get_services_by_uuid(UUID(str(bluezone.IOS_SERVICE)))
-            await service.discover_characteristics()
-            (characteristic,) = service.get_characteristics_by_uuid(
-                UUID(str(bluezone.IOS_CHARACTERISTIC))
-            )
-            value = await characteristic.read_value()
-            await connection.disconnect()
-            return bytes(value)
+            for answer in (bytes(range(12)), bytes(range(12, 24))):
+                heard.clear()
+                await transmit.put(0, Sending(bluezone.ios_advertisement(), True, 50, answer))
+                while not heard:
+                    await asyncio.sleep(0.02)
+                address = heard[-1][0]
+                connection = await peer.connect(address)
+                # Others may have their turns meanwhile.
+                await transmit.put(0, Sending(bluezone.ios_advertisement(), True, 50, b"x" * 12))
+                client = Peer(connection)
+                await client.discover_services([UUID(str(bluezone.IOS_SERVICE))])
+                (service,) = client.get_services_by_uuid(UUID(str(bluezone.IOS_SERVICE)))
+                await service.discover_characteristics()
+                (characteristic,) = service.get_characteristics_by_uuid(
+                    UUID(str(bluezone.IOS_CHARACTERISTIC))
+                )
+                values.append((bytes(address), bytes(await characteristic.read_value())))
+                await connection.disconnect()
+        return values
 
-    assert asyncio.run(work()) == bytes(range(12))
+    (first, one), (second, two) = asyncio.run(work())
+    assert first != second
+    assert (one, two) == (bytes(range(12)), bytes(range(12, 24)))
 
 
 def test_a_dongle_that_cannot_be_opened_is_named():

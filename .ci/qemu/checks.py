@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -60,6 +61,10 @@ name = "Centre"
 people = 2_000
 [adoption]
 levels = [0.3, 0.6]
+[phones]
+off_share = 0.0
+android = { killed_share = 0.0, saver_share = 0.0 }
+ios = { killed_share = 0.0 }
 """
 
 
@@ -77,6 +82,11 @@ class Command:
         said = self.out.read_text()
         assert code in codes, f"{self.process.args}: {code}\n{said}\n{self.err.read_text()}"
         return said
+
+    def end(self) -> None:
+        """Ctrl-C: it ends by itself."""
+        self.process.send_signal(signal.SIGINT)
+        self.wait()
 
 
 def start(*arguments: str) -> Command:
@@ -133,7 +143,7 @@ def main() -> None:
     assert [a["name"] for a in found["adapters"]] == ["hci0", "hci1"], found
     step(f"adapters: {found['versions']}")
 
-    sending = start("advertise", "--adapter", "hci1", "--seconds", "18", "--keys", "b.json")
+    sending = start("advertise", "--adapter", "hci1", "--keys", "b.json")
     wait_on_air(sending)
     scan = ("--adapter", "hci0", "--seconds", "5", "--record", "b.parquet", "--no-read")
     found = run_json("scan", *scan)
@@ -145,18 +155,18 @@ def main() -> None:
     answer = run_json("read", IPHONE, "--adapter", "hci0", "--timeout", "30")
     assert len(answer["identifier"]) == 24, answer
     step(f"read: {answer}")
-    sending.wait()
+    sending.end()
 
     # An iPhone of ours: bluetoothd's GattManager1 answers.
-    sending = start("advertise", "--platform", "ios", "--adapter", "hci1", "--seconds", "12")
+    sending = start("advertise", "--platform", "ios", "--adapter", "hci1")
     wait_on_air(sending)
     ours = run_json("read", OURS, "--adapter", "hci0", "--timeout", "30")
     assert ours["identifier"] in sending.out.read_text(), (ours, sending.out.read_text())
     step(f"read from our own: {ours}")
-    sending.wait()
+    sending.end()
 
     Path("fast.toml").write_text(FAST)
-    options = ("--protocol", "gaen", "--rotate", "3", "--seconds", "18", "--keys", "g.bin")
+    options = ("--protocol", "gaen", "--rotate", "3", "--keys", "g.bin")
     sending = start("advertise", "--adapter", "hci1", *options)
     wait_on_air(sending)
     measured = ("fast.toml", "--seconds", "14", "--keys", "g.bin", "--record", "g.pcapng")
@@ -164,7 +174,7 @@ def main() -> None:
     for m in found["measurements"]:
         step(f"  {m['name']}: {m['value']} {m['unit']} {m['outcome']} ({m['detail']})")
     assert found["passed"], found
-    sending.wait()
+    sending.end()
     packets = read_packets(Path("g.pcapng"))
     assert len(packets) > 25
     assert len(parse_export(Path("g.bin").read_bytes())[0]) >= 4

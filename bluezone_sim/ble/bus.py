@@ -105,6 +105,10 @@ class Bluez:
         (found,) = await self.call("/", _MANAGER, "GetManagedObjects")
         return dict(unpack_variants(found))
 
+    async def is_on(self, adapter_path: str) -> bool:
+        """The adapter is there, and on."""
+        return bool((await self.objects()).get(adapter_path, {}).get(ADAPTER, {}).get("Powered"))
+
     async def set(self, path: str, interface: str, name: str, value: Any) -> None:
         """Sets a property; ``value`` is a Variant."""
         await self.call(path, _PROPERTIES, "Set", "ssv", [interface, name, value])

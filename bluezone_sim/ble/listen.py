@@ -215,9 +215,13 @@ class Listener:
         while True:
             self._trouble.clear()
             async with contextlib.AsyncExitStack() as stack:
+                bluez = None
                 if sys.platform.startswith("linux"):
                     bluez = await stack.enter_async_context(Bluez())
                     await bluez.watch(self.adapter.path, self._lost)
+                    # It may have gone between the start of the scan and the watch.
+                    if not await bluez.is_on(self.adapter.path):
+                        self._lost("the adapter went away")
                 while not self._trouble.is_set():
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(self._trouble.wait(), 1.0)
@@ -225,6 +229,8 @@ class Listener:
                         self.reader.expire()
                     if self._crowded():
                         self._lost("")
+                    if bluez is not None and not bluez.bus.connected:
+                        self._lost("the system D-Bus went away")
             if self._reason:
                 self._say(f"{self._reason}; waiting for it to come back")
             await self._stop()

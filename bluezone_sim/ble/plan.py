@@ -104,6 +104,7 @@ class Plan:
         peers: ``int32[p]``, people in contact who have a smartphone, ascending.
         off: ``bool[p]``, whenever they meet, the peer's phone does not send or the person's not hear.
         contacts: segments, the peer as ``a`` and the person as ``b``.
+        hours: ``int64[n]``, of each segment: bits of the hours in which ``a`` sends and ``b`` hears.
         timeline: when they are played.
         distance_m: between the adapters on the bench.
         iphones: "own" where peers' iPhones are sent as they are, "android" where as Android phones.
@@ -115,6 +116,7 @@ class Plan:
     peers: NDArray[np.int32]
     off: NDArray[np.bool_]
     contacts: Contacts
+    hours: NDArray[np.int64]
     timeline: Timeline
     distance_m: float
     iphones: str
@@ -290,29 +292,31 @@ def make_plan(
     mine = contacts.take(np.flatnonzero(contacts.a == chosen)).reversed()
     mine = mine.take(np.flatnonzero(world.rank[mine.a] < max(levels)))
     peers = np.unique(mine.a)
-    meets = _can_hear(tracer, mine)
+    # By the phones that are on air, which need not be the scenario's.
+    hearing = _hearing(desk, mine)
     return Plan(
         tracer=tracer,
         desk=desk,
         person=chosen,
         peers=peers,
-        off=~np.isin(peers, mine.a[meets]),
+        off=~np.isin(peers, mine.a[hearing != 0]),
         contacts=mine,
+        hours=hearing,
         timeline=Timeline.of(mine, speed),
         distance_m=distance_m,
         iphones=iphones,
     )
 
 
-def _can_hear(tracer: Tracer, contacts: Contacts) -> NDArray[np.bool_]:
-    """``bool[n]``: in some hour of the segment ``a`` sends and ``b`` hears, by how their phones live."""
+def _hearing(tracer: Tracer, contacts: Contacts) -> NDArray[np.int64]:
+    """``int64[n]``: bits of the hours in which ``a`` sends and ``b`` hears, by how their phones live."""
     radio, midnight_s = tracer.radio, tracer.days.start_s[-1]
     day = np.full(len(contacts), tracer.days.number[-1])
     begins = contacts.start_s - midnight_s
     ends = begins + contacts.duration_s - 1
     who = contacts.b, contacts.a
     hours = link_hours(radio.life, radio.phones, radio.streams, *who, day, begins, ends)
-    return np.asarray(hours != 0)
+    return np.asarray(hours, np.int64)
 
 
 def _desk_platforms(tracer: Tracer, person: int, iphones: str) -> NDArray[np.bool_]:

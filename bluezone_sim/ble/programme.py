@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import air
+from ..kernels.life import ALL_HOURS, HOUR_S, HOURS
 from ..protocols import bluezone
 from ..protocols.base import DAY_S
 from ..radio.model import ADV_DELAY_MS
@@ -68,10 +69,17 @@ class Programme:
         playable = shortest is not None and shortest / plan.timeline.speed >= least_s
         return replace(steady, bursts=playable)
 
+    @property
+    def midnight_s(self) -> int:
+        """Begin of the day that is played, unix seconds."""
+        return int(self.plan.tracer.days.start_s[-1])
+
     def edges_s(self) -> NDArray[np.float64]:
         """Simulated times at which somebody starts, stops, or sends something else, ascending."""
         contacts, timeline = self.plan.contacts, self.plan.timeline
         cycles = [(0.0, float(self.plan.keys.protocol.interval_s))]
+        if (self.plan.hours != ALL_HOURS).any():
+            cycles.append((float(self.midnight_s), float(HOUR_S)))
         if self.plan.desk.radio.app.stateful.any():
             cycles.append((0.0, air.STATE_SLOT_MS / 1000))
         if self.bursts:
@@ -108,7 +116,9 @@ class Programme:
         """What each sends: while it is in contact, in a burst, in the form of its app's state."""
         plan, now_s = self.plan, now_ms // 1000
         c, peers = plan.contacts, plan.peers[self.rows]
-        here = set(c.a[(c.start_s <= now_s) & (now_s < c.start_s + c.duration_s)].tolist())
+        hour = min((now_s - self.midnight_s) // HOUR_S, HOURS - 1)
+        awake = (plan.hours >> hour) & 1 == 1
+        here = set(c.a[(c.start_s <= now_s) & (now_s < c.start_s + c.duration_s) & awake].tolist())
         interval = (now_s - self.first_day * DAY_S) // plan.keys.protocol.interval_s
         ids = np.ascontiguousarray(self.identifiers[self.rows, interval])
         time_ms = np.full(len(peers), now_ms, np.int64)

@@ -34,8 +34,10 @@ _MARKERS = {
     "two_adapters": "needs a bench with an adapter that listens and one that sends",
     "phone": "needs a bench with a phone under test",
 }
-#: The first advertisement is on air by then.
-_START_S = 0.6
+#: An adapter that has nothing on air by then is at fault.
+_START_S = 20.0
+#: From the first identifier until it is on air.
+_SETTLE_S = 0.3
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -189,7 +191,7 @@ def advertiser(bench: Bench) -> Callable[..., contextlib.AbstractContextManager[
         from .transmit import until
 
         crowd = Crowd(protocol, phones, rotate_s)
-        over = threading.Event()
+        over, on_air = threading.Event(), threading.Event()
         faults: list[BaseException] = []
 
         async def work(stop: Any) -> None:
@@ -203,7 +205,14 @@ def advertiser(bench: Bench) -> Callable[..., contextlib.AbstractContextManager[
             watching = asyncio.create_task(watch())
             with tempfile.TemporaryDirectory() as folder:
                 async with transmitter(entry.backend, entry.name) as transmit:
-                    await advertise(stop, crowd, transmit, Path(folder) / "keys", ios=ios)
+                    await advertise(
+                        stop,
+                        crowd,
+                        transmit,
+                        Path(folder) / "keys",
+                        ios=ios,
+                        show=lambda identifiers: on_air.set(),
+                    )
             watching.cancel()
 
         def keep_on_air() -> None:
@@ -211,11 +220,14 @@ def advertiser(bench: Bench) -> Callable[..., contextlib.AbstractContextManager[
                 run(work)
             except BaseException as error:  # raised where the phones were asked for
                 faults.append(error)
+            finally:
+                on_air.set()
 
         thread = threading.Thread(target=keep_on_air)
         thread.start()
         try:
-            time.sleep(_START_S)
+            on_air.wait(_START_S)
+            time.sleep(_SETTLE_S)
             if not faults:
                 yield Sent(crowd)
         finally:

@@ -7,6 +7,7 @@ from typing import Any
 from ..errors import InputError
 from .adapters import choose
 from .air import parse_address
+from .bus import AdapterError
 from .gatt import Answer, ReadError, read_identifier
 
 
@@ -19,6 +20,7 @@ async def read_address(address: str, *, adapter: str | None, timeout_s: float) -
         ReadError: the phone is not on air, or could not be read.
     """
     from bleak import BleakScanner
+    from bleak.exc import BleakError
 
     if parse_address(address) is None:
         raise InputError(f"address {address!r}: expected one such as C0:DE:00:00:00:01")
@@ -27,7 +29,12 @@ async def read_address(address: str, *, adapter: str | None, timeout_s: float) -
     options: dict[str, Any] = {}
     if name is not None:
         options["bluez"] = {"adapter": name, "filters": {"DuplicateData": True}}
-    device = await BleakScanner.find_device_by_address(address, timeout=timeout_s, **options)
+    try:
+        device = await BleakScanner.find_device_by_address(address, timeout=timeout_s, **options)
+    except (BleakError, OSError, EOFError) as error:
+        raise AdapterError(
+            f"adapter {chosen.name}: scanning does not start ({error or type(error).__name__})"
+        ) from None
     if device is None:
         raise ReadError("find", f"{address} is not on air; it may have changed its address")
     return await read_identifier(device, adapter=name, timeout_s=timeout_s)

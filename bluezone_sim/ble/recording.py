@@ -126,7 +126,9 @@ class Recorder:
         if not heard:
             return
         if isinstance(self._file, SightingsWriter):
-            self._pending.append((heard, dict(identifiers)))
+            # Only those of these packets: a quiet air fills a block of rows in hours of small rounds.
+            read = {h.address: i for h in heard if (i := identifiers.get(h.address)) is not None}
+            self._pending.append((heard, read))
             self._n_pending += len(heard)
             if self._n_pending >= _ROWS:
                 self._flush()

@@ -14,8 +14,13 @@ from .listen import close_bleak
 T = TypeVar("T")
 
 
-def run(command: Callable[[asyncio.Event], Coroutine[Any, Any, T]]) -> T:
-    """Runs ``command(stop)``; ``stop`` is set by Ctrl-C, and the command then ends by itself."""
+def run(
+    command: Callable[[asyncio.Event], Coroutine[Any, Any, T]], *, heeds_stop: bool = True
+) -> T:
+    """Runs ``command(stop)``; ``stop`` is set by Ctrl-C, and the command then ends by itself.
+
+    One that does not heed it is ended by the first Ctrl-C.
+    """
 
     async def work() -> T:
         stop = asyncio.Event()
@@ -24,19 +29,22 @@ def run(command: Callable[[asyncio.Event], Coroutine[Any, Any, T]]) -> T:
         loop.set_exception_handler(_complain)
 
         def interrupt() -> None:
-            if stop.is_set() and task is not None:
+            if (stop.is_set() or not heeds_stop) and task is not None:
                 task.cancel()
             stop.set()
 
-        # Only the main thread may handle signals, and Windows' loops have no handlers.
+        # Only the main thread may handle signals.
         mine = threading.current_thread() is threading.main_thread()
         with contextlib.ExitStack() as stack:
             if mine:
-                with contextlib.suppress(NotImplementedError):
-                    before = signal.getsignal(signal.SIGINT)
+                stack.callback(signal.signal, signal.SIGINT, signal.getsignal(signal.SIGINT))
+                try:
                     loop.add_signal_handler(signal.SIGINT, interrupt)
-                    stack.callback(signal.signal, signal.SIGINT, before)
                     stack.callback(loop.remove_signal_handler, signal.SIGINT)
+                except NotImplementedError:  # Windows' loops have no handlers
+                    signal.signal(
+                        signal.SIGINT, lambda *_: loop.call_soon_threadsafe(interrupt) and None
+                    )
             try:
                 return await command(stop)
             except asyncio.CancelledError:

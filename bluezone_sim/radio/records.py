@@ -89,7 +89,7 @@ class Desk:
 def desk(model: RadioModel, records: int) -> Desk:
     """Room for at least so many records, and for those of a link that lasts all day."""
     app = model.app
-    scans = DAY_MS // int(app.scan_period_ms.min()) + 3
+    scans = DAY_MS // int(app.scan_period_ms.min()) + 4
     widest = scans * (int(app.scan_on_ms.max()) // app.identifier_ms + 2)
     return Desk(kernel.room(), buffers(max(records, widest) + 2 * WIDTH))
 

@@ -23,7 +23,7 @@ def adapters(as_json: Json = False) -> None:
     from ...ble.run import run
     from ...ble.show import adapters_table
 
-    found = run(lambda stop: list_adapters())
+    found = run(lambda stop: list_adapters(), heeds_stop=False)
     about = versions()
     if as_json:
         typer.echo(json.dumps({"adapters": [a.to_dict() for a in found], "versions": about}))
@@ -129,7 +129,9 @@ def read(
     from ...ble.read import read_address
     from ...ble.run import run
 
-    answer = run(lambda stop: read_address(address, adapter=adapter, timeout_s=timeout))
+    answer = run(
+        lambda stop: read_address(address, adapter=adapter, timeout_s=timeout), heeds_stop=False
+    )
     if as_json:
         typer.echo(
             json.dumps(
