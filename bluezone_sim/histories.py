@@ -11,18 +11,20 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from functools import partial
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .kernels.life import Awake, day_hours, shared_hours
-from .kernels.radio import Records
+from .kernels.radio import Links, Records
 from .matching import PublishedIndex
 from .matching.engine import rows_published, senders
 from .phones import KeyRing
 from .protocols.base import DAY_S
-from .radio import record
+from .radio.model import p_clear
+from .radio.records import Desk, desk, others_to_read, padded, records_of
 from .tables import Contacts, Sightings
 from .world import crowds
 from .world.whole import gathering, whole_day
@@ -30,6 +32,8 @@ from .world.whole import gathering, whole_day
 if TYPE_CHECKING:
     from .tracing import Tracer
 
+#: Records of a piece that are looked at together: its columns stay in a core's cache.
+_RECORDS = 1 << 14
 #: Phones whose identifiers of a day are written out together, where they have to be.
 _PHONES_CHUNK = 10_000
 
@@ -48,10 +52,13 @@ def histories(
     radio, threads = tracer.radio, tracer.threads
     who = gathering(tracer.contact_model, tracer.world.rank < level)
     phones = radio.life, radio.phones, radio.streams, who.people
+    desks: SimpleQueue[Desk] = SimpleQueue()
+    for _ in range(threads):
+        desks.put(desk(radio, _RECORDS))
     for day, wanted in zip(range(len(tracer.days)), asked, strict=False):
         awake = day_hours(*phones, int(tracer.days.number[day]), threads=threads)
         tracer.clock.lap("radio")
-        visit = partial(_recorded, tracer, level, day, awake, wanted, of_sender)
+        visit = partial(_recorded, tracer, level, day, awake, wanted, of_sender, desks)
         found = whole_day(tracer.contact_model, tracer.days, day, visit, who=who, threads=threads)
         tracer.clock.share("radio", sum(seconds for seconds, _ in found) / threads)
         tracer.clock.lap("contacts")
@@ -66,19 +73,35 @@ def _recorded(
     awake: Awake,
     wanted: NDArray[np.bool_],
     of_sender: bool,
+    desks: SimpleQueue[Desk],
     piece: Contacts,
 ) -> tuple[float, list[_Kept]]:
     """Seconds that it took, and what is wanted of the records of a piece, both ways."""
     begin = time.perf_counter()
-    world, days, crowd = tracer.world, tracer.days, None
-    midnight_s, kept = int(days.start_s[day]), []
+    radio, n, kept = tracer.radio, len(piece), [_NONE]
+    midnight_s, clear, queue = int(tracer.days.start_s[day]), np.ones(n), np.zeros(n)
     if tracer.scenario.radio.density == "on":
-        crowd = crowds(tracer.contact_model, piece, days, world.rank, level)
-    for way in (piece, piece.reversed()):
-        hours = shared_hours(awake, way.b, way.a, way.start_s, way.duration_s, midnight_s)
-        records = record(tracer.radio, way, days, crowd=crowd, hours=hours)
-        links = np.flatnonzero(wanted[way.a if of_sender else way.b])
-        kept.append(_kept(way, records, links))
+        crowd = crowds(tracer.contact_model, piece, tracer.days, tracer.world.rank, level)
+        clear, queue = p_clear(radio, crowd), others_to_read(radio, crowd)
+    used = desks.get()
+    for observer, emitter in ((piece.b, piece.a), (piece.a, piece.b)):
+        when = piece.start_s, piece.duration_s
+        links = Links(
+            observer=observer,
+            emitter=emitter,
+            contact=piece.contact,
+            midnight_s=np.full(n, midnight_s),
+            hours=shared_hours(awake, observer, emitter, *when, midnight_s),
+            start_s=piece.start_s,
+            duration_s=piece.duration_s,
+            distance_m=piece.distance_m,
+            p_clear=clear,
+            queue=queue,
+        )
+        some = np.flatnonzero(wanted[emitter if of_sender else observer])
+        for records in records_of(radio, padded(links), used, 0, n) if n else ():
+            kept.append(_kept(links, records, some))
+    desks.put(used)
     return time.perf_counter() - begin, kept
 
 
@@ -93,16 +116,20 @@ _Kept = tuple[
 ]
 
 
-def _kept(contacts: Contacts, records: Records, links: NDArray[np.int64]) -> _Kept:
+#: None of them.
+_NONE: _Kept = tuple(np.empty(0, kind) for kind in ("i4", "i4", "i8", "i4", "i2", "i2"))  # type: ignore[assignment]
+
+
+def _kept(links: Links, records: Records, some: NDArray[np.int64]) -> _Kept:
     """Emitter, observer, time, packets, RSSI and its maximum of the records of some links."""
     # Records are in the order of their links.
-    first = np.searchsorted(records.row, links, side="left")
-    length = np.searchsorted(records.row, links, side="right") - first
+    first = np.searchsorted(records.row, some, side="left")
+    length = np.searchsorted(records.row, some, side="right") - first
     at = np.repeat(first - (np.cumsum(length) - length), length) + np.arange(length.sum())
     row = records.row[at]
     return (
-        contacts.a[row],
-        contacts.b[row],
+        links.emitter[row],
+        links.observer[row],
         records.time_ms[at],
         records.packets[at],
         records.rssi_dbm[at],

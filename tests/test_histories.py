@@ -93,6 +93,12 @@ def test_other_systems_find_the_same_in_everybodys_history(protocol):
     )
 
 
+def test_without_users_there_are_no_histories():
+    result = bz.run(scenario(adoption__levels=[0.0], protocol__identifiers="full"), 3)
+    assert result.metrics[0].recall == 0
+    assert not len(result.warnings)
+
+
 def test_a_server_finds_the_same_in_everybodys_history():
     changes = {
         "protocol__name": "bluetrace",

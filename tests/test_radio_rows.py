@@ -9,6 +9,7 @@ from radio_cells import CELLS, Cell, model, one_day, people, segments
 from bluezone_sim.errors import TableError
 from bluezone_sim.kernels.air import advertise_phase_ms, faintest_dbm
 from bluezone_sim.radio import expand_rows, record
+from bluezone_sim.radio.rows import _spread_db
 from bluezone_sim.tables import Sightings
 
 
@@ -68,3 +69,16 @@ def test_rows_are_not_expanded_twice():
         expand_rows(
             m, Sightings(records.observer, records.time_ms, records.identifier, records.rssi_dbm)
         )
+
+
+@pytest.mark.parametrize(("level_dbm", "rel"), [(-70.0, 0.02), (-99.0, 0.03)])
+def test_rows_spread_as_packets_that_arrive_do(level_dbm, rel):
+    """Drawn packets of one mean: sent, heard or not, and the spread of those that were."""
+    rng = np.random.default_rng(2)
+    air = model(CELLS[0], people(CELLS[0], 2, 3), 3).air
+    sent = rng.normal(level_dbm, air.fading_sd_db, 400_000)
+    threshold = rng.normal(air.sensitivity_dbm, air.sensitivity_sd_db, len(sent))
+    heard = sent[sent >= threshold]
+    got = float(_spread_db(air, np.array([heard.mean()]))[0])
+    assert got == pytest.approx(heard.std(), rel=rel)
+    assert (got < 0.95 * air.fading_sd_db) == (level_dbm < -90)

@@ -17,10 +17,16 @@ from ..scenario.profiles import load_profile
 from .measure import Case
 
 _PEOPLE = 100_000
+_BUFFER_RECORDS = 1 << 16
 
 
 def vectorised(protocol: str = "bluezone", links: int = 400_000, duration_s: int = 900) -> Case:
-    """Contacts of 15 minutes in one direction, all phones Android, on one core."""
+    """Contacts of 15 minutes in one direction, 0.5 to 6 m apart, all phones Android, on one core.
+
+    At the scenario's default radio: most links are near the sensitivity, so that every scan draws how
+    many packets arrive. With Bluezone's and Exposure Notification's scans each 5 minutes a contact gives
+    about three records, in a buffer that stays in the cache.
+    """
     rng = np.random.default_rng(1)
     emitter = rng.integers(0, _PEOPLE, links).astype(np.int32)
     observer = (emitter + rng.integers(1, _PEOPLE, links)).astype(np.int32) % np.int32(_PEOPLE)

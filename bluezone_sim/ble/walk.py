@@ -162,19 +162,20 @@ def radio_settings(found: Fit, phone: PlatformPhones) -> dict[str, float]:
     """The fit as keys of a scenario's ``[radio]``.
 
     The fit gives TX power - A(1 m) - RX correction together; TX power and correction are those that the
-    scenario has for such phones.
+    scenario has for such phones. What spreads at one place is by scan and by packet as it is by default;
+    the fit's sensitivity is a sharp edge.
     """
     default = Radio()
     attenuation = phone.tx_power_dbm - phone.rx_correction_db - found.rssi_1m_dbm
-    scan = min(default.scan_sd_db, 0.9 * found.packet_sd_db)
-    fading = math.sqrt(max(found.packet_sd_db**2 - scan**2, 0.01))
+    part = max(found.packet_sd_db, 0.1) / math.hypot(default.scan_sd_db, default.fading_sd_db)
     return {
         "attenuation_1m_db": round(min(max(attenuation, 0.0), 120.0), 2),
         "exponent": round(min(max(found.exponent, 0.0), 8.0), 3),
         "shadowing_sd_db": found.place_sd_db,
-        "scan_sd_db": round(scan, 3),
-        "fading_sd_db": round(fading, 3),
+        "scan_sd_db": round(part * default.scan_sd_db, 3),
+        "fading_sd_db": round(part * default.fading_sd_db, 3),
         "sensitivity_dbm": found.sensitivity_dbm,
+        "sensitivity_sd_db": 0.0,
     }
 
 

@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .air import POLL_MS, read_works
-from .bare import bare
+from .bare import bare, inlined
 from .filter_ir import lowest_bit
 from .lanes import WIDTH
-from .radio_ir import BY_READ, ITEMS, Linked, Spans, expand, hear, link
+from .radio_ir import ITEMS, Linked, Spans, expand, expand_cut, hear, link, write
 from .rng import draw, mix64, to_unit
 
 #: Spans that are collected before they are heard.
@@ -97,7 +97,7 @@ def _columns(names: tuple[str, ...], n: int) -> dict[str, Any]:
     return {name: np.zeros(n, kind) for name, kind in kinds.items()}
 
 
-@bare
+@inlined
 def _read_at(app, read_h, queue, heard, phase, on, period, began, stop):
     """When a GATT read of a peer that is heard at ``heard`` is done; -1 where it fails.
 
@@ -122,53 +122,46 @@ def _read_at(app, read_h, queue, heard, phase, on, period, began, stop):
     )
 
 
-@bare
-def _read(plan, air, app, streams, links, spans, first, last, known, out, at):
-    """Records of spans ``first`` .. ``last`` - 1, some of which are of phones that have to be read."""
-    for i in range(first, last):
-        n = spans.packets[i]
-        if n < 1:
-            continue
-        row, begin = np.int64(spans.row[i]), spans.begin[i]
-        if known[0] != row:
-            known[0], known[1] = row, -1
-        time, top = begin + spans.time[i], spans.top[i]
-        if spans.heard[i] == BY_READ:
-            span = begin + spans.low[i]
-            interval = span // app.identifier_ms
-            if interval != known[1]:
-                contact, observer = links.contact[row], links.observer[row]
-                if not read_works(air, streams, contact, observer, span // app.read_slot_ms):
-                    continue
-                sends = plan.sends[links.emitter[row]] >> 32
-                theirs = sends & 1
-                done = _read_at(
-                    app,
-                    mix64(~draw(np.uint64(spans.stream[i]), span)),
-                    links.queue[row],
-                    time,
-                    sends >> 1,
-                    app.advertise_on_ms[theirs],
-                    app.advertise_period_ms[theirs],
-                    span,
-                    begin + spans.stop[i],
-                )
-                if done < 0 or done >= (links.start_s[row] + links.duration_s[row]) * 1000:
-                    continue
-                known[1] = done // app.identifier_ms  # the peer answers with its current one
-                # What is heard while the read is under way has no identifier yet.
-                high = span + spans.length[i]
-                left = np.float64(max(high - done, 0)) / np.float64(high - time)
-                n = 1 + np.int32((n - 1) * left)
-                top = top if n > 1 else spans.mean[i]
-                time = done
-        out.row[at] = row
-        out.time_ms[at] = time
-        out.packets[at] = n
-        out.rssi_dbm[at] = np.int16(math.floor(spans.mean[i] + np.float32(0.5)))
-        out.rssi_max_dbm[at] = np.int16(math.floor(top + np.float32(0.5)))
-        at += 1
-    return at
+@inlined
+def _read(plan, air, app, streams, links, spans, i, known):
+    """Reads the sender of a span: time, packets (0: none of them has an identifier) and maximum."""
+    row, begin = np.int64(spans.row[i]), spans.begin[i]
+    if known[0] != row:
+        known[0], known[1] = row, -1
+    span = begin + spans.low[i]
+    interval = span // app.identifier_ms
+    if interval == known[1]:
+        return
+    observer = links.observer[row]
+    if not read_works(air, streams, links.contact[row], observer, span // app.read_slot_ms):
+        spans.packets[i] = 0
+        return
+    sends = plan.sends[links.emitter[row]] >> 32
+    theirs = sends & 1
+    time = begin + spans.time[i]
+    done = _read_at(
+        app,
+        mix64(~draw(np.uint64(spans.stream[i]), span)),
+        links.queue[row],
+        time,
+        sends >> 1,
+        app.advertise_on_ms[theirs],
+        app.advertise_period_ms[theirs],
+        span,
+        begin + spans.stop[i],
+    )
+    if done < 0 or done >= (links.start_s[row] + links.duration_s[row]) * 1000:
+        spans.packets[i] = 0
+        return
+    known[1] = done // app.identifier_ms  # the peer answers with its current one
+    # What is heard while the read is under way has no identifier yet.
+    high = span + spans.length[i]
+    left = np.float64(max(high - done, 0)) / np.float64(high - time)
+    n = 1 + np.int32((spans.packets[i] - 1) * left)
+    spans.packets[i] = n
+    spans.time[i] = done - begin
+    if n == 1:
+        spans.top[i] = spans.mean[i]
 
 
 @bare
@@ -177,8 +170,12 @@ def _flush(plan, air, app, streams, links, room, count, out, at):
     for i in range(0, count, WIDTH):
         got = hear(plan, links, room.spans, i, count - i, out, at)
         if got < 0:
-            last = min(i + WIDTH, count)
-            got = _read(plan, air, app, streams, links, room.spans, i, last, room.known, out, at)
+            reads = -got
+            while reads:
+                k = lowest_bit(np.uint64(reads))
+                reads &= reads - 1
+                _read(plan, air, app, streams, links, room.spans, i + k, room.known)
+            got = write(room.spans, i, out, at)
         at = got
     return at
 
@@ -203,19 +200,29 @@ def record_links(plan, air, app, streams, links, first, last, room, out):
         while live:
             k = lowest_bit(np.uint64(live))
             live &= live - 1
-            items = np.int64(room.linked.items[row - base + k])
-            if at + count + items + WIDTH > len(out.row):
+            scans = np.int64(room.linked.scans[row - base + k])
+            parts = np.int64(room.linked.parts[row - base + k])
+            if at + count + scans * parts + WIDTH > len(out.row):
                 at = _flush(plan, air, app, streams, links, room, count, out, at)
                 count = np.int64(0)
-                if at + items + WIDTH > len(out.row):
+                if at + scans * parts + WIDTH > len(out.row):
                     return at, row + k
-            for item in range(0, items, ITEMS):
-                if count > _SPANS - WIDTH:
+            for scan in range(0, scans, ITEMS):
+                if count > _SPANS - ITEMS:
                     at = _flush(plan, air, app, streams, links, room, count, out, at)
                     count = np.int64(0)
-                count = expand(
-                    plan, links, room.linked, room.spans, count, row - base + k, row + k, item
-                )
+                who = row - base + k
+                added = expand(plan, links, room.linked, room.spans, count, who, row + k, scan)
+                if added >= 0:
+                    count = added
+                    continue
+                for part in range(0, ITEMS * parts, ITEMS):
+                    if count > _SPANS - ITEMS:
+                        at = _flush(plan, air, app, streams, links, room, count, out, at)
+                        count = np.int64(0)
+                    count = expand_cut(
+                        plan, links, room.linked, room.spans, count, who, row + k, scan, part
+                    )
         row += here
     at = _flush(plan, air, app, streams, links, room, count, out, at)
     return at, row

@@ -35,7 +35,7 @@ Value = Any
 #: how it is heard.
 RATE, SPACING, OFFSET, LISTENS, WINDOW, PER_WINDOW, INTERVAL, HEARD = range(8)
 KIND_COLUMNS = 8
-#: Spans of a link that are looked at together.
+#: Scans of a link that are looked at together.
 ITEMS = 8
 #: Values of the last one: not at all, by an identifier in the advertisement, by one that has to be read.
 NOT_HEARD, IN_PACKET, BY_READ = range(3)
@@ -71,7 +71,8 @@ class Plan(NamedTuple):
             if ``carries``.
         least_dbm: of links below it no scan hears anything.
         ever: bit 2 p + q: platform p may hear platform q.
-        mixed: kinds differ, :attr:`kinds` has to be read for each span.
+        mixed: kinds differ, :attr:`kinds` has to be read for each span; varied: for those of Android
+            phones as well.
     """
 
     sends: NDArray[np.int64]
@@ -107,6 +108,7 @@ class Plan(NamedTuple):
     identifier_ms: np.int64
     ever: np.int32
     mixed: np.bool_
+    varied: np.bool_
     shadowing: np.uint64
     carry: np.uint64
     fading: np.uint64
@@ -117,7 +119,7 @@ class Plan(NamedTuple):
 class Linked(NamedTuple):
     """Of links: mean RSSI, stream, start in unix ms, length; ms from the start to its first scan and to
     the first change of identifier, ms since the last burst's start and since midnight; stream of the
-    scans' jitter at the first scan; how many spans to look at, and how many a scan; platforms."""
+    scans' jitter at the first scan; how many scans there are, and parts of one; platforms."""
 
     level: NDArray[np.float32]
     stream: NDArray[np.int64]
@@ -128,7 +130,7 @@ class Linked(NamedTuple):
     burst: NDArray[np.int32]
     midnight: NDArray[np.int32]
     jitter: NDArray[np.int64]
-    items: NDArray[np.int32]
+    scans: NDArray[np.int32]
     parts: NDArray[np.int32]
     platforms: NDArray[np.int32]
 
@@ -152,7 +154,11 @@ class Spans(NamedTuple):
     time: NDArray[np.int32]
     mean: NDArray[np.float32]
     top: NDArray[np.float32]
-    heard: NDArray[np.int32]
+
+
+def _any(mask: Lanes) -> Value:
+    """Some bit is set."""
+    return mask.b.icmp_unsigned("!=", mask.bits(), ir.Constant(ir.IntType(mask.width), 0))
 
 
 def _mixed(x: Lanes) -> Lanes:
@@ -265,7 +271,7 @@ def link(b, plan, links, linked, row, at):
     linked.midnight.store(at, midnight.words())
     jitter = _draw(splat(b, plan.scan_jitter), observer.longs()) + (scans + 1) * GOLDEN
     linked.jitter.store(at, jitter)
-    linked.items.store(at, count.max(0) * parts)
+    linked.scans.store(at, count.max(0))
     linked.parts.store(at, parts)
     linked.platforms.store(at, platforms)
     ever = (splat(b, plan.ever) >> platforms) & 1
@@ -274,73 +280,117 @@ def link(b, plan, links, linked, row, at):
     return b.zext(Lanes(b, live).bits(), LONG)
 
 
-@vectorised
-def expand(b, plan, links, linked, spans, at, link, row, item):
-    """Spans ``item`` .. ``item`` + 7 of a link, behind the ``at`` that there are.
+class _Link:
+    """A link whose scans are at hand, eight at a time."""
 
-    Returns how many there are then.
-    """
+    def __init__(self, b: ir.IRBuilder, plan: Any, linked: Any, link: Value):
+        self.b, self.plan, self.linked, self.link = b, plan, linked, link
+        platforms = linked.platforms.scalar(link)
+        self.mine = b.zext(b.lshr(platforms, WORD(1)), LONG)
 
-    def of(column: Array) -> Lanes:
-        return splat(b, column.scalar(link), ITEMS)
+    def of(self, column: Array) -> Lanes:
+        """A column of the link."""
+        return splat(self.b, column.scalar(self.link), ITEMS)
 
-    platforms = linked.platforms.scalar(link)
-    mine = b.zext(b.lshr(platforms, WORD(1)), LONG)
-    on, period = (splat(b, a.scalar(mine), ITEMS) for a in (plan.scan_on_ms, plan.scan_period_ms))
-    wide = plan.scan_jitter_ms.scalar(mine)
-    number = counting(b, WORD, ITEMS) + b.trunc(item, WORD)
+    def my(self, pair: Array) -> Lanes:
+        """The observer's platform's value."""
+        return splat(self.b, pair.scalar(self.mine), ITEMS)
 
-    def start_of(scan: Lanes) -> Lanes:
+    def numbers(self, first: Value) -> Lanes:
+        """``first``, ``first`` + 1 …"""
+        return counting(self.b, WORD, ITEMS) + self.b.trunc(first, WORD)
+
+    def scans(self, scan: Lanes) -> tuple[Lanes, Lanes]:
+        """Starts and ends of scans within the link."""
+        b, wide = self.b, self.plan.scan_jitter_ms.scalar(self.mine)
+        start = self.of(self.linked.scan) + scan * self.my(self.plan.scan_period_ms)
+
         def jittered() -> list[Lanes]:
-            h = _mixed(of(linked.jitter) + scan.longs() * GOLDEN)
+            h = _mixed(self.of(self.linked.jitter) + scan.longs() * GOLDEN)
             late = _unit(h) * splat(b, b.sitofp(wide, DOUBLE), ITEMS)
             return [start + late.words()]
 
-        start = of(linked.scan) + scan * period
-        return chosen(b, b.icmp_signed(">", wide, WORD(0)), jittered, lambda: [start])[0]
+        some = b.icmp_signed(">", wide, WORD(0))
+        (start,) = chosen(b, some, jittered, lambda: [start])
+        stop = (start + self.my(self.plan.scan_on_ms)).min(self.of(self.linked.length))
+        return start.max(0), stop
 
-    def whole() -> list[Lanes]:
-        start = start_of(number)
-        return [start.max(0), stop_of(start), stop_of(start)]
-
-    def stop_of(start: Lanes) -> Lanes:
-        return (start + on).min(of(linked.length))
-
-    def cut() -> list[Lanes]:
-        parts = of(linked.parts)
-        scan = ((number.floats() + 0.5) / parts.floats()).floor().words()
-        part = number - scan * parts
-        start = start_of(scan)
-        low, stop = start.max(0), stop_of(start)
-        # The first change of identifier after the scan's start.
-        first, rotation = of(linked.cut), splat(b, _rotation(b, plan), ITEMS)
+    def change(self, low: Lanes, later: Lanes | int) -> Lanes:
+        """The first change of identifier after an instant, or so many later."""
+        first, rotation = (
+            self.of(self.linked.cut),
+            splat(self.b, _rotation(self.b, self.plan), ITEMS),
+        )
         passed = (low - first).whole_of(rotation, rotation.floats().inverse())
-        change = first + rotation * (passed + part)
-        return [change.max(low), (change + rotation).min(stop), stop]
+        return first + rotation * (passed + 1 + later)
 
-    def awake() -> list[Lanes]:
-        hour = (of(linked.midnight) + low).whole_of(HOUR_MS, 1 / HOUR_MS).min(HOURS - 1)
-        return [(splat(b, hours, ITEMS) >> hour) & 1]
+    def add(
+        self, links: Any, spans: Any, at: Value, row: Value, low: Lanes, high: Lanes, stop: Lanes,
+        there: Lanes,
+    ) -> Value:  # fmt: skip
+        """Keeps spans that are there, while the phones are awake; how many there are then."""
+        b, linked = self.b, self.linked
+        hours = links.hours.scalar(row)
 
-    several = b.icmp_signed(">", linked.parts.scalar(link), WORD(1))
-    low, high, stop = chosen(b, several, cut, whole)
-    hours = links.hours.scalar(row)
-    some = b.icmp_unsigned("!=", hours, WORD(ALL_HOURS))
-    (bits,) = chosen(b, some, awake, lambda: [low.like(1)])
-    keep = b.and_((high > low).value, (number < of(linked.items)).value)
-    keep = Lanes(b, b.and_(keep, (bits > 0).value))
+        def awake() -> list[Lanes]:
+            hour = (self.of(linked.midnight) + low).whole_of(HOUR_MS, 1 / HOUR_MS).min(HOURS - 1)
+            return [(splat(b, hours, ITEMS) >> hour) & 1]
 
-    spans.low.store(at, low.packed(keep))
-    spans.length.store(at, (high - low).packed(keep))
-    spans.stop.store(at, stop.packed(keep))
-    spans.row.store(at, splat(b, b.trunc(row, WORD), ITEMS))
-    spans.burst.store(at, of(linked.burst))
-    spans.platforms.store(at, of(linked.platforms))
-    spans.level.store(at, of(linked.level))
-    spans.clear.store(at, splat(b, b.fptrunc(links.p_clear.scalar(row), FLOAT), ITEMS))
-    spans.stream.store(at, of(linked.stream))
-    spans.begin.store(at, of(linked.begin))
-    return b.add(at, b.zext(b.ctpop(keep.bits()), LONG))
+        some = b.icmp_unsigned("!=", hours, WORD(ALL_HOURS))
+        (bits,) = chosen(b, some, awake, lambda: [low.like(1)])
+        keep = b.and_((high > low).value, b.and_(there.value, (bits > 0).value))
+        kept = Lanes(b, keep)
+        spans.low.store(at, low.packed(kept))
+        spans.length.store(at, (high - low).packed(kept))
+        spans.stop.store(at, stop.packed(kept))
+        spans.row.store(at, splat(b, b.trunc(row, WORD), ITEMS))
+        spans.clear.store(at, splat(b, b.fptrunc(links.p_clear.scalar(row), FLOAT), ITEMS))
+        for name in ("burst", "platforms", "level", "stream", "begin"):
+            getattr(spans, name).store(at, self.of(getattr(linked, name)))
+        return b.add(at, b.zext(b.ctpop(kept.bits()), LONG))
+
+
+@vectorised
+def expand(b, plan, links, linked, spans, at, link, row, first):
+    """Spans of scans ``first`` .. ``first`` + 7 of a link, behind the ``at`` that there are.
+
+    Returns how many there are then, or -1 where a scan is cut, which :func:`expand_cut` sees to.
+    """
+    one = _Link(b, plan, linked, link)
+    scan = one.numbers(first)
+    low, stop = one.scans(scan)
+    there = scan < one.of(linked.scans)
+    maybe = b.icmp_signed(">", linked.parts.scalar(link), WORD(1))
+
+    def change() -> list[Lanes]:
+        return [one.change(low, 0)]
+
+    (cut,) = chosen(b, maybe, change, lambda: [stop])
+    with b.if_else(_any(cut < stop)) as (then, otherwise):
+        with then:
+            from_then = b.block
+        with otherwise:
+            count = one.add(links, spans, at, row, low, stop, stop, there)
+            from_otherwise = b.block
+    phi = b.phi(LONG)
+    phi.add_incoming(LONG(-1), from_then)
+    phi.add_incoming(count, from_otherwise)
+    return phi
+
+
+@vectorised
+def expand_cut(b, plan, links, linked, spans, at, link, row, first, part):
+    """The same where scans are cut: their parts ``part`` .. ``part`` + 7 in order of time."""
+    one = _Link(b, plan, linked, link)
+    parts, number = one.of(linked.parts), one.numbers(part)
+    ahead = ((number.floats() + 0.5) / parts.floats()).floor().words()
+    scan = ahead + splat(b, b.trunc(first, WORD), ITEMS)
+    low, stop = one.scans(scan)
+    later = number - ahead * parts
+    begins, ends = one.change(low, later - 1), one.change(low, later)
+    there = b.and_((ahead < ITEMS).value, (scan < one.of(linked.scans)).value)
+    low, high = begins.max(low), ends.min(stop)
+    return one.add(links, spans, at, row, low, high, stop, Lanes(b, there))
 
 
 def _rotation(b: ir.IRBuilder, plan: Any) -> Value:
@@ -399,8 +449,8 @@ def _binomial(plan: Any, caught: Lanes, chance: Lanes, bits: Lanes) -> Lanes:
 def hear(b, plan, links, spans, i, count, out, at):
     """What spans ``i`` .. ``i`` + 15 give, of which ``count`` are there.
 
-    Without reads: records behind the ``at`` that there are. With reads: columns of ``spans``. Returns how
-    many records there are, and in the bits from 32 on whether anything has to be read.
+    Where nothing has to be read, records behind the ``at`` that there are; returns how many there are
+    then. Else columns of ``spans``; returns the bits of what has to be read, with a minus.
     """
     low, length, row = spans.low.load(i), spans.length.load(i), spans.row.load(i)
     platforms, begin = spans.platforms.load(i), spans.begin.load(i)
@@ -420,7 +470,7 @@ def hear(b, plan, links, spans, i, count, out, at):
     (a0, a1), (b0, b1) = _halves(h), _halves(_mixed(h))
     kind = chosen(
         b,
-        plan.mixed,
+        b.and_(plan.mixed, b.or_(plan.varied, _any(platforms > 0))),
         lambda: _kind(b, plan, links, row, platforms, span),
         lambda: [splat(b, plan.kinds.scalar(LONG(k))) for k in range(KIND_COLUMNS)],
     )
@@ -459,28 +509,44 @@ def hear(b, plan, links, spans, i, count, out, at):
     heard = kind[HEARD].words()
     there = counting(b, WORD) < b.trunc(count, WORD)
     keep = b.and_(b.and_(there.value, (n > 0).value), (on_ms > 0).value)
-    keep = Lanes(b, b.and_(keep, (heard > 0).value))
-    by_read = b.and_(keep.value, (heard > IN_PACKET).value)
-    reads = b.zext(Lanes(b, by_read).bits(), LONG)
-
-    with b.if_else(b.icmp_unsigned("==", reads, LONG(0))) as (then, otherwise):
+    keep = Lanes(b, b.and_(keep, (heard > NOT_HEARD).value))
+    reads = Lanes(b, b.and_(keep.value, (heard > IN_PACKET).value))
+    with b.if_else(_any(reads)) as (then, otherwise):
         with then:
-            out.row.store(at, row.packed(keep).longs())
-            lower, upper = (half.packed(keep) for half in _halves(begin + time.longs()))
-            out.time_ms.store(at, (upper.longs() << 32) | lower.unsigned_longs())
-            out.packets.store(at, n.packed(keep))
-            out.rssi_dbm.store(at, (mean + 0.5).floor().words().packed(keep).shorts())
-            out.rssi_max_dbm.store(at, (top + 0.5).floor().words().packed(keep).shorts())
-            some = b.add(at, b.zext(b.ctpop(keep.bits()), LONG))
-            from_then = b.block
-        with otherwise:
             spans.packets.store(i, keep.pick(n, 0))
             spans.time.store(i, time)
             spans.mean.store(i, mean)
             spans.top.store(i, top)
-            spans.heard.store(i, heard)
+            to_read = b.sub(LONG(0), b.zext(reads.bits(), LONG))
+            from_then = b.block
+        with otherwise:
+            filled = _write(out, at, keep, row, begin, time, n, mean, top)
             from_otherwise = b.block
     phi = b.phi(LONG)
-    phi.add_incoming(some, from_then)
-    phi.add_incoming(LONG(-1), from_otherwise)
+    phi.add_incoming(to_read, from_then)
+    phi.add_incoming(filled, from_otherwise)
     return phi
+
+
+@vectorised
+def write(b, spans, i, out, at):
+    """Records of spans ``i`` .. ``i`` + 15 that have packets, as :func:`hear` left them."""
+    n = spans.packets.load(i)
+    columns = (spans.row, spans.begin, spans.time)
+    levels = (spans.mean.load(i), spans.top.load(i))
+    return _write(out, at, n > 0, *(c.load(i) for c in columns), n, *levels)
+
+
+def _write(
+    out: Any, at: Value, keep: Lanes, row: Lanes, begin: Lanes, time: Lanes, n: Lanes,
+    mean: Lanes, top: Lanes,
+) -> Value:  # fmt: skip
+    """Records behind the ``at`` that there are; how many there are then."""
+    b = keep.b
+    out.row.store(at, row.packed(keep).longs())
+    lower, upper = (half.packed(keep) for half in _halves(begin + time.longs()))
+    out.time_ms.store(at, (upper.longs() << 32) | lower.unsigned_longs())
+    out.packets.store(at, n.packed(keep))
+    out.rssi_dbm.store(at, (mean + 0.5).floor().words().packed(keep).shorts())
+    out.rssi_max_dbm.store(at, (top + 0.5).floor().words().packed(keep).shorts())
+    return b.add(at, b.zext(b.ctpop(keep.bits()), LONG))

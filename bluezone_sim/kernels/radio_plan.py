@@ -19,13 +19,15 @@ from .radio_ir import (
 )
 
 _Z_STEP = 1 / 64
-_Z = np.arange(-6, 6 + _Z_STEP / 2, _Z_STEP)
+TAIL_Z = np.arange(-6, 6 + _Z_STEP / 2, _Z_STEP)
 #: Chance that a standard normal exceeds z, then its mean, its standard deviation and its third central
 #: moment given that it does, z in [-6, 6].
-TAIL: NDArray[np.float64] = norm.sf(_Z)
-TAIL_MEAN: NDArray[np.float64] = norm.pdf(_Z) / norm.sf(_Z)
-TAIL_SD: NDArray[np.float64] = np.sqrt(1 + _Z * TAIL_MEAN - TAIL_MEAN**2)
-TAIL_THIRD: NDArray[np.float64] = TAIL_MEAN * (2 * TAIL_MEAN**2 - 3 * _Z * TAIL_MEAN + _Z**2 - 1)
+TAIL: NDArray[np.float64] = norm.sf(TAIL_Z)
+TAIL_MEAN: NDArray[np.float64] = norm.pdf(TAIL_Z) / norm.sf(TAIL_Z)
+TAIL_SD: NDArray[np.float64] = np.sqrt(1 + TAIL_Z * TAIL_MEAN - TAIL_MEAN**2)
+TAIL_THIRD: NDArray[np.float64] = TAIL_MEAN * (
+    2 * TAIL_MEAN**2 - 3 * TAIL_Z * TAIL_MEAN + TAIL_Z**2 - 1
+)
 
 _N = np.arange(2, MOST_PACKETS + 1)
 _UPPER = ndtri((_N - 0.375) / (_N + 0.25))
@@ -76,11 +78,11 @@ def plan_of(air: Air, app: App, phones: Phones, streams: Streams) -> Plan:
         half_body_db=f(air.body_db / 2),
         scan_sd_db=f(air.scan_sd_db),
         tail_scale=f(scale),
-        tail_offset=f(len(_Z) // 2 + 0.5 - air.sensitivity_dbm * scale),
+        tail_offset=f(len(TAIL_Z) // 2 + 0.5 - air.sensitivity_dbm * scale),
         faintest_dbm=f(faintest_dbm(air)),
         least_dbm=f(
             air.sensitivity_dbm
-            + _Z[0] * margin_sd
+            + TAIL_Z[0] * margin_sd
             - air.scan_sd_db * rng.NORMAL_TABLE[-1]
             - app.tx_offset_db.max()
         ),
@@ -91,6 +93,7 @@ def plan_of(air: Air, app: App, phones: Phones, streams: Streams) -> Plan:
             sum(1 << (2 * p + q) for p, q in pairs if np.any(by_pair[p, :, q, :, -1] != NOT_HEARD))
         ),
         mixed=np.bool_(any(np.any(by_pair[p, :, q, :] != kinds[0]) for p, q in pairs)),
+        varied=np.bool_(app.stateful[0]),
         shadowing=streams.shadowing,
         carry=streams.carry,
         fading=streams.fading,

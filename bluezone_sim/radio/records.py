@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +14,13 @@ from ..kernels import radio as kernel
 from ..kernels.air import IDENTIFIER
 from ..kernels.lanes import WIDTH
 from ..kernels.life import link_hours
+from ..protocols.base import DAY_MS
 from ..tables import Contacts
 from ..world import Days
 from .model import RadioModel, p_clear
 
-_BUFFER_RECORDS = 1 << 20
+#: Records of a buffer.
+_BUFFER_RECORDS = 1 << 18
 
 
 def record(
@@ -61,19 +65,44 @@ def record(
         )
     )
     edges = np.linspace(0, n, max(1, threads) * 4 + 1).astype(np.int64)
+    parts = list(itertools.pairwise(edges.tolist())) if threads > 1 else [(0, n)]
 
     def work(part: tuple[int, int]) -> list[kernel.Records]:
-        return _stream(model, links, *part)
+        found = records_of(model, links, desk(model, _BUFFER_RECORDS), *part)
+        return [kernel.Records._make(column.copy() for column in piece) for piece in found]
 
-    parts = [(int(a), int(b)) for a, b in itertools.pairwise(edges) if b > a]
-    if threads > 1 and len(parts) > 1:
-        with ThreadPoolExecutor(threads) as pool:
-            chunks = [c for chunk in pool.map(work, parts) for c in chunk]
-    else:
-        chunks = [c for part in parts for c in work(part)]
+    with ThreadPoolExecutor(max(1, threads)) as pool:
+        chunks = [c for chunk in pool.map(work, parts) for c in chunk]
     if len(chunks) == 1:
         return chunks[0]
     return kernel.Records._make(map(np.concatenate, zip(*chunks, strict=True)))
+
+
+@dataclass(frozen=True)
+class Desk:
+    """One thread's scratch and buffers."""
+
+    room: kernel.Room
+    out: kernel.Records
+
+
+def desk(model: RadioModel, records: int) -> Desk:
+    """Room for at least so many records, and for those of a link that lasts all day."""
+    app = model.app
+    scans = DAY_MS // int(app.scan_period_ms.min()) + 4
+    widest = scans * (int(app.scan_on_ms.max()) // app.identifier_ms + 2)
+    return Desk(kernel.room(), buffers(max(records, widest) + 2 * WIDTH))
+
+
+def records_of(
+    model: RadioModel, links: kernel.Links, desk: Desk, first: int, last: int
+) -> Iterator[kernel.Records]:
+    """Records of links ``first`` .. ``last`` - 1, piece by piece: views of the desk's buffers."""
+    while first < last:
+        filled, first = kernel.record_links(
+            model.plan, model.air, model.app, model.streams, links, first, last, desk.room, desk.out
+        )
+        yield kernel.Records._make(column[:filled] for column in desk.out)
 
 
 def padded(links: kernel.Links) -> kernel.Links:
@@ -111,23 +140,6 @@ def others_to_read(model: RadioModel, crowd: NDArray[np.integer]) -> NDArray[np.
     read = np.any(model.app.form > IDENTIFIER, axis=1)
     share = (1 - model.ios_share) * read[0] + model.ios_share * read[1]
     return np.asarray(np.maximum(crowd - 2, 0) * share)
-
-
-def _stream(model: RadioModel, links: kernel.Links, first: int, last: int) -> list[kernel.Records]:
-    longest = int(links.duration_s[first:last].max(initial=0)) * 1000
-    app = model.app
-    widest = (longest // int(app.scan_period_ms.min()) + 3) * (
-        int(app.scan_on_ms.max()) // app.identifier_ms + 2
-    )
-    chunks, room = [], kernel.room()
-    while first < last:
-        wanted = max(widest, min(_BUFFER_RECORDS, (last - first) * widest))
-        out = buffers(wanted + WIDTH)
-        filled, first = kernel.record_links(
-            model.plan, model.air, app, model.streams, links, first, last, room, out
-        )
-        chunks.append(kernel.Records._make(column[:filled].copy() for column in out))
-    return chunks
 
 
 def buffers(n: int) -> kernel.Records:

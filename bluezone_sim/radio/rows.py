@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from ..errors import TableError
 from ..kernels import air, rng
+from ..kernels.radio_plan import TAIL_MEAN, TAIL_SD, TAIL_Z
 from ..tables import Sightings
 from .model import RadioModel
 
@@ -86,6 +87,16 @@ def _on_time(
     return np.asarray(x // period * on + np.minimum(x % period, on))
 
 
+def _spread_db(a: air.Air, mean_dbm: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``float64[n]``: spread of packets that arrive, about their mean: the weaker, the more it is cut."""
+    margin_sd = np.hypot(a.fading_sd_db, a.sensitivity_sd_db)
+    part = a.fading_sd_db / margin_sd
+    sent = a.sensitivity_dbm - margin_sd * TAIL_Z
+    mean = sent + a.fading_sd_db * part * TAIL_MEAN
+    spread = a.fading_sd_db * np.sqrt(1 - part**2 * (1 - TAIL_SD**2))
+    return np.asarray(np.interp(mean_dbm, mean[::-1], spread[::-1]))
+
+
 def _rows(
     model: RadioModel, sightings: Sightings, row: NDArray[np.int64], when: NDArray[np.int64]
 ) -> Sightings:
@@ -93,7 +104,8 @@ def _rows(
     # A packet's own level; the record's mean is known to be theirs.
     z = rng.normals(int(model.streams.fading), when ^ (out.observer.astype(np.int64) << 42))
     many = np.asarray(sightings.packets)[row] > 1
-    level = out.rssi_dbm + np.where(many, model.air.fading_sd_db * z, 0.0)
+    spread = _spread_db(model.air, out.rssi_dbm.astype(np.float64))
+    level = out.rssi_dbm + np.where(many, spread * z, 0.0)
     level = np.maximum(np.floor(level + 0.5), np.ceil(air.faintest_dbm(model.air)))
     rssi = level.astype(np.int16)
     return Sightings(
