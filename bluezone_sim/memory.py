@@ -17,8 +17,9 @@ _PERSON_BYTES = 120.0
 #: records and matches at one scan in 300 s. Measured together: 0.045 (Bluezone, 300 s), 0.068 (GAEN,
 #: 256 s), 0.23 (DP-3T, 60 s).
 _CONTACTS_MIB, _RECORDS_MIB = 0.025, 0.042
-#: What the day loop of a whole population's histories takes, as sources.
-_WHOLE_SOURCES = 100.0
+#: What the day loop of a whole population takes beside, MiB, and bytes of a person: 400 in all were
+#: measured between 300,000 and 1 M people.
+_WHOLE_MIB, _WHOLE_PERSON_BYTES = 60.0, 280.0
 #: What the contacts and records of sources that are traced together may take, MiB.
 _TOGETHER_MIB = 400.0
 #: Bytes of a case at a level: its risky pairs and what phones hold of it.
@@ -41,11 +42,12 @@ def estimate_mib(scenario: Scenario) -> float:
     sources = min(max(sources, min(f1, users)), sources_together(scenario))
     levels = len(scenario.adoption.levels)
     f2 = cases.f2_count * min(_F2_PER_CASE * busy**2, users) * levels
+    base, person = _BASE_MIB, _PERSON_BYTES
     if scenario.protocol.whole:
-        sources += _WHOLE_SOURCES
+        base, person = base + _WHOLE_MIB, person + _WHOLE_PERSON_BYTES
     return (
-        _BASE_MIB
-        + people * _PERSON_BYTES / (1 << 20)
+        base
+        + people * person / (1 << 20)
         + sources * scenario.look_back_days * busy * _source_day_mib(scenario)
         + (f2 * _F2_BYTES + cases.count * levels * _CASE_BYTES) / (1 << 20)
     )
