@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from radio_cells import CELLS, model, one_day, people, segments
 from scipy.stats import binom
 
-from bluezone_sim.kernels import radio_ir
+from bluezone_sim.kernels import radio_spans_ir
 from bluezone_sim.kernels.lanes import FLOAT, LONG, WIDTH, WORD, Array, splat, vectorised
 from bluezone_sim.kernels.rng import NORMAL_TABLE
 from bluezone_sim.radio import record
@@ -54,7 +54,7 @@ class _Normal:
 def _arrive(b, normal, caught, chance, bits, out, i):
     n = splat(b, b.trunc(caught, WORD))
     p = splat(b, b.fptrunc(chance, FLOAT))
-    out.store(i, radio_ir._binomial(_Normal(normal), n, p, bits.load(i)))
+    out.store(i, radio_spans_ir.binomial(_Normal(normal), n, p, bits.load(i)))
     return LONG(0)
 
 

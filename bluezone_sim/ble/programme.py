@@ -53,7 +53,7 @@ class Programme:
     def of(cls, plan: Plan, level: float, transmit: Transmitter) -> Programme:
         """The programme of those who are on air at a level.
 
-        Bursts are left out where an adapter could not send everybody within one.
+        Bursts are left out, at all levels alike, where an adapter could not send everybody within one.
         """
         first = int(plan.timeline.start_s[0]) // DAY_S
         days = int(plan.timeline.end_s[-1]) // DAY_S - first + 1
@@ -65,7 +65,8 @@ class Programme:
             bursts=False,
         )
         shortest = shortest_burst_s(plan)
-        least_s = max(LEAST_BURST_S, round_s(transmit, *steady.most_at_once()))
+        everybody = replace(steady, rows=np.flatnonzero(~plan.off))
+        least_s = max(LEAST_BURST_S, round_s(transmit, *everybody.most_at_once()))
         playable = shortest is not None and shortest / plan.timeline.speed >= least_s
         return replace(steady, bursts=playable)
 

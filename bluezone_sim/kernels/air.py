@@ -71,7 +71,6 @@ class App(NamedTuple):
         scan_on_ms, scan_period_ms, scan_jitter_ms: ``int64[2]``; a scan starts at its phase, plus k
             periods, plus a uniform up to the jitter.
         advertise_on_ms, advertise_period_ms: ``int64[2]``.
-        step_ms: ``int64[2, 2]``, how far a scan period moves the advertiser's cycle, observer first.
         event_ms: ``float64[2, 3]``, mean spacing of advertising events.
         window_ms, listens: ``float64[2, 3]``, scan window, and window over interval.
         coverage: ``float64[2, 3]``, advertising channels used, of three.
@@ -82,7 +81,6 @@ class App(NamedTuple):
         foreground_share: ``float64[2]``.
         rate: ``float64[2, 3, 2, 3]``, advertising events that a scan's windows catch per ms, observer
             first.
-        first_ms: ``float64[2, 3, 2, 3]``, longest wait for the first of them.
         identifier_ms: time on air of an identifier.
         read_slot_ms: whether GATT reads of a peer work is drawn anew so often.
         read_ms: ``int64[2]``, shortest and longest GATT read; timeout_ms: when one is given up;
@@ -95,7 +93,6 @@ class App(NamedTuple):
     scan_jitter_ms: NDArray[np.int64]
     advertise_on_ms: NDArray[np.int64]
     advertise_period_ms: NDArray[np.int64]
-    step_ms: NDArray[np.int64]
     event_ms: NDArray[np.float64]
     window_ms: NDArray[np.float64]
     listens: NDArray[np.float64]
@@ -106,7 +103,6 @@ class App(NamedTuple):
     stateful: NDArray[np.bool_]
     foreground_share: NDArray[np.float64]
     rate: NDArray[np.float64]
-    first_ms: NDArray[np.float64]
     identifier_ms: int
     read_slot_ms: int
     read_ms: NDArray[np.int64]

@@ -212,6 +212,10 @@ class Lanes:
         """A mask as an integer, lane 0 lowest."""
         return self.b.bitcast(self.value, ir.IntType(self.width))
 
+    def any(self) -> Value:
+        """Some bit of a mask is set."""
+        return self.b.icmp_unsigned("!=", self.bits(), ir.Constant(ir.IntType(self.width), 0))
+
     def packed(self, mask: Lanes) -> Lanes:
         """Words whose bit is set, moved to the front."""
         kinds = [self.value.type, mask.value.type, self.value.type]

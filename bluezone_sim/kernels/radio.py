@@ -8,7 +8,8 @@ fading is its part in the margin, plus a rest that nothing truncates (an extende
 of n and their maximum follow its first three cumulants (Cornish and Fisher 1938), within 0.15 dB of
 drawn ones.
 
-Links, their spans, and what spans give are worked out on sixteen lanes (:mod:`.radio_ir`); GATT reads,
+Links, their spans, and what spans give are worked out on sixteen lanes (:mod:`.radio_links_ir`,
+:mod:`.radio_spans_ir`); GATT reads,
 which depend on each other, one at a time here.
 """
 
@@ -24,7 +25,9 @@ from .air import POLL_MS, read_works
 from .bare import bare, inlined
 from .filter_ir import lowest_bit
 from .lanes import WIDTH
-from .radio_ir import ITEMS, Linked, Spans, expand, expand_cut, hear, link, write
+from .radio_links_ir import ITEMS, expand, expand_cut, link
+from .radio_spans_ir import hear, write
+from .radio_table import Linked, Spans
 from .rng import draw, mix64, to_unit
 
 #: Spans that are collected before they are heard.

@@ -9,7 +9,7 @@ from scipy.stats import norm
 
 from . import rng
 from .air import IDENTIFIER, Air, App, Phones, Streams, faintest_dbm
-from .radio_ir import (
+from .radio_table import (
     BY_READ,
     IN_PACKET,
     KIND_COLUMNS,

@@ -16,8 +16,8 @@ from scipy.stats import norm
 from ..kernels import air as kernel
 from ..kernels import rng
 from ..kernels.life import HOURS, Life
-from ..kernels.radio_ir import Plan
 from ..kernels.radio_plan import plan_of
+from ..kernels.radio_table import Plan
 from ..scenario.model import Phones as PhonesTable
 from ..scenario.model import Radio, Scenario
 from ..scenario.profiles import PLATFORMS, STATES, Behaviour, Gatt, Profile, profile_of
@@ -228,21 +228,15 @@ def app_of(profile: Profile, phones: PhonesTable) -> kernel.App:
     listens = table([b.scan_window_ms / b.scan_interval_ms for b in rows])
     coverage = table([len(b.advertise_channels) / CHANNELS for b in rows])
     rate = listens[:, :, None, None] * (coverage / event_ms)[None, None]
-    window_ms = table([b.scan_window_ms for b in rows])[:, :, None, None]
-    # A window that is longer than the spacing catches the first event at once; else it takes luck.
-    prompt = (window_ms >= event_ms) & (coverage == 1)
     gatt = profile.gatt
-    scan_period_ms = ms([b.scan_period_s(lit, audio) for b in front])
-    advertise_period_ms = ms([b.advertise_period_s for b in front])
     return kernel.App(
         scan_on_ms=ms([b.scan_on_s for b in front]),
-        scan_period_ms=scan_period_ms,
+        scan_period_ms=ms([b.scan_period_s(lit, audio) for b in front]),
         scan_jitter_ms=ms([_jitter_s(b, lit, audio) for b in front]),
         advertise_on_ms=ms([b.advertise_on_s for b in front]),
-        advertise_period_ms=advertise_period_ms,
-        step_ms=scan_period_ms[:, None] % advertise_period_ms[None],
+        advertise_period_ms=ms([b.advertise_period_s for b in front]),
         event_ms=event_ms,
-        window_ms=window_ms[:, :, 0, 0],
+        window_ms=table([b.scan_window_ms for b in rows]),
         listens=listens,
         coverage=coverage,
         tx_offset_db=table([b.tx_offset_db for b in rows]),
@@ -254,8 +248,6 @@ def app_of(profile: Profile, phones: PhonesTable) -> kernel.App:
         stateful=np.array([any(s != b[0] for s in b) for b in each]),
         foreground_share=np.array([0.0, phones.ios_foreground_share]),
         rate=rate,
-        # In ms on the air of which a share is listened to.
-        first_ms=np.where(prompt, event_ms[None, None] / listens[:, :, None, None], 1 / rate),
         identifier_ms=round(profile.identifier.rotation_s * 1000) or _FOREVER_MS,
         read_slot_ms=min(
             round(profile.identifier.rotation_s * 1000) or _READ_SLOT_MS, _READ_SLOT_MS

@@ -153,12 +153,13 @@ class Matrix:
         "In the background: phones are on and run the app all the time. Androids near each other then "
         "always record each other, and iPhones never do: iOS shows a background app the service of "
         "another only where it is in the open. As phones live: apps killed, batteries saved and iPhones "
-        "in the foreground as often as [phones] has it by default, with Bluetooth on; that is where the "
-        "field lies. The share of Androids with the app killed was taken from two of these figures (NHS "
-        "beta, Smittestopp), so they do not confirm it; the others are assumed. Left out are connections "
-        "that iPhones keep open from the foreground, so the model is low for iPhones that met before. "
-        "Smittestopp's figures for either side are 1 - (1 - p)^2 of those for one: there each direction "
-        "fails by itself, here most failures are a killed app's, which fails both."
+        "in the foreground (5 % of the time, so not locked) as [phones] has it by default, Bluetooth "
+        "on. The share of Androids with the app killed was taken from two of these figures (NHS beta, "
+        "Smittestopp), so they do not confirm it; the others are assumed. iPhones come out between the "
+        "field's figures, which are far apart: left out are connections that iPhones keep open from the "
+        "foreground, so the model is low for iPhones that met before. Smittestopp's figures for either "
+        "side are 1 - (1 - p)^2 of those for one: there each direction fails by itself, here most "
+        "failures are a killed app's, which fails both."
     )
 
     def measured_table(self) -> Any:

@@ -1,0 +1,128 @@
+"""What the vectorised radio's lanes read and write: a scenario's plan, links, spans of their scans.
+
+A span is the part of a scan in which one identifier is on the air. Powers and chances are 32-bit floats,
+times whole milliseconds counted from the start of the segment.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Columns of :attr:`Plan.kinds`: advertising events caught a ms, the inverse, power over the
+#: calibration, share of the time that is listened to, scan window, its inverse and its interval in ms,
+#: how it is heard.
+RATE, SPACING, OFFSET, LISTENS, WINDOW, PER_WINDOW, INTERVAL, HEARD = range(8)
+KIND_COLUMNS = 8
+#: Values of the last one: not at all, by an identifier in the advertisement, by one that has to be read.
+NOT_HEARD, IN_PACKET, BY_READ = range(3)
+#: Columns of :attr:`Plan.tail`: chance that a packet arrives, then mean and spread of the fading of those
+#: that do in dB, and a sixth of its skewness.
+TAIL_COLUMNS = 4
+TAIL_ROWS = 769
+MOST_PACKETS = 1023
+
+
+class Plan(NamedTuple):
+    """What the lanes read: a scenario's radio and phones in the form of a hot loop.
+
+    Attributes:
+        sends, hears: ``int64[people]``; upper half: phase of the bursts (scans) in ms, times two, plus 1
+            for an iPhone; lower half: bits of TX power (RX correction) as a 32-bit float.
+        advertise_on_ms, advertise_period_ms, scan_on_ms, scan_period_ms, scan_jitter_ms, parts:
+            ``int32[2]`` by platform; parts: spans that a scan may be cut into.
+        stateful: ``int32[2]``, foreground_share: ``float64[2]``.
+        kinds: ``float32[36, 8]``, by observer's platform and state, then the sender's.
+        tail: ``float32[769, 4]``.
+        normal, cosine: ``float32[4096]``; root, most, most_sd: ``float32[1024]``.
+        near_db, far_db: dB a doubling of the distance, up to ``breakpoint_m`` and beyond.
+        tail_scale, tail_offset: from RSSI to a row of ``tail``.
+        carry_db: ``float32[1024]``, losses by where a phone is carried, see :class:`.air.Air`; read only
+            if ``carries``.
+        least_dbm: of links below it no scan hears anything.
+        ever: bit 2 p + q: platform p may hear platform q.
+        mixed: kinds differ, :attr:`kinds` has to be read for each span; varied: for those of Android
+            phones as well.
+    """
+
+    sends: NDArray[np.int64]
+    hears: NDArray[np.int64]
+    advertise_on_ms: NDArray[np.int32]
+    advertise_period_ms: NDArray[np.int32]
+    scan_on_ms: NDArray[np.int32]
+    scan_period_ms: NDArray[np.int32]
+    scan_jitter_ms: NDArray[np.int32]
+    parts: NDArray[np.int32]
+    stateful: NDArray[np.int32]
+    foreground_share: NDArray[np.float64]
+    kinds: NDArray[np.float32]
+    tail: NDArray[np.float32]
+    normal: NDArray[np.float32]
+    cosine: NDArray[np.float32]
+    root: NDArray[np.float32]
+    most: NDArray[np.float32]
+    most_sd: NDArray[np.float32]
+    attenuation_1m_db: np.float32
+    near_db: np.float32
+    far_db: np.float32
+    breakpoint_m: np.float32
+    shadowing_sd_db: np.float32
+    half_body_db: np.float32
+    scan_sd_db: np.float32
+    tail_scale: np.float32
+    tail_offset: np.float32
+    faintest_dbm: np.float32
+    least_dbm: np.float32
+    carry_db: NDArray[np.float32]
+    carries: np.bool_
+    identifier_ms: np.int64
+    ever: np.int32
+    mixed: np.bool_
+    varied: np.bool_
+    shadowing: np.uint64
+    carry: np.uint64
+    fading: np.uint64
+    foreground: np.uint64
+    scan_jitter: np.uint64
+
+
+class Linked(NamedTuple):
+    """Of links: mean RSSI, stream, start in unix ms, length; ms from the start to its first scan and to
+    the first change of identifier, ms since the last burst's start and since midnight; stream of the
+    scans' jitter at the first scan; how many scans there are, and parts of one; platforms."""
+
+    level: NDArray[np.float32]
+    stream: NDArray[np.int64]
+    begin: NDArray[np.int64]
+    length: NDArray[np.int32]
+    scan: NDArray[np.int32]
+    cut: NDArray[np.int32]
+    burst: NDArray[np.int32]
+    midnight: NDArray[np.int32]
+    jitter: NDArray[np.int64]
+    scans: NDArray[np.int32]
+    parts: NDArray[np.int32]
+    platforms: NDArray[np.int32]
+
+
+class Spans(NamedTuple):
+    """Of spans: start, length and their scan's end, ms from the link's start; then columns of their
+    links, and their row; then what was heard: packets (0: nothing), ms from the link's start to the
+    first, mean and maximum RSSI."""
+
+    low: NDArray[np.int32]
+    length: NDArray[np.int32]
+    stop: NDArray[np.int32]
+    row: NDArray[np.int32]
+    burst: NDArray[np.int32]
+    platforms: NDArray[np.int32]
+    level: NDArray[np.float32]
+    clear: NDArray[np.float32]
+    stream: NDArray[np.int64]
+    begin: NDArray[np.int64]
+    packets: NDArray[np.int32]
+    time: NDArray[np.int32]
+    mean: NDArray[np.float32]
+    top: NDArray[np.float32]
