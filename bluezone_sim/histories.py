@@ -84,24 +84,26 @@ def _recorded(
         crowd = crowds(tracer.contact_model, piece, tracer.days, tracer.world.rank, level)
         clear, queue = p_clear(radio, crowd), others_to_read(radio, crowd)
     used = desks.get()
-    for observer, emitter in ((piece.b, piece.a), (piece.a, piece.b)):
-        when = piece.start_s, piece.duration_s
-        links = Links(
-            observer=observer,
-            emitter=emitter,
-            contact=piece.contact,
-            midnight_s=np.full(n, midnight_s),
-            hours=shared_hours(awake, observer, emitter, *when, midnight_s),
-            start_s=piece.start_s,
-            duration_s=piece.duration_s,
-            distance_m=piece.distance_m,
-            p_clear=clear,
-            queue=queue,
-        )
-        some = np.flatnonzero(wanted[emitter if of_sender else observer])
-        for records in records_of(radio, padded(links), used, 0, n) if n else ():
-            kept.append(_kept(links, records, some))
-    desks.put(used)
+    try:
+        for observer, emitter in ((piece.b, piece.a), (piece.a, piece.b)):
+            when = piece.start_s, piece.duration_s
+            links = Links(
+                observer=observer,
+                emitter=emitter,
+                contact=piece.contact,
+                midnight_s=np.full(n, midnight_s),
+                hours=shared_hours(awake, observer, emitter, *when, midnight_s),
+                start_s=piece.start_s,
+                duration_s=piece.duration_s,
+                distance_m=piece.distance_m,
+                p_clear=clear,
+                queue=queue,
+            )
+            some = np.flatnonzero(wanted[emitter if of_sender else observer])
+            for records in records_of(radio, padded(links), used, 0, n) if n else ():
+                kept.append(_kept(links, records, some))
+    finally:
+        desks.put(used)
     return time.perf_counter() - begin, kept
 
 
