@@ -201,8 +201,10 @@ def _probe_sightings(published: PublishedIndex, sightings: Sightings, threads: i
     words, times = words_of(sightings.identifier), sightings.time_ms
     out = []
     for day in published.days:
-        wanted = (times >= day.first_ms) & (times <= day.last_ms)
-        rows = None if wanted.all() else np.flatnonzero(wanted)
+        rows = None  # all of them
+        if day.day is not None:
+            wanted = (times >= day.first_ms) & (times <= day.last_ms)
+            rows = None if wanted.all() else np.flatnonzero(wanted)
         flat = (words if rows is None else words[rows]).reshape(-1)
         n = len(sightings) if rows is None else len(rows)
         for at, row in _rows_found(day.index, flat, n, threads):
