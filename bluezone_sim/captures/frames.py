@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import BinaryIO
 
 import numpy as np
@@ -162,40 +163,14 @@ def read_btsnoop(stream: BinaryIO) -> Iterator[Frames]:
     _check_links({link}, (1001, 1002, 2001))
     unpack = struct.Struct(">IIIIq").unpack_from
 
-    def walk(window: bytes) -> tuple[Frames, int, str]:
-        at, end, n_cut, fault = 0, len(window), 0, ""
-        starts, sizes, flags, times = [], [], [], []
-        while end - at >= 24:
-            original, kept, flag, _, time = unpack(window, at)
-            if kept > original or original > MOST_BYTES:
-                fault = f"lengths of {original:,} and {kept:,} bytes make no sense"
-                break
-            if not 0 <= time - btsnoop.EPOCH_US < 1 << 52:
-                fault = f"time {time} is no time since 1970"
-                break
-            after = at + 24 + kept
-            if after > end:
-                break
-            n_cut += kept < original
-            starts.append(at + 24)
-            sizes.append(kept)
-            flags.append(flag)
-            times.append(time)
-            at = after
-        n = len(starts)
-        frames = Frames(
-            data=np.frombuffer(window, np.uint8),
-            at=np.array(starts, np.int64),
-            size=np.array(sizes, np.int64),
-            time_us=np.array(times, np.int64) - btsnoop.EPOCH_US,
-            observer=np.zeros(n, np.int32),
-            link=np.full(n, link, np.int32),
-            flags=np.array(flags, np.int64),
-            n_cut=n_cut,
-        )
-        return frames, at, fault
+    def head_of(window: bytes, at: int) -> _Head:
+        original, kept, flag, _, time = unpack(window, at)
+        fault = ""
+        if not 0 <= time - btsnoop.EPOCH_US < 1 << 52:
+            fault = f"time {time} is no time since 1970"
+        return original, kept, flag, time - btsnoop.EPOCH_US, fault
 
-    yield from _windows(stream, walk, 16, "record")
+    yield from _windows(stream, partial(_walk_records, 24, link, head_of), 16, "record")
 
 
 def read_pcap(stream: BinaryIO) -> Iterator[Frames]:
@@ -214,39 +189,51 @@ def read_pcap(stream: BinaryIO) -> Iterator[Frames]:
     _check_links({link}, _PCAP_LINKS)
     unpack = struct.Struct(order + "4I").unpack_from
 
-    def walk(window: bytes) -> tuple[Frames, int, str]:
-        at, end, n_cut, fault = 0, len(window), 0, ""
-        starts, sizes, times = [], [], []
-        while end - at >= 16:
-            second, part, kept, original = unpack(window, at)
-            if kept > original or original > MOST_BYTES:
-                fault = f"lengths of {original:,} and {kept:,} bytes make no sense"
-                break
-            if part >= parts:
-                fault = f"{part:,} parts of a second that has {parts:,}"
-                break
-            after = at + 16 + kept
-            if after > end:
-                break
-            n_cut += kept < original
-            starts.append(at + 16)
-            sizes.append(kept)
-            times.append(second * 1_000_000 + part * 1_000_000 // parts)
-            at = after
-        n = len(starts)
-        frames = Frames(
-            data=np.frombuffer(window, np.uint8),
-            at=np.array(starts, np.int64),
-            size=np.array(sizes, np.int64),
-            time_us=np.array(times, np.int64),
-            observer=np.zeros(n, np.int32),
-            link=np.full(n, link, np.int32),
-            flags=np.zeros(n, np.int64),
-            n_cut=n_cut,
-        )
-        return frames, at, fault
+    def head_of(window: bytes, at: int) -> _Head:
+        second, part, kept, original = unpack(window, at)
+        fault = ""
+        if part >= parts:
+            fault = f"{part:,} parts of a second that has {parts:,}"
+        return original, kept, 0, second * 1_000_000 + part * 1_000_000 // parts, fault
 
-    yield from _windows(stream, walk, 24, "record")
+    yield from _windows(stream, partial(_walk_records, 16, link, head_of), 24, "record")
+
+
+#: A record's length on air and in the file, flags, unix microseconds, a fault or "".
+_Head = tuple[int, int, int, int, str]
+
+
+def _walk_records(
+    head_bytes: int, link: int, head_of: Callable[[bytes, int], _Head], window: bytes
+) -> tuple[Frames, int, str]:
+    """Records that each follow a head of fixed size, see :data:`_Walk`."""
+    at, end, n_cut, fault = 0, len(window), 0, ""
+    starts, sizes, flags, times = [], [], [], []
+    while end - at >= head_bytes:
+        original, kept, flag, time_us, fault = head_of(window, at)
+        if kept > original or original > MOST_BYTES:
+            fault = f"lengths of {original:,} and {kept:,} bytes make no sense"
+        after = at + head_bytes + kept
+        if fault or after > end:
+            break
+        n_cut += kept < original
+        starts.append(at + head_bytes)
+        sizes.append(kept)
+        flags.append(flag)
+        times.append(time_us)
+        at = after
+    n = len(starts)
+    frames = Frames(
+        data=np.frombuffer(window, np.uint8),
+        at=np.array(starts, np.int64),
+        size=np.array(sizes, np.int64),
+        time_us=np.array(times, np.int64),
+        observer=np.zeros(n, np.int32),
+        link=np.full(n, link, np.int32),
+        flags=np.array(flags, np.int64),
+        n_cut=n_cut,
+    )
+    return frames, at, fault
 
 
 def _check_links(found: set[int], known: tuple[int, ...]) -> None:

@@ -29,7 +29,6 @@ def record(
     days: Days,
     *,
     crowd: NDArray[np.integer] | None = None,
-    hours: NDArray[np.uint32] | None = None,
     threads: int = 1,
 ) -> kernel.Records:
     """What the phones of ``contacts.b`` hear of those of ``contacts.a``.
@@ -40,7 +39,6 @@ def record(
         days: the local days.
         crowd: ``int[n]``, advertisers in each segment's room; None: no packets collide and no phone
             waits for its turn to be read.
-        hours: as :func:`hours_of` makes them, where they are at hand.
         threads: threads to use; the result does not depend on it.
 
     Returns:
@@ -56,7 +54,7 @@ def record(
             emitter=contacts.a,
             contact=contacts.contact,
             midnight_s=days.start_s[day],
-            hours=hours_of(model, contacts, days, day, threads) if hours is None else hours,
+            hours=_hours_of(model, contacts, days, day, threads),
             start_s=contacts.start_s,
             duration_s=contacts.duration_s,
             distance_m=contacts.distance_m,
@@ -113,7 +111,7 @@ def padded(links: kernel.Links) -> kernel.Links:
     return kernel.Links._make(np.ascontiguousarray(column) for column in links)
 
 
-def hours_of(
+def _hours_of(
     model: RadioModel, contacts: Contacts, days: Days, day: NDArray[np.int64], threads: int = 1
 ) -> NDArray[np.uint32]:
     """``uint32[n]``: bits of the hours of a segment's local day (an index) in which ``b`` can hear ``a``,
