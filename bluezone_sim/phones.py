@@ -94,7 +94,8 @@ class KeyRing:
         yield keys
         for day in days[1:]:
             step = self.protocol.daily_keys(keys, 2, threads=threads)[:, 1]
-            keys = np.where((installed < day)[:, None], step, keys)
+            there = installed < day
+            keys = step.copy() if there.all() else np.where(there[:, None], step, keys)
             yield keys
 
     def _pairs(self, person: NDArray[np.int32], first: int, n: int) -> NDArray[np.int64]:

@@ -17,10 +17,10 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from .bare import inlined
 from .rng import NORMAL_TABLE, draw, to_unit
 
 #: Preamble, access address, header, advertiser's address and CRC of a legacy PDU on the 1M PHY, at 8 µs
@@ -153,7 +153,7 @@ STREAM_PURPOSES = (
 )
 
 
-@nb.njit(nogil=True, cache=True, inline="always")
+@inlined
 def path_loss_db(air, distance_m):
     """A(d), dB."""
     near = min(distance_m, air.breakpoint_m)
@@ -163,7 +163,7 @@ def path_loss_db(air, distance_m):
     return loss
 
 
-@nb.njit(nogil=True, cache=True, inline="always")
+@inlined
 def link_dbm(air, phones, streams, contact, observer, emitter, distance_m):
     """Mean RSSI of a contact in one direction: everything that is the same in all its scans."""
     h = draw(streams.shadowing, contact)
@@ -186,13 +186,13 @@ def link_dbm(air, phones, streams, contact, observer, emitter, distance_m):
     return level
 
 
-@nb.njit(nogil=True, cache=True, inline="always")
+@inlined
 def faintest_dbm(air):
     """RSSI below which no packet is heard: four deviations of the threshold under its mean."""
     return air.sensitivity_dbm - 4.0 * air.sensitivity_sd_db
 
 
-@nb.njit(nogil=True, cache=True, inline="always")
+@inlined
 def state_at(app, streams, platform, person, time_ms):
     """State of a person's app: in the foreground, or else in the background."""
     if not app.stateful[platform]:
@@ -201,19 +201,19 @@ def state_at(app, streams, platform, person, time_ms):
     return FOREGROUND if to_unit(h) < app.foreground_share[platform] else BACKGROUND
 
 
-@nb.njit(nogil=True, cache=True, inline="always")
+@inlined
 def read_works(air, streams, contact, observer, slot):
     """GATT reads of this peer succeed during this slot of time."""
     return to_unit(draw(draw(draw(streams.gatt, contact), observer), slot)) < air.gatt_success
 
 
-@nb.njit(nogil=True, cache=True, inline="always")
+@inlined
 def scan_phase_ms(app, streams, platform, person):
     """Start of a phone's scans within their period."""
     return np.int64(to_unit(draw(streams.scan_phase, person)) * app.scan_period_ms[platform])
 
 
-@nb.njit(nogil=True, cache=True, inline="always")
+@inlined
 def advertise_phase_ms(app, streams, platform, person):
     """Start of a phone's bursts within their period."""
     return np.int64(

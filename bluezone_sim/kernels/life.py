@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .air import Phones, Streams
+from .bare import inlined
 from .rng import draw, to_unit
 from .threads import in_threads
 
@@ -56,7 +57,7 @@ class Life(NamedTuple):
         return not (self.share.any() or self.night_share)
 
 
-@nb.njit(nogil=True, cache=True, inline="always")
+@inlined
 def _spell_hours(stream, person, share, block_h, day, low, high):
     """Bits of the hours low to high - 1 of a local day that lie in a spell of one cause.
 
@@ -82,7 +83,7 @@ def _spell_hours(stream, person, share, block_h, day, low, high):
     return out
 
 
-@nb.njit(nogil=True, cache=True, inline="always")
+@inlined
 def _sends(life, phones, streams, person, day, low, high):
     """Bits of the hours low to high - 1 in which a phone sends."""
     platform = np.int64(phones.ios[person])
@@ -103,7 +104,7 @@ def _sends(life, phones, streams, person, day, low, high):
     return ((np.int64(1) << high) - (np.int64(1) << low)) & ~out
 
 
-@nb.njit(nogil=True, cache=True, inline="always")
+@inlined
 def _saves(life, phones, streams, person, day, low, high):
     """Bits of the hours low to high - 1 in which a phone saves its battery."""
     platform = np.int64(phones.ios[person])

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from .bare import INLINED
+
 GOLDEN = 0x9E3779B97F4A7C15
 _MASK = (1 << 64) - 1
 
@@ -94,7 +96,7 @@ def _mix_int(x: int) -> int:
     return x ^ (x >> 31)
 
 
-@nb.njit("uint64(uint64)", inline="always", cache=True)
+@nb.njit("uint64(uint64)", cache=True, **INLINED)
 def mix64(x):
     """Bijective 64-bit mixer."""
     x = x + np.uint64(0x9E3779B97F4A7C15)
@@ -103,13 +105,13 @@ def mix64(x):
     return x ^ (x >> np.uint64(31))
 
 
-@nb.njit("uint64(uint64, int64)", inline="always", cache=True)
+@nb.njit("uint64(uint64, int64)", cache=True, **INLINED)
 def draw(k, who):
     """The draw of stream ``k`` for coordinate ``who``."""
     return mix64(k + np.uint64(who) * np.uint64(0x9E3779B97F4A7C15))
 
 
-@nb.njit("float64(uint64)", inline="always", cache=True)
+@nb.njit("float64(uint64)", cache=True, **INLINED)
 def to_unit(h):
     """A draw as a float in [0, 1), from its upper 53 bits."""
     return np.float64(h >> np.uint64(11)) * (1.0 / 9007199254740992.0)
