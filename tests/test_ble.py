@@ -441,7 +441,7 @@ def write_keys(path, keys):
     from bluezone_sim.protocols.gaen_export import write_export
 
     path.write_bytes(write_export(keys))
-    return path
+    return read_keys(path)
 
 
 def test_a_good_gaen_phone_passes_although_packets_are_missed(rng, tmp_path):
@@ -511,9 +511,9 @@ def test_the_target_is_found_among_other_phones(rng):
     assert len(follow(everything, "gaen", None).packets) == len(mine)
     assert follow(everything, "gaen", 0x123456) is None
     with pytest.raises(NothingToRunError, match="no phone at 00:00:00:00:00:01"):
-        judged(everything, target="00:00:00:00:00:01")
-    with pytest.raises(InputError, match="--target"):
-        judged(everything, target="xyz")
+        judged(everything, target=conformance.target_of("00:00:00:00:00:01"))
+    with pytest.raises(InputError, match="--target xyz"):
+        conformance.target_of("xyz")
 
 
 def test_the_report_as_files_escapes_what_the_air_said(rng):

@@ -19,7 +19,7 @@ from ..common import (
     read_bytes,
     settings_of,
 )
-from .common import AdapterName, ProtocolName, ble, numbers, say
+from .common import AdapterName, ProtocolName, above_zero, ble, numbers, say
 
 
 @ble.command()
@@ -47,6 +47,7 @@ def advertise(
     from ...ble.crowd import Crowd, key_file_name
     from ...ble.run import run
 
+    above_zero(seconds, "--seconds")
     crowd = Crowd(protocol, phones, _rotation(rotate))
     file = keys or Path(key_file_name(protocol))
     ios = _is_ios(platform)
@@ -56,8 +57,10 @@ def advertise(
             shown = ", ".join(identifiers[:8]) + (", …" if len(identifiers) > 8 else "")
             typer.echo(f"on air: {shown}")
 
+    sender = transmitter(backend, adapter)
+
     async def work(stop: Any) -> Any:
-        async with transmitter(backend, adapter) as transmit:
+        async with sender as transmit:
             return await send(
                 stop, crowd, transmit, file, ios=ios, seconds=seconds, say=say, show=show
             )
@@ -143,8 +146,15 @@ def drive(
         judged = judge_history(chosen, out, read_bytes(history), str(history), span)
         _show_drive(judged, as_json=as_json)
         return
+    if out is not None and out.exists() and not out.is_dir():
+        raise InputError(f"{out}: is a file; expected a directory, or a new name")
+    above_zero(speed, "--speed")
+    above_zero(distance, "--distance")
+    sender = transmitter(backend, adapter)
     owners = chosen.population.smartphones
-    levels = numbers(adoption, "--adoption") or [n / owners for n in chosen.level_users()]
+    levels = numbers(adoption, "--adoption", "0.14,0.4,0.6,1") or [
+        n / owners for n in chosen.level_users()
+    ]
     say("simulating the contacts")
     plan = make_plan(
         chosen,
@@ -164,7 +174,7 @@ def drive(
     finished: list[Any] = []
 
     async def work(stop: Any) -> Any:
-        async with transmitter(backend, adapter) as transmit:
+        async with sender as transmit:
             with progress_bar(quiet=as_json) as report:
                 return await play(
                     stop,
