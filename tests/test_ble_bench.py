@@ -745,6 +745,53 @@ def test_exposure_notification_goes_on_air_with_its_metadata(bench, folder, caps
     assert set(np.round(matched.attenuation_db + matched.rssi_dbm)) <= set(range(-60, 10))
 
 
+@pytest.mark.parametrize("interrupts", [1, 2])
+def test_a_drive_that_is_stopped_says_what_is_there(bench, folder, capsys, interrupts):
+    """One Ctrl-C ends the level and shows those before it, two end the command; both are told."""
+    (folder / "bench.toml").write_text(_SCENARIO + _ALWAYS, encoding="utf-8")
+
+    def interrupt():
+        deadline = time.monotonic() + 60
+        while not (folder / "run" / "drive.json").exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        for _ in range(interrupts):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.1)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    options = ("--speed", "100", "--adoption", "0.2,0.4,0.6", "--iphones", "android")
+    assert call("drive", "bench.toml", *_DURING, *options, "--out", "run", "--json") == 130
+    thread.join()
+    captured = capsys.readouterr()
+    assert "interrupted after 1 of 3 levels; run holds them" in captured.err
+    assert "nothing was written" not in captured.err
+    person = json.loads((folder / "run" / "drive.json").read_text())["person"]
+    assert f"--person {person} --adoption 0.4,0.6 plays the rest" in captured.err
+    assert {f.name for f in (folder / "run").iterdir()} == {
+        "bluezone-keys.json",
+        "drive.json",
+        "level-0.2.parquet",
+    }
+    assert len(json.loads(captured.out)["levels"]) == 1 if interrupts == 1 else not captured.out
+
+
+def test_a_drive_that_is_stopped_in_its_first_level_wrote_nothing(bench, folder, capsys):
+    (folder / "bench.toml").write_text(_SCENARIO + _ALWAYS, encoding="utf-8")
+    once = [signal.SIGINT]
+
+    def on_air(sender, hearer):
+        if once:
+            os.kill(os.getpid(), once.pop())
+        return -60
+
+    bench.bluez.rssi_dbm = on_air
+    options = ("--speed", "1", "--adoption", "0.2", "--iphones", "android", "--out", "run")
+    assert call("drive", "bench.toml", *_DURING, *options) == 130
+    assert "interrupted; nothing was written" in capsys.readouterr().err
+    assert not (folder / "run").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -83,6 +83,8 @@ def test_a_fault_is_named_and_what_was_read_before_it_is_told(
     if n_records:
         assert f"{n_records} records" in said
         assert "nothing was written" in said
+    else:
+        assert "--partial" not in said
     assert not out.exists()
     assert [p.name for p in tmp_path.iterdir()] == ["x"]
 
@@ -190,7 +192,7 @@ def test_a_sightings_file_at_fault_is_named(tmp_path):
         ({"identifier": [bytes(12)]}, "expected 16 bytes"),
         ({"rssi_dbm": ["x"]}, "not a file of sightings"),
         ({"rssi_dbm": [None]}, "rssi_dbm"),
-        ({"rssi_dbm": None}, "rssi_dbm missing"),
+        ({"rssi_dbm": None}, "no column rssi_dbm"),
     ):
         columns = {k: v for k, v in {**good, **change}.items() if v is not None}
         pq.write_table(pa.table(columns), path)
@@ -198,6 +200,14 @@ def test_a_sightings_file_at_fault_is_named(tmp_path):
             read_sightings(path)
     pq.write_table(pa.table(good), path)
     assert len(read_sightings(path)["gaen"]) == 1
+
+
+def test_a_file_given_twice_is_not_counted_twice(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.log").write_bytes(log(3))
+    assert call("import", "x.log", "./x.log", "--out", "s.parquet") == 2
+    assert "x.log: is given twice" in capsys.readouterr().err
+    assert not (tmp_path / "s.parquet").exists()
 
 
 def test_writers_refuse_what_a_file_cannot_hold(tmp_path):

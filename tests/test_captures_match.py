@@ -260,6 +260,8 @@ def test_bluezones_message_finds_the_same_in_a_capture_and_in_the_trace(tmp_path
         (b"PK\x03\x04" + bytes(30), (), "not a zip"),
         (dp3t_files.MAGIC + bytes(3), (), "cuckoo filter"),
         (tcn.write_report(b"\1" * 32, 1, 2)[:-1] + b"\0", (), "report 1: the signature"),
+        (bytes(range(200)), (), "not a file of keys"),  # long enough for a report
+        (trace(), (), "data_trace, which holds what a phone heard"),
         (tcn.write_report(b"\1" * 32, 1, 2) + b"\0" * 9, (), "report 2 at byte 134 is truncated"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
@@ -279,6 +281,16 @@ def test_a_history_of_another_system_is_named(tmp_path, capsys):
     (tmp_path / "trace").write_bytes(trace())
     assert call("match", "--keys", tmp_path / "keys", "--history", tmp_path / "trace") == 2
     assert "holds no sightings of gaen" in capsys.readouterr().err
+
+
+def test_sightings_of_another_version_are_of_another_system(tmp_path, capsys):
+    """Bluezone v1 has six letters and digits on air, and no keys."""
+    (tmp_path / "keys").write_bytes(message())
+    advertisement = protocols.get("bluezone-v1").advertisement(b"abc123")
+    with PcapngWriter(tmp_path / "history") as out:
+        out.write(packets([advertisement]))
+    assert call("match", "--keys", tmp_path / "keys", "--history", tmp_path / "history") == 2
+    assert "holds no sightings of bluezone, the keys' system, but 1 of" in capsys.readouterr().err
 
 
 def test_a_history_with_nothing_in_it_gives_no_match(tmp_path, capsys):

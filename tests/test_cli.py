@@ -292,6 +292,36 @@ def test_ctrl_c_exits_with_130_and_writes_nothing(tmp_path, after_s):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("matrix --set x", "--set x: expected KEY=VALUE, such as ios.background.sends"),
+        ("trace info t.txt --step 0", "--step 0: expected a number greater than or equal to 1"),
+        ("trace info t.txt --day-start 30", "--day-start 30.0: expected a number less than 24"),
+        ("trace info t.txt --steps-per-day 0", "--steps-per-day 0: expected"),
+        ("ble advertise --seconds 0", "--seconds 0: expected more than 0"),
+        ("ble advertise --backend x", "--backend 'x': expected bluez or bumble"),
+        ("ble range --seconds 0", "--seconds 0: expected more than 0"),
+        ("ble range --distances x", "--distances x: expected numbers such as 1,2,5"),
+        ("ble matrix --wait 0", "--wait 0: expected more than 0"),
+        ("ble conformance gaen --target x", "--target x: expected an address, or first"),
+        ("ble conformance gaen --keys town.toml", "town.toml: not JSON"),
+        ("ble conformance gaen --seconds 0", "--seconds 0: expected more than 0"),
+        ("ble drive town.toml --out t.txt", "t.txt: is a file; expected a directory"),
+        ("ble drive town.toml --backend bumble", "--adapter usb:0"),
+        ("ble drive town.toml --distance 0", "--distance 0: expected more than 0"),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_else(town, capsys, arguments, message):
+    """In the words of the option; nobody listens, simulates or measures first."""
+    (town / "t.txt").write_text("1\t2\t3\n", encoding="utf-8")
+    assert call(*arguments.split()) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.err.startswith("bluezone-sim: ")
+    assert captured.out == ""
+
+
 def test_a_reader_that_leaves_is_no_error(tmp_path):
     child = process("schema", cwd=tmp_path)
     child.stdout.read(10)

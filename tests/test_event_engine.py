@@ -123,7 +123,7 @@ def test_packets_equal_those_of_a_naive_twin():
     phones = people(cell, 12, 8)
     m = model(cell, phones, 8)
     rng = np.random.default_rng(4)
-    n = 600
+    n = 1800
     start = np.sort(rng.integers(0, 2_000_000, n))
     pdus = kernel.Pdus(
         start,
@@ -131,6 +131,10 @@ def test_packets_equal_those_of_a_naive_twin():
         rng.integers(0, 12, n),
         rng.integers(0, 2**63, n).astype(np.uint64),
     )
+    channel = np.arange(n) % 3
+    channels = tuple(kernel.Pdus._make(c[channel == k] for c in pdus) for k in range(3))
+    level = rng.normal(-101, 5, (3, 12))
+    level[1, 5] = kernel.NOWHERE_DBM
     ears = kernel.Ears(
         phone=np.array([0, 3, 7]),
         from_us=np.array([0, 100_000, 0]),
@@ -140,12 +144,11 @@ def test_packets_equal_those_of_a_naive_twin():
         window_us=np.array([30_000, 512_000, 100_000]),
         interval_us=np.array([300_000, 512_000, 250_000]),
         hop=np.array([0, 2, 1]),
+        level_dbm=level,
     )
-    level = rng.normal(-101, 5, (3, 12))
-    level[1, 5] = kernel.NOWHERE_DBM
     catches = rng.random((12, 12)) < 0.8
     known = rng.random((12, 12)) < 0.7
-    person = np.arange(12)
+    crowd = kernel.Crowd(np.arange(12), np.arange(12) % 4, catches, known)
     heard = kernel.Heard(
         np.zeros((12, 12), np.int64),
         np.full((12, 12), -1, np.int64),
@@ -155,8 +158,7 @@ def test_packets_equal_those_of_a_naive_twin():
         np.zeros((12, 12)),
     )
     log = kernel.Log(*(np.zeros(5000, np.int64) for _ in range(5)), np.zeros(5000))
-    form = np.arange(12) % 4
-    count = kernel.receive(pdus, 1, ears, level, form, catches, known, person, m.air, heard, log, 0)
+    count = kernel.receive(channels, ears, crowd, m.air, heard, log, 0)
 
     def rssi(e, i):
         z = float(NORMAL_TABLE[draw(int(pdus.fading[i]), int(ears.phone[e])) >> 52])
@@ -174,7 +176,7 @@ def test_packets_equal_those_of_a_naive_twin():
             window = (begin - int(ears.began_us[e])) // int(ears.interval_us[e])
             opens = int(ears.began_us[e]) + window * int(ears.interval_us[e])
             closes = min(opens + int(ears.window_us[e]), int(ears.ends_us[e]))
-            if (int(ears.hop[e]) + window) % 3 != 1 or sender == phone:
+            if (int(ears.hop[e]) + window) % 3 != channel[i] or sender == phone:
                 continue
             if not ears.from_us[e] <= begin < min(opens + ears.window_us[e], ears.to_us[e]):
                 continue
@@ -184,13 +186,14 @@ def test_packets_equal_those_of_a_naive_twin():
             clear = all(
                 pdus.sender[j] != phone and power - rssi(e, j) >= m.air.capture_db
                 for j in range(n)
-                if pdus.sender[j] != sender
+                if channel[j] == channel[i]
+                and pdus.sender[j] != sender
                 and pdus.start_us[j] < end
                 and pdus.end_us[j] > begin
                 and level[e, pdus.sender[j]] > kernel.NOWHERE_DBM
             )
             if hears(e, i) and clear:
-                want.append((phone, sender, begin, 38, sender % 4, power))
+                want.append((phone, sender, begin, 37 + channel[i], sender % 4, power))
     got = list(zip(*(column[:count].tolist() for column in log), strict=True))
     assert sorted(got) == sorted(want)
     assert len(want) > 20

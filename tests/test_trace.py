@@ -486,7 +486,7 @@ def test_trace_info(tmp_path, capsys):
     for wrong, named in (
         (["--start", "monday"], "--start monday"),
         (["--timezone", "Mars/Olympus"], "--timezone Mars/Olympus"),
-        (["--step", "0"], "--step_s"),
+        (["--step", "0"], "--step 0"),
     ):
         assert main(["trace", "info", str(shipped), *wrong]) == 2
         assert named in capsys.readouterr().err

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .._version import SCHEMA_VERSION, __version__
-from ..captures.keys import read_keys
+from ..captures.keys import KeyFile
 from ..captures.packets import Packets
 from ..errors import InputError, NothingToRunError
 from .air import Heard, address_text, parse_address
@@ -145,16 +145,28 @@ async def listen(
     return packets_of(keeper.heard), reads, names, time.monotonic() - began
 
 
+def target_of(text: str) -> int | None:
+    """The address that ``--target`` names, or None for the first phone.
+
+    Raises:
+        InputError: it is none.
+    """
+    address = None if text == "first" else parse_address(text)
+    if text != "first" and address is None:
+        raise InputError(f"--target {text}: expected an address, or first")
+    return address
+
+
 def judge(
     profile_name: str,
     profile: Profile,
     packets: Packets,
     *,
-    target: str = "first",
+    target: int | None = None,
     seconds: float | None = None,
     reads: dict[int, list[Read]] | None = None,
     names: dict[int, str] | None = None,
-    keys: Path | None = None,
+    keys: KeyFile | None = None,
     source: str = "air",
 ) -> Report:
     """Measures one phone.
@@ -162,27 +174,20 @@ def judge(
     Args:
         profile_name, profile: the limits.
         packets: what was heard.
-        target: an address that the phone has at some time, or "first".
+        target: an address that the phone has at some time; None: the first phone heard.
         seconds: listened; None: as long as the packets span.
         reads, names: GATT reads and local names, by address.
         keys: the phone's published keys.
         source: where the packets are from.
 
     Raises:
-        InputError: the target is no address, or the keys are at fault.
         NothingToRunError: the phone was not heard.
     """
-    wanted = None
-    if target != "first":
-        wanted = parse_address(target)
-        if wanted is None:
-            raise InputError(f"--target {target}: expected an address, or first")
-    trail = follow(packets, profile.protocol, wanted)
+    trail = follow(packets, profile.protocol, target)
     if trail is None:
-        heard = len(packets)
-        which = "no phone" if wanted is None else f"no phone at {target}"
+        which = "no phone" if target is None else f"no phone at {address_text(target)}"
         raise NothingToRunError(
-            f"{which} advertised as {profile.protocol} ({heard:,} packets of it heard); is the app open, "
+            f"{which} advertised as {profile.protocol} in {len(packets):,} packets; is the app open, "
             "Bluetooth on, the phone near?"
         )
     addresses = list(dict.fromkeys(trail.packets.address.tolist()))
@@ -193,7 +198,7 @@ def judge(
         trail=trail,
         seconds=span if seconds is None else seconds,
         reads=sorted(own, key=lambda r: r.time_us),
-        keys=None if keys is None else read_keys(keys, profile.protocol),
+        keys=keys,
     )
     name = next((n for a in addresses if (n := (names or {}).get(a))), "")
     return Report(

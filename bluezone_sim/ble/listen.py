@@ -20,8 +20,11 @@ from .air import Decoder, Heard
 from .bus import AdapterError, Bluez
 from .gatt import Reader
 
-#: Reports that may wait for the worker: some seconds of the densest air. More are dropped and counted.
-_WAITING_MOST = 500_000
+#: Reports that may wait for the worker: twenty seconds of 10,000 a second, 300 MiB. More are dropped and
+#: counted.
+_WAITING_MOST = 200_000
+#: Reports that are worked off together: what a round makes of them takes more memory than they do.
+_ROUND_MOST = 4096
 _DRAIN_S = 0.05
 #: How long a lost adapter or daemon is waited for: a dongle that resets is back within seconds.
 PATIENCE_S = 30.0
@@ -79,17 +82,20 @@ class Pipeline:
     def _work(self) -> None:
         try:
             while not self._ending.wait(_DRAIN_S):
-                self._round()
-            self._round()
+                self._work_off()
+            self._work_off()
         except BaseException as error:  # handed to the program's own thread
             self.failure = error
             self._loop.call_soon_threadsafe(self.failed.set)
 
-    def _round(self) -> None:
-        waiting = self._waiting
-        reports = [waiting.popleft() for _ in range(len(waiting))]
-        if not reports:
-            return
+    def _work_off(self) -> None:
+        while waiting := len(self._waiting):
+            self._round(min(waiting, _ROUND_MOST))
+            if waiting <= _ROUND_MOST:
+                break
+
+    def _round(self, size: int) -> None:
+        reports = [self._waiting.popleft() for _ in range(size)]
         heard = self.decoder.decode(reports)
         self.packets += len(heard)
         identifiers: dict[int, bytes] = {}

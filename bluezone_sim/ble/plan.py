@@ -263,8 +263,9 @@ def make_plan(
         raise InputError(
             f"--hours: expected 0 <= start < end <= 24, found {hours[0]:g}-{hours[1]:g}"
         )
-    if not speed > 0 or not distance_m > 0:
-        raise InputError("--speed and --distance: expected more than 0")
+    for option, value in (("--speed", speed), ("--distance", distance_m)):
+        if not value > 0:
+            raise InputError(f"{option} {value:g}: expected more than 0")
     if iphones not in ("own", "android"):
         raise InputError(f"--iphones {iphones}: expected own or android")
     world = build_world(scenario, seed)

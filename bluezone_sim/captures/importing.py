@@ -270,14 +270,17 @@ def history_of(path: Path, protocol: str) -> tuple[Sightings, int]:
         FormatError: the file is at fault; what was read before the fault is told.
     """
     report, tables = import_file(path, PhoneNumbers())
-    family = protocol.split("-")[0] if protocol.startswith("dp3t") else protocol
+    dp3t = protocol.startswith("dp3t")
     try:
-        found = [t for t in tables if t.protocol == protocol or t.protocol.split("-")[0] == family]
+        found = [
+            t for t in tables if t.protocol == protocol or (dp3t and t.protocol.startswith("dp3t"))
+        ]
     except FormatError as error:
-        raise FormatError(
-            f"{error}\nRead before the fault: {report.n_records:,} records; `bluezone-sim import "
-            "--partial` keeps them, and its file is a history too"
-        ) from None
+        kept = (
+            f"\nRead before the fault: {report.n_records:,} records; `bluezone-sim import --partial` "
+            "keeps them, and its file is a history too"
+        )
+        raise FormatError(f"{error}{kept if report.n_records else ''}") from None
     if not found and report.n_sightings:
         held = ", ".join(f"{n:,} of {name}" for name, n in sorted(report.n_sightings.items()))
         raise InputError(f"{path}: holds no sightings of {protocol}, the keys' system, but {held}")

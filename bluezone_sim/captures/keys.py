@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from .. import protocols
 from ..errors import FormatError, InputError
 from ..protocols.base import KeyProtocol
 from ..tables import PublishedKeys, Sightings
+from .importing import told_by_content
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
@@ -67,6 +69,12 @@ def read_keys(path: Path, protocol: str | None = None, public_key: Path | None =
     data = _read(path)
     if not data.strip():
         raise FormatError(f"{path}: empty; expected published keys")
+    with contextlib.suppress(FormatError):  # none of them: as it should be
+        heard = told_by_content(path)
+        raise InputError(
+            f"{path}: {heard}, which holds what a phone heard; expected published keys. Are --keys and "
+            "--history the wrong way round?"
+        )
     found = _parse(path, data, protocol, public_key)
     if protocol is not None and found.protocol != protocol:
         raise InputError(
@@ -169,6 +177,13 @@ def _dp3t_design(entries: object) -> str:
     return "dp3t-hybrid" if isinstance(key, str) and len(key) == 24 else "dp3t-lowcost"
 
 
+def _no_keys(data: bytes) -> str:
+    return (
+        "not a file of keys; expected Bluezone's message, an export.bin or its zip, a DP-3T list or "
+        f"cuckoo filter, or TCN reports; it starts with {data[:8].hex()}"
+    )
+
+
 def _reports(path: Path, data: bytes) -> KeyFile:
     """Signed reports of TCN, one after the other."""
     from ..protocols.tcn import SIGNATURE_BYTES, parse_report
@@ -179,13 +194,14 @@ def _reports(path: Path, data: bytes) -> KeyFile:
         size = 70 + data[at + 69] + SIGNATURE_BYTES if at + 70 <= len(data) else 0
         if not size or at + size > len(data):
             if not parts:
-                raise FormatError(
-                    f"{path}: not a file of keys; expected Bluezone's message, an export.bin or its "
-                    "zip, a DP-3T list or cuckoo filter, or TCN reports; it starts with "
-                    f"{data[:8].hex()}"
-                )
+                raise FormatError(f"{path}: {_no_keys(data)}")
             raise FormatError(f"{path}: report {len(parts) + 1} at byte {at} is truncated")
-        parts.append(parse_report(data[at : at + size], f"{path}: report {len(parts) + 1}")[0])
+        try:
+            parts.append(parse_report(data[at : at + size], f"report {len(parts) + 1}")[0])
+        except FormatError as error:
+            # Any bytes might be a first report.
+            why = str(error) if parts else f"{_no_keys(data)}. As TCN reports: {error}"
+            raise FormatError(f"{path}: {why}") from None
         at += size
     system: KeyProtocol = protocols.get_key_protocol("tcn")
 

@@ -154,7 +154,7 @@ def read_sightings(path: Path) -> dict[str, Sightings]:
     missing = [name for name in _REQUIRED if name not in table.column_names]
     if missing:
         raise FormatError(
-            f"{path}: expected columns {', '.join(_REQUIRED)}; {', '.join(missing)} missing"
+            f"{path}: not a table of sightings: it has no column {', '.join(missing)}"
         )
     version = (table.schema.metadata or {}).get(_VERSION_KEY, b"0")
     if version.isdigit() and int(version) > SCHEMA_VERSION:

@@ -49,13 +49,13 @@ def read_bytes(path: Path) -> bytes:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
-def settings_of(given: list[str] | None) -> dict[str, Any]:
+def settings_of(given: list[str] | None, example: str = "radio.density=on") -> dict[str, Any]:
     """``key=value`` pairs; a value is TOML where it can be, else text."""
     out: dict[str, Any] = {}
     for item in given or []:
         key, sign, text = item.partition("=")
         if not sign or not key.strip():
-            raise InputError(f"--set {item}: expected KEY=VALUE, such as radio.density=on")
+            raise InputError(f"--set {item}: expected KEY=VALUE, such as {example}")
         try:
             value = tomllib.loads(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError:

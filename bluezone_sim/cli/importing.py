@@ -41,6 +41,9 @@ def import_(
     from ..captures.measurements import PhoneNumbers
     from ..captures.sightings_file import SightingsWriter
 
+    twice = [f for i, f in enumerate(files) if f.resolve() in [g.resolve() for g in files[:i]]]
+    if twice:
+        raise InputError(f"{twice[0]}: is given twice")
     if out.resolve() in [f.resolve() for f in files]:
         raise InputError(f"{out}: is read and would be written; give another --out")
     phones, reports = PhoneNumbers(), []
@@ -53,7 +56,8 @@ def import_(
                     writer.write(table)
             except FormatError as error:
                 if not partial:
-                    raise FormatError(f"{error}\n{_kept(report)}") from None
+                    kept = f"\n{_kept(report)}" if report.n_records else ""
+                    raise FormatError(f"{error}{kept}") from None
                 typer.echo(f"bluezone-sim: {error}\n{_kept(report, written=True)}", err=True)
     document = _document(out, reports, phones)
     if as_json:

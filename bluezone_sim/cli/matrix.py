@@ -11,6 +11,7 @@ import typer
 from ..errors import CriterionError
 from .common import Json, console, progress_bar, settings_of
 
+_EXAMPLE = "ios.background.sends=service"
 #: Packets that are logged of each case.
 _LOGGED = 200_000
 
@@ -29,7 +30,7 @@ def matrix(
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="Change a value of the profile, such as ios.background.sends=service.",
+            help=f"Change a value of the profile, such as {_EXAMPLE}.",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of phones and packets.")] = 1,
@@ -42,10 +43,11 @@ def matrix(
     """Run the white paper's 24 cases, packet by packet; exit 1 where they differ from it."""
     from ..results.matrix import build_matrix
 
+    changes = settings_of(settings, _EXAMPLE)
     with progress_bar(quiet=as_json) as report:
         found = build_matrix(
             protocol,
-            settings_of(settings),
+            changes,
             seed,
             report or (lambda done, stage: None),
             log_packets=0 if capture is None else _LOGGED,
@@ -55,7 +57,7 @@ def matrix(
         from ..radio.matrix import START_S
         from ..scenario.profiles import load_profile
 
-        profile = load_profile(protocol, settings_of(settings))
+        profile = load_profile(protocol, changes)
         runs = [o.run for o in found.outcomes]
         count = write_cases(capture, runs, profile, seed, START_S * 1000)
         typer.echo(f"Written: {capture}, {count:,} packets", err=as_json)

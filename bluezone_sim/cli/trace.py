@@ -72,7 +72,11 @@ def info(
         )
     except ValidationError as error:
         first = error.errors()[0]
-        raise InputError(f"--{first['loc'][0]}: {first['msg']}, found {first['input']!r}") from None
+        option = str(first["loc"][0]).removesuffix("_s").removesuffix("_m").removesuffix("_h")
+        said = str(first["msg"]).removeprefix("Input should be ")
+        raise InputError(
+            f"--{option.replace('_', '-')} {first['input']}: expected a number {said}"
+        ) from None
     except ValueError:
         raise InputError(f"--start {start}: expected a day such as 2013-06-24") from None
     try:

@@ -56,7 +56,7 @@ class LayerArrays(NamedTuple):
 
 
 class Keys(NamedTuple):
-    """Stream keys, one a purpose."""
+    """Stream keys, each of the purpose of its name."""
 
     grouping: np.uint64
     attendance: np.uint64
@@ -65,12 +65,30 @@ class Keys(NamedTuple):
     meeting: np.uint64
 
 
+class Town(NamedTuple):
+    """What contacts are a function of, but for the day."""
+
+    people: PeopleArrays
+    layers: LayerArrays
+    keys: Keys
+
+
 class Day(NamedTuple):
     """A local day: its number since 1970-01-01, its midnight, its weekday (Monday 0)."""
 
     number: int
     start_s: int
     weekday: int
+
+
+class Meeting(NamedTuple):
+    """Two attendants of a group, and the draw that names their contact."""
+
+    contact: np.uint64
+    group: int
+    layer: int
+    a: int
+    b: int
 
 
 class Rows(NamedTuple):
@@ -138,28 +156,27 @@ def pair_draw(key, i, j):
 
 
 @inlined
-def _attends(layers, keys, layer, day, person):
-    h = draw(draw(draw(keys.attendance, layer), day.number), person)
-    return to_unit(h) < layers.attendance[layer]
+def _attends(town, day, layer, person):
+    h = draw(draw(draw(town.keys.attendance, layer), day.number), person)
+    return to_unit(h) < town.layers.attendance[layer]
 
 
 @inlined
-def _emit(rows, at, contact, group, place, start_s, duration_s, distance_m):
-    # place: (layer, a, b). An unsigned index is not tested for being negative.
-    row = np.uint64(at)
-    rows.contact[row] = contact
-    rows.group[row] = group
-    rows.a[row] = place[1]
-    rows.b[row] = place[2]
+def _emit(rows, at, meeting, start_s, duration_s, distance_m):
+    row = np.uint64(at)  # an unsigned index is not tested for being negative
+    rows.contact[row] = meeting.contact
+    rows.group[row] = meeting.group
+    rows.a[row] = meeting.a
+    rows.b[row] = meeting.b
     rows.start_s[row] = start_s
     rows.duration_s[row] = duration_s
     rows.distance_m[row] = distance_m
-    rows.setting[row] = place[0]
+    rows.setting[row] = meeting.layer
     return at + 1
 
 
 @inlined
-def pair_keys(keys, layer, day):
+def pair_keys(keys, day, layer):
     """Keys of ties and of meetings of a layer's pairs on a day."""
     tie = draw(keys.tie, layer)
     if layer >= N_STATIC:  # groups of a day have ties of a day
@@ -168,53 +185,52 @@ def pair_keys(keys, layer, day):
 
 
 @inlined
-def session_of(layers, keys, day, layer, group):
+def session_of(town, day, layer, group):
     """Second of the day at which a group's session begins, and its length; 0 where it has no room."""
+    layers = town.layers
     open_s, low = layers.window_s[layer, 0], layers.session_s[layer, 0]
     high = layers.session_s[layer, 1]
     if high <= 0:
         return open_s, np.int64(0)
-    h = draw(draw(draw(keys.session, layer), day.number), group)
+    h = draw(draw(draw(town.keys.session, layer), day.number), group)
     length = low + np.int64(to_unit(h) * (high - low))
     free = layers.window_s[layer, 1] - open_s - length
     return open_s + np.int64(to_unit(draw(h, 1)) * free), length
 
 
 @inlined
-def _meets(people, layers, layer, a, b, contact, tie):
-    """Whether two attendants of a group, a < b, talk, and whether they are in one room at all.
-
-    ``contact`` and ``tie`` are the pair's draws.
-    """
+def _meets(town, meeting, tie):
+    """Whether two people talk, and whether they are in one room at all. ``tie`` is the pair's draw."""
+    layers, layer, contact = town.layers, meeting.layer, meeting.contact
     p_tie = layers.tie[layer]
     if layer > 0:  # a household talks whoever is in it
-        p_tie *= people.activity[a] * people.activity[b]
+        p_tie *= town.people.activity[meeting.a] * town.people.activity[meeting.b]
     talk = to_unit(contact) < layers.meet[layer] and to_unit(tie) < p_tie
     room = layers.session_s[layer, 1] > 0
     return talk, talk or (room and to_unit(draw(contact, SUB_COPRESENT)) < layers.copresence[layer])
 
 
 @inlined
-def _far_m(layers, layer, contact):
+def _far_m(layers, meeting):
     """Distance of two people who are in one room and do not talk."""
-    span = layers.far_m[layer, 1] - layers.far_m[layer, 0]
-    return np.float32(layers.far_m[layer, 0] + to_unit(draw(contact, _SUB_FAR)) * span)
+    low = layers.far_m[meeting.layer, 0]
+    span = layers.far_m[meeting.layer, 1] - low
+    return np.float32(low + to_unit(draw(meeting.contact, _SUB_FAR)) * span)
 
 
 @inlined
-def silence(layers, day, place, group, contact, session, rows, at):
+def silence(layers, day, meeting, session, rows, at):
     """:func:`segments` of two people who do not talk: one, as long as the session."""
-    far = _far_m(layers, place[0], contact)
-    return _emit(rows, at, contact, group, place, day.start_s + session[0], session[1], far)
+    return _emit(rows, at, meeting, day.start_s + session[0], session[1], _far_m(layers, meeting))
 
 
 @inlined
-def segments(layers, day, place, group, contact, talk, session, rows, at):
+def segments(layers, day, meeting, talk, session, rows, at):
     """Emits the segments of two people who meet; returns the next free row.
 
-    ``place`` is (layer, a, b); ``session`` from :func:`session_of`.
+    ``session`` is of :func:`session_of`.
     """
-    layer = place[0]
+    layer, contact = meeting.layer, meeting.contact
     begin, length = session
     open_s, close_s = layers.window_s[layer, 0], layers.window_s[layer, 1]
     near, near_from = np.int64(0), begin
@@ -231,20 +247,18 @@ def segments(layers, day, place, group, contact, talk, session, rows, at):
         else:
             near_from = max(open_s, min(begin, close_s - near))
     if near < length:
-        far = _far_m(layers, layer, contact)
+        far = _far_m(layers, meeting)
         if near_from > begin:
-            at = _emit(rows, at, contact, group, place, day.start_s + begin, near_from - begin, far)
+            at = _emit(rows, at, meeting, day.start_s + begin, near_from - begin, far)
         end = near_from + near
         if begin + length > end:
-            at = _emit(
-                rows, at, contact, group, place, day.start_s + end, begin + length - end, far
-            )
+            at = _emit(rows, at, meeting, day.start_s + end, begin + length - end, far)
     piece = 0
     while near > 0:
         step = min(near, PIECE_S)
         h = draw(contact, _SUB_NEAR + piece)
         distance = layers.near_m[layer, np.int64(h >> np.uint64(54))]
-        at = _emit(rows, at, contact, group, place, day.start_s + near_from, step, distance)
+        at = _emit(rows, at, meeting, day.start_s + near_from, step, distance)
         near_from += step
         near -= step
         piece += 1
@@ -252,17 +266,15 @@ def segments(layers, day, place, group, contact, talk, session, rows, at):
 
 
 @bare
-def _pair(people, layers, keys, day, place, group, rows, at):
+def _pair(town, day, layer, group, a, b, rows, at):
     """Emits the segments of two attendants of one group; returns the next free row."""
-    layer, a, b = place
-    tie_key, meeting_key = pair_keys(keys, layer, day)
-    contact = pair_draw(meeting_key, a, b)
-    low, high = min(a, b), max(a, b)
-    talk, met = _meets(people, layers, layer, low, high, contact, pair_draw(tie_key, a, b))
+    tie_key, meeting_key = pair_keys(town.keys, day, layer)
+    meeting = Meeting(pair_draw(meeting_key, a, b), group, layer, a, b)
+    talk, met = _meets(town, meeting, pair_draw(tie_key, a, b))
     if not met:
         return at
-    session = session_of(layers, keys, day, layer, group)
-    return segments(layers, day, place, group, contact, talk, session, rows, at)
+    session = session_of(town, day, layer, group)
+    return segments(town.layers, day, meeting, talk, session, rows, at)
 
 
 @inlined
@@ -277,12 +289,14 @@ def block_group(people, layer, zone_from, seat):
 
 
 @bare
-def _person_day(people, layers, keys, day, person, ordered, rows, at):
+def _person_day(town, day, person, ordered, rows, at):
     """Emits one person's contacts of a day; with ``ordered`` only those whose other end is higher."""
+    people, layers = town.people, town.layers
+    me = np.int64(person)
     for layer in range(N_LAYERS):
         if day.weekday >= layers.open_days[layer]:
             continue
-        if not _attends(layers, keys, layer, day, person):
+        if not _attends(town, day, layer, person):
             continue
         if layer < N_STATIC:
             group = np.int64(people.group_of[layer, person])
@@ -294,35 +308,33 @@ def _person_day(people, layers, keys, day, person, ordered, rows, at):
                     continue
                 if layer == 1 and people.group_of[0, other] == people.group_of[0, person]:
                     continue  # households meet in their own layer
-                if _attends(layers, keys, layer, day, other):
-                    place = (layer, np.int64(person), np.int64(other))
-                    at = _pair(people, layers, keys, day, place, group, rows, at)
+                if _attends(town, day, layer, other):
+                    at = _pair(town, day, layer, group, me, np.int64(other), rows, at)
         else:
             zone = np.int64(people.zone[person])
             zone_from = people.zone_start[zone]
             n = people.zone_start[zone + 1] - zone_from
             size = layers.group_size[layer]
-            key = draw(draw(draw(keys.grouping, layer), day.number), zone)
+            key = draw(draw(draw(town.keys.grouping, layer), day.number), zone)
             block = permute(key, person - zone_from, n) // size
             group = block_group(people, layer, zone_from, block * size)
             for seat in range(block * size, min((block + 1) * size, n)):
                 other = zone_from + unpermute(key, seat, n)
                 if other == person or (ordered and other < person):
                     continue
-                if _attends(layers, keys, layer, day, other):
-                    place = (layer, np.int64(person), np.int64(other))
-                    at = _pair(people, layers, keys, day, place, group, rows, at)
+                if _attends(town, day, layer, other):
+                    at = _pair(town, day, layer, group, me, np.int64(other), rows, at)
     return at
 
 
 @bare
-def enumerate_contacts(people, layers, keys, days, persons, ordered, rows, first):
+def enumerate_contacts(town, days, persons, ordered, rows, first):
     """Contacts of ``persons`` on ``days`` (``int64[d, 3]``: number, start, weekday).
 
     Works through person-days in order (persons slowest) from number ``first`` on and stops when the
     buffers might not hold another. Returns (rows filled, next person-day).
     """
-    widest = np.int64(0)
+    layers, widest = town.layers, np.int64(0)
     for layer in range(N_LAYERS):
         pieces = (layers.window_s[layer, 1] - layers.window_s[layer, 0]) // PIECE_S + 3
         widest += layers.group_size[layer] * pieces
@@ -332,7 +344,7 @@ def enumerate_contacts(people, layers, keys, days, persons, ordered, rows, first
     while k < len(persons) * n_days and at + widest <= len(rows.a):
         d = k % n_days
         day = Day(days[d, 0], days[d, 1], days[d, 2])
-        at = _person_day(people, layers, keys, day, persons[k // n_days], ordered, rows, at)
+        at = _person_day(town, day, persons[k // n_days], ordered, rows, at)
         k += 1
     return at, k
 
@@ -347,37 +359,36 @@ def permute_many(key, x, n):
 
 
 @nb.njit(nogil=True, cache=True)
-def count_with_app(people, layers, keys, day, place, rank, level):
-    """Attendants of one group who run the app at ``level``; ``place`` is (layer, group)."""
-    layer, group = place
+def count_with_app(town, day, layer, group, rank, level):
+    """Attendants of one group who run the app at ``level``."""
+    people = town.people
     count = 0
     if layer < N_STATIC:
         for m in range(people.group_start[group], people.group_start[group + 1]):
             person = people.members[m]
-            if rank[person] < level and _attends(layers, keys, layer, day, person):
+            if rank[person] < level and _attends(town, day, layer, person):
                 count += 1
         return count
-    # Undo the numbering of _person_day.
+    # Undo block_group.
     seat = group - len(people.group_start) - (layer - N_STATIC) * people.zone_start[-1]
     zone = np.searchsorted(people.zone_start, seat, side="right") - 1
     zone_from = people.zone_start[zone]
     n = people.zone_start[zone + 1] - zone_from
-    key = draw(draw(draw(keys.grouping, layer), day.number), zone)
+    key = draw(draw(draw(town.keys.grouping, layer), day.number), zone)
     first = seat - zone_from
-    for s in range(first, min(first + layers.group_size[layer], n)):
+    for s in range(first, min(first + town.layers.group_size[layer], n)):
         person = zone_from + unpermute(key, s, n)
-        if rank[person] < level and _attends(layers, keys, layer, day, person):
+        if rank[person] < level and _attends(town, day, layer, person):
             count += 1
     return count
 
 
 @nb.njit(nogil=True, cache=True)
-def count_rooms(people, layers, keys, days, rooms, rank, level):
+def count_rooms(town, days, rooms, rank, level):
     """:func:`count_with_app` of ``rooms`` ``int64[n, 3]``: layer, group, index of the day."""
     out = np.empty(len(rooms), np.int64)
     for i in range(len(rooms)):
         d = rooms[i, 2]
         day = Day(days[d, 0], days[d, 1], days[d, 2])
-        place = (rooms[i, 0], rooms[i, 1])
-        out[i] = count_with_app(people, layers, keys, day, place, rank, level)
+        out[i] = count_with_app(town, day, rooms[i, 0], rooms[i, 1], rank, level)
     return out

@@ -15,6 +15,7 @@ from .bare import bare, inlined
 from .contacts import (
     PIECE_S,
     SUB_COPRESENT,
+    Meeting,
     block_group,
     pair_keys,
     permute,
@@ -39,6 +40,35 @@ class Gathering(NamedTuple):
     members: NDArray[np.int32]
     zone_start: NDArray[np.int64]
     people: NDArray[np.int32]
+
+
+class Span(NamedTuple):
+    """Some groups of a layer: lasting ones, or blocks of a district.
+
+    Attributes:
+        layer: index of the layer.
+        zone: index of the district; -1 for lasting groups.
+        first, last: numbers of the first group, and of the one after the last.
+    """
+
+    layer: int
+    zone: int
+    first: int
+    last: int
+
+
+class Seats(NamedTuple):
+    """Who sits in which block of a district on a day.
+
+    Attributes:
+        start: ``int64[blocks + 1]``, where each block's attendants start in ``seated``.
+        seated: ``int32[people]``, attendants, ascending in each block.
+        block: ``int32[people]``, room for the work.
+    """
+
+    start: NDArray[np.int64]
+    seated: NDArray[np.int32]
+    block: NDArray[np.int32]
 
 
 class Room(NamedTuple):
@@ -84,10 +114,11 @@ def _together(layers, layer, i, n, keys, room):
 
 
 @inlined
-def _group(people, layers, keys, day, layer, group, n, room, rows, at):
+def _group(town, day, layer, group, n, room, rows, at):
     """Emits all pairs of the ``n`` attendants in ``room.here``, ascending, of one group."""
-    tie_key, meeting_key = pair_keys(keys, layer, day)
-    session = session_of(layers, keys, day, layer, group)
+    people, layers = town.people, town.layers
+    tie_key, meeting_key = pair_keys(town.keys, day, layer)
+    session = session_of(town, day, layer, group)
     meet = layers.meet[layer]
     for i in range(n):
         room.activity[i] = people.activity[room.here[i]]
@@ -99,19 +130,19 @@ def _group(people, layers, keys, day, layer, group, n, room, rows, at):
             _together(layers, layer, i, n, own, room)
             for j in range(i + 1, n):
                 if room.code[j]:
-                    place = (layer, a, np.int64(room.here[j]))
-                    contact = room.contact[j]
+                    b = np.int64(room.here[j])
+                    meeting = Meeting(room.contact[j], group, layer, a, b)
                     if room.code[j] & np.uint8(1):
-                        at = segments(layers, day, place, group, contact, True, session, rows, at)
+                        at = segments(layers, day, meeting, True, session, rows, at)
                     else:
-                        at = silence(layers, day, place, group, contact, session, rows, at)
+                        at = silence(layers, day, meeting, session, rows, at)
         else:
             for j in range(_apart(layers, layer, i, n, own, room), n):
                 if room.code[j]:
                     contact = draw(own[1], room.here[j])
                     if to_unit(contact) < meet:
-                        place = (layer, a, np.int64(room.here[j]))
-                        at = segments(layers, day, place, group, contact, True, session, rows, at)
+                        meeting = Meeting(contact, group, layer, a, np.int64(room.here[j]))
+                        at = segments(layers, day, meeting, True, session, rows, at)
     return at
 
 
@@ -123,18 +154,18 @@ def most_rows(layers, layer, members):
 
 
 @bare
-def lasting_groups(people, layers, keys, day, layer, who, first, last, room, rows):
-    """Contacts of the lasting groups ``first`` .. ``last`` - 1 of a layer.
+def lasting_groups(town, day, span, who, room, rows):
+    """Contacts of lasting groups.
 
     Stops when the buffers might not hold another group. Returns (rows filled, next group).
     """
-    at = np.int64(0)
-    key = draw(draw(keys.attendance, layer), day.number)
-    attendance = layers.attendance[layer]
-    group = first
-    while group < last:
+    at, layer = np.int64(0), span.layer
+    key = draw(draw(town.keys.attendance, layer), day.number)
+    attendance = town.layers.attendance[layer]
+    group = span.first
+    while group < span.last:
         begin, end = who.group_start[group], who.group_start[group + 1]
-        if at + most_rows(layers, layer, end - begin) > len(rows.a):
+        if at + most_rows(town.layers, layer, end - begin) > len(rows.a):
             break
         n = 0
         for m in range(begin, end):
@@ -143,42 +174,39 @@ def lasting_groups(people, layers, keys, day, layer, who, first, last, room, row
                 room.here[n] = person
                 n += 1
         if n > 1:
-            at = _group(people, layers, keys, day, layer, group, n, room, rows, at)
+            at = _group(town, day, layer, group, n, room, rows, at)
         group += 1
     return at, group
 
 
 @bare
-def seat(people, layers, keys, day, layer, who, zone, start, seated, block):
-    """Places a district's attendants in its blocks of a day, ascending in each.
-
-    Fills ``start`` ``int64[blocks + 1]`` and ``seated`` ``int32[people]``; ``block`` ``int32[people]`` is
-    room. Returns the number of blocks.
-    """
+def seat(town, day, layer, zone, who, seats):
+    """Places a district's attendants in its blocks of a day, in ``seats``; returns how many blocks."""
+    people, start = town.people, seats.start
     zone_from = people.zone_start[zone]
     n = people.zone_start[zone + 1] - zone_from
-    size = layers.group_size[layer]
+    size = town.layers.group_size[layer]
     blocks = (n + size - 1) // size
-    key = draw(draw(draw(keys.grouping, layer), day.number), zone)
-    attendance_key = draw(draw(keys.attendance, layer), day.number)
-    attendance = layers.attendance[layer]
+    key = draw(draw(draw(town.keys.grouping, layer), day.number), zone)
+    attendance_key = draw(draw(town.keys.attendance, layer), day.number)
+    attendance = town.layers.attendance[layer]
     for k in range(blocks + 1):
         start[k] = 0
     first, last = who.zone_start[zone], who.zone_start[zone + 1]
     for k in range(first, last):
         person = who.people[k]
-        block[k - first] = -1
+        seats.block[k - first] = -1
         if to_unit(draw(attendance_key, person)) < attendance:
             at = np.uint32(permute(key, person - zone_from, n)) // np.uint32(size)
-            block[k - first] = at
+            seats.block[k - first] = at
             start[at + 1] += 1
     for k in range(blocks):
         start[k + 1] += start[k]
     # Each block's start moves to its end while it is filled, then all move back.
     for k in range(first, last):
-        at = block[k - first]
+        at = seats.block[k - first]
         if at >= 0:
-            seated[start[at]] = who.people[k]
+            seats.seated[start[at]] = who.people[k]
             start[at] += 1
     for k in range(blocks, 0, -1):
         start[k] = start[k - 1]
@@ -187,22 +215,22 @@ def seat(people, layers, keys, day, layer, who, zone, start, seated, block):
 
 
 @bare
-def day_groups(people, layers, keys, day, layer, zone, first, last, start, seated, room, rows):
-    """Contacts of the blocks ``first`` .. ``last`` - 1 of a district, seated by :func:`seat`.
+def day_groups(town, day, span, seats, room, rows):
+    """Contacts of blocks of a district, seated by :func:`seat`.
 
     Stops when the buffers might not hold another block. Returns (rows filled, next block).
     """
-    at = np.int64(0)
-    zone_from, size = people.zone_start[zone], layers.group_size[layer]
-    k = first
-    while k < last:
-        begin, n = start[k], start[k + 1] - start[k]
-        if at + most_rows(layers, layer, n) > len(rows.a):
+    at, layer = np.int64(0), span.layer
+    zone_from, size = town.people.zone_start[span.zone], town.layers.group_size[layer]
+    k = span.first
+    while k < span.last:
+        begin, n = seats.start[k], seats.start[k + 1] - seats.start[k]
+        if at + most_rows(town.layers, layer, n) > len(rows.a):
             break
         for i in range(n):
-            room.here[i] = seated[begin + i]
+            room.here[i] = seats.seated[begin + i]
         if n > 1:
-            group = block_group(people, layer, zone_from, k * size)
-            at = _group(people, layers, keys, day, layer, group, n, room, rows, at)
+            group = block_group(town.people, layer, zone_from, k * size)
+            at = _group(town, day, layer, group, n, room, rows, at)
         k += 1
     return at, k

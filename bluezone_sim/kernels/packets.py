@@ -24,7 +24,7 @@ _TO_20_BITS = 1 / 1048576.0
 
 
 class Pdus(NamedTuple):
-    """PDUs of one channel in order of time.
+    """PDUs of one advertising channel in order of time.
 
     Attributes:
         start_us, end_us: ``int64[m]``.
@@ -47,6 +47,7 @@ class Ears(NamedTuple):
         began_us, ends_us: ``int64[k]``, the whole scan; window j starts j intervals after it began.
         window_us, interval_us: ``int64[k]``.
         hop: ``int64[k]``, index of the first window's channel.
+        level_dbm: ``float64[k, n]``, mean RSSI of each of ``n`` senders.
     """
 
     phone: NDArray[np.int64]
@@ -57,6 +58,23 @@ class Ears(NamedTuple):
     window_us: NDArray[np.int64]
     interval_us: NDArray[np.int64]
     hop: NDArray[np.int64]
+    level_dbm: NDArray[np.float64]
+
+
+class Crowd(NamedTuple):
+    """All phones: whose they are, what they send, and of whom each (row) takes notice.
+
+    Attributes:
+        person: ``int64[n]``, whom a phone belongs to.
+        form: ``int64[n]``, what it sends, index into :data:`bluezone_sim.kernels.air.FORMS`.
+        catches: ``bool[n, n]``, the phone takes notice of what the sender (column) sends.
+        known: ``bool[n, n]``, the phone has the sender's identifier, or it is in the packet.
+    """
+
+    person: NDArray[np.int64]
+    form: NDArray[np.int64]
+    catches: NDArray[np.bool_]
+    known: NDArray[np.bool_]
 
 
 class Heard(NamedTuple):
@@ -131,26 +149,24 @@ def _survives(pdus, i, phone, level_dbm, rssi_dbm, fading_sd_db, capture_db, per
 
 
 @nb.njit(nogil=True, cache=True)
-def receive(pdus, channel, ears, level_dbm, form, catches, known, person, air, heard, log, logged):
-    """Delivers the PDUs of one channel to the phones that listen on it.
+def _note(heard, known, phone, sender, time_us, rssi):
+    if not known[phone, sender]:
+        before = heard.unread_us[phone, sender]
+        if before < 0 or time_us < before:
+            heard.unread_us[phone, sender] = time_us
+            heard.unread_dbm[phone, sender] = rssi
+        return
+    heard.packets[phone, sender] += 1
+    heard.total_dbm[phone, sender] += rssi
+    before = heard.first_us[phone, sender]
+    if before < 0 or time_us < before:
+        heard.first_us[phone, sender] = time_us
+    heard.max_dbm[phone, sender] = max(heard.max_dbm[phone, sender], rssi)
 
-    Args:
-        pdus: :class:`Pdus` of the channel.
-        channel: index 0, 1 or 2 of channels 37, 38, 39.
-        ears: who listens.
-        level_dbm: ``float64[k, n]``, mean RSSI of each sender in each row of ``ears``.
-        form: ``int64[n]``, what each phone sends.
-        catches: ``bool[n, n]``, the phone takes notice of what the sender sends.
-        known: ``bool[n, n]``, the phone has the sender's identifier, or it is in the packet.
-        person: ``int64[n]``, whom a phone belongs to.
-        air: :class:`bluezone_sim.kernels.air.Air`.
-        heard: updated.
-        log: filled.
-        logged: entries of ``log`` in use.
 
-    Returns:
-        Entries of ``log`` in use.
-    """
+@nb.njit(nogil=True, cache=True)
+def _receive(pdus, channel, ears, crowd, air, heard, log, logged):
+    """Those of one channel, index 0, 1 or 2."""
     for e in range(len(ears.phone)):
         phone = ears.phone[e]
         window = (ears.from_us[e] - ears.began_us[e]) // ears.interval_us[e]
@@ -168,15 +184,15 @@ def receive(pdus, channel, ears, level_dbm, form, catches, known, person, air, h
             i = np.searchsorted(pdus.start_us, low)
             while i < len(pdus.start_us) and pdus.start_us[i] < high and pdus.end_us[i] <= closes:
                 sender = pdus.sender[i]
-                level = level_dbm[e, sender]
+                level = ears.level_dbm[e, sender]
                 if level > FAINTEST_DBM and sender != phone:
-                    me = person[phone]
+                    me = crowd.person[phone]
                     rssi = _rssi_dbm(level, air.fading_sd_db, pdus.fading[i], me)
                     if _hears(air, rssi, pdus.fading[i], me) and _survives(
                         pdus,
                         i,
                         phone,
-                        level_dbm[e],
+                        ears.level_dbm[e],
                         rssi,
                         air.fading_sd_db,
                         air.capture_db,
@@ -187,26 +203,31 @@ def receive(pdus, channel, ears, level_dbm, form, catches, known, person, air, h
                             log.sender[logged] = sender
                             log.time_us[logged] = pdus.start_us[i]
                             log.channel[logged] = 37 + channel
-                            log.form[logged] = form[sender]
+                            log.form[logged] = crowd.form[sender]
                             log.rssi_dbm[logged] = rssi
                             logged += 1
-                        if catches[phone, sender]:
-                            _note(heard, known, phone, sender, pdus.start_us[i], rssi)
+                        if crowd.catches[phone, sender]:
+                            _note(heard, crowd.known, phone, sender, pdus.start_us[i], rssi)
                 i += 1
     return logged
 
 
 @nb.njit(nogil=True, cache=True)
-def _note(heard, known, phone, sender, time_us, rssi):
-    if not known[phone, sender]:
-        before = heard.unread_us[phone, sender]
-        if before < 0 or time_us < before:
-            heard.unread_us[phone, sender] = time_us
-            heard.unread_dbm[phone, sender] = rssi
-        return
-    heard.packets[phone, sender] += 1
-    heard.total_dbm[phone, sender] += rssi
-    before = heard.first_us[phone, sender]
-    if before < 0 or time_us < before:
-        heard.first_us[phone, sender] = time_us
-    heard.max_dbm[phone, sender] = max(heard.max_dbm[phone, sender], rssi)
+def receive(pdus, ears, crowd, air, heard, log, logged):
+    """Delivers PDUs to the phones that listen on their channels.
+
+    Args:
+        pdus: three :class:`Pdus`, of channels 37, 38 and 39.
+        ears: who listens.
+        crowd: of all phones.
+        air: :class:`bluezone_sim.kernels.air.Air`.
+        heard: updated.
+        log: filled.
+        logged: entries of ``log`` in use.
+
+    Returns:
+        Entries of ``log`` in use.
+    """
+    for channel in range(3):
+        logged = _receive(pdus[channel], channel, ears, crowd, air, heard, log, logged)
+    return logged

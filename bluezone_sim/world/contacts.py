@@ -26,9 +26,7 @@ _DURATION_EDGES_S = (60, 300, 900, 3600, 14400)
 class ContactModel:
     """The parameters of :func:`contacts_of` in the form that the hot loop reads, or a trace."""
 
-    people: kernel.PeopleArrays
-    layers: kernel.LayerArrays
-    keys: kernel.Keys
+    town: kernel.Town
     trace: Trace | None
 
 
@@ -42,57 +40,46 @@ def contact_model(world: World, table: ContactsTable) -> ContactModel:
         return np.round(np.array(spans) * 3600).astype(np.int64)
 
     window_s = hours([layer.window_h for layer in layers])
-    return ContactModel(
-        people=kernel.PeopleArrays(
-            group_of=world.groups.of,
-            group_start=world.groups.start,
-            members=world.groups.members,
-            zone=world.zone,
-            zone_start=world.zone_start,
-            activity=world.activity,
-        ),
-        layers=kernel.LayerArrays(
-            tie=np.array([layer.tie for layer in layers]),
-            meet=np.array([layer.meet for layer in layers]),
-            attendance=np.array([layer.attendance for layer in layers]),
-            copresence=np.array(
-                [
-                    min(1.0, room.copresence * table.copresence_scale) if room else 0.0
-                    for room in rooms
-                ]
-            ),
-            open_days=np.array([layer.open_days for layer in layers], dtype=np.int64),
-            # For lasting groups only a bound on the size, which neighbourhoods can exceed.
-            group_size=np.array(
-                [widest_household] * kernel.N_STATIC
-                + [room.group_size for room in rooms[kernel.N_STATIC :] if room],
-                dtype=np.int64,
-            ),
-            window_s=window_s,
-            session_s=hours([room.session_h if room else [0.0, 0.0] for room in rooms]),
-            duration_s=np.stack(
-                [
-                    duration_table(layer.duration_shares, int(w[1] - w[0]))
-                    for layer, w in zip(layers, window_s, strict=True)
-                ]
-            ),
-            near_m=np.stack(
-                [
-                    distance_table(layer.near_distance_m, table.near_distance_scale)
-                    for layer in layers
-                ]
-            ),
-            far_m=np.array([room.far_distance_m if room else [0.0, 0.0] for room in rooms])
-            * table.far_distance_scale,
-        ),
-        keys=kernel.Keys(
-            *(
-                np.uint64(rng.key(world.seed, purpose))
-                for purpose in ("grouping", "attendance", "session", "tie", "meeting")
-            )
-        ),
-        trace=world.trace,
+    people = kernel.PeopleArrays(
+        group_of=world.groups.of,
+        group_start=world.groups.start,
+        members=world.groups.members,
+        zone=world.zone,
+        zone_start=world.zone_start,
+        activity=world.activity,
     )
+    parameters = kernel.LayerArrays(
+        tie=np.array([layer.tie for layer in layers]),
+        meet=np.array([layer.meet for layer in layers]),
+        attendance=np.array([layer.attendance for layer in layers]),
+        copresence=np.array(
+            [min(1.0, room.copresence * table.copresence_scale) if room else 0.0 for room in rooms]
+        ),
+        open_days=np.array([layer.open_days for layer in layers], dtype=np.int64),
+        # For lasting groups only a bound on the size, which neighbourhoods can exceed.
+        group_size=np.array(
+            [widest_household] * kernel.N_STATIC
+            + [room.group_size for room in rooms[kernel.N_STATIC :] if room],
+            dtype=np.int64,
+        ),
+        window_s=window_s,
+        session_s=hours([room.session_h if room else [0.0, 0.0] for room in rooms]),
+        duration_s=np.stack(
+            [
+                duration_table(layer.duration_shares, int(w[1] - w[0]))
+                for layer, w in zip(layers, window_s, strict=True)
+            ]
+        ),
+        near_m=np.stack(
+            [distance_table(layer.near_distance_m, table.near_distance_scale) for layer in layers]
+        ),
+        far_m=np.array([room.far_distance_m if room else [0.0, 0.0] for room in rooms])
+        * table.far_distance_scale,
+    )
+    keys = kernel.Keys._make(
+        np.uint64(rng.key(world.seed, purpose)) for purpose in kernel.Keys._fields
+    )
+    return ContactModel(kernel.Town(people, parameters, keys), world.trace)
 
 
 def duration_table(shares: list[float], longest_s: int) -> NDArray[np.int32]:
@@ -175,14 +162,13 @@ def _stream(
 ) -> Iterator[Contacts]:
     table = days.as_array()
     done, total = 0, len(persons) * len(days)
-    pieces = (model.layers.window_s[:, 1] - model.layers.window_s[:, 0]) // kernel.PIECE_S + 3
-    widest = int((model.layers.group_size * pieces).sum())
+    layers = model.town.layers
+    pieces = (layers.window_s[:, 1] - layers.window_s[:, 0]) // kernel.PIECE_S + 3
+    widest = int((layers.group_size * pieces).sum())
     capacity = max(2 * widest, min(_BUFFER_ROWS, total * widest))
     while done < total:
         rows = empty_rows(capacity)
-        filled, done = kernel.enumerate_contacts(
-            model.people, model.layers, model.keys, table, persons, ordered, rows, done
-        )
+        filled, done = kernel.enumerate_contacts(model.town, table, persons, ordered, rows, done)
         # Copies, so that the buffer's unused tail is freed.
         yield Contacts(**{k: column[:filled].copy() for k, column in rows._asdict().items()})
 
@@ -229,8 +215,6 @@ def crowds(
         axis=0,
         return_inverse=True,
     )
-    count = kernel.count_rooms(
-        model.people, model.layers, model.keys, days.as_array(), rooms, rank, level
-    )
+    count = kernel.count_rooms(model.town, days.as_array(), rooms, rank, level)
     count[rooms[:, 0] == SETTINGS.index("neighbours")] = 2
     return np.asarray(count[inverse.reshape(-1)])

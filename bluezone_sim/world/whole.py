@@ -33,9 +33,7 @@ class _Room:
 
     rows: kernel.Rows
     group: groups.Room
-    start: NDArray[np.int64]
-    seated: NDArray[np.int32]
-    block: NDArray[np.int32]
+    seats: groups.Seats
 
 
 def gathering(model: ContactModel, who: NDArray[np.bool_] | None = None) -> groups.Gathering:
@@ -45,7 +43,7 @@ def gathering(model: ContactModel, who: NDArray[np.bool_] | None = None) -> grou
         model: from :func:`contact_model`.
         who: ``bool[n]``, the people of whose contacts with each other are to be seen; None: everybody.
     """
-    people = model.people
+    people = model.town.people
     zone_start = people.zone_start
     if who is None:
         everybody = np.arange(zone_start[-1], dtype=np.int32)
@@ -95,15 +93,15 @@ def whole_day(
         return [visit(found)]
     when = kernel.Day(int(days.number[day]), int(days.start_s[day]), int(days.weekday[day]))
     some = gathering(model) if who is None else who
-    tasks = list(_tasks(model, when.weekday))
+    tasks = list(_tasks(model.town, when.weekday))
     rooms: SimpleQueue[_Room] = SimpleQueue()
     for _ in range(max(1, threads)):
-        rooms.put(_room(model))
+        rooms.put(_room(model.town))
 
-    def work(task: tuple[int, int, int, int]) -> list[T]:
+    def work(span: groups.Span) -> list[T]:
         room = rooms.get()
         try:
-            return [visit(piece) for piece in _pieces(model, when, some, task, room)]
+            return [visit(piece) for piece in _pieces(model.town, when, some, span, room)]
         finally:
             rooms.put(room)
 
@@ -113,32 +111,32 @@ def whole_day(
     return [value for task in tasks for value in work(task)]
 
 
-def _tasks(model: ContactModel, weekday: int) -> Iterator[tuple[int, int, int, int]]:
-    """(layer, district or -1, first group, last group), the largest first."""
-    ends = model.people.group_of.max(axis=1).astype(np.int64) + 1
+def _tasks(town: kernel.Town, weekday: int) -> Iterator[groups.Span]:
+    """The lasting groups of each layer in parts, then each district's blocks, still to be counted."""
+    ends = town.people.group_of.max(axis=1).astype(np.int64) + 1
     first = 0
     for layer in range(kernel.N_STATIC):
         last = max(int(ends[layer]), first)
-        if weekday < model.layers.open_days[layer]:
+        if weekday < town.layers.open_days[layer]:
             edges = np.linspace(first, last, _TASKS + 1).astype(np.int64)
             for low, high in pairwise(edges):
-                yield layer, -1, int(low), int(high)
+                yield groups.Span(layer, -1, int(low), int(high))
         first = last
     for layer in range(kernel.N_STATIC, kernel.N_LAYERS):
-        if weekday < model.layers.open_days[layer]:
-            for zone in range(len(model.people.zone_start) - 1):
-                yield layer, zone, 0, -1
+        if weekday < town.layers.open_days[layer]:
+            for zone in range(len(town.people.zone_start) - 1):
+                yield groups.Span(layer, zone, 0, 0)
 
 
-def _room(model: ContactModel) -> _Room:
-    people = model.people
+def _room(town: kernel.Town) -> _Room:
+    people = town.people
     members = np.diff(people.group_start)
-    largest = int(max(members.max(initial=1), model.layers.group_size.max()))
+    largest = int(max(members.max(initial=1), town.layers.group_size.max()))
     zone = int(np.diff(people.zone_start).max(initial=1))
     widest = max(
-        groups.most_rows(model.layers, layer, n)
+        groups.most_rows(town.layers, layer, n)
         for layer in range(kernel.N_LAYERS)
-        for n in (largest if layer < kernel.N_STATIC else int(model.layers.group_size[layer]),)
+        for n in (largest if layer < kernel.N_STATIC else int(town.layers.group_size[layer]),)
     )
     return _Room(
         rows=empty_rows(max(ROWS, widest)),
@@ -149,28 +147,25 @@ def _room(model: ContactModel) -> _Room:
             contact=np.empty(largest, np.uint64),
             code=np.empty(largest, np.uint8),
         ),
-        start=np.empty(zone + 2, np.int64),
-        seated=np.empty(zone, np.int32),
-        block=np.empty(zone, np.int32),
+        seats=groups.Seats(
+            start=np.empty(zone + 2, np.int64),
+            seated=np.empty(zone, np.int32),
+            block=np.empty(zone, np.int32),
+        ),
     )
 
 
 def _pieces(
-    model: ContactModel,
-    day: kernel.Day,
-    who: groups.Gathering,
-    task: tuple[int, int, int, int],
-    room: _Room,
+    town: kernel.Town, day: kernel.Day, who: groups.Gathering, span: groups.Span, room: _Room
 ) -> Iterator[Contacts]:
-    layer, zone, at, last = task
-    args = model.people, model.layers, model.keys, day, layer
-    if zone >= 0:
-        last = groups.seat(*args, who, zone, room.start, room.seated, room.block)
-    while at < last:
-        if zone < 0:
-            filled, at = groups.lasting_groups(*args, who, at, last, room.group, room.rows)
+    lasting = span.zone < 0
+    if not lasting:
+        blocks = groups.seat(town, day, span.layer, span.zone, who, room.seats)
+        span = span._replace(last=blocks)
+    while span.first < span.last:
+        if lasting:
+            filled, done = groups.lasting_groups(town, day, span, who, room.group, room.rows)
         else:
-            filled, at = groups.day_groups(
-                *args, zone, at, last, room.start, room.seated, room.group, room.rows
-            )
+            filled, done = groups.day_groups(town, day, span, room.seats, room.group, room.rows)
+        span = span._replace(first=done)
         yield Contacts(**{k: column[:filled] for k, column in room.rows._asdict().items()})

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from bluezone_sim.ble.conformance import judge, listen
+from bluezone_sim.ble.conformance import judge, listen, target_of
 from bluezone_sim.ble.measure import ERROR, FAIL
 from bluezone_sim.ble.profile import load_profile
 from bluezone_sim.ble.run import run
+from bluezone_sim.captures.keys import read_keys
 
 
 @pytest.mark.phone
@@ -20,6 +21,7 @@ def test_phones_conform_to_their_profiles(bench, request, record_property):
     for phone in bench.phones:
         profile = load_profile(phone.profile)
         seconds = phone.seconds or profile.seconds
+        target = target_of(phone.target)
         packets, reads, names, listened = run(
             lambda stop, profile=profile, seconds=seconds: listen(
                 stop,
@@ -34,11 +36,11 @@ def test_phones_conform_to_their_profiles(bench, request, record_property):
             phone.profile,
             profile,
             packets,
-            target=phone.target,
+            target=target,
             seconds=listened,
             reads=reads,
             names=names,
-            keys=folder / phone.keys if phone.keys else None,
+            keys=read_keys(folder / phone.keys, profile.protocol) if phone.keys else None,
         )
         for m in report.measurements:
             record_property(f"{phone.name}: {m.name}", f"{m.value} {m.unit}: {m.outcome}")

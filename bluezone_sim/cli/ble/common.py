@@ -11,7 +11,9 @@ ble = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 AdapterName = Annotated[
     str | None, typer.Option("--adapter", help="Such as hci0; by default the first that can.")
 ]
-ProtocolName = Annotated[str, typer.Option("--protocol", help="As in the README.")]
+ProtocolName = Annotated[
+    str, typer.Option("--protocol", help="Such as bluezone, gaen, dp3t-lowcost, tcn.")
+]
 
 
 def say(text: str) -> None:
@@ -19,10 +21,19 @@ def say(text: str) -> None:
     typer.echo(text, err=True)
 
 
-def numbers(text: str | None, option: str) -> list[float]:
+def above_zero(value: float | None, option: str) -> None:
+    """Refuses a number that is not, where one is given."""
+    from ...errors import InputError
+
+    if value is not None and not value > 0:
+        raise InputError(f"{option} {value:g}: expected more than 0")
+
+
+def numbers(text: str | None, option: str, example: str) -> list[float]:
+    """Numbers with commas between them; none where nothing is given."""
     from ...errors import InputError
 
     try:
         return [float(part) for part in text.split(",")] if text else []
     except ValueError:
-        raise InputError(f"{option} {text}: expected numbers such as 0.14,0.4,0.6,1") from None
+        raise InputError(f"{option} {text}: expected numbers such as {example}") from None

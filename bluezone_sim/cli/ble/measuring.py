@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ..common import Json, console, progress_bar
-from .common import AdapterName, ProtocolName, ble, numbers, say
+from .common import AdapterName, ProtocolName, above_zero, ble, numbers, say
 
 
 @ble.command()
@@ -35,12 +35,23 @@ def conformance(
 ) -> None:
     """Measure one phone against a profile; exit 1 where it fails, 5 where it is not heard."""
     from ...ble import conformance_files as files
-    from ...ble.conformance import judge, listen, table
+    from ...ble.conformance import judge, listen, table, target_of
     from ...ble.profile import load_profile
     from ...ble.run import run
+    from ...captures.keys import read_keys
     from ...captures.packets import WholeFile
 
     limits = load_profile(profile)
+    above_zero(seconds, "--seconds")
+    wanted = target_of(target)
+
+    def published() -> Any:
+        return None if keys is None else read_keys(keys, limits.protocol)
+
+    if recording is not None or (keys is not None and keys.exists()):
+        published()  # a fault is told before somebody has listened for an hour
+    elif keys is not None:
+        say(f"{keys} is not there yet; it is read at the end")
     if recording is not None:
         from ...ble.recording import read_packets
 
@@ -48,8 +59,8 @@ def conformance(
             profile,
             limits,
             read_packets(recording),
-            target=target,
-            keys=keys,
+            target=wanted,
+            keys=published(),
             source=str(recording),
         )
     else:
@@ -71,23 +82,21 @@ def conformance(
             profile,
             limits,
             packets,
-            target=target,
+            target=wanted,
             seconds=listened,
             reads=reads,
             names=names,
-            keys=keys,
+            keys=published(),
         )
-    for path, content in ((junit, files.junit), (html, files.html)):
-        if path is not None:
-            with WholeFile(path) as file:
-                file.stream.write(content(report))
     if as_json:
         typer.echo(json.dumps(report.to_dict()))
     else:
         typer.echo(f"{limits.title}: phone {', '.join(report.addresses)}")
         console().print(table(report.measurements))
-    for path in (junit, html):
+    for path, content in ((junit, files.junit), (html, files.html)):
         if path is not None:
+            with WholeFile(path) as file:
+                file.stream.write(content(report))
             typer.echo(f"Written: {path}", err=True)
     if report.failed:
         raise typer.Exit(1)
@@ -117,7 +126,7 @@ def walk_test(
     from dataclasses import replace
 
     from ...ble import walk
-    from ...ble.air import parse_address
+    from ...ble.conformance import target_of
     from ...ble.run import run
     from ...ble.sample import sample
     from ...ble.scan import check_protocols
@@ -126,12 +135,11 @@ def walk_test(
     from ...scenario.model import Phones
 
     check_protocols([protocol])
-    stops_m = numbers(distances, "--distances") or list(walk.DISTANCES_M)
+    above_zero(seconds, "--seconds")
+    stops_m = numbers(distances, "--distances", "1,2,5") or list(walk.DISTANCES_M)
     if min(stops_m) <= 0:
         raise InputError(f"--distances {distances}: expected metres above 0")
-    address = None if target == "first" else parse_address(target)
-    if target != "first" and address is None:
-        raise InputError(f"--target {target}: expected an address, or first")
+    address = target_of(target)
 
     def measure() -> Any:
         taken = run(lambda stop: sample(stop, protocol, seconds, adapter=adapter, say=say))
@@ -187,6 +195,8 @@ def matrix(
     from ...ble import matrix as guided
     from ...ble.run import run
     from ...ble.sample import sample
+
+    above_zero(wait, "--wait")
 
     def measure() -> Any:
         return run(lambda stop: sample(stop, "bluezone", wait, adapter=adapter, say=say, read=True))

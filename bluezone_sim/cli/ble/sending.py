@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from ..common import Json, Scenario, Settings, console, progress_bar, read_bytes, settings_of
-from .common import AdapterName, ProtocolName, ble, numbers, say
+from ..common import (
+    Json,
+    Scenario,
+    Settings,
+    StoppedError,
+    console,
+    progress_bar,
+    read_bytes,
+    settings_of,
+)
+from .common import AdapterName, ProtocolName, above_zero, ble, numbers, say
 
 
 @ble.command()
@@ -37,6 +47,7 @@ def advertise(
     from ...ble.crowd import Crowd, key_file_name
     from ...ble.run import run
 
+    above_zero(seconds, "--seconds")
     crowd = Crowd(protocol, phones, _rotation(rotate))
     file = keys or Path(key_file_name(protocol))
     ios = _is_ios(platform)
@@ -46,8 +57,10 @@ def advertise(
             shown = ", ".join(identifiers[:8]) + (", …" if len(identifiers) > 8 else "")
             typer.echo(f"on air: {shown}")
 
+    sender = transmitter(backend, adapter)
+
     async def work(stop: Any) -> Any:
-        async with transmitter(backend, adapter) as transmit:
+        async with sender as transmit:
             return await send(
                 stop, crowd, transmit, file, ios=ios, seconds=seconds, say=say, show=show
             )
@@ -119,7 +132,7 @@ def drive(
     """Hardware in the loop: a simulated person's contacts on air, beside the simulation."""
     from ...ble.advertise import transmitter
     from ...ble.drive import drive as play
-    from ...ble.drive import judge_history
+    from ...ble.judging import judge_history
     from ...ble.plan import make_plan
     from ...ble.run import run
     from ...errors import InputError
@@ -130,11 +143,18 @@ def drive(
     if history is not None:
         if out is None:
             raise InputError("--history: give the run's directory with --out")
-        found = judge_history(chosen, out, read_bytes(history), str(history), span)
-        _show_drive(found, as_json=as_json)
+        judged = judge_history(chosen, out, read_bytes(history), str(history), span)
+        _show_drive(judged, as_json=as_json)
         return
+    if out is not None and out.exists() and not out.is_dir():
+        raise InputError(f"{out}: is a file; expected a directory, or a new name")
+    above_zero(speed, "--speed")
+    above_zero(distance, "--distance")
+    sender = transmitter(backend, adapter)
     owners = chosen.population.smartphones
-    levels = numbers(adoption, "--adoption") or [n / owners for n in chosen.level_users()]
+    levels = numbers(adoption, "--adoption", "0.14,0.4,0.6,1") or [
+        n / owners for n in chosen.level_users()
+    ]
     say("simulating the contacts")
     plan = make_plan(
         chosen,
@@ -151,8 +171,10 @@ def drive(
         f"{len(plan.contacts):,} contacts; {plan.timeline.played_s / 60:.1f} minutes a level"
     )
 
+    finished: list[Any] = []
+
     async def work(stop: Any) -> Any:
-        async with transmitter(backend, adapter) as transmit:
+        async with sender as transmit:
             with progress_bar(quiet=as_json) as report:
                 return await play(
                     stop,
@@ -163,15 +185,36 @@ def drive(
                     out=out,
                     say=say,
                     progress=report or (lambda done, stage: None),
+                    finished=finished.append,
                 )
 
-    found = run(work)
-    _show_drive(found, as_json=as_json)
+    found: Any = None
+    with contextlib.suppress(
+        KeyboardInterrupt
+    ):  # the second one; the first lets a run end by itself
+        found = run(work)
+    if not finished:
+        raise KeyboardInterrupt
+    if found is not None:
+        _show_drive(found, as_json=as_json)
+    if found is None or len(finished) < len(levels):
+        raise StoppedError(_kept(levels, len(finished), plan.person, out))
     if listen is None:
         say(
             "nothing listened here; export the phone's history, then run the same command with "
             f"--out {out or 'DIR'} --history FILE"
         )
+
+
+def _kept(levels: list[float], done: int, person: int, out: Path | None) -> str:
+    """What a drive that was stopped leaves, and how to go on."""
+    where = "nothing was written, as no --out was given" if out is None else f"{out} holds them"
+    text = f"interrupted after {done} of {len(levels)} levels; {where}"
+    if done == len(levels):
+        return text
+    rest = ",".join(map(str, levels[done:]))
+    go_on = f"the same command with --person {person} --adoption {rest} plays the rest"
+    return f"{text}; {go_on}" + ("" if out is None else ", with another --out")
 
 
 def _show_drive(found: Any, *, as_json: bool) -> None:
