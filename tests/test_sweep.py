@@ -15,7 +15,11 @@ from small import raw_scenario, scenario
 import bluezone_sim as bz
 from bluezone_sim import cli
 from bluezone_sim.errors import CriterionError, InputError, ScenarioError
+from bluezone_sim.results.compare import arm_of
 from bluezone_sim.results.expect import judge, require
+from bluezone_sim.results.level import NUMBERS
+from bluezone_sim.results.tables import metrics_to_arrow
+from bluezone_sim.results.text import METRICS
 from bluezone_sim.scenario import parse, resolved_toml, shipped
 from bluezone_sim.scenario.loading import override, point_scenario, validate
 from bluezone_sim.sweeping import plan as planning
@@ -343,6 +347,62 @@ def test_criteria_are_judged_by_level_and_arm(swept):
 
 
 WHERE = {"rule.name": "any-match"}
+
+
+def test_any_number_of_a_level_can_be_a_criterion(swept):
+    """Kept at the value that the table has and missed beyond it, by runs, sweeps and comparisons."""
+    columns = [
+        c for c in bz.run(scenario(), 1).metrics.to_arrow().column_names if c != "level_index"
+    ]
+    assert list(NUMBERS) == columns
+    assert set(METRICS) == set(columns)
+    result = bz.run(scenario(adoption__levels=[1.0]), 1)
+    (row,) = result.metrics.to_arrow().to_pylist()
+    means = metrics_to_arrow(swept.arms[0].metrics[1:]).to_pylist()[0]
+    for name in NUMBERS:
+        for arms, value in (([arm_of(result)], row[name]), (swept.arms[:1], means[name])):
+            assert value is not None
+            for bound, more in (("at_least", 0.01), ("at_most", -0.01)):
+                near, far = (
+                    scenario(
+                        adoption__levels=[1.0],
+                        expect=[{"metric": name, "users": 220, bound: value + by}],
+                    )
+                    for by in (0.0, more)
+                )
+                assert [v.passed for v in judge(near, arms)] == [True]
+                (missed,) = judge(far, arms)
+                assert not missed.passed
+                assert METRICS[name] in str(missed)
+            rise = scenario(expect=[{"metric": name, "users": 220, "rise_at_most": 0.0}])
+            assert [(v.change, v.passed) for v in judge(rise, arms, arms)] == [(0.0, True)]
+
+
+def test_an_undefined_number_misses():
+    result = bz.run(scenario(adoption__levels=[0], index_cases__f2_count=0), 1)
+    for name in ("precision", "n_warned_f2", "n_f2_per_f1", "days_contact_to_warning_p50"):
+        s = scenario(adoption__levels=[0.0], expect=[{"metric": name, "at_least": 0.0}])
+        (verdict,) = judge(s, [arm_of(result)])
+        assert (verdict.value, verdict.passed) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("recal", "did you mean 'recall'"),
+        ("Recall", "did you mean 'recall'"),
+        ("share_recordd", "did you mean 'share_recorded'"),
+        ("warned", "did you mean 'n_warned_f1' or 'n_warned_f2'"),
+        ("lost_radio", "did you mean 'lost_radio_missed'"),
+        ("hours", "did you mean 'hours_to_warning_p50'"),
+        ("delay", "known: users, "),
+        ("", "known: users, "),
+    ],
+)
+def test_a_misspelt_metric_is_told_its_neighbours(name, hint):
+    with pytest.raises(ScenarioError) as caught:
+        scenario(expect=[{"metric": name, "at_least": 0.1}])
+    assert f"expect[0].metric: unknown metric {name!r} ({hint}" in str(caught.value)
 
 
 @pytest.mark.parametrize(

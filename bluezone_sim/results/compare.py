@@ -12,7 +12,8 @@ from ..errors import InputError
 from ..sweeping.summary import COMPARED, Arm, Difference, Mean, paired
 from ..tables import OUTCOMES
 from .expect import Verdict, judge
-from .result import LevelMetrics, Result
+from .level import LevelMetrics
+from .result import Result
 from .text import same_level
 
 if TYPE_CHECKING:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import CriterionError
 from ..scenario.checks_asked import SHORT
+from .level import number_of
 from .text import METRICS, percent, same_level, value_of
 
 if TYPE_CHECKING:
     from ..scenario.experiment import Criterion
     from ..scenario.model import Scenario
     from ..sweeping.summary import Arm
-    from .result import LevelMetrics
+    from .level import LevelMetrics
 
 #: Slack of a bound, so that a number that is printed as the bound keeps it.
 _SLACK = 1e-12
@@ -71,8 +72,8 @@ def judge(
             continue
         found = list(_of(criterion, scenario, arms, base))
         for arm, level, before in found:
-            value = getattr(level, criterion.metric)
-            earlier = getattr(before, criterion.metric) if before is not None else None
+            value = number_of(level, criterion.metric)
+            earlier = None if before is None else number_of(before, criterion.metric)
             change = None if value is None or earlier is None else value - earlier
             kept = value is not None and all(
                 _keeps(name, bound, value, change) for name, bound in bounds.items()

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..sweeping.summary import Arm
-    from .result import Histogram, LevelMetrics, Result, SensitivityRow
+    from .level import LevelMetrics
+    from .result import Histogram, Result, SensitivityRow
     from .validation import Validation
 
 #: Okabe and Ito's colours, told apart by colour-blind readers too.

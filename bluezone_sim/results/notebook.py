@@ -20,7 +20,8 @@ from .text import (
 
 if TYPE_CHECKING:
     from ..sweeping import Sweep
-    from .result import LevelMetrics, Result
+    from .level import LevelMetrics
+    from .result import Result
 
 
 def table_html(

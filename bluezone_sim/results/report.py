@@ -46,7 +46,8 @@ if TYPE_CHECKING:
     from ..scenario.model import Scenario
     from ..sweeping import Sweep
     from ..sweeping.summary import Arm, Difference
-    from .result import Histogram, LevelMetrics, Result
+    from .level import LevelMetrics
+    from .result import Histogram, Result
 
 
 @cache

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from ..errors import Fault, FormatError, InputError, ScenarioError
+from ..results.level import NUMBERS
 from .checks import cross_faults
 from .experiment import Criterion
 from .model import Arm, Scenario
@@ -351,6 +352,15 @@ def nearest(key: str, names: list[str]) -> str:
     return f"known here: {', '.join(sorted(names))}"
 
 
+def near_metrics(name: str) -> str:
+    """What to say of a metric that there is none of: those whose names have it in them, or nearly."""
+    inside = [known for known in NUMBERS if len(name) > 3 and name.lower() in known]
+    near = (inside or get_close_matches(name.lower(), NUMBERS, 3, 0.6))[:4]
+    if near:
+        return f"did you mean {' or '.join(repr(n) for n in near)}?"
+    return f"known: {', '.join(NUMBERS)}"
+
+
 def fault_of(error: Any, root: type[BaseModel]) -> Fault:
     """What one of Pydantic's errors means in a file whose root is ``root``."""
     loc = tuple(p for p in error["loc"])
@@ -381,6 +391,8 @@ def fault_of(error: Any, root: type[BaseModel]) -> Fault:
         return Fault(path, f"expected {sign[0]} {context[sign[1]]:g}{unit}, found {found!r}")
     if kind == "literal_error":
         return Fault(path, f"expected {context['expected']}, found {found!r}")
+    if kind == "unknown_metric":
+        return Fault(path, f"unknown metric {found!r}", near_metrics(str(found)))
     if kind in ("model_type", "dict_type"):
         return Fault(path, f"expected a table, found {found!r}")
     message = str(error["msg"]).removeprefix("Value error, ")
