@@ -54,6 +54,7 @@ def swept(tmp_path_factory):
         ("date", dt.date(2020, 8, 13)),
         ("timezone", "UTC"),
         ("index_cases.count", 61),
+        ("adoption.together.household", 0.5),
         ("publication.consent", 0.91),
     ],
 )
@@ -90,6 +91,14 @@ def test_a_point_that_changes_nothing_is_the_scenario(name):
     whole = bz.load(name)
     bare = whole.model_copy(update={"sensitivity": None, "sweep": None, "expect": None})
     assert point_scenario(whole, {}) == bare
+
+
+def test_who_adopts_together_can_be_an_axis():
+    grid = {"adoption.together.household": [0.0, 0.9], "adoption": [0.6]}
+    for arm in bz.sweep(scenario(), grid, 1, workers=1).arms:
+        together = {"household": arm.values["adoption.together.household"]}
+        (alone,) = bz.run(scenario(adoption__together=together, adoption__levels=[0.6]), 1).metrics
+        assert arm.metrics[0].recall == alone.recall
 
 
 def test_a_grid_is_the_product_of_its_axes_and_levels_share_a_simulation():

@@ -20,7 +20,6 @@ NO_AXES = {
     "sensitivity": "a sweep has arms of its own",
     "campaign": "a sweep does not follow campaigns",
     "adoption.draws": "a sweep draws adopters by seed",
-    "adoption.together": "a sweep draws adopters by seed",
     "sweep": "it changes no number",
     "expect": "it changes no number",
     "limits": "it changes no number",

@@ -126,8 +126,7 @@ def task_id(scenario: Scenario, users: int, seed: int) -> str:
 def _numbers_of(scenario: Scenario) -> dict[str, Any]:
     """What of a scenario affects its numbers; a file by what it holds, wherever it is."""
     what = scenario.model_dump(mode="json", exclude=set(_SILENT))
-    for key in ("draws", "together"):
-        what["adoption"].pop(key)
+    what["adoption"].pop("draws")
     trace = what["contacts"]["trace"]
     for key in ("file", "people") if trace else ():
         if trace[key] is not None:
