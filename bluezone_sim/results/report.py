@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..scenario import resolved_toml
 from ..tables import OUTCOMES
+from .campaign_arms import answer as campaign_answer
 from .charts import histogram_chart
 from .compare import arm_of
 from .expect import judge
@@ -26,7 +27,7 @@ from .findings import (
     levels_of,
     tiles,
 )
-from .panels import Panel, panels
+from .panels import Panel, panels, sweep_panels
 from .text import (
     COLUMNS,
     DIFFERENCE_COLUMNS,
@@ -114,7 +115,7 @@ def render_sweep(sweep: Sweep) -> str:
     return _render(
         sweep.scenario,
         sweep.headline(),
-        sweep.arms,
+        sweep.stationary,
         sweep.differences,
         sweep.histograms.get(first, ()),
         made=made,
@@ -122,7 +123,10 @@ def render_sweep(sweep: Sweep) -> str:
         interval_note=f"Bands are 95 % intervals of the mean over {n} seeds (Student's t).",
         numbers=(SWEEP_COLUMNS, sweep_rows(sweep), 1),
         notes=f"{NOTES} Seeds needed: for an interval of recall {100 * sweep.width:g} points wide.",
-        histograms_of=first if len(sweep.arms) > 1 else "",
+        histograms_of=first if len(sweep.stationary) > 1 else "",
+        sections=sweep_panels(sweep),
+        lead=campaign_answer(sweep.campaigns),
+        judged=sweep.arms,
     )
 
 
@@ -146,6 +150,8 @@ def _render(
     sensitivity: dict[str, Any] | None = None,
     stages: Sequence[Sequence[str]] = (),
     sections: Sequence[Panel] = (),
+    lead: str = "",
+    judged: Sequence[Arm] | None = None,
 ) -> str:
     from markupsafe import Markup  # jinja2's own; figures are markup that we made
 
@@ -170,7 +176,7 @@ def _render(
         _template().render(
             scenario=scenario,
             headline=headline,
-            answer=answer(arms, differences, levels[focus]),
+            answer=f"{lead} {answer(arms, differences, levels[focus])}".strip(),
             arms=arms,
             levels=data["levels"],
             focus=focus,
@@ -202,7 +208,7 @@ def _render(
             sensitivity=sensitivity,
             histograms=[_histogram(h) for h in histograms],
             histograms_of=histograms_of,
-            verdicts=judge(scenario, arms),
+            verdicts=judge(scenario, judged or arms),
             made=[
                 *made,
                 ["bluezone-sim", str(versions["bluezone_sim"])],

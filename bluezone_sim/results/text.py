@@ -204,7 +204,7 @@ def sweep_rows(sweep: Sweep) -> list[list[str]]:
     from ..sweeping.summary import seeds_for
 
     rows = []
-    for arm in sweep.arms:
+    for arm in sweep.stationary:
         for i, (m, sd) in enumerate(zip(arm.metrics, arm.recall_sd, strict=True)):
             needed = seeds_for(sd, sweep.width)
             rows.append(

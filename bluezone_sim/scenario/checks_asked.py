@@ -18,7 +18,6 @@ NO_AXES = {
     "name": "it changes no number",
     "title": "it changes no number",
     "sensitivity": "a sweep has arms of its own",
-    "campaign": "a sweep does not follow campaigns",
     "adoption.draws": "a sweep draws adopters by seed",
     "sweep": "it changes no number",
     "expect": "it changes no number",
