@@ -123,7 +123,7 @@ def test_a_grid_is_the_product_of_its_axes_and_levels_share_a_simulation():
         ({"radio.densty": ["on"]}, 1, "did you mean 'density'"),
         ({"seed": [1]}, 1, "cannot be an axis"),
         ({"title": ["a"]}, 1, "cannot be an axis"),
-        ({"campaign.users": [1]}, 1, "does not follow campaigns"),
+        ({"campaign.users": [1]}, 1, "small has no campaign"),
         ({"protocol": ["bluezone"], "protocol.name": ["bluezone"]}, 1, "given twice"),
         ({"phones.off_share": []}, 1, "one or more values"),
         ({"phones.off_share": "0.1"}, 1, "one or more values"),

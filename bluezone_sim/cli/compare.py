@@ -37,4 +37,6 @@ def compare(
         terminal.print(f"B: {second.headline()}")
         for table in compare_tables(found):
             terminal.print(table)
+        if bool(comparing.campaigns_in(first)) != bool(comparing.campaigns_in(second)):
+            terminal.print("Only one of them has a campaign, so campaigns are not compared.")
     conclude(found.verdicts, quiet=as_json)

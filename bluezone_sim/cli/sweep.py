@@ -91,7 +91,7 @@ def sweep(
         ) from None
     from ..results.expect import judge
 
-    verdicts = judge(chosen, result.arms)
+    verdicts = judge(chosen, result.arms, campaigns=result.campaigns)
     if as_json:
         expect = [asdict(v) for v in verdicts]
         document = {**result.to_dict(), "expect": expect, "out": str(target)}

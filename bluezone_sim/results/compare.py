@@ -104,13 +104,20 @@ def compare(a: Result | Sweep, b: Result | Sweep) -> Comparison:
     ]
     for first, second in levels:
         differences += paired(first, replace(second, label=_label(first, second)), COMPARED)
-    if not differences:
-        raise InputError("they have no adoption level in common")
     if isinstance(a, Result) and isinstance(b, Result):
         differences = [_by_case(a, b, d) for d in differences]
     judged = b.scenario if b.scenario.expect else a.scenario
-    verdicts = judge(judged, [y for _, y in both], [x for x, _ in both])
-    return Comparison(tuple(levels), differences, _campaigns(a, b), verdicts)
+    campaigns = _campaigns(a, b)
+    if not differences and not campaigns:
+        raise InputError("they have no adoption level in common")
+    verdicts = judge(
+        judged,
+        [y for _, y in both],
+        [x for x, _ in both],
+        campaigns=[y for _, y in campaigns],
+        campaigns_base=[x for x, _ in campaigns],
+    )
+    return Comparison(tuple(levels), differences, campaigns, verdicts)
 
 
 def _stationary(arm: Arm) -> tuple[str, ...]:

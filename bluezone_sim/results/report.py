@@ -12,7 +12,7 @@ from ..scenario import resolved_toml
 from ..tables import OUTCOMES
 from .campaign_arms import answer as campaign_answer
 from .charts import histogram_chart
-from .compare import arm_of
+from .compare import arm_of, campaigns_in
 from .expect import judge
 from .figures import sensitivity_svg
 from .findings import (
@@ -46,6 +46,7 @@ from .text import (
 if TYPE_CHECKING:
     from ..scenario.model import Scenario
     from ..sweeping import Sweep
+    from ..sweeping.campaigns import CampaignArm
     from ..sweeping.summary import Arm, Difference
     from .level import LevelMetrics
     from .result import Histogram, Result
@@ -96,6 +97,7 @@ def render(result: Result, about: dict[str, Any]) -> str:
         sensitivity=_sensitivity(result),
         stages=[[k, f"{round(v, 3):.2f}"] for k, v in result.stages_s.items()],
         sections=panels(result),
+        campaigns=campaigns_in(result),
     )
 
 
@@ -125,7 +127,7 @@ def render_sweep(sweep: Sweep) -> str:
         notes=f"{NOTES} Seeds needed: for an interval of recall {100 * sweep.width:g} points wide.",
         histograms_of=first if len(sweep.stationary) > 1 else "",
         sections=sweep_panels(sweep),
-        lead=campaign_answer(sweep.campaigns),
+        campaigns=sweep.campaigns,
         judged=sweep.arms,
     )
 
@@ -150,7 +152,7 @@ def _render(
     sensitivity: dict[str, Any] | None = None,
     stages: Sequence[Sequence[str]] = (),
     sections: Sequence[Panel] = (),
-    lead: str = "",
+    campaigns: Sequence[CampaignArm] = (),
     judged: Sequence[Arm] | None = None,
 ) -> str:
     from markupsafe import Markup  # jinja2's own; figures are markup that we made
@@ -176,7 +178,14 @@ def _render(
         _template().render(
             scenario=scenario,
             headline=headline,
-            answer=f"{lead} {answer(arms, differences, levels[focus])}".strip(),
+            answer=" ".join(
+                text
+                for text in (
+                    campaign_answer(campaigns),
+                    answer(arms, differences, levels[focus]),
+                )
+                if text
+            ),
             arms=arms,
             levels=data["levels"],
             focus=focus,
@@ -208,7 +217,7 @@ def _render(
             sensitivity=sensitivity,
             histograms=[_histogram(h) for h in histograms],
             histograms_of=histograms_of,
-            verdicts=judge(scenario, judged or arms),
+            verdicts=judge(scenario, judged or arms, campaigns=campaigns),
             made=[
                 *made,
                 ["bluezone-sim", str(versions["bluezone_sim"])],

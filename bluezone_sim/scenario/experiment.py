@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, WithJsonSchema
@@ -54,6 +55,9 @@ class Criterion(Table):
         None, description="level, as a share of smartphone owners; by default every level"
     )
     users: int | None = Field(None, ge=0, description="level, as a number of users")
+    date: dt.date | None = Field(
+        None, description="day of the campaign, with all its measures, in place of a level"
+    )
     where: dict[str, Any] = Field(
         default={}, description="arms of a sweep, by grid key and value; by default every arm"
     )

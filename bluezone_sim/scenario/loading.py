@@ -393,6 +393,9 @@ def fault_of(error: Any, root: type[BaseModel]) -> Fault:
         return Fault(path, f"expected {context['expected']}, found {found!r}")
     if kind == "unknown_metric":
         return Fault(path, f"unknown metric {found!r}", near_metrics(str(found)))
+    if kind == "date_type":
+        how = "write it without quotes and without a time, such as 2020-08-12"
+        return Fault(path, f"expected a date, found {str(found)!r:.80}", how)
     if kind in ("model_type", "dict_type"):
         return Fault(path, f"expected a table, found {found!r}")
     message = str(error["msg"]).removeprefix("Value error, ")

@@ -48,6 +48,13 @@ class CampaignArm:
         rows = self.by_seed[measures or self.measures[0], name]
         return mean_of(rows[self.dates.index(date)])
 
+    def number(self, name: str, date: dt.date) -> float | None:
+        """A number of a day with all measures: its mean, and its interval over seeds if they are many."""
+        if name.startswith("recall_ci95") and len(self.seeds) > 1:
+            ends = self.mean("recall", date).ci95
+            return None if ends is None else ends[name.endswith("_hi")]
+        return self.mean(name, date).mean
+
     def key_dates(self) -> list[dt.date]:
         """First day, the day with most users, last day."""
         users = self.by_seed[self.measures[0], "users"].mean(axis=1)

@@ -192,6 +192,8 @@ def plan(scenario: Scenario, grid: Mapping[str, Sequence[Any]], n_seeds: int) ->
         name = SHORT.get(key, key)
         if (why := no_axis(name)) is not None:
             raise InputError(f"grid {key}: {why}, so it cannot be an axis")
+        if name.startswith("campaign.") and scenario.campaign is None and "campaign" not in grid:
+            raise InputError(f"grid {key}: {scenario.name} has no campaign; give it a [campaign]")
         if name in full:
             raise InputError(f"grid {key}: given twice")
         if isinstance(values, (str, bytes)) or not isinstance(values, Sequence) or not values:

@@ -231,11 +231,17 @@ def _number(value: float | None) -> float:
     return float("nan") if value is None else float(value)
 
 
+def _last(key: str) -> str:
+    """The last part of a dotted key, after the list element that it is of."""
+    *rest, last = key.split(".")
+    return f"{rest[-1]}.{last}" if rest and rest[-1].endswith("]") else last
+
+
 def label_of(values: Mapping[str, Any]) -> str:
     """An arm's axes and values, for people: the last part of a key where that says which."""
     if not values:
         return "as in the scenario"
-    last = [key.rsplit(".", 1)[-1] for key in values]
+    last = [_last(key) for key in values]
     parts = []
     for key, short, value in zip(values, last, values.values(), strict=True):
         text = f"{value:g}" if isinstance(value, float) else str(value)
