@@ -43,7 +43,7 @@ def estimate_mib(scenario: Scenario) -> float:
     levels = len(scenario.adoption.levels)
     f2 = cases.f2_count * min(_F2_PER_CASE * busy**2, users) * levels
     base, person = _BASE_MIB, _PERSON_BYTES
-    if scenario.protocol.whole:
+    if scenario.protocol.histories == "whole":
         base, person = base + _WHOLE_MIB, person + _WHOLE_PERSON_BYTES
     return (
         base

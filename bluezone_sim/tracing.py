@@ -165,16 +165,17 @@ class Tracer:
             cases: distinct people, ascending.
             levels: adoption levels up to which phones run the app.
         """
-        cut, whole = self.scenario.index_cases, self.scenario.protocol.whole
+        cut = self.scenario.index_cases
+        one_by_one = self._asks_only_for_published
         risky: list[RiskyDays] = []
         held: dict[float, list[PairDays]] = {level: [] for level in levels}
         for some in self._chunks(cases):
             contacts = self.contacts(some)
             risky.append(risky_days(contacts, self.days, cut.near_distance_m, cut.near_duration_s))
             self.clock.lap("contacts")
-            for level in [] if whole else levels:
+            for level in levels if one_by_one else []:
                 held[level].append(self._lazily(some, level, contacts))
-        if whole:
+        if not one_by_one:
             held = {level: [self.pair_days(cases, level)] for level in levels}
         parts = {level: concatenate_pair_days(found) for level, found in held.items()}
         return concatenate_risky_days(risky), parts
@@ -186,10 +187,20 @@ class Tracer:
             sources: distinct people, ascending, whose keys are published.
             level: adoption level up to which phones run the app.
         """
-        if self.scenario.protocol.whole:
-            return concatenate_pair_days(list(self._out_of_all(sources, level)))
-        chunks = self._chunks(sources)
-        return concatenate_pair_days([self._lazily(c, level, self.contacts(c)) for c in chunks])
+        protocol = self.scenario.protocol
+        if protocol.histories == "whole":
+            parts = list(self._out_of_all(sources, level))
+        elif protocol.identifiers == "full":
+            parts = list(self._of_senders(sources, level))
+        else:
+            chunks = self._chunks(sources)
+            parts = [self._lazily(c, level, self.contacts(c)) for c in chunks]
+        return concatenate_pair_days(parts)
+
+    @property
+    def _asks_only_for_published(self) -> bool:
+        protocol = self.scenario.protocol
+        return protocol.histories == "asked" and protocol.identifiers == "lazy"
 
     def _chunks(self, sources: NDArray[np.int32]) -> list[NDArray[np.int32]]:
         step = sources_together(self.scenario)
@@ -204,10 +215,7 @@ class Tracer:
             for history in histories(self, level, repeat(asked), of_sender=False):
                 yield self._read(history)
             return
-        assert isinstance(self.keys, KeyRing)
-        published = self.keys.published(users)
-        index = index_published(published, self.keys.protocol, threads=self.threads)
-        self.clock.lap("matching")
+        index = self._index(users)
         who = (
             publishers(self, index, level)
             if self.scenario.protocol.identifiers == "full"
@@ -215,6 +223,23 @@ class Tracer:
         )
         for history in histories(self, level, who, of_sender=True):
             yield self.collect(users, self._match(index, history))
+
+    def _of_senders(self, sources: NDArray[np.int32], level: float) -> Iterator[PairDays]:
+        """Out of the records of the phones that turn out to have sent a published identifier."""
+        users = sources[self.world.rank[sources] < level]
+        index = self._index(users)
+        sent = np.logical_or.reduce(list(publishers(self, index, level)))
+        for some in self._chunks(np.flatnonzero(sent).astype(np.int32)):
+            history = self.sightings(self.with_app(self.contacts(some), level), level)
+            yield self.collect(users, self._match(index, history))
+
+    def _index(self, users: NDArray[np.int32]) -> PublishedIndex:
+        """What users publish, made and indexed day by day."""
+        assert isinstance(self.keys, KeyRing)
+        published = self.keys.published(users)
+        out = index_published(published, self.keys.protocol, threads=self.threads)
+        self.clock.lap("matching")
+        return out
 
     def _lazily(self, sources: NDArray[np.int32], level: float, contacts: Contacts) -> PairDays:
         """Only the rows of the histories that hold one of the sources, or that a source holds."""

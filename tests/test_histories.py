@@ -80,23 +80,26 @@ def test_the_days_hold_what_the_phones_hold(of_sender, density):
     assert rows(streamed) == want
 
 
+@pytest.mark.parametrize("histories", ["asked", "whole"])
 @pytest.mark.parametrize("protocol", ["dp3t-hybrid", "dp3t-unlinkable", "tcn"])
-def test_other_systems_find_the_same_in_everybodys_history(protocol):
+def test_other_systems_find_the_same_in_everybodys_history(protocol, histories):
     changes = {
         "protocol__name": protocol,
         "look_back_days": 1,
         "index_cases": {"count": 20, "f2_count": 0},
         "adoption__levels": [0.4],
     }
-    assert same(
-        bz.run(scenario(**changes), 3), bz.run(scenario(**changes, protocol__identifiers="full"), 3)
-    )
+    lazy = bz.run(scenario(**changes), 3)
+    changes |= {"protocol__identifiers": "full", "protocol__histories": histories}
+    assert same(lazy, bz.run(scenario(**changes), 3))
 
 
 def test_without_users_there_are_no_histories():
-    result = bz.run(scenario(adoption__levels=[0.0], protocol__identifiers="full"), 3)
-    assert result.metrics[0].recall == 0
-    assert not len(result.warnings)
+    for how in ("asked", "whole"):
+        changes = {"protocol__identifiers": "full", "protocol__histories": how}
+        result = bz.run(scenario(adoption__levels=[0.0], **changes), 3)
+        assert result.metrics[0].recall == 0
+        assert not len(result.warnings)
 
 
 def test_a_server_finds_the_same_in_everybodys_history():
@@ -112,8 +115,6 @@ def test_a_server_finds_the_same_in_everybodys_history():
     assert len(whole.warnings)
 
 
-def test_histories_are_told_to_be_whole_once():
-    with pytest.raises(bz.InputError, match=r"protocol\.histories: has no effect"):
-        scenario(protocol__identifiers="full", protocol__histories="whole")
+def test_a_server_derives_no_more_than_is_uploaded():
     with pytest.raises(bz.InputError, match=r"protocol\.identifiers: the server looks up only"):
         scenario(protocol__identifiers="full", publication__upload="history")

@@ -62,6 +62,19 @@ def test_gaen_gives_its_published_vectors(path):
     assert (gaen.crypt_metadata(teks, ids[0], aem) == data).all()
 
 
+def test_metadata_of_rows_whose_keys_come_in_runs_equals_a_call_each(path):
+    rng = np.random.default_rng(8)
+    lengths = rng.integers(1, 6, 70)  # more keys than are derived at a time
+    lengths[[3, 69]] = 100, 1
+    teks = np.repeat(keys_of(16, 70), lengths, axis=0)
+    teks[-1] = teks[0]  # a key may come back
+    ids, data = keys_of(16, len(teks), 6), keys_of(4, len(teks), 7)
+    want = [
+        naive.gaen_metadata(*(bytes(x) for x in row)) for row in zip(teks, ids, data, strict=True)
+    ]
+    assert [bytes(x) for x in gaen.crypt_metadata(teks, ids, data)] == want
+
+
 def test_dp3t_gives_the_reference_implementations_identifiers(path):
     low = protocols.get("dp3t-lowcost")
     days = DP3T["lowcost_days"]

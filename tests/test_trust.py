@@ -25,7 +25,15 @@ ROOT = Path(__file__).resolve().parents[1]
 # -- the same bytes -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("made", [{}, {"histories": "whole"}, {"identifiers": "full"}])
+@pytest.mark.parametrize(
+    "made",
+    [
+        {},
+        {"identifiers": "full"},
+        {"histories": "whole"},
+        {"identifiers": "full", "histories": "whole"},
+    ],
+)
 @pytest.mark.parametrize("protocol", ["bluezone", "gaen"])
 def test_chunks_and_threads_change_no_number(protocol, made, monkeypatch):
     """Nor does it whose histories are made: the keys find the same in those of everybody."""
@@ -80,7 +88,7 @@ def test_the_estimate_grows_with_what_takes_memory():
     for key, value in (
         ("index_cases.count", 2000),
         ("look_back_days", 28),
-        ("protocol.identifiers", "full"),
+        ("protocol.histories", "whole"),
         ("protocol.name", "dp3t-lowcost"),
         ("radio.scan_period_s", 120.0),
         ("contacts.leisure.group_size", 400),

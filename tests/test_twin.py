@@ -132,6 +132,7 @@ CASES = {
     "late": {"publication__in_time_h": 3.0, "publication__consent": 0.6},
     "whole": {"protocol__histories": "whole"},
     "full": {"protocol__identifiers": "full"},
+    "full, whole": {"protocol__identifiers": "full", "protocol__histories": "whole"},
     "history": {"publication__upload": "history", "rule__name": "minutes-near"},
     "history, whole": {"publication__upload": "history", "protocol__histories": "whole"},
     "history, mutual": {"publication__upload": "history", "f2__confirm": "mutual"},

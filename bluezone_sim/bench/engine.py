@@ -1,4 +1,4 @@
-"""``bench engine``: whole runs, every phone's contacts and records of a fortnight, at any size.
+"""``bench engine``: whole runs of a fortnight, at any size.
 
 The scenario is Yên Bái's, its districts stretched to the number of people, with the app on 60 % of
 smartphones and three cases for each thousand people. Each figure is measured in a process of its own.
@@ -18,15 +18,18 @@ from ..errors import BluezoneSimError, InputError
 from ..scenario import Scenario, load
 from ..scenario.model import District, IndexCases, Protocol
 
-#: How the identifiers are made.
-Mode = Literal["full", "lazy"]
-MODES: tuple[Mode, ...] = ("full", "lazy")
+#: What is made: identifiers of phones whose keys are published (lazy) or of every phone (full), and the
+#: contacts and records of phones that sent a published one; or those of every phone as well (whole).
+Mode = Literal["lazy", "full", "whole"]
+MODES: tuple[Mode, ...] = ("lazy", "full", "whole")
 PROTOCOLS = ("bluezone", "gaen")
 #: What is measured where nothing is asked for.
 DEFAULT: tuple[tuple[str, Mode], ...] = (
     ("bluezone", "full"),
     ("gaen", "full"),
     ("bluezone", "lazy"),
+    ("bluezone", "whole"),
+    ("gaen", "whole"),
 )
 SCENARIO = "yen-bai-2020"
 ADOPTION = 0.6
@@ -50,7 +53,7 @@ class EngineFigure:
 
     Attributes:
         protocol: the system on the phones.
-        mode: every phone's identifiers (full), or those of phones whose keys are published (lazy).
+        mode: one of :data:`MODES`.
         people, days, threads: size of the run.
         users: people with the app.
         seconds: of a run, median over rounds.
@@ -83,7 +86,10 @@ def engine_scenario(people: int, protocol: str, mode: Mode) -> Scenario:
     ]
     rest = people - sum(d.people for d in districts[1:])
     districts[0] = districts[0].model_copy(update={"people": rest})
-    how: dict[str, Any] = {"identifiers": "full"} if mode == "full" else {"histories": "whole"}
+    how = {
+        "identifiers": "lazy" if mode == "lazy" else "full",
+        "histories": "whole" if mode == "whole" else "asked",
+    }
     return base.model_copy(
         update={
             "name": f"{SCENARIO}-{people}",

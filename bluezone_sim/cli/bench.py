@@ -86,7 +86,8 @@ def engine(
     mode: Annotated[
         str | None,
         typer.Option(
-            help="Identifiers of every phone (full), or of phones whose keys are published (lazy)."
+            help="Identifiers of phones whose keys are published (lazy) or of every phone (full); or "
+            "every phone's contacts and records too (whole)."
         ),
     ] = None,
     curve: Annotated[
@@ -102,7 +103,7 @@ def engine(
     threads: Annotated[int | None, typer.Option(min=1, help="By default one a core.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Measure whole runs: every phone's contacts, records and identifiers of 14 days, matched.
+    """Measure whole runs: contacts, radio, identifiers and matching of 14 days.
 
     Yên Bái's contact structure, 60 % of smartphones with the app, three cases a thousand people.
     """

@@ -119,8 +119,10 @@ def _day(
         if day is not None:
             start_ms = some.start_ms[begin:end, None] + number * some.step_ms[begin:end, None]
             wanted &= start_ms // DAY_MS == day
-        unit, interval = np.nonzero(wanted)
-        ids.append(made[unit, interval])
+        at = np.flatnonzero(wanted)
+        flat = made.reshape(-1, made.shape[2])
+        ids.append(flat if len(at) == len(flat) else flat[at])
+        unit, interval = np.divmod(at, made.shape[1])
         rows.append(of[unit + begin])
         numbers.append(interval)
     unit, interval = (np.concatenate(c) if c else of[:0] for c in (rows, numbers))

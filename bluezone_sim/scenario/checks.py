@@ -246,13 +246,14 @@ def _unused(raw: Raw, merged: Raw) -> Iterator[Fault]:
         if _number(merged, f"phones.{share}") == 0:
             for key in keys:
                 yield from useless(f"phones.{key}", f"phones.{share} = 0")
-    if _get(merged, "protocol.identifiers") == "full":
-        yield from useless("protocol.histories", 'protocol.identifiers = "full"')
-        if _get(merged, "publication.upload") == "history":
-            yield Fault(
-                "protocol.identifiers",
-                "the server looks up only what a case uploads, so no more is derived",
-                'expected protocol.histories = "whole"',
-            )
+    if (
+        _get(merged, "protocol.identifiers") == "full"
+        and _get(merged, "publication.upload") == "history"
+    ):
+        yield Fault(
+            "protocol.identifiers",
+            "the server looks up only what a case uploads, so no more is derived",
+            'expected protocol.histories = "whole"',
+        )
     if _number(merged, "population.smartphones") == 0:
         yield from useless("population.ownership", "population.smartphones = 0")

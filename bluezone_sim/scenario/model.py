@@ -75,19 +75,14 @@ class Protocol(Table):
     ] = "bluezone"
     identifiers: Literal["lazy", "full"] = Field(
         "lazy",
-        description="derive identifiers for phones whose keys are published, or for every phone; "
-        "the warnings are the same",
+        description="derive identifiers for phones whose keys are published, or every phone's of every "
+        "day and look them up among the published ones; the warnings are the same",
     )
     histories: Literal["asked", "whole"] = Field(
         "asked",
-        description="make the contacts and records of phones whose keys are published, or of every "
-        "phone, day by day, as full identifiers need them; the warnings are the same",
+        description="make the contacts and records of phones that send published identifiers, or of "
+        "every phone, day by day; the warnings are the same",
     )
-
-    @property
-    def whole(self) -> bool:
-        """Every phone's contacts and records are made."""
-        return self.histories == "whole" or self.identifiers == "full"
 
 
 class PlatformPhones(Table):
