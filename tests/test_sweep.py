@@ -323,6 +323,10 @@ def test_a_scenario_can_bring_its_sweep():
         ({"grid": {"protocol": ["a"], "protocol.name": ["a"]}}, "sweep.grid.protocol.name"),
         ({"grid": {"phones.off_share": [0.1, 0.1]}}, "sweep.grid.phones.off_share"),
         ({"seds": 3}, "sweep.seds"),
+        ({"grid": {"phones.of_share": [0.1]}}, "sweep.grid.phones.of_share"),
+        ({"grid": {"population.people.x": [1]}}, "sweep.grid.population.people.x"),
+        ({"grid": {"phones..off_share": [0.1]}}, "sweep.grid.phones..off_share"),
+        ({"grid": {"phones.off_share": 0.1}}, "sweep.grid.phones.off_share"),
     ],
 )
 def test_a_sweep_table_at_fault_is_said_when_it_is_loaded(table, path):
@@ -395,6 +399,59 @@ def test_an_undefined_number_misses():
         assert (verdict.value, verdict.passed) == (None, False)
 
 
+def test_a_run_is_judged_as_the_arm_that_it_is():
+    grid = {"protocol": ["bluezone", "gaen"], "date": [dt.date(2020, 8, 12), dt.date(2020, 8, 13)]}
+    for where, kept in (
+        ({"protocol": "bluezone"}, [False]),
+        ({"protocol": "bluezone", "date": dt.date(2020, 8, 12)}, [False]),
+        ({"protocol": "gaen"}, []),
+        ({"date": dt.date(2020, 8, 13)}, []),
+    ):
+        expect = [{"metric": "recall", "at_least": 0.9, "where": where}]
+        s = scenario(adoption__levels=[1.0], sweep={"grid": grid}, expect=expect)
+        assert [v.passed for v in judge(s, [arm_of(bz.run(s, 1))])] == kept
+    # A sweep is asked for its arms, so one that is not there is missed.
+    expect = [{"metric": "recall", "at_least": 0.0, "where": {"protocol": "gaen"}}]
+    s = scenario(sweep={"grid": grid}, expect=expect)
+    (verdict,) = judge(s, bz.sweep(s, {"protocol": ["bluezone"]}, 1, workers=1).arms)
+    assert not verdict.passed
+    assert "there is no such level or arm" in str(verdict)
+
+
+def test_axes_without_quotes_are_dotted_keys():
+    text = (
+        resolved_toml(scenario())
+        + """
+[sweep.grid]
+phones.off_share = [0.1, 0.3]
+phones.android.killed_share = [0.0]
+protocol = ["bluezone"]
+
+[[expect]]
+metric = "recall"
+at_least = 0.0
+where.phones.off_share = 0.3
+"""
+    )
+    s = parse(text)
+    assert list(s.sweep.grid) == ["phones.off_share", "phones.android.killed_share", "protocol"]
+    assert s.expect[0].where == {"phones.off_share": 0.3}
+    assert parse(resolved_toml(s)) == s
+
+
+def test_an_axis_may_have_no_value_at_some_points(tmp_path):
+    grid = {
+        "radio.scan_on_s": [None, 20.0],
+        "index_cases.course": [None, {"known_as": "suspected"}],
+    }
+    found = bz.sweep(scenario(), grid, 1, workers=1, out=tmp_path / "out")
+    assert [a.values["radio.scan_on_s"] for a in found.arms] == [None, None, 20.0, 20.0]
+    again = bz.open_sweep(tmp_path / "out")
+    assert again.table.equals(found.table)
+    assert again.differences == found.differences
+    json.dumps(again.to_dict(), allow_nan=False)
+
+
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
@@ -425,6 +482,10 @@ def test_a_misspelt_metric_is_told_its_neighbours(name, hint):
         ({"metric": "recall", "at_least": 0.2, "users": 220, "adoption": 1.0}, "expect[0].users"),
         ({"metric": "recall", "at_least": 0.2, "where": WHERE}, "expect[0].where.rule.name"),
         ({"metric": "recall", "at_last": 0.2}, "expect[0].at_last"),
+        (
+            {"metric": "recall", "at_least": 0.2, "where": {"adoption": 0.3}},
+            "expect[0].where.adoption",
+        ),
     ],
 )
 def test_a_criterion_at_fault_is_said_when_it_is_loaded(criterion, path):
@@ -495,6 +556,7 @@ def test_the_default_directory_is_the_same_for_the_same_question(town, capsys):
         (["--grid", "phones.off_share=0.1,,0.2"], "empty value"),
         (["--grid", "phones.off_share=0.1", "--grid", "phones.off_share=0.2"], "given twice"),
         (["--grid", "phones.of_share=0.1"], "did you mean 'off_share'"),
+        (["--grid", "phones..off_share=0.1"], "expected a dotted key"),
         (["--grid", "rule.name=any,minutes-near"], "with rule.name = any: 1 fault"),
         (["--seeds", "0"], "at least 1"),
         (["--workers", "0"], "workers"),

@@ -379,6 +379,28 @@ def test_the_command_line_tells_of_the_campaign(tmp_path, monkeypatch, capsys):
     ).read_text(encoding="utf-8")
 
 
+def test_names_are_text_whatever_brackets_they_have(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    odd = town(
+        population__districts=[
+            {"name": "[/red]A", "people": 190, "urban_share": 0.5},
+            {"name": "[bold]", "people": 110},
+        ],
+        campaign__measures=[
+            {"name": "[/]", "share": 0.2, "start": END},
+            {"name": "[i]x", "share": 0.2, "start": END},
+        ],
+    )
+    (tmp_path / "odd.toml").write_text(resolved_toml(odd), encoding="utf-8")
+    assert call("run", "odd.toml", "--out", "run") == 0
+    out = capsys.readouterr().out
+    for name in ("[/red]A", "[bold]", "without [/]", "without [i]x"):
+        assert name in out
+    assert call("sweep", "odd.toml", "--seeds", 1, "--workers", 1, "--out", "sweep") == 0
+    assert "without [/]" in capsys.readouterr().out
+    assert "without [/]" in repr(bz.open_sweep("sweep"))
+
+
 def test_the_report_shows_the_campaign(swept, tmp_path):
     html = render_sweep(bz.open_sweep(swept.path))
     page = Page(html)

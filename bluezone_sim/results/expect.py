@@ -86,9 +86,9 @@ def judge(
             continue
         day = None if criterion.date is None else criterion.date.isoformat()
         if criterion.date is None:
-            found = list(_of(criterion, arms, base))
+            found = list(_of(criterion, scenario, arms, base))
         else:
-            found = list(_on(criterion, campaigns, campaigns_base))
+            found = list(_on(criterion, scenario, campaigns, campaigns_base))
         for label, adoption, value, earlier in found:
             change = None if value is None or earlier is None else value - earlier
             kept = value is not None and all(
@@ -106,6 +106,8 @@ def judge(
                     day,
                 )
             )
+        if not found and criterion.where and not any(arm.values for arm in arms):
+            continue  # a run is not the arm that it is about
         if not found:
             label = ", ".join(f"{k} = {v}" for k, v in criterion.where.items()) or "any arm"
             out.append(
@@ -158,10 +160,12 @@ def _in_words(metric: str, bounds: dict[str, float]) -> str:
 _Found = tuple[str, float | None, float | None, float | None]
 
 
-def _of(criterion: Criterion, arms: Sequence[Arm], base: Sequence[Arm] | None) -> Iterator[_Found]:
+def _of(
+    criterion: Criterion, scenario: Scenario, arms: Sequence[Arm], base: Sequence[Arm] | None
+) -> Iterator[_Found]:
     """Numbers of the arms and levels that a criterion is about."""
     for i, arm in enumerate(arms):
-        if not _is_arm(criterion, arm.values):
+        if not _is_arm(criterion, arm.values, scenario):
             continue
         for level in arm.metrics:
             if not _is_level(criterion, level):
@@ -175,13 +179,16 @@ def _of(criterion: Criterion, arms: Sequence[Arm], base: Sequence[Arm] | None) -
 
 
 def _on(
-    criterion: Criterion, arms: Sequence[CampaignArm], base: Sequence[CampaignArm]
+    criterion: Criterion,
+    scenario: Scenario,
+    arms: Sequence[CampaignArm],
+    base: Sequence[CampaignArm],
 ) -> Iterator[_Found]:
     """Numbers of the arms on the day that a criterion is about."""
     date, name = criterion.date, criterion.metric
     assert date is not None
     for i, arm in enumerate(arms):
-        if _is_arm(criterion, arm.values) and date in arm.dates:
+        if _is_arm(criterion, arm.values, scenario) and date in arm.dates:
             earlier = base[i].number(name, date) if base and date in base[i].dates else None
             yield (
                 arm.label,
@@ -191,8 +198,15 @@ def _on(
             )
 
 
-def _is_arm(criterion: Criterion, values: Mapping[str, Any]) -> bool:
-    return all(values.get(SHORT.get(k, k)) == _as_axis(v) for k, v in criterion.where.items())
+def _is_arm(criterion: Criterion, values: Mapping[str, Any], scenario: Scenario) -> bool:
+    """Of what is no axis of its sweep, an arm has the scenario's own value."""
+    from ..sweeping.plan import value_at
+
+    where = {SHORT.get(key, key): _as_axis(value) for key, value in criterion.where.items()}
+    return all(
+        (values[key] if key in values else value_at(scenario, key)) == value
+        for key, value in where.items()
+    )
 
 
 def _as_axis(value: Any) -> Any:

@@ -308,5 +308,5 @@ def plain(renderable: Any, width: int = WIDTH) -> str:
     from rich.console import Console
 
     out = io.StringIO()
-    Console(file=out, width=width, color_system=None).print(renderable)
+    Console(file=out, width=width, color_system=None, markup=False).print(renderable)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())

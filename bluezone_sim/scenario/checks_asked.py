@@ -109,7 +109,10 @@ def _criteria(raw: Raw, merged: Raw) -> Iterator[Fault]:
                 yield Fault(f"{path}.{key}", "is none of adoption.levels", "add the level")
         where = row.get("where")
         for key in where if isinstance(where, dict) else ():
-            if key not in grid:
+            if SHORT.get(key, key) == SHORT["adoption"]:
+                hint = "name the level by the criterion's adoption or users"
+                yield Fault(f"{path}.where.{key}", "is no arm: levels are within one", hint)
+            elif key not in grid:
                 yield Fault(f"{path}.where.{key}", "is no key of sweep.grid")
 
 

@@ -235,11 +235,15 @@ def _point(scenario: Scenario, chosen: dict[str, Any], changes: dict[str, Any]) 
 
 
 def value_at(scenario: Scenario, key: str) -> Any:
-    """The value of a dotted key, in the type that the scenario gives it; lists and tables as JSON."""
+    """The value of a dotted key, in the type that the scenario gives it; lists and tables as JSON.
+
+    None is a key without a value.
+    """
     at: Any = scenario.model_dump(mode="json")
     for part in key.replace("[", ".").replace("]", "").split("."):
         at = at[int(part)] if isinstance(at, list) else at[part]
-    return at if isinstance(at, (str, bool, int, float)) else json.dumps(at, sort_keys=True)
+    plain = at is None or isinstance(at, (str, bool, int, float))
+    return at if plain else json.dumps(at, sort_keys=True)
 
 
 def _frozen(value: Any) -> Any:

@@ -248,7 +248,8 @@ class Store:
         import pyarrow as pa
 
         tables = [_read(path) for path in self._files(folder)]
-        return pa.concat_tables(tables) if tables else None
+        # A column of an axis is of no type in the jobs where the key has no value.
+        return pa.concat_tables(tables, promote_options="default") if tables else None
 
 
 def _read(path: Path) -> Any:
