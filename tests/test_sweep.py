@@ -15,7 +15,11 @@ from small import raw_scenario, scenario
 import bluezone_sim as bz
 from bluezone_sim import cli
 from bluezone_sim.errors import CriterionError, InputError, ScenarioError
+from bluezone_sim.results.compare import arm_of
 from bluezone_sim.results.expect import judge, require
+from bluezone_sim.results.level import NUMBERS
+from bluezone_sim.results.tables import metrics_to_arrow
+from bluezone_sim.results.text import METRICS
 from bluezone_sim.scenario import parse, resolved_toml, shipped
 from bluezone_sim.scenario.loading import override, point_scenario, validate
 from bluezone_sim.sweeping import plan as planning
@@ -50,6 +54,7 @@ def swept(tmp_path_factory):
         ("date", dt.date(2020, 8, 13)),
         ("timezone", "UTC"),
         ("index_cases.count", 61),
+        ("adoption.together.household", 0.5),
         ("publication.consent", 0.91),
     ],
 )
@@ -88,6 +93,14 @@ def test_a_point_that_changes_nothing_is_the_scenario(name):
     assert point_scenario(whole, {}) == bare
 
 
+def test_who_adopts_together_can_be_an_axis():
+    grid = {"adoption.together.household": [0.0, 0.9], "adoption": [0.6]}
+    for arm in bz.sweep(scenario(), grid, 1, workers=1).arms:
+        together = {"household": arm.values["adoption.together.household"]}
+        (alone,) = bz.run(scenario(adoption__together=together, adoption__levels=[0.6]), 1).metrics
+        assert arm.metrics[0].recall == alone.recall
+
+
 def test_a_grid_is_the_product_of_its_axes_and_levels_share_a_simulation():
     made = planning.plan(scenario(seed=5), {**GRID, "phones.off_share": [0, 0.5, 0.9]}, 4)
     assert len(made.points) == 6
@@ -110,7 +123,7 @@ def test_a_grid_is_the_product_of_its_axes_and_levels_share_a_simulation():
         ({"radio.densty": ["on"]}, 1, "did you mean 'density'"),
         ({"seed": [1]}, 1, "cannot be an axis"),
         ({"title": ["a"]}, 1, "cannot be an axis"),
-        ({"campaign.users": [1]}, 1, "does not follow campaigns"),
+        ({"campaign.users": [1]}, 1, "small has no campaign"),
         ({"protocol": ["bluezone"], "protocol.name": ["bluezone"]}, 1, "given twice"),
         ({"phones.off_share": []}, 1, "one or more values"),
         ({"phones.off_share": "0.1"}, 1, "one or more values"),
@@ -310,6 +323,10 @@ def test_a_scenario_can_bring_its_sweep():
         ({"grid": {"protocol": ["a"], "protocol.name": ["a"]}}, "sweep.grid.protocol.name"),
         ({"grid": {"phones.off_share": [0.1, 0.1]}}, "sweep.grid.phones.off_share"),
         ({"seds": 3}, "sweep.seds"),
+        ({"grid": {"phones.of_share": [0.1]}}, "sweep.grid.phones.of_share"),
+        ({"grid": {"population.people.x": [1]}}, "sweep.grid.population.people.x"),
+        ({"grid": {"phones..off_share": [0.1]}}, "sweep.grid.phones..off_share"),
+        ({"grid": {"phones.off_share": 0.1}}, "sweep.grid.phones.off_share"),
     ],
 )
 def test_a_sweep_table_at_fault_is_said_when_it_is_loaded(table, path):
@@ -345,6 +362,115 @@ def test_criteria_are_judged_by_level_and_arm(swept):
 WHERE = {"rule.name": "any-match"}
 
 
+def test_any_number_of_a_level_can_be_a_criterion(swept):
+    """Kept at the value that the table has and missed beyond it, by runs, sweeps and comparisons."""
+    columns = [
+        c for c in bz.run(scenario(), 1).metrics.to_arrow().column_names if c != "level_index"
+    ]
+    assert list(NUMBERS) == columns
+    assert set(METRICS) == set(columns)
+    result = bz.run(scenario(adoption__levels=[1.0]), 1)
+    (row,) = result.metrics.to_arrow().to_pylist()
+    means = metrics_to_arrow(swept.arms[0].metrics[1:]).to_pylist()[0]
+    for name in NUMBERS:
+        for arms, value in (([arm_of(result)], row[name]), (swept.arms[:1], means[name])):
+            assert value is not None
+            for bound, more in (("at_least", 0.01), ("at_most", -0.01)):
+                near, far = (
+                    scenario(
+                        adoption__levels=[1.0],
+                        expect=[{"metric": name, "users": 220, bound: value + by}],
+                    )
+                    for by in (0.0, more)
+                )
+                assert [v.passed for v in judge(near, arms)] == [True]
+                (missed,) = judge(far, arms)
+                assert not missed.passed
+                assert METRICS[name] in str(missed)
+            rise = scenario(expect=[{"metric": name, "users": 220, "rise_at_most": 0.0}])
+            assert [(v.change, v.passed) for v in judge(rise, arms, arms)] == [(0.0, True)]
+
+
+def test_an_undefined_number_misses():
+    result = bz.run(scenario(adoption__levels=[0], index_cases__f2_count=0), 1)
+    for name in ("precision", "n_warned_f2", "n_f2_per_f1", "days_contact_to_warning_p50"):
+        s = scenario(adoption__levels=[0.0], expect=[{"metric": name, "at_least": 0.0}])
+        (verdict,) = judge(s, [arm_of(result)])
+        assert (verdict.value, verdict.passed) == (None, False)
+
+
+def test_a_run_is_judged_as_the_arm_that_it_is():
+    grid = {"protocol": ["bluezone", "gaen"], "date": [dt.date(2020, 8, 12), dt.date(2020, 8, 13)]}
+    for where, kept in (
+        ({"protocol": "bluezone"}, [False]),
+        ({"protocol": "bluezone", "date": dt.date(2020, 8, 12)}, [False]),
+        ({"protocol": "gaen"}, []),
+        ({"date": dt.date(2020, 8, 13)}, []),
+    ):
+        expect = [{"metric": "recall", "at_least": 0.9, "where": where}]
+        s = scenario(adoption__levels=[1.0], sweep={"grid": grid}, expect=expect)
+        assert [v.passed for v in judge(s, [arm_of(bz.run(s, 1))])] == kept
+    # A sweep is asked for its arms, so one that is not there is missed.
+    expect = [{"metric": "recall", "at_least": 0.0, "where": {"protocol": "gaen"}}]
+    s = scenario(sweep={"grid": grid}, expect=expect)
+    (verdict,) = judge(s, bz.sweep(s, {"protocol": ["bluezone"]}, 1, workers=1).arms)
+    assert not verdict.passed
+    assert "there is no such level or arm" in str(verdict)
+
+
+def test_axes_without_quotes_are_dotted_keys():
+    text = (
+        resolved_toml(scenario())
+        + """
+[sweep.grid]
+phones.off_share = [0.1, 0.3]
+phones.android.killed_share = [0.0]
+protocol = ["bluezone"]
+
+[[expect]]
+metric = "recall"
+at_least = 0.0
+where.phones.off_share = 0.3
+"""
+    )
+    s = parse(text)
+    assert list(s.sweep.grid) == ["phones.off_share", "phones.android.killed_share", "protocol"]
+    assert s.expect[0].where == {"phones.off_share": 0.3}
+    assert parse(resolved_toml(s)) == s
+
+
+def test_an_axis_may_have_no_value_at_some_points(tmp_path):
+    grid = {
+        "radio.scan_on_s": [None, 20.0],
+        "index_cases.course": [None, {"known_as": "suspected"}],
+    }
+    found = bz.sweep(scenario(), grid, 1, workers=1, out=tmp_path / "out")
+    assert [a.values["radio.scan_on_s"] for a in found.arms] == [None, None, 20.0, 20.0]
+    again = bz.open_sweep(tmp_path / "out")
+    assert again.table.equals(found.table)
+    assert again.differences == found.differences
+    json.dumps(again.to_dict(), allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("recal", "did you mean 'recall'"),
+        ("Recall", "did you mean 'recall'"),
+        ("share_recordd", "did you mean 'share_recorded'"),
+        ("warned", "did you mean 'n_warned_f1' or 'n_warned_f2'"),
+        ("lost_radio", "did you mean 'lost_radio_missed'"),
+        ("hours", "did you mean 'hours_to_warning_p50'"),
+        ("delay", "known: users, "),
+        ("", "known: users, "),
+    ],
+)
+def test_a_misspelt_metric_is_told_its_neighbours(name, hint):
+    with pytest.raises(ScenarioError) as caught:
+        scenario(expect=[{"metric": name, "at_least": 0.1}])
+    assert f"expect[0].metric: unknown metric {name!r} ({hint}" in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("criterion", "path"),
     [
@@ -356,6 +482,10 @@ WHERE = {"rule.name": "any-match"}
         ({"metric": "recall", "at_least": 0.2, "users": 220, "adoption": 1.0}, "expect[0].users"),
         ({"metric": "recall", "at_least": 0.2, "where": WHERE}, "expect[0].where.rule.name"),
         ({"metric": "recall", "at_last": 0.2}, "expect[0].at_last"),
+        (
+            {"metric": "recall", "at_least": 0.2, "where": {"adoption": 0.3}},
+            "expect[0].where.adoption",
+        ),
     ],
 )
 def test_a_criterion_at_fault_is_said_when_it_is_loaded(criterion, path):
@@ -426,6 +556,7 @@ def test_the_default_directory_is_the_same_for_the_same_question(town, capsys):
         (["--grid", "phones.off_share=0.1,,0.2"], "empty value"),
         (["--grid", "phones.off_share=0.1", "--grid", "phones.off_share=0.2"], "given twice"),
         (["--grid", "phones.of_share=0.1"], "did you mean 'off_share'"),
+        (["--grid", "phones..off_share=0.1"], "expected a dotted key"),
         (["--grid", "rule.name=any,minutes-near"], "with rule.name = any: 1 fault"),
         (["--seeds", "0"], "at least 1"),
         (["--workers", "0"], "workers"),

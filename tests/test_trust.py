@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,7 +19,7 @@ from test_run import assert_close, same
 import bluezone_sim as bz
 from bluezone_sim import _version, memory
 from bluezone_sim.matching import engine as matching
-from bluezone_sim.scenario.describe import toml_of
+from bluezone_sim.scenario.describe import resolved_toml, toml_of
 from bluezone_sim.scenario.loading import override
 from bluezone_sim.world import whole as day_loop
 
@@ -80,6 +83,40 @@ def test_a_limit_that_would_be_passed_is_refused_beforehand_with_the_estimate(tm
         bz.sweep(tight, {}, 2, workers=1, out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
     assert bz.run(scenario(limits={"memory_mib": needed + 1})).n_risky_pairs
+
+
+_PEAK = """
+import sys
+import bluezone_sim as bz
+scenario = bz.parse(sys.stdin.read())
+print(bz.run(scenario, 1, threads=2).peak_memory_mib)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs getrusage, for the peak")
+@pytest.mark.parametrize(
+    ("text", "changes"),
+    [
+        (resolved_toml(scenario()), {}),
+        (_TOWN, {}),
+        (_TOWN, {"protocol.name": "tcn"}),
+        (_TOWN, {"protocol.histories": "whole"}),
+    ],
+    ids=["small", "town", "tcn", "whole"],
+)
+def test_the_estimate_is_above_the_peak_and_not_far_above(text, changes):
+    """It holds what a run takes that compiles, so one that does not may have about half of it."""
+    s = bz.parse(text, overrides=changes)
+    done = subprocess.run(
+        [sys.executable, "-c", _PEAK],
+        input=resolved_toml(s),
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    needed = memory.estimate_mib(s)
+    assert 0.45 * needed < float(done.stdout) <= needed
 
 
 def test_the_estimate_grows_with_what_takes_memory():

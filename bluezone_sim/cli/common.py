@@ -72,7 +72,8 @@ def console(width: int = 0) -> Any:
 
     width = width or WIDTH
     # A table that a narrow terminal wraps can still be read; one with its numbers cut off cannot.
-    console = Console(highlight=False)
+    # What a scenario calls its measures or districts is text, whatever brackets it has.
+    console = Console(highlight=False, markup=False)
     if not console.is_terminal or console.width < width:
         console.width = width
     return console

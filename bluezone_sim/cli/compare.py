@@ -24,7 +24,8 @@ def compare(
     """Set two runs or sweeps side by side; exit 1 where a criterion of the scenario is missed."""
     from ..results import compare as comparing
     from ..results.load import open_any
-    from ..results.text import SWEEP_WIDTH, compare_table, differences_table
+    from ..results.panels import compare_tables
+    from ..results.text import SWEEP_WIDTH
 
     first, second = open_any(a), open_any(b)
     found = comparing.compare(first, second)
@@ -34,7 +35,8 @@ def compare(
         terminal = console(SWEEP_WIDTH)
         terminal.print(f"A: {first.headline()}")
         terminal.print(f"B: {second.headline()}")
-        terminal.print(compare_table(found.arms))
-        terminal.print()
-        terminal.print(differences_table(found.differences, "B less A"))
+        for table in compare_tables(found):
+            terminal.print(table)
+        if bool(comparing.campaigns_in(first)) != bool(comparing.campaigns_in(second)):
+            terminal.print("Only one of them has a campaign, so campaigns are not compared.")
     conclude(found.verdicts, quiet=as_json)

@@ -68,7 +68,7 @@ def matrix(
         terminal.print(found.table())
         typer.echo(found.words() + "\n")
         terminal.print(found.measured_table())
-        terminal.print(found.NOTE, style="dim", markup=False)
+        terminal.print(found.NOTE, style="dim")
     if found.missed:
         raise CriterionError(
             f"{len(found.missed)} of 24 cases differ from the white paper: "

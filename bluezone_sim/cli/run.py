@@ -49,10 +49,10 @@ def run(
     with progress_bar(quiet=quiet) as report:
         result = simulate(chosen, seed, threads=threads, progress=report)
     result.save(target, force=force)
-    from ..results.compare import arm_of
+    from ..results.compare import arm_of, campaigns_in
     from ..results.expect import judge
 
-    verdicts = judge(chosen, [arm_of(result)])
+    verdicts = judge(chosen, [arm_of(result)], campaigns=campaigns_in(result))
     if as_json:
         document = {**result.to_dict(), "expect": [asdict(v) for v in verdicts]}
         typer.echo(json.dumps(document, allow_nan=False))

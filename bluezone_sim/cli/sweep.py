@@ -91,7 +91,7 @@ def sweep(
         ) from None
     from ..results.expect import judge
 
-    verdicts = judge(chosen, result.arms)
+    verdicts = judge(chosen, result.arms, campaigns=result.campaigns)
     if as_json:
         expect = [asdict(v) for v in verdicts]
         document = {**result.to_dict(), "expect": expect, "out": str(target)}
@@ -185,14 +185,13 @@ def left_in_words(at: Progress) -> str:
 
 
 def _print(result: Sweep) -> None:
-    from ..results.text import SWEEP_WIDTH, differences_table, sweep_table
+    from ..results.panels import sweep_tables
+    from ..results.text import SWEEP_WIDTH
 
     terminal = console(SWEEP_WIDTH)
     terminal.print(result.headline())
-    terminal.print(sweep_table(result))
-    if result.differences:
-        terminal.print()
-        terminal.print(differences_table(result.differences))
+    for table in sweep_tables(result):
+        terminal.print(table)
     about = result.about
     terminal.print(
         f"{about['core_hours']:.2g} core-hours, up to {about['peak_memory_mib']:,.0f} MiB a process"

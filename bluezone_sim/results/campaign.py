@@ -47,6 +47,24 @@ class CampaignDay:
     days_contact_to_warning_p50: float | None
 
 
+_ENDS = ("_lo", "_hi")
+#: Every number of a day by name, as columns and criteria have it: an interval is ``_lo`` and ``_hi``.
+DAY_NUMBERS = tuple(
+    name
+    for field in CampaignDay.__dataclass_fields__
+    if field not in ("arm", "date")
+    for name in ((f"{field}_lo", f"{field}_hi") if field.endswith("_ci95") else (field,))
+)
+
+
+def day_number(row: CampaignDay, name: str) -> float | None:
+    """One of :data:`DAY_NUMBERS` of a day; None where undefined."""
+    found: Any = getattr(row, name[:-3] if name.endswith(_ENDS) else name)
+    if not name.endswith(_ENDS) or found is None:
+        return found  # type: ignore[no-any-return]
+    return float(found[_ENDS.index(name[-3:])])
+
+
 @dataclass(frozen=True)
 class CampaignPart:
     """One part of the population on one day: a district, or a group by occupation.
@@ -107,6 +125,17 @@ class CampaignResult:
             "days": [_plain(asdict(row)) for row in self.days],
             "parts": [_plain(asdict(row)) for row in self.parts],
         }
+
+
+def last_day(result: CampaignResult) -> dict[str, Any]:
+    """The last day with all measures, and recall then with random users and with no measure."""
+    every, random, none = (result.of(arm)[-1] for arm in result.arms[:3])
+    return {
+        "day": every.date,
+        **{name: day_number(every, name) for name in DAY_NUMBERS},
+        "recall_at_random": random.recall,
+        "recall_no_measure": none.recall,
+    }
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:

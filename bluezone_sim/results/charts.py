@@ -22,6 +22,9 @@ N_COLOURS = 7
 _WIDTH, _HEIGHT = 720.0, 400.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58.0, 26.0, 40.0, 62.0
 
+#: Ticks of an axis in percent.
+_PERCENTS = tuple((v, f"{v}") for v in range(0, 101, 20))
+
 
 @dataclass(frozen=True)
 class Line:
@@ -61,14 +64,23 @@ def nice_ceiling(value: float) -> float:
     return float(next(k * power for k in (1, 2, 4, 6, 8, 10) if k * power >= value * (1 - 1e-9)))
 
 
-def line_chart(lines: Sequence[Line], tips: Sequence[Tip], *, x: str, y: str, alt: str) -> str:
+def line_chart(
+    lines: Sequence[Line],
+    tips: Sequence[Tip],
+    *,
+    x: str,
+    y: str,
+    alt: str,
+    ticks: Sequence[tuple[float, str]] = _PERCENTS,
+) -> str:
     """Lines over 0 … 100 percent.
 
     Args:
         lines: drawn in this order; values in percent.
-        tips: by level, with x in percent.
+        tips: by place, with x in percent.
         x, y: names of the axes.
         alt: what it shows, for those who do not see it.
+        ticks: places on the x axis in percent, and what is written there.
     """
     values = [v for line in lines for v in line.y if v is not None]
     values += [end[1] for line in lines for end in line.ends if end is not None]
@@ -82,7 +94,7 @@ def line_chart(lines: Sequence[Line], tips: Sequence[Tip], *, x: str, y: str, al
     def py(v: float) -> float:
         return _TOP + down * (1 - v / top)
 
-    out = [_y_axis(top, y), *_x_ticks([(px(v), f"{v:g}") for v in range(0, 101, 20)], x)]
+    out = [_y_axis(top, y), *_x_ticks([(px(v), text) for v, text in ticks], x)]
     for line in lines:
         band = [
             (px(at), py(max(0.0, end[0])), py(end[1]))

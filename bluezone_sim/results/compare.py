@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from ..errors import InputError
+from ..sweeping.campaigns import (
+    CampaignArm,
+    campaign_differences,
+    campaign_of,
+    is_of_campaign,
+)
 from ..sweeping.summary import COMPARED, Arm, Difference, Mean, paired
 from ..tables import OUTCOMES
 from .expect import Verdict, judge
-from .result import LevelMetrics, Result
+from .level import LevelMetrics
+from .result import Result
 from .text import same_level
 
 if TYPE_CHECKING:
     from ..sweeping import Sweep
+
+
+_A = TypeVar("_A", Arm, CampaignArm)
 
 
 @dataclass(frozen=True)
@@ -24,13 +34,16 @@ class Comparison:
     """B less A.
 
     Attributes:
-        arms: arms of both that belong together, A's then B's.
+        arms: arms of both that belong together, A's then B's; of those that differ in their campaign
+            alone, the first.
         differences: by arm, level and metric; intervals are paired by seed, or by case for two runs.
+        campaigns: those of the arms, A's then B's; empty where one of both has none.
         verdicts: B's criteria (A's where B has none).
     """
 
     arms: tuple[tuple[Arm, Arm], ...]
     differences: list[Difference]
+    campaigns: tuple[tuple[CampaignArm, CampaignArm], ...]
     verdicts: list[Verdict]
 
     def to_dict(self) -> dict[str, Any]:
@@ -50,6 +63,11 @@ class Comparison:
                 for a, b in self.arms
             ],
             "differences": [asdict(d) for d in self.differences],
+            "campaign": [
+                {**asdict(d), "date": d.date.isoformat()}
+                for pair in self.campaigns
+                for d in campaign_differences(*pair)
+            ],
             "expect": [asdict(v) for v in self.verdicts],
         }
 
@@ -81,23 +99,58 @@ def compare(a: Result | Sweep, b: Result | Sweep) -> Comparison:
     """
     both = _together(_arms(a), _arms(b))
     differences: list[Difference] = []
-    for first, second in both:
-        label = second.label if second.label == first.label else f"{second.label} / {first.label}"
-        differences += paired(first, replace(second, label=label), COMPARED)
-    if not differences:
-        raise InputError("they have no adoption level in common")
+    levels = list({_stationary(x) + _stationary(y): (x, y) for x, y in reversed(both)}.values())[
+        ::-1
+    ]
+    for first, second in levels:
+        differences += paired(first, replace(second, label=_label(first, second)), COMPARED)
     if isinstance(a, Result) and isinstance(b, Result):
         differences = [_by_case(a, b, d) for d in differences]
     judged = b.scenario if b.scenario.expect else a.scenario
-    verdicts = judge(judged, [y for _, y in both], [x for x, _ in both])
-    return Comparison(tuple(both), differences, verdicts)
+    campaigns = _campaigns(a, b)
+    if not differences and not campaigns:
+        raise InputError("they have no adoption level in common")
+    verdicts = judge(
+        judged,
+        [y for _, y in both],
+        [x for x, _ in both],
+        campaigns=[y for _, y in campaigns],
+        campaigns_base=[x for x, _ in campaigns],
+    )
+    return Comparison(tuple(levels), differences, campaigns, verdicts)
+
+
+def _stationary(arm: Arm) -> tuple[str, ...]:
+    """What an arm's levels depend on."""
+    return tuple(repr((k, v)) for k, v in arm.values.items() if not is_of_campaign(k))
+
+
+def _label(a: Arm | CampaignArm, b: Arm | CampaignArm) -> str:
+    return b.label if b.label == a.label else f"{b.label} / {a.label}"
+
+
+def _campaigns(a: Result | Sweep, b: Result | Sweep) -> tuple[tuple[CampaignArm, CampaignArm], ...]:
+    mine, other = campaigns_in(a), campaigns_in(b)
+    if not mine or not other:
+        return ()
+    both = _together(mine, other)
+    return tuple((x, replace(y, label=_label(x, y))) for x, y in both)
+
+
+def campaigns_in(of: Result | Sweep) -> Sequence[CampaignArm]:
+    """Campaigns of a run or sweep, an arm each; empty without."""
+    if not isinstance(of, Result):
+        return of.campaigns
+    if of.campaign is None:
+        return []
+    return [campaign_of(of.campaign, of.scenario.protocol.name, of.seed)]
 
 
 def _arms(of: Result | Sweep) -> Sequence[Arm]:
     return [arm_of(of)] if isinstance(of, Result) else of.arms
 
 
-def _together(a: Sequence[Arm], b: Sequence[Arm]) -> list[tuple[Arm, Arm]]:
+def _together(a: Sequence[_A], b: Sequence[_A]) -> list[tuple[_A, _A]]:
     """Arms with the same values of the axes that vary in both; one that is fixed in both may differ."""
 
     def varies(key: str) -> bool:
@@ -105,7 +158,7 @@ def _together(a: Sequence[Arm], b: Sequence[Arm]) -> list[tuple[Arm, Arm]]:
 
     keys = sorted({k for arm in (*a, *b) for k in arm.values if varies(k)})
 
-    def key(arm: Arm) -> tuple[str, ...]:
+    def key(arm: _A) -> tuple[str, ...]:
         return tuple(repr(arm.values.get(k)) for k in keys)
 
     known = {key(arm): arm for arm in a}

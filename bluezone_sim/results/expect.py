@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import datetime as dt
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CriterionError
 from ..scenario.checks_asked import SHORT
+from .level import number_of
 from .text import METRICS, percent, same_level, value_of
 
 if TYPE_CHECKING:
     from ..scenario.experiment import Criterion
     from ..scenario.model import Scenario
+    from ..sweeping.campaigns import CampaignArm
     from ..sweeping.summary import Arm
-    from .result import LevelMetrics
+    from .level import LevelMetrics
 
 #: Slack of a bound, so that a number that is printed as the bound keeps it.
 _SLACK = 1e-12
@@ -27,6 +31,7 @@ class Verdict:
     Attributes:
         metric, arm: what was judged.
         adoption: the level, as a share of smartphone owners; None where there is no such level.
+        date: the day of the campaign; None where a level was judged.
         value: the metric; None where undefined.
         change: over the first of two that are compared; None otherwise.
         expected: the bounds, in words.
@@ -40,22 +45,30 @@ class Verdict:
     change: float | None
     expected: str
     passed: bool
+    date: str | None = None
 
     def __str__(self) -> str:
         verdict = "kept" if self.passed else "MISSED"
         if self.adoption is None:
-            return f"{verdict}: {METRICS[self.metric]} of {self.arm}: there is no such level or arm"
+            what = "level or arm" if self.date is None else "day or arm"
+            return f"{verdict}: {METRICS[self.metric]} of {self.arm}: there is no such {what}"
         change = (
             "" if self.change is None else f" ({value_of(self.metric, self.change, sign=True)})"
         )
+        on = "" if self.date is None else f" on {self.date}"
         return (
-            f"{verdict}: {METRICS[self.metric]} at {percent(self.adoption)} of phones, {self.arm}: "
+            f"{verdict}: {METRICS[self.metric]}{on} at {percent(self.adoption)} of phones, {self.arm}: "
             f"{value_of(self.metric, self.value)}{change}, expected {self.expected}"
         )
 
 
 def judge(
-    scenario: Scenario, arms: Sequence[Arm], base: Sequence[Arm] | None = None
+    scenario: Scenario,
+    arms: Sequence[Arm],
+    base: Sequence[Arm] | None = None,
+    *,
+    campaigns: Sequence[CampaignArm] = (),
+    campaigns_base: Sequence[CampaignArm] = (),
 ) -> list[Verdict]:
     """Applies a scenario's criteria.
 
@@ -63,16 +76,20 @@ def judge(
         scenario: its ``[[expect]]``.
         arms: what is judged: one arm for a run, the arms of a sweep.
         base: what it is compared with, arm by arm; without it the bounds on changes are left out.
+        campaigns: of the arms, where the scenario has one.
+        campaigns_base: what they are compared with, arm by arm.
     """
     out = []
     for criterion in scenario.expect or ():
         bounds = _bounds(criterion, compared=base is not None)
         if not bounds:
             continue
-        found = list(_of(criterion, scenario, arms, base))
-        for arm, level, before in found:
-            value = getattr(level, criterion.metric)
-            earlier = getattr(before, criterion.metric) if before is not None else None
+        day = None if criterion.date is None else criterion.date.isoformat()
+        if criterion.date is None:
+            found = list(_of(criterion, scenario, arms, base))
+        else:
+            found = list(_on(criterion, scenario, campaigns, campaigns_base))
+        for label, adoption, value, earlier in found:
             change = None if value is None or earlier is None else value - earlier
             kept = value is not None and all(
                 _keeps(name, bound, value, change) for name, bound in bounds.items()
@@ -80,14 +97,17 @@ def judge(
             out.append(
                 Verdict(
                     criterion.metric,
-                    arm.label,
-                    level.adoption_smartphones,
+                    label,
+                    adoption,
                     value,
                     change,
                     _in_words(criterion.metric, bounds),
                     kept,
+                    day,
                 )
             )
+        if not found and criterion.where and not any(arm.values for arm in arms):
+            continue  # a run is not the arm that it is about
         if not found:
             label = ", ".join(f"{k} = {v}" for k, v in criterion.where.items()) or "any arm"
             out.append(
@@ -99,6 +119,7 @@ def judge(
                     None,
                     _in_words(criterion.metric, bounds),
                     False,
+                    day,
                 )
             )
     return out
@@ -135,21 +156,66 @@ def _in_words(metric: str, bounds: dict[str, float]) -> str:
     )
 
 
+#: An arm's label, its users as a share of smartphone owners, the number, and that compared with.
+_Found = tuple[str, float | None, float | None, float | None]
+
+
 def _of(
     criterion: Criterion, scenario: Scenario, arms: Sequence[Arm], base: Sequence[Arm] | None
-) -> Iterator[tuple[Arm, LevelMetrics, LevelMetrics | None]]:
-    """Arms and levels that a criterion is about, each with what it is compared with."""
-    where = {SHORT.get(k, k): v for k, v in criterion.where.items()}
+) -> Iterator[_Found]:
+    """Numbers of the arms and levels that a criterion is about."""
     for i, arm in enumerate(arms):
-        if any(arm.values.get(k) != v for k, v in where.items()):
+        if not _is_arm(criterion, arm.values, scenario):
             continue
         for level in arm.metrics:
             if not _is_level(criterion, level):
                 continue
-            before: Any = None
+            earlier = None
             if base is not None:
                 before = next((m for m in base[i].metrics if same_level(m, level)), None)
-            yield arm, level, before
+                earlier = None if before is None else number_of(before, criterion.metric)
+            value = number_of(level, criterion.metric)
+            yield arm.label, level.adoption_smartphones, value, earlier
+
+
+def _on(
+    criterion: Criterion,
+    scenario: Scenario,
+    arms: Sequence[CampaignArm],
+    base: Sequence[CampaignArm],
+) -> Iterator[_Found]:
+    """Numbers of the arms on the day that a criterion is about."""
+    date, name = criterion.date, criterion.metric
+    assert date is not None
+    for i, arm in enumerate(arms):
+        if _is_arm(criterion, arm.values, scenario) and date in arm.dates:
+            earlier = base[i].number(name, date) if base and date in base[i].dates else None
+            yield (
+                arm.label,
+                arm.number("adoption_smartphones", date),
+                arm.number(name, date),
+                earlier,
+            )
+
+
+def _is_arm(criterion: Criterion, values: Mapping[str, Any], scenario: Scenario) -> bool:
+    """Of what is no axis of its sweep, an arm has the scenario's own value."""
+    from ..sweeping.plan import value_at
+
+    where = {SHORT.get(key, key): _as_axis(value) for key, value in criterion.where.items()}
+    return all(
+        (values[key] if key in values else value_at(scenario, key)) == value
+        for key, value in where.items()
+    )
+
+
+def _as_axis(value: Any) -> Any:
+    """A value as the axes of a sweep have it: dates as text, lists and tables as JSON."""
+    if isinstance(value, (str, bool, int, float)):
+        return value
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    return json.dumps(value, sort_keys=True, default=str)
 
 
 def _is_level(criterion: Criterion, level: LevelMetrics) -> bool:

@@ -16,8 +16,10 @@ from .text import STAGES, percent
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ..sweeping.campaigns import CampaignArm
     from ..sweeping.summary import Arm
-    from .result import Histogram, LevelMetrics, Result, SensitivityRow
+    from .level import LevelMetrics
+    from .result import Histogram, Result, SensitivityRow
     from .validation import Validation
 
 #: Okabe and Ito's colours, told apart by colour-blind readers too.
@@ -162,11 +164,38 @@ def draw_arms(axes: Any, arms: Sequence[Arm]) -> None:
     axes.legend(loc="upper left", fontsize=8)
 
 
+def draw_campaigns(axes: Any, arms: Sequence[CampaignArm]) -> None:
+    """Recall by day: of each arm with all measures, or of one with and without its measures."""
+    from .campaign_arms import curves
+
+    for i, (name, measures, arm) in enumerate(curves(arms)):
+        colour = ARM_COLOURS[i % len(ARM_COLOURS)]
+        means = [arm.mean("recall", date, measures) for date in arm.dates]
+        x, style = np.array(arm.dates), "--" if measures == arm.measures[1] else "-"
+        _line(axes, x, [m.mean for m in means], color=colour, ls=style, label=name)
+        if measures in (arm.measures[0], arm.measures[2]):
+            ends = 100 * np.array([m.ci95 or (np.nan, np.nan) for m in means]).T
+            axes.fill_between(x, *ends, color=colour, alpha=0.15, lw=0)
+    dates = sorted({date for arm in arms for date in arm.dates})
+    ticks = dates[:: max(1, -(-len(dates) // 7))]
+    axes.set_xticks(ticks, [f"{d.day} {d:%b}" for d in ticks])
+    axes.set_ylabel("risky pairs warned (%)")
+    axes.set_ylim(bottom=0)
+    axes.figure.legend(loc="outside upper center", ncols=3)
+
+
 def arms_svg(arms: Sequence[Arm]) -> str:
     """Recall against adoption, an arm a line."""
     with _figure(_INK, 7.2, 4.0) as (figure, (axes,)):
         draw_arms(axes, arms)
         return _svg(figure, "Share of risky pairs warned, by adoption and arm")
+
+
+def campaigns_svg(arms: Sequence[CampaignArm]) -> str:
+    """:func:`draw_campaigns` as SVG."""
+    with _figure(_INK, 7.2, 4.0) as (figure, (axes,)):
+        draw_campaigns(axes, arms)
+        return _svg(figure, "Share of risky pairs warned, by day of the campaign")
 
 
 def adoption_png(result: Result) -> bytes:

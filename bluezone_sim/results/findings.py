@@ -12,7 +12,7 @@ from .text import STAGES, ends_of, interval, number, percent, value_of
 
 if TYPE_CHECKING:
     from ..sweeping.summary import Arm, Difference
-    from .result import LevelMetrics
+    from .level import LevelMetrics
 
 #: The level that a report opens with is the one nearest to this share of smartphones: the target of
 #: the order of 13 August 2020.

@@ -15,7 +15,8 @@ from ..tables import Warnings
 from .adopters import AdopterRow
 from .campaign import CampaignDay, CampaignPart, CampaignResult
 from .folder import read_document
-from .result import LevelMetrics, Metrics, Result, SensitivityRow
+from .level import LevelMetrics
+from .result import Metrics, Result, SensitivityRow
 from .tables import histograms_from_arrow, outcomes_from_arrow
 
 if TYPE_CHECKING:

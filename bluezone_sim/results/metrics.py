@@ -16,7 +16,8 @@ from ..tables import OUTCOMES, Outcomes, Warnings
 from ..world import Days, World
 from ..world.course import true_cases
 from ..world.risk import RiskyDays
-from .result import Histogram, LevelMetrics
+from .level import LevelMetrics
+from .result import Histogram
 
 #: Bootstrap replicates of a 95 % interval.
 REPLICATES = 1000

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from .figures import adoption_svg, arms_svg, waterfall_svg
+from . import campaign_arms
+from .figures import adoption_svg, arms_svg, campaigns_svg, waterfall_svg
 from .text import (
     COLUMNS,
     DIFFERENCE_COLUMNS,
@@ -20,7 +21,8 @@ from .text import (
 
 if TYPE_CHECKING:
     from ..sweeping import Sweep
-    from .result import LevelMetrics, Result
+    from .level import LevelMetrics
+    from .result import Result
 
 
 def table_html(
@@ -61,9 +63,15 @@ def sweep_html(sweep: Sweep) -> str:
     """A sweep: recall of its arms against adoption, its table, and the paired differences."""
     parts = [
         f"<p><b>{escape(sweep.headline())}</b></p>",
-        _framed(arms_svg(sweep.arms)),
+        _framed(arms_svg(sweep.stationary)),
         table_html(SWEEP_COLUMNS, sweep_rows(sweep), "Means over seeds", left=1),
     ]
+    if sweep.campaigns:
+        days = campaign_arms.days_rows(sweep.campaigns, sweep.width)
+        table = table_html(
+            campaign_arms.DAYS_COLUMNS, days, "The campaign, means over seeds", left=2
+        )
+        parts += [_framed(campaigns_svg(sweep.campaigns)), table]
     if sweep.differences:
         base = sweep.differences[0].base
         rows = table_html(

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from . import adopters, campaign
-from .text import _table, number, plain, share
+from . import adopters, campaign, campaign_arms
+from .text import _table, compare_table, differences_table, number, plain, share, sweep_table
 from .trace import counted_rows, info_rows
 
 if TYPE_CHECKING:
+    from ..sweeping import Sweep
+    from .compare import Comparison
     from .result import Result
 
 ADOPTERS_TITLE = "Who adopts"
+MEASURES_TITLE = "With and without each measure"
 
 
 WARNED_HEADER = [
@@ -61,7 +64,7 @@ def tables(result: Result) -> list[Any]:
             campaign.DAYS_NOTE,
             "",
             _table(
-                "With and without each measure",
+                MEASURES_TITLE,
                 campaign.arms_header(found, dates),
                 campaign.arm_rows(found, dates),
                 1,
@@ -77,6 +80,51 @@ def tables(result: Result) -> list[Any]:
                 1,
             )
             for what in ("district", "group")
+        ]
+    return out
+
+
+def sweep_tables(sweep: Sweep) -> list[Any]:
+    """A sweep's tables for the terminal: its levels, then its campaigns."""
+    out = [sweep_table(sweep)]
+    if sweep.differences:
+        out += ["", differences_table(sweep.differences)]
+    if sweep.campaigns:
+        arms, first = sweep.campaigns, sweep.campaigns[0]
+        out += [
+            "",
+            _table(
+                "The campaign, means over seeds",
+                campaign_arms.DAYS_COLUMNS,
+                campaign_arms.days_rows(arms, sweep.width),
+                2,
+            ),
+            campaign_arms.DAYS_NOTE,
+        ]
+        if len(arms) == 1:
+            rows = campaign_arms.measures_rows(arms)
+            heads = campaign_arms.measures_columns(arms)
+            out += ["", _table(MEASURES_TITLE, heads, rows, 2), campaign_arms.MEASURES_NOTE]
+        if len(arms) > 1:
+            rows = campaign_arms.difference_rows([(first, arm) for arm in arms[1:]])
+            title = f"The campaign less that of {first.label}, paired by seed"
+            out += [
+                "",
+                _table(title, campaign_arms.DIFFERENCE_COLUMNS, rows, 2),
+                f"{MEASURES_TITLE}, for every arm: in the report.",
+            ]
+    return out
+
+
+def compare_tables(found: Comparison) -> list[Any]:
+    """Two runs or sweeps side by side, for the terminal."""
+    out = [compare_table(found.arms), "", differences_table(found.differences, "B less A")]
+    if found.campaigns:
+        rows = campaign_arms.compare_rows(found.campaigns)
+        less = campaign_arms.difference_rows(found.campaigns)
+        out += [
+            _table("The campaign side by side", campaign_arms.COMPARE_COLUMNS, rows, 2),
+            _table("The campaign, B less A", campaign_arms.DIFFERENCE_COLUMNS, less, 2),
         ]
     return out
 
@@ -125,12 +173,12 @@ def _campaign(result: Result, found: campaign.CampaignResult) -> list[Panel]:
             "The campaign, day by day",
             curve
             + html_table(campaign.DAYS_HEADER, campaign.day_rows(found), 1)
-            + f'<p class="soft">{escape(campaign.DAYS_NOTE)}</p>',
+            + _soft(campaign.DAYS_NOTE),
         ),
         Panel(
-            "With and without each measure",
+            MEASURES_TITLE,
             html_table(campaign.arms_header(found, dates), campaign.arm_rows(found, dates), 1)
-            + f'<p class="soft">{escape(campaign.ARMS_NOTE)}</p>',
+            + _soft(campaign.ARMS_NOTE),
         ),
         Panel(
             "By district and group",
@@ -146,6 +194,48 @@ def _campaign(result: Result, found: campaign.CampaignResult) -> list[Panel]:
             ),
         ),
     ]
+
+
+def sweep_panels(sweep: Sweep) -> list[Panel]:
+    """Sections for the report of a sweep."""
+    arms = sweep.campaigns
+    if not arms:
+        return []
+    n = max(len(arm.seeds) for arm in arms)
+    key = "".join(
+        f'<li class="c{colour}"><i{" class=dashed" if dashed else ""}></i>{escape(name)}</li>'
+        for colour, name, dashed in campaign_arms.legend(arms)
+    )
+    caption = (
+        "The same cases, confirmed at the end of each day. Bands are 95 % intervals of the mean over "
+        f"{n} seeds (Student's t). Point at the figure, or use the arrow keys on it, for numbers."
+    )
+    out = [
+        Panel(
+            "The campaign, day by day",
+            f'<ul class="legend">{key}</ul>'
+            + _figure(campaign_arms.chart(arms), caption)
+            + html_table(
+                list(campaign_arms.DAYS_COLUMNS), campaign_arms.days_rows(arms, sweep.width), 2
+            )
+            + _soft(campaign_arms.DAYS_NOTE),
+        ),
+        Panel(
+            MEASURES_TITLE,
+            html_table(campaign_arms.measures_columns(arms), campaign_arms.measures_rows(arms), 2)
+            + _soft(campaign_arms.MEASURES_NOTE),
+        ),
+    ]
+    if len(arms) > 1:
+        rows = campaign_arms.difference_rows([(arms[0], arm) for arm in arms[1:]])
+        note = f"With all measures, less {arms[0].label}, paired by seed."
+        html = html_table(list(campaign_arms.DIFFERENCE_COLUMNS), rows, 2) + _soft(note)
+        out.append(Panel("Campaigns compared", html))
+    return out
+
+
+def _soft(note: str) -> str:
+    return f'<p class="soft">{escape(note)}</p>'
 
 
 def _figure(svg: str, caption: str) -> str:

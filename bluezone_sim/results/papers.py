@@ -10,8 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
-from .compare import arm_of
-from .figures import _figure, draw_adoption, draw_arms, draw_histogram, draw_waterfall
+from .campaign import to_arrow as campaign_to_arrow
+from .compare import arm_of, campaigns_in
+from .figures import (
+    _figure,
+    draw_adoption,
+    draw_arms,
+    draw_campaigns,
+    draw_histogram,
+    draw_waterfall,
+)
 from .load import manifest_of, open_any
 from .report import render, render_sweep
 from .result import Result
@@ -87,10 +95,13 @@ def paper_figures(found: Result | Sweep, kind: str) -> dict[str, bytes]:
         kind: png, svg or pdf.
     """
     run = isinstance(found, Result)
-    arms = [arm_of(found)] if isinstance(found, Result) else list(found.arms)
+    arms = [arm_of(found)] if isinstance(found, Result) else list(found.stationary)
     histograms = (
-        found.histograms if isinstance(found, Result) else found.histograms.get(arms[0].label, ())
+        found.histograms
+        if isinstance(found, Result)
+        else found.histograms.get(found.arms[0].label, ())
     )
+    campaigns = campaigns_in(found)
     drawn: dict[str, tuple[float, Any]] = {
         "recall": (
             3.4,
@@ -101,6 +112,8 @@ def paper_figures(found: Result | Sweep, kind: str) -> dict[str, bytes]:
         name = "waterfall" if len(arms) == 1 else f"waterfall-{i + 1}-{_slug(arm.label)}"
         height = 1.2 + 0.36 * len(arm.metrics)
         drawn[name] = (height, lambda axes, arm=arm: draw_waterfall(axes, arm.metrics))
+    if campaigns:
+        drawn["campaign"] = (3.4, lambda axes: draw_campaigns(axes, campaigns))
     for h in histograms:
         drawn[_slug(h.name)] = (2.6, lambda axes, h=h: draw_histogram(axes, h))
     out = {}
@@ -131,7 +144,13 @@ def _tables(found: Result | Sweep) -> dict[str, list[dict[str, Any]]]:
     }
     if isinstance(found, Result):
         out["histograms"] = histograms_to_arrow(found.histograms).to_pylist()
+        if found.campaign is not None:
+            out["campaign"], out["campaign-parts"] = (
+                table.to_pylist() for table in campaign_to_arrow(found.campaign)
+            )
         return out
+    if found.campaign is not None:
+        out["campaign"] = found.campaign.to_pylist()
     out["tasks"] = found.table.to_pylist()
     out["histograms"] = [
         {"arm": arm, **row}
@@ -152,6 +171,20 @@ def _tables(found: Result | Sweep) -> dict[str, list[dict[str, Any]]]:
                 "seeds": d.difference.n,
             }
             for d in found.differences
+        ]
+    if found.campaign_differences:
+        out["campaign-differences"] = [
+            {
+                "arm": d.arm,
+                "base": d.base,
+                "day": d.date,
+                "metric": d.metric,
+                "difference": d.difference.mean,
+                "ci95_lo": d.difference.ci95 and d.difference.ci95[0],
+                "ci95_hi": d.difference.ci95 and d.difference.ci95[1],
+                "seeds": d.difference.n,
+            }
+            for d in found.campaign_differences
         ]
     return out
 

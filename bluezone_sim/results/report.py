@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..scenario import resolved_toml
 from ..tables import OUTCOMES
+from .campaign_arms import answer as campaign_answer
 from .charts import histogram_chart
-from .compare import arm_of
+from .compare import arm_of, campaigns_in
 from .expect import judge
 from .figures import sensitivity_svg
 from .findings import (
@@ -26,7 +27,7 @@ from .findings import (
     levels_of,
     tiles,
 )
-from .panels import Panel, panels
+from .panels import Panel, panels, sweep_panels
 from .text import (
     COLUMNS,
     DIFFERENCE_COLUMNS,
@@ -45,8 +46,10 @@ from .text import (
 if TYPE_CHECKING:
     from ..scenario.model import Scenario
     from ..sweeping import Sweep
+    from ..sweeping.campaigns import CampaignArm
     from ..sweeping.summary import Arm, Difference
-    from .result import Histogram, LevelMetrics, Result
+    from .level import LevelMetrics
+    from .result import Histogram, Result
 
 
 @cache
@@ -94,6 +97,7 @@ def render(result: Result, about: dict[str, Any]) -> str:
         sensitivity=_sensitivity(result),
         stages=[[k, f"{round(v, 3):.2f}"] for k, v in result.stages_s.items()],
         sections=panels(result),
+        campaigns=campaigns_in(result),
     )
 
 
@@ -113,7 +117,7 @@ def render_sweep(sweep: Sweep) -> str:
     return _render(
         sweep.scenario,
         sweep.headline(),
-        sweep.arms,
+        sweep.stationary,
         sweep.differences,
         sweep.histograms.get(first, ()),
         made=made,
@@ -121,7 +125,10 @@ def render_sweep(sweep: Sweep) -> str:
         interval_note=f"Bands are 95 % intervals of the mean over {n} seeds (Student's t).",
         numbers=(SWEEP_COLUMNS, sweep_rows(sweep), 1),
         notes=f"{NOTES} Seeds needed: for an interval of recall {100 * sweep.width:g} points wide.",
-        histograms_of=first if len(sweep.arms) > 1 else "",
+        histograms_of=first if len(sweep.stationary) > 1 else "",
+        sections=sweep_panels(sweep),
+        campaigns=sweep.campaigns,
+        judged=sweep.arms,
     )
 
 
@@ -145,6 +152,8 @@ def _render(
     sensitivity: dict[str, Any] | None = None,
     stages: Sequence[Sequence[str]] = (),
     sections: Sequence[Panel] = (),
+    campaigns: Sequence[CampaignArm] = (),
+    judged: Sequence[Arm] | None = None,
 ) -> str:
     from markupsafe import Markup  # jinja2's own; figures are markup that we made
 
@@ -169,7 +178,14 @@ def _render(
         _template().render(
             scenario=scenario,
             headline=headline,
-            answer=answer(arms, differences, levels[focus]),
+            answer=" ".join(
+                text
+                for text in (
+                    campaign_answer(campaigns),
+                    answer(arms, differences, levels[focus]),
+                )
+                if text
+            ),
             arms=arms,
             levels=data["levels"],
             focus=focus,
@@ -201,7 +217,7 @@ def _render(
             sensitivity=sensitivity,
             histograms=[_histogram(h) for h in histograms],
             histograms_of=histograms_of,
-            verdicts=judge(scenario, arms),
+            verdicts=judge(scenario, judged or arms, campaigns=campaigns),
             made=[
                 *made,
                 ["bluezone-sim", str(versions["bluezone_sim"])],

@@ -15,46 +15,7 @@ from ..scenario.model import Scenario
 from ..tables import Outcomes, Warnings
 from .adopters import AdopterRow
 from .campaign import CampaignResult
-
-Interval = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class LevelMetrics:
-    """One adoption level. Shares are of risky pairs; None where undefined.
-
-    Attributes:
-        users: people who run the app.
-        adoption_people, adoption_smartphones: users as a share of people and of smartphone owners.
-        share_both_have_app: with its bootstrap interval, and what two people drawn at random give (a').
-        share_recorded: the other's phone holds a row of the case from inside a risky day.
-        recall: share of risky pairs warned, with its bootstrap interval over cases.
-        precision: share of warned pairs that are risky.
-        n_warned_f1, n_warned_f2: people warned per case.
-        n_f2_per_f1: F2s over F1s, of the cases followed to F2.
-        share_in_reach: share of risky pairs whose other runs the app, and so could be warned.
-        hours_to_warning_p50: median time from publication to warning.
-        days_contact_to_warning_p50: median time from the midnight before the first contact held.
-        lost: share of risky pairs lost at each stage; with recall they add up to 1.
-    """
-
-    users: int
-    adoption_people: float
-    adoption_smartphones: float
-    share_both_have_app: float | None
-    share_both_have_app_ci95: Interval | None
-    share_both_have_app_expected: float | None
-    share_recorded: float | None
-    recall: float | None
-    recall_ci95: Interval | None
-    precision: float | None
-    n_warned_f1: float | None
-    n_warned_f2: float | None
-    n_f2_per_f1: float | None
-    share_in_reach: float | None
-    hours_to_warning_p50: float | None
-    days_contact_to_warning_p50: float | None
-    lost: Mapping[str, float | None]
+from .level import Interval, LevelMetrics
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,11 @@ import numpy as np
 
 from .._version import NUMERIC_VERSION, SCHEMA_VERSION
 from ..tables import OUTCOMES, Outcomes, Warnings
+from .level import NUMBERS, number_of
 
 if TYPE_CHECKING:
-    from .result import Histogram, LevelMetrics
+    from .level import LevelMetrics
+    from .result import Histogram
 
 #: In the metadata of every Parquet file.
 VERSIONS = {
@@ -19,27 +21,17 @@ VERSIONS = {
     "bluezone_sim.numeric_version": str(NUMERIC_VERSION),
 }
 
-_INTERVALS = ("share_both_have_app_ci95", "recall_ci95")
-
 
 def metrics_to_arrow(metrics: Sequence[LevelMetrics]) -> Any:
     """A row a level: intervals as ``_lo`` and ``_hi``, stages as ``lost_…``."""
     import pyarrow as pa
 
-    whole = ("users",)
-    names = [f for f in type(metrics[0]).__dataclass_fields__ if f not in (*_INTERVALS, "lost")]
     columns: dict[str, Any] = {
         "level_index": pa.array(range(len(metrics)), pa.uint8()),
     }
-    for name in names:
-        kind = pa.int64() if name in whole else pa.float64()
-        columns[name] = pa.array([getattr(m, name) for m in metrics], kind)
-    for name in _INTERVALS:
-        for k, end in enumerate(("lo", "hi")):
-            ends = [getattr(m, name) for m in metrics]
-            columns[f"{name}_{end}"] = pa.array([e and e[k] for e in ends], pa.float64())
-    for stage in OUTCOMES[:-1]:
-        columns[f"lost_{stage}"] = pa.array([m.lost[stage] for m in metrics], pa.float64())
+    for name in NUMBERS:
+        kind = pa.int64() if name == "users" else pa.float64()
+        columns[name] = pa.array([number_of(m, name) for m in metrics], kind)
     return pa.table(columns, metadata=VERSIONS)
 
 

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..tables import OUTCOMES
+from .level import NUMBERS
 
 if TYPE_CHECKING:
     from ..sweeping import Sweep
     from ..sweeping.summary import Arm, Difference
     from .expect import Verdict
-    from .result import LevelMetrics
+    from .level import LevelMetrics
 
 #: What each stage means, for people.
 STAGES = {
@@ -137,18 +138,31 @@ def waterfall_table(metrics: Sequence[LevelMetrics]) -> Any:
     return _table("Where risky pairs are lost (%), by share of smartphones", header, rows, 1)
 
 
-#: Metrics that are shares, told in percent and percentage points.
-SHARES = ("recall", "precision", "share_both_have_app", "share_recorded")
+#: Metrics that are no shares; the others are told in percent and percentage points.
+_PLAIN = ("users", "n_", "hours_", "days_")
+SHARES = tuple(name for name in NUMBERS if not name.startswith(_PLAIN))
 
 #: Metrics in words.
 METRICS = {
-    "recall": "recall",
-    "precision": "precision",
+    "users": "users",
+    "adoption_people": "users of all people",
+    "adoption_smartphones": "users of smartphone owners",
     "share_both_have_app": "both have app",
+    "share_both_have_app_expected": "both have app, two people at random",
+    "share_both_have_app_ci95_lo": "both have app, lower end",
+    "share_both_have_app_ci95_hi": "both have app, upper end",
     "share_recorded": "recorded",
+    "recall": "recall",
+    "recall_ci95_lo": "recall, lower end",
+    "recall_ci95_hi": "recall, upper end",
+    "precision": "precision",
     "n_warned_f1": "F1 per case",
     "n_warned_f2": "F2 per case",
+    "n_f2_per_f1": "F2 per F1",
+    "share_in_reach": "in reach",
     "hours_to_warning_p50": "hours to warning",
+    "days_contact_to_warning_p50": "days from contact to warning",
+    **{f"lost_{stage}": f"lost: {words}" for stage, words in STAGES.items() if stage != "warned"},
 }
 
 
@@ -158,7 +172,8 @@ def value_of(metric: str, value: float | None, *, sign: bool = False) -> str:
         return "–"
     scale, unit = (100, " points" if sign else " %") if metric in SHARES else (1, "")
     rounded = round(scale * value, 2) + 0.0  # never -0
-    return f"{'+' if sign and rounded >= 0 else ''}{rounded:,.2f}{unit}"
+    digits = 0 if metric == "users" and rounded == round(rounded) else 2
+    return f"{'+' if sign and rounded >= 0 else ''}{rounded:,.{digits}f}{unit}"
 
 
 def ends_of(metric: str, ends: tuple[float, float] | None) -> str:
@@ -189,7 +204,7 @@ def sweep_rows(sweep: Sweep) -> list[list[str]]:
     from ..sweeping.summary import seeds_for
 
     rows = []
-    for arm in sweep.arms:
+    for arm in sweep.stationary:
         for i, (m, sd) in enumerate(zip(arm.metrics, arm.recall_sd, strict=True)):
             needed = seeds_for(sd, sweep.width)
             rows.append(
@@ -293,5 +308,5 @@ def plain(renderable: Any, width: int = WIDTH) -> str:
     from rich.console import Console
 
     out = io.StringIO()
-    Console(file=out, width=width, color_system=None).print(renderable)
+    Console(file=out, width=width, color_system=None, markup=False).print(renderable)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from typing import Any
 
 from ..errors import Fault
+from ..results.campaign import DAY_NUMBERS
+from ..results.level import NUMBERS
 from .raw import Raw
 from .raw import get as _get
 from .raw import number as _number
@@ -18,9 +21,7 @@ NO_AXES = {
     "name": "it changes no number",
     "title": "it changes no number",
     "sensitivity": "a sweep has arms of its own",
-    "campaign": "a sweep does not follow campaigns",
     "adoption.draws": "a sweep draws adopters by seed",
-    "adoption.together": "a sweep draws adopters by seed",
     "sweep": "it changes no number",
     "expect": "it changes no number",
     "limits": "it changes no number",
@@ -89,7 +90,9 @@ def _criteria(raw: Raw, merged: Raw) -> Iterator[Fault]:
         if low is not None and high is not None and low > high:
             yield Fault(path, f"nothing is at least {low:g} and at most {high:g}")
         share, users = _number(row, "adoption"), _number(row, "users")
-        if share is not None and users is not None:
+        if row.get("date") is not None:
+            yield from _day(row, path, merged, grid)
+        elif share is not None and users is not None:
             yield Fault(f"{path}.users", "names a level, and so does adoption", "remove one")
         elif "adoption" not in grid and isinstance(levels, list) and owners is not None:
             at = users if share is None else round(share * owners)
@@ -106,8 +109,32 @@ def _criteria(raw: Raw, merged: Raw) -> Iterator[Fault]:
                 yield Fault(f"{path}.{key}", "is none of adoption.levels", "add the level")
         where = row.get("where")
         for key in where if isinstance(where, dict) else ():
-            if key not in grid:
+            if SHORT.get(key, key) == SHORT["adoption"]:
+                hint = "name the level by the criterion's adoption or users"
+                yield Fault(f"{path}.where.{key}", "is no arm: levels are within one", hint)
+            elif key not in grid:
                 yield Fault(f"{path}.where.{key}", "is no key of sweep.grid")
+
+
+def _day(row: Raw, path: str, merged: Raw, grid: Raw) -> Iterator[Fault]:
+    """A criterion on a day of the campaign."""
+    day, metric = row["date"], row.get("metric")
+    first, last = _get(merged, "date"), _get(merged, "campaign.until")
+    for key in ("adoption", "users"):
+        if row.get(key) is not None:
+            yield Fault(
+                f"{path}.{key}", "names a level, and date a day of the campaign", "remove one"
+            )
+    if metric in NUMBERS and metric not in DAY_NUMBERS:
+        known = ", ".join(name for name in NUMBERS if name in DAY_NUMBERS)
+        yield Fault(f"{path}.metric", f"a day of a campaign has no {metric}", f"it has {known}")
+    if _get(merged, "campaign") is None and not any(key.startswith("campaign") for key in grid):
+        yield Fault(f"{path}.date", "there is no campaign", "name a level by adoption, or add one")
+        return
+    fixed = not {"date", "campaign", "campaign.until"} & grid.keys()
+    dates = all(type(d) is dt.date for d in (day, first, last))
+    if fixed and dates and not first <= day <= last:
+        yield Fault(f"{path}.date", f"expected a day from {first} to {last}, found {day}")
 
 
 CHECKS = (_grid, _criteria, _extremes)

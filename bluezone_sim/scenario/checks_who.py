@@ -91,7 +91,7 @@ def _campaign(raw: Raw, merged: Raw) -> Iterator[Fault]:
 
 
 def _dates(*values: Any) -> bool:
-    return all(isinstance(v, dt.date) for v in values)
+    return all(type(v) is dt.date for v in values)  # not a datetime, which is one too
 
 
 def _measure(

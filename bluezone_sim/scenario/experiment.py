@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import datetime as dt
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
+from ..results.level import NUMBERS
 from .base import Positive, Share, Table
 
-#: Metrics that a criterion may be about; :class:`bluezone_sim.results.result.LevelMetrics` has them.
-Metric = Literal[
-    "recall",
-    "precision",
-    "share_both_have_app",
-    "share_recorded",
-    "n_warned_f1",
-    "n_warned_f2",
-    "hours_to_warning_p50",
+
+def _known_metric(name: str) -> str:
+    if name not in NUMBERS:
+        raise PydanticCustomError("unknown_metric", "unknown metric")
+    return name
+
+
+#: What a criterion may be about: any number of a level.
+Metric = Annotated[
+    str, AfterValidator(_known_metric), WithJsonSchema({"type": "string", "enum": list(NUMBERS)})
 ]
 
 
@@ -42,11 +46,18 @@ class Criterion(Table):
     A sweep is judged by its means over seeds. An undefined metric misses.
     """
 
-    metric: Metric
+    metric: Metric = Field(
+        description="any number of a level, by the name that metrics.parquet has: recall, precision, "
+        "share_in_reach, lost_radio_missed, …; recall_ci95_lo and the like are ends of its interval, "
+        "over cases for a run, over seeds for a sweep"
+    )
     adoption: Share | None = Field(
         None, description="level, as a share of smartphone owners; by default every level"
     )
     users: int | None = Field(None, ge=0, description="level, as a number of users")
+    date: dt.date | None = Field(
+        None, description="day of the campaign, with all its measures, in place of a level"
+    )
     where: dict[str, Any] = Field(
         default={}, description="arms of a sweep, by grid key and value; by default every arm"
     )

@@ -14,24 +14,16 @@ from pydantic import BaseModel, ValidationError
 
 from ..errors import Fault, FormatError, InputError, ScenarioError
 from .checks import cross_faults
-from .experiment import Criterion
+from .checks_asked import SHORT
+from .faults import fault_of
 from .model import Arm, Scenario
 from .models import with_models
 from .radiofile import KEY as RADIO_FILE
 from .radiofile import with_radio_file
+from .raw import with_dotted_axes
 from .tracefill import TRACE_SAYS, with_trace
 
 Raw = dict[str, Any]
-
-#: What a unit suffix of a key means.
-UNITS = {
-    "_s": "seconds",
-    "_ms": "milliseconds",
-    "_h": "hours",
-    "_m": "metres",
-    "_dbm": "dBm",
-    "_db": "dB",
-}
 
 
 def _folders() -> list[Path]:
@@ -118,7 +110,7 @@ def override(raw: Raw, key: str, value: Any) -> None:
         ValueError: the path leads through something that is not a table or list.
     """
     parts = [p for p in re.split(r"\.|\[(\d+)\]", key) if p]
-    if not parts or key.startswith(".") or key.endswith("."):
+    if not parts or "" in key.split("."):
         raise ValueError("expected a dotted key such as radio.density")
     at: Any = raw
     for i, part in enumerate(parts):
@@ -146,6 +138,7 @@ def validate(raw: Raw, source: str = "scenario", folder: Path | None = None) -> 
         ScenarioError: every fault, of single keys and between keys.
     """
     faults: list[Fault] = []
+    raw = with_dotted_axes(raw)
     for fill in (with_radio_file, with_trace, with_models):
         raw = fill(raw, folder or Path(), faults)
     unread = any(fault.path.startswith("contacts.trace") for fault in faults)
@@ -159,6 +152,7 @@ def validate(raw: Raw, source: str = "scenario", folder: Path | None = None) -> 
         faults = [f for f in faults if f.message != "missing" or f.path not in TRACE_SAYS]
     faults += cross_faults(raw, merged)
     faults += list(_arm_faults(raw, faults))
+    faults += list(_grid_faults(raw, merged))
     if faults or scenario is None:
         raise ScenarioError(source, sorted(set(faults), key=lambda f: (f.path, f.message)))
     return scenario
@@ -233,6 +227,27 @@ def _arm_faults(raw: Raw, known: Collection[Fault]) -> Iterator[Fault]:
             yield Fault(path, str(error))
 
 
+def _grid_faults(raw: Raw, merged: Raw) -> Iterator[Fault]:
+    """Axes of the scenario's own sweep that are no keys; what their values make is planned later."""
+    table = raw.get("sweep")
+    grid = table.get("grid") if isinstance(table, dict) else None
+    for key, values in grid.items() if isinstance(grid, dict) else ():
+        if not isinstance(values, list) or not values:
+            continue
+        path, changed = f"sweep.grid.{key}", copy.deepcopy(merged)
+        name = SHORT.get(str(key), str(key))
+        try:
+            override(changed, name, values[0])
+            Scenario.model_validate(changed)
+        except ValidationError as error:
+            for found in (e for e in error.errors() if e["type"] == "extra_forbidden"):
+                fault = fault_of(found, Scenario)
+                if name.startswith(fault.path):
+                    yield Fault(path, fault.message, fault.hint)
+        except ValueError as error:
+            yield Fault(path, str(error))
+
+
 def _changed(raw: Raw, changes: Mapping[str, Any]) -> Raw:
     out = copy.deepcopy(raw)
     out.pop("sensitivity", None)
@@ -271,118 +286,3 @@ def point_scenario(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
         if faults:
             raise ScenarioError(error.source, faults) from None
     return Scenario.model_validate(with_defaults(Scenario, raw))
-
-
-# -- messages ---------------------------------------------------------------------------------------
-
-
-def _dotted(loc: tuple[str | int, ...]) -> str:
-    return "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in loc).lstrip(".")
-
-
-def _model_at(loc: tuple[str | int, ...], root: type[BaseModel]) -> type[BaseModel] | None:
-    """The model whose keys the last element of ``loc`` is one of."""
-    from .model import (
-        AgeBand,
-        Campaign,
-        Carry,
-        Course,
-        District,
-        Measure,
-        Occupation,
-        PhoneModel,
-        TraceTable,
-        Users,
-    )
-
-    model: Any = root
-    for part in loc[:-1]:
-        if isinstance(part, int):
-            continue
-        field = model.model_fields.get(part) if model else None
-        if field is None:
-            return None
-        if isinstance(field.default, BaseModel):
-            model = type(field.default)
-        else:
-            names = {
-                "districts": District,
-                "occupations": Occupation,
-                "levels": Users,
-                "arms": Arm,
-                "trace": TraceTable,
-                "course": Course,
-                "bands": AgeBand,
-                "campaign": Campaign,
-                "measures": Measure,
-                "models": PhoneModel,
-                "carry": Carry,
-                "expect": Criterion,
-            }
-            inner = [a for a in (field.annotation, *_args(field.annotation)) if _is_model(a)]
-            model = inner[0] if inner else names.get(str(part))
-    return model if _is_model(model) else None
-
-
-def _args(annotation: Any) -> tuple[Any, ...]:
-    return tuple(getattr(annotation, "__args__", ()))
-
-
-def _is_model(value: Any) -> bool:
-    return isinstance(value, type) and issubclass(value, BaseModel)
-
-
-def _stem(key: str) -> tuple[str, str]:
-    """A key without its unit, and the unit."""
-    match = re.search(r"_(?:seconds|minutes|hours|min|km|cm|dbm|db|ms|us|s|h|m|d)$", key)
-    return (key[: match.start()], match.group()) if match else (key, "")
-
-
-def nearest(key: str, names: list[str]) -> str:
-    """What to say of a key that is not among ``names``."""
-    stem, _ = _stem(key)
-    for name in names:
-        right, unit = _stem(name)
-        if right == stem and unit in UNITS:
-            return f"did you mean {name!r}? It is in {UNITS[unit]}"
-    near = get_close_matches(key, names, 1, 0.6) or get_close_matches(key, names, 1, 0.45)
-    if near:
-        return f"did you mean {near[0]!r}?"
-    return f"known here: {', '.join(sorted(names))}"
-
-
-def fault_of(error: Any, root: type[BaseModel]) -> Fault:
-    """What one of Pydantic's errors means in a file whose root is ``root``."""
-    loc = tuple(p for p in error["loc"])
-    # The tags of an adoption level are no part of its path.
-    if loc[:2] == ("adoption", "levels") and len(loc) > 3:
-        loc = loc[:3] + loc[4:]
-    path, found = _dotted(loc), error.get("input")
-    kind, context = error["type"], error.get("ctx") or {}
-    last = str(loc[-1]) if loc else ""
-    unit = next((f" in {UNITS[suffix]}" for suffix in UNITS if last.endswith(suffix)), "")
-    if kind == "extra_forbidden":
-        model = _model_at(loc, root)
-        names = list(model.model_fields) if model else []
-        return Fault(path, "unknown key", nearest(str(loc[-1]), names) if names else "")
-    if kind == "missing":
-        return Fault(path, "missing", "it has no default")
-    if kind in ("float_type", "float_parsing", "int_type", "int_parsing", "int_from_float"):
-        what = "a whole number" if kind.startswith("int") else "a number"
-        hint = f"write the number alone; the key's unit is{unit[3:]}" if unit else ""
-        return Fault(path, f"expected {what}{unit}, found {found!r}", hint)
-    if kind in ("greater_than_equal", "greater_than", "less_than_equal", "less_than"):
-        sign = {
-            "greater_than_equal": ("at least", "ge"),
-            "greater_than": ("more than", "gt"),
-            "less_than_equal": ("at most", "le"),
-            "less_than": ("less than", "lt"),
-        }[kind]
-        return Fault(path, f"expected {sign[0]} {context[sign[1]]:g}{unit}, found {found!r}")
-    if kind == "literal_error":
-        return Fault(path, f"expected {context['expected']}, found {found!r}")
-    if kind in ("model_type", "dict_type"):
-        return Fault(path, f"expected a table, found {found!r}")
-    message = str(error["msg"]).removeprefix("Value error, ")
-    # A fault between the keys of a table names them itself.
-    return Fault(path, message if isinstance(found, dict) else f"{message}, found {found!r:.80}")

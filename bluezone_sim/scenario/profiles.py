@@ -16,7 +16,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..errors import Fault, InputError, ScenarioError
-from .loading import fault_of, nearest, override
+from .faults import fault_of, nearest
+from .loading import override
 from .model import Scenario
 
 #: States of an app, in the order of the arrays that the radio reads.

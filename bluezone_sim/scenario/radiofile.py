@@ -49,7 +49,7 @@ def with_radio_file(raw: Raw, folder: Path, faults: list[Fault]) -> Raw:
     try:
         Radio.model_validate(table)
     except ValidationError as error:
-        from .loading import fault_of
+        from .faults import fault_of
 
         for each in error.errors():
             fault = fault_of(each, Radio)

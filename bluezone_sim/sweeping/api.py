@@ -5,13 +5,21 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import BluezoneSimError, InputError
 from ..scenario.model import Scenario
+from .campaigns import (
+    MEANS,
+    CampaignArm,
+    CampaignDifference,
+    campaign_differences,
+    campaigns_of,
+    is_of_campaign,
+)
 from .plan import Plan, plan
 from .store import Store
 from .summary import Arm, Difference, arms_of, differences, label_of
@@ -47,6 +55,7 @@ class Sweep:
         scenario: what the grid changed.
         axes: dotted key to its values, in order.
         table: ``pyarrow.Table``, a row a task: id, axes, seed, metrics.
+        campaign: ``pyarrow.Table``, a row a point, seed, arm of the campaign and day; None without one.
         histograms: distributions by arm, summed over its seeds, at the highest level.
         path: its directory, None where nothing was kept.
         about: how it was made: versions, simulations, core-seconds, memory.
@@ -55,6 +64,7 @@ class Sweep:
     scenario: Scenario
     axes: Mapping[str, tuple[Any, ...]]
     table: Any
+    campaign: Any
     histograms: Mapping[str, tuple[Histogram, ...]]
     path: Path | None
     about: Mapping[str, Any]
@@ -65,9 +75,26 @@ class Sweep:
         return arms_of(self.table, self.axes)
 
     @cached_property
+    def stationary(self) -> tuple[Arm, ...]:
+        """The arms that differ at adoption levels: those that differ in their campaign alone are one."""
+        axes = {k: v for k, v in self.axes.items() if not is_of_campaign(k)}
+        return self.arms if len(axes) == len(self.axes) else arms_of(self.table, axes)
+
+    @cached_property
     def differences(self) -> list[Difference]:
-        """Every arm less the first, at every level, paired by seed."""
-        return differences(self.arms)
+        """Every one of :attr:`stationary` less the first, at every level, paired by seed."""
+        return differences(self.stationary)
+
+    @cached_property
+    def campaigns(self) -> tuple[CampaignArm, ...]:
+        """Points of the grid with their campaigns, day by day over seeds; empty without a campaign."""
+        return campaigns_of(self.campaign, self.axes)
+
+    @cached_property
+    def campaign_differences(self) -> list[CampaignDifference]:
+        """Every arm's campaign less the first's, by day, paired by seed."""
+        first = self.campaigns[:1]
+        return [d for a in self.campaigns[1:] for d in campaign_differences(first[0], a)]
 
     @property
     def width(self) -> float:
@@ -85,11 +112,10 @@ class Sweep:
         )
 
     def __repr__(self) -> str:
-        from ..results.text import SWEEP_WIDTH, differences_table, plain, sweep_table
+        from ..results.panels import sweep_tables
+        from ..results.text import SWEEP_WIDTH, plain
 
-        parts = [self.headline(), plain(sweep_table(self), SWEEP_WIDTH)]
-        if self.differences:
-            parts.append(plain(differences_table(self.differences), SWEEP_WIDTH))
+        parts = [self.headline(), *(plain(t, SWEEP_WIDTH) for t in sweep_tables(self))]
         return "\n".join(parts)
 
     def _repr_html_(self) -> str:
@@ -147,6 +173,36 @@ class Sweep:
                 for arm in self.arms
             ],
             "differences": [asdict(d) for d in self.differences],
+            "campaign": self._campaign(),
+        }
+
+    def _campaign(self) -> dict[str, Any] | None:
+        """Means by arm of the grid, arm of the campaign and day; and differences."""
+        from dataclasses import asdict
+
+        if not self.campaigns:
+            return None
+        return {
+            "arms": [
+                {
+                    "label": arm.label,
+                    "values": dict(arm.values),
+                    "seeds": list(arm.seeds),
+                    "days": [
+                        {
+                            "measures": measures,
+                            "date": date.isoformat(),
+                            **{n: asdict(arm.mean(n, date, measures)) for n in MEANS},
+                        }
+                        for measures in arm.measures
+                        for date in arm.dates
+                    ],
+                }
+                for arm in self.campaigns
+            ],
+            "differences": [
+                {**asdict(d), "date": d.date.isoformat()} for d in self.campaign_differences
+            ],
         }
 
 
@@ -190,7 +246,7 @@ def sweep(
         return _into(Path(out), planned, workers, dask, progress, warn or _warning)
     with tempfile.TemporaryDirectory(prefix="bluezone-sim-") as folder:
         found = _into(Path(folder), planned, workers, dask, progress, warn or _warning)
-    return Sweep(found.scenario, found.axes, found.table, found.histograms, None, found.about)
+    return replace(found, path=None)
 
 
 def _warning(message: str) -> None:
@@ -312,12 +368,13 @@ def open_sweep(path: str | Path) -> Sweep:
 def _sweep(
     store: Store, scenario: Scenario, axes: Mapping[str, tuple[Any, ...]], table: Any
 ) -> Sweep:
-    from .distributions import about_of, histograms_of
+    from .distributions import about_of, campaign_days, histograms_of
 
     return Sweep(
         scenario=scenario,
         axes=axes,
         table=table,
+        campaign=campaign_days(store, table, axes),
         histograms=histograms_of(store, table, axes),
         path=store.path,
         about=about_of(store),

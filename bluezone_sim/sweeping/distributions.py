@@ -53,6 +53,33 @@ def histograms_of(
     return out
 
 
+def campaign_days(store: Store, table: Any, axes: Mapping[str, Any]) -> Any:
+    """Days of the campaigns of the points and seeds that results are of, in their order.
+
+    Args:
+        store: where they are.
+        table: results, a row a task.
+        axes: dotted key to its values.
+
+    Returns:
+        A ``pyarrow.Table``; None where no scenario has a campaign.
+    """
+    import pyarrow as pa
+
+    found = store.campaign()
+    if found is None:
+        return None
+
+    def keys(of: Any) -> Any:
+        return zip(*(of[name].to_pylist() for name in (*axes, "seed")), strict=True)
+
+    rank: dict[Any, int] = {}
+    for key in keys(table):
+        rank.setdefault(key, len(rank))
+    rows = sorted((rank[key], i) for i, key in enumerate(keys(found)) if key in rank)
+    return found.take(pa.array([i for _, i in rows], pa.int64()))
+
+
 def about_of(store: Store) -> dict[str, Any]:
     """How the sweep was made."""
     about = store.about()

@@ -2,7 +2,7 @@
 
 A *task* is one point at one adoption level with one seed; its id is the hash of everything that affects
 its numbers. Levels share contacts and nest, so the tasks of one point and seed are one *job*: a single
-simulation.
+simulation, with the scenario's campaign if it has one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ADOPTION = SHORT["adoption"]
 #: More tasks than this are taken for a mistake.
 _TOO_MANY = 1_000_000
 #: Tables of a scenario that change no number of a task.
-_SILENT = ("name", "title", "seed", "sensitivity", "campaign", "sweep", "expect", "limits")
+_SILENT = ("name", "title", "seed", "sensitivity", "sweep", "expect", "limits")
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class Job:
         scenario: its levels are those of the tasks, as numbers of users, ascending.
         seed: of the run.
         tasks: ids, one a level.
+        campaign: id of the campaign's days, which are the same with other levels; None without one.
         schema_version, numeric_version: of the planner; a worker of another version refuses.
     """
 
@@ -55,6 +56,7 @@ class Job:
     scenario: Scenario
     seed: int
     tasks: tuple[str, ...]
+    campaign: str | None = None
     schema_version: int = SCHEMA_VERSION
     numeric_version: int = NUMERIC_VERSION
 
@@ -103,16 +105,26 @@ def _job(point: Point, seed: int, tasks: Mapping[str, int]) -> Job:
     levels = [Users(users=users) for users in tasks.values()]
     adoption = point.scenario.adoption.model_copy(update={"levels": levels, "draws": 0})
     # What has results of its own, which a sweep does not keep, need not run.
-    bare = {"adoption": adoption, "seed": seed, "sensitivity": None, "campaign": None}
-    scenario = point.scenario.model_copy(update=bare)
-    name = hashlib.sha256(" ".join(tasks).encode()).hexdigest()[:16]
-    return Job(id=name, values=point.values, scenario=scenario, seed=seed, tasks=tuple(tasks))
+    scenario = point.scenario.model_copy(
+        update={"adoption": adoption, "seed": seed, "sensitivity": None}
+    )
+    return Job(
+        id=hashlib.sha256(" ".join(tasks).encode()).hexdigest()[:16],
+        values=point.values,
+        scenario=scenario,
+        seed=seed,
+        tasks=tuple(tasks),
+        campaign=None if scenario.campaign is None else task_id(scenario, None, seed),
+    )
 
 
-def task_id(scenario: Scenario, users: int, seed: int) -> str:
-    """128 bits of SHA-256 over what affects the numbers: scenario, level, seed, versions."""
+def task_id(scenario: Scenario, users: int | None, seed: int) -> str:
+    """128 bits of SHA-256 over what affects the numbers: scenario, level, seed, versions.
+
+    Without a level it is that of the campaign's days.
+    """
     what = _numbers_of(scenario)
-    what["adoption"]["levels"] = [{"users": users}]
+    what["adoption"]["levels"] = [] if users is None else [{"users": users}]
     whole = {
         "scenario": what,
         "seed": seed,
@@ -126,8 +138,9 @@ def task_id(scenario: Scenario, users: int, seed: int) -> str:
 def _numbers_of(scenario: Scenario) -> dict[str, Any]:
     """What of a scenario affects its numbers; a file by what it holds, wherever it is."""
     what = scenario.model_dump(mode="json", exclude=set(_SILENT))
-    for key in ("draws", "together"):
-        what["adoption"].pop(key)
+    what["adoption"].pop("draws")
+    if what["campaign"] is None:
+        del what["campaign"]
     trace = what["contacts"]["trace"]
     for key in ("file", "people") if trace else ():
         if trace[key] is not None:
@@ -179,6 +192,8 @@ def plan(scenario: Scenario, grid: Mapping[str, Sequence[Any]], n_seeds: int) ->
         name = SHORT.get(key, key)
         if (why := no_axis(name)) is not None:
             raise InputError(f"grid {key}: {why}, so it cannot be an axis")
+        if name.startswith("campaign.") and scenario.campaign is None and "campaign" not in grid:
+            raise InputError(f"grid {key}: {scenario.name} has no campaign; give it a [campaign]")
         if name in full:
             raise InputError(f"grid {key}: given twice")
         if isinstance(values, (str, bytes)) or not isinstance(values, Sequence) or not values:
@@ -220,11 +235,15 @@ def _point(scenario: Scenario, chosen: dict[str, Any], changes: dict[str, Any]) 
 
 
 def value_at(scenario: Scenario, key: str) -> Any:
-    """The value of a dotted key, in the type that the scenario gives it; lists and tables as JSON."""
+    """The value of a dotted key, in the type that the scenario gives it; lists and tables as JSON.
+
+    None is a key without a value.
+    """
     at: Any = scenario.model_dump(mode="json")
     for part in key.replace("[", ".").replace("]", "").split("."):
         at = at[int(part)] if isinstance(at, list) else at[part]
-    return at if isinstance(at, (str, bool, int, float)) else json.dumps(at, sort_keys=True)
+    plain = at is None or isinstance(at, (str, bool, int, float))
+    return at if plain else json.dumps(at, sort_keys=True)
 
 
 def _frozen(value: Any) -> Any:

@@ -5,6 +5,7 @@
     DIR/sweep.json                                what it is a sweep of: scenario, axes, versions
     DIR/results.parquet/<job>-<digest>.parquet    a row a task; the same bytes on any machine
     DIR/histograms.parquet/<job>-<digest>.parquet
+    DIR/campaign.parquet/<job>-<digest>.parquet   a row a day, where the scenario has a campaign
     DIR/timings.parquet/<job>-<digest>.parquet    seconds and memory, which differ
     DIR/corrupt/                                  files that did not hold what their names say
     DIR/lock                                      held while a sweep writes
@@ -35,6 +36,7 @@ from .plan import Plan, base_of
 from .work import Done, parquet
 
 _RESULTS, _HISTOGRAMS, _TIMINGS = "results.parquet", "histograms.parquet", "timings.parquet"
+_CAMPAIGN = "campaign.parquet"
 
 
 def _digest(data: bytes) -> str:
@@ -127,7 +129,10 @@ class Store:
             raise _unwritable(self.path, error) from None
         with locked(self.path / "lock"):
             self.claim(plan)
-            for folder in (_RESULTS, _HISTOGRAMS, _TIMINGS):
+            folders = [_RESULTS, _HISTOGRAMS, _TIMINGS]
+            if any(point.scenario.campaign for point in plan.points):
+                folders.append(_CAMPAIGN)
+            for folder in folders:
                 with _named(self.path):
                     (self.path / folder).mkdir(exist_ok=True)
                 for part in (self.path / folder).glob(".*.part"):
@@ -137,8 +142,9 @@ class Store:
 
     def _checked(self, warn: Callable[[str], None]) -> set[str]:
         done: set[str] = set()
-        whole: set[str] = set()  # jobs of which the distributions are there
-        for folder in (_TIMINGS, _HISTOGRAMS, _RESULTS):
+        #: Jobs by the folder in which something of them is there.
+        there: dict[str, set[str]] = {_TIMINGS: set(), _HISTOGRAMS: set(), _CAMPAIGN: set()}
+        for folder in (*there, _RESULTS):
             for path in self._files(folder):
                 try:
                     table = _read(path)
@@ -150,9 +156,12 @@ class Store:
                     again = "" if folder == _TIMINGS else "; its tasks are run again"
                     warn(f"{error}; moved to {aside}{again}")
                     continue
-                if folder == _HISTOGRAMS:
-                    whole.add(_job_of(path))
-                elif folder == _RESULTS and _job_of(path) in whole:
+                job = _job_of(path)
+                if folder != _RESULTS:
+                    there[folder].add(job)
+                elif job in there[_HISTOGRAMS] and (
+                    job in there[_CAMPAIGN] or "campaign_recall" not in table.column_names
+                ):
                     done.update(table["task"].to_pylist())
         return done
 
@@ -164,9 +173,12 @@ class Store:
         timing = pa.Table.from_pylist([{**done.timing, "finished": now}])
         for folder, data in (
             (_HISTOGRAMS, done.histograms),
+            (_CAMPAIGN, done.campaign),
             (_TIMINGS, parquet(timing)),
             (_RESULTS, done.results),
         ):
+            if data is None:
+                continue
             path = self.path / folder / f"{done.job}-{_digest(data)}.parquet"
             self._write(path, data)
             for other in path.parent.glob(f"{done.job}-*.parquet"):
@@ -215,6 +227,19 @@ class Store:
         """Distributions, by the task of a job's highest level; None where there are none."""
         return self._all(_HISTOGRAMS)
 
+    def campaign(self) -> Any:
+        """Days of campaigns, each once; None where there are none."""
+        import pyarrow as pa
+
+        whole = self._all(_CAMPAIGN)
+        if whole is None:
+            return None
+        # Jobs with other levels of one point and seed have the same days.
+        keys = zip(*(whole[k].to_pylist() for k in ("task", "measures", "day")), strict=True)
+        seen: set[Any] = set()
+        keep = [not (key in seen or seen.add(key)) for key in keys]  # type: ignore[func-returns-value]
+        return whole.filter(pa.array(keep))
+
     def timings(self) -> Any:
         """Seconds and memory by job; None where there are none."""
         return self._all(_TIMINGS)
@@ -223,7 +248,8 @@ class Store:
         import pyarrow as pa
 
         tables = [_read(path) for path in self._files(folder)]
-        return pa.concat_tables(tables) if tables else None
+        # A column of an axis is of no type in the jobs where the key has no value.
+        return pa.concat_tables(tables, promote_options="default") if tables else None
 
 
 def _read(path: Path) -> Any:

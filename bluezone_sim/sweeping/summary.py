@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..results.result import LevelMetrics, Metrics
+from ..results.level import LevelMetrics
+from ..results.result import Metrics
 
 #: Metrics of which differences between arms are told.
 COMPARED = ("recall", "precision", "n_warned_f1", "n_warned_f2", "hours_to_warning_p50")
@@ -125,9 +126,6 @@ def differences(arms: Sequence[Arm], metrics: Sequence[str] = COMPARED) -> list[
 
 def paired(base: Arm, arm: Arm, metrics: Sequence[str] = COMPARED) -> list[Difference]:
     """``arm`` less ``base`` over the seeds and levels of both; without a common seed, of their means."""
-    seeds = sorted(set(base.seeds) & set(arm.seeds))
-    at_base = [base.seeds.index(s) for s in seeds]
-    at_arm = [arm.seeds.index(s) for s in seeds]
     # Levels are matched by their share of phones: arms may differ in how many there are.
     known = {round(m.adoption_smartphones, 9): i for i, m in enumerate(base.metrics)}
     out = []
@@ -136,16 +134,24 @@ def paired(base: Arm, arm: Arm, metrics: Sequence[str] = COMPARED) -> list[Diffe
         if i is None:
             continue
         for name in metrics:
-            if seeds:
-                found = mean_of(arm.by_seed[name][j, at_arm] - base.by_seed[name][i, at_base])
-            else:
-                found = _unpaired(mean_of(arm.by_seed[name][j]), mean_of(base.by_seed[name][i]))
+            found = paired_mean(
+                dict(zip(arm.seeds, arm.by_seed[name][j], strict=True)),
+                dict(zip(base.seeds, base.by_seed[name][i], strict=True)),
+            )
             out.append(
                 Difference(
                     arm.label, base.label, level.users, level.adoption_smartphones, name, found
                 )
             )
     return out
+
+
+def paired_mean(a: Mapping[int, float], b: Mapping[int, float]) -> Mean:
+    """``a - b``, values by seed, over the seeds of both; without a common one, of their means."""
+    seeds = sorted(a.keys() & b.keys())
+    if not seeds:
+        return _unpaired(mean_of(list(a.values())), mean_of(list(b.values())))
+    return mean_of([a[s] - b[s] for s in seeds])
 
 
 def _unpaired(a: Mean, b: Mean) -> Mean:
@@ -170,13 +176,17 @@ def arms_of(table: Any, axes: Mapping[str, Sequence[Any]]) -> tuple[Arm, ...]:
         table: results, a row a task.
         axes: dotted key to its values.
     """
-    rows = table.to_pylist()
-    order = {key: {_key(v): i for i, v in enumerate(values)} for key, values in axes.items()}
     groups: dict[tuple[int, ...], list[dict[str, Any]]] = {}
-    for row in rows:
-        at = tuple(order[key][_key(row[key])] for key in axes)
-        groups.setdefault(at, []).append(row)
-    return tuple(_arm(axes, groups[at]) for at in sorted(groups))
+    at = order_of(axes)
+    for row in table.to_pylist():
+        groups.setdefault(at(row), []).append(row)
+    return tuple(_arm(axes, groups[k]) for k in sorted(groups))
+
+
+def order_of(axes: Mapping[str, Sequence[Any]]) -> Callable[[Mapping[str, Any]], tuple[int, ...]]:
+    """What gives the place of a row in the grid: the index of its value on each axis."""
+    order = {key: {_key(v): i for i, v in enumerate(values)} for key, values in axes.items()}
+    return lambda row: tuple(order[key][_key(row[key])] for key in axes)
 
 
 def _key(value: Any) -> tuple[str, Any]:
@@ -221,11 +231,17 @@ def _number(value: float | None) -> float:
     return float("nan") if value is None else float(value)
 
 
+def _last(key: str) -> str:
+    """The last part of a dotted key, after the list element that it is of."""
+    *rest, last = key.split(".")
+    return f"{rest[-1]}.{last}" if rest and rest[-1].endswith("]") else last
+
+
 def label_of(values: Mapping[str, Any]) -> str:
     """An arm's axes and values, for people: the last part of a key where that says which."""
     if not values:
         return "as in the scenario"
-    last = [key.rsplit(".", 1)[-1] for key in values]
+    last = [_last(key) for key in values]
     parts = []
     for key, short, value in zip(values, last, values.values(), strict=True):
         text = f"{value:g}" if isinstance(value, float) else str(value)

@@ -10,6 +10,7 @@ from typing import Any
 
 from .._version import NUMERIC_VERSION, SCHEMA_VERSION
 from ..errors import BluezoneSimError, InputError
+from ..results.campaign import DAY_NUMBERS, CampaignResult, day_number, last_day
 from .plan import Job
 
 
@@ -21,12 +22,14 @@ class Done:
         job: its id.
         results: Parquet file, a row a task: the same bytes wherever and however it ran.
         histograms: Parquet file of the distributions at the job's highest level; the same.
+        campaign: Parquet file of the campaign's days; the same. None without one.
         timing: seconds, memory, threads and machine; these differ from time to time.
     """
 
     job: str
     results: bytes
     histograms: bytes
+    campaign: bytes | None
     timing: dict[str, Any]
 
 
@@ -64,6 +67,7 @@ def work(job: Job, threads: int) -> Done:
         job=job.id,
         results=parquet(rows(job, result)),
         histograms=parquet(histograms.add_column(0, "task", task)),
+        campaign=None if result.campaign is None else parquet(days(job, result.campaign)),
         timing={
             "job": job.id,
             "tasks": len(job.tasks),
@@ -103,7 +107,34 @@ def rows(job: Job, result: Any) -> Any:
         columns[name] = pa.array([value] * n, pa.int64())
     for name in metrics.column_names:
         columns[name] = metrics[name]
+    if result.campaign is not None:
+        for name, value in last_day(result.campaign).items():
+            columns[f"campaign_{name}"] = pa.array([value] * n, _kind(name))
     return pa.table(columns, metadata=VERSIONS)
+
+
+def days(job: Job, campaign: CampaignResult) -> Any:
+    """A row a day and arm of the campaign: its id, the axes, the seed, then what is found."""
+    import pyarrow as pa
+
+    from ..results.tables import VERSIONS
+
+    found = campaign.days
+    columns: dict[str, Any] = {"task": pa.array([job.campaign] * len(found), pa.string())}
+    for key, value in job.values.items():
+        columns[key] = pa.array([value] * len(found))
+    columns["seed"] = pa.array([job.seed] * len(found), pa.int64())
+    columns["measures"] = pa.array([row.arm for row in found], pa.string())
+    columns["day"] = pa.array([row.date for row in found], pa.date32())
+    for name in DAY_NUMBERS:
+        columns[name] = pa.array([day_number(row, name) for row in found], _kind(name))
+    return pa.table(columns, metadata=VERSIONS)
+
+
+def _kind(name: str) -> Any:
+    import pyarrow as pa
+
+    return {"users": pa.int64(), "day": pa.date32()}.get(name, pa.float64())
 
 
 def parquet(table: Any) -> bytes:

@@ -1,0 +1,150 @@
+"""What faults of single keys are called: Pydantic's errors in the words of a scenario's author."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import BaseModel
+
+from ..errors import Fault
+from ..results.level import NUMBERS
+from .experiment import Criterion
+from .model import Arm
+
+#: What a unit suffix of a key means.
+UNITS = {
+    "_s": "seconds",
+    "_ms": "milliseconds",
+    "_h": "hours",
+    "_m": "metres",
+    "_dbm": "dBm",
+    "_db": "dB",
+}
+
+
+def _dotted(loc: tuple[str | int, ...]) -> str:
+    return "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in loc).lstrip(".")
+
+
+def _model_at(loc: tuple[str | int, ...], root: type[BaseModel]) -> type[BaseModel] | None:
+    """The model whose keys the last element of ``loc`` is one of."""
+    from .model import (
+        AgeBand,
+        Campaign,
+        Carry,
+        Course,
+        District,
+        Measure,
+        Occupation,
+        PhoneModel,
+        TraceTable,
+        Users,
+    )
+
+    model: Any = root
+    for part in loc[:-1]:
+        if isinstance(part, int):
+            continue
+        field = model.model_fields.get(part) if model else None
+        if field is None:
+            return None
+        if isinstance(field.default, BaseModel):
+            model = type(field.default)
+        else:
+            names = {
+                "districts": District,
+                "occupations": Occupation,
+                "levels": Users,
+                "arms": Arm,
+                "trace": TraceTable,
+                "course": Course,
+                "bands": AgeBand,
+                "campaign": Campaign,
+                "measures": Measure,
+                "models": PhoneModel,
+                "carry": Carry,
+                "expect": Criterion,
+            }
+            inner = [a for a in (field.annotation, *_args(field.annotation)) if _is_model(a)]
+            model = inner[0] if inner else names.get(str(part))
+    return model if _is_model(model) else None
+
+
+def _args(annotation: Any) -> tuple[Any, ...]:
+    return tuple(getattr(annotation, "__args__", ()))
+
+
+def _is_model(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, BaseModel)
+
+
+def _stem(key: str) -> tuple[str, str]:
+    """A key without its unit, and the unit."""
+    match = re.search(r"_(?:seconds|minutes|hours|min|km|cm|dbm|db|ms|us|s|h|m|d)$", key)
+    return (key[: match.start()], match.group()) if match else (key, "")
+
+
+def nearest(key: str, names: list[str]) -> str:
+    """What to say of a key that is not among ``names``."""
+    stem, _ = _stem(key)
+    for name in names:
+        right, unit = _stem(name)
+        if right == stem and unit in UNITS:
+            return f"did you mean {name!r}? It is in {UNITS[unit]}"
+    near = get_close_matches(key, names, 1, 0.6) or get_close_matches(key, names, 1, 0.45)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return f"known here: {', '.join(sorted(names))}"
+
+
+def near_metrics(name: str) -> str:
+    """What to say of a metric that there is none of: those whose names have it in them, or nearly."""
+    inside = [known for known in NUMBERS if len(name) > 3 and name.lower() in known]
+    near = (inside or get_close_matches(name.lower(), NUMBERS, 3, 0.6))[:4]
+    if near:
+        return f"did you mean {' or '.join(repr(n) for n in near)}?"
+    return f"known: {', '.join(NUMBERS)}"
+
+
+def fault_of(error: Any, root: type[BaseModel]) -> Fault:
+    """What one of Pydantic's errors means in a file whose root is ``root``."""
+    loc = tuple(p for p in error["loc"])
+    # The tags of an adoption level are no part of its path.
+    if loc[:2] == ("adoption", "levels") and len(loc) > 3:
+        loc = loc[:3] + loc[4:]
+    path, found = _dotted(loc), error.get("input")
+    kind, context = error["type"], error.get("ctx") or {}
+    last = str(loc[-1]) if loc else ""
+    unit = next((f" in {UNITS[suffix]}" for suffix in UNITS if last.endswith(suffix)), "")
+    if kind == "extra_forbidden":
+        model = _model_at(loc, root)
+        names = list(model.model_fields) if model else []
+        return Fault(path, "unknown key", nearest(str(loc[-1]), names) if names else "")
+    if kind == "missing":
+        return Fault(path, "missing", "it has no default")
+    if kind in ("float_type", "float_parsing", "int_type", "int_parsing", "int_from_float"):
+        what = "a whole number" if kind.startswith("int") else "a number"
+        hint = f"write the number alone; the key's unit is{unit[3:]}" if unit else ""
+        return Fault(path, f"expected {what}{unit}, found {found!r}", hint)
+    if kind in ("greater_than_equal", "greater_than", "less_than_equal", "less_than"):
+        sign = {
+            "greater_than_equal": ("at least", "ge"),
+            "greater_than": ("more than", "gt"),
+            "less_than_equal": ("at most", "le"),
+            "less_than": ("less than", "lt"),
+        }[kind]
+        return Fault(path, f"expected {sign[0]} {context[sign[1]]:g}{unit}, found {found!r}")
+    if kind == "literal_error":
+        return Fault(path, f"expected {context['expected']}, found {found!r}")
+    if kind == "unknown_metric":
+        return Fault(path, f"unknown metric {found!r}", near_metrics(str(found)))
+    if kind == "date_type":
+        how = "write it without quotes and without a time, such as 2020-08-12"
+        return Fault(path, f"expected a date, found {str(found)!r:.80}", how)
+    if kind in ("model_type", "dict_type"):
+        return Fault(path, f"expected a table, found {found!r}")
+    message = str(error["msg"]).removeprefix("Value error, ")
+    # A fault between the keys of a table names them itself.
+    return Fault(path, message if isinstance(found, dict) else f"{message}, found {found!r:.80}")
