@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable
 
@@ -18,7 +17,7 @@ from .kernels import rng
 from .kernels.contacts import permute_many
 from .matching.pairs import PairDays, pairs_of
 from .matching.warnings import Told, f1_warnings, f2_warnings, in_time
-from .memory import check_limit
+from .memory import check_limit, peak_memory_mib
 from .results.adopters import AdopterRow
 from .results.metrics import histograms, level_metrics, outcomes_of, warnings_table
 from .results.result import Metrics, Result, SensitivityRow
@@ -227,16 +226,6 @@ def _sensitivity(tracer: Tracer, drawn: NDArray[np.int32]) -> tuple[SensitivityR
             )
         )
     return tuple(rows)
-
-
-def peak_memory_mib() -> float:
-    """Largest resident size of this process so far, MiB; 0 where the platform does not tell."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return 0.0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1 << 20) if sys.platform == "darwin" else peak / 1024
 
 
 def available_threads() -> int:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from baseline import _TOWN, baselines
 from hypothesis import HealthCheck, given, settings
@@ -72,6 +73,14 @@ def test_every_numeric_version_is_declared_in_the_changelog():
 
 
 # -- memory -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells it")
+def test_the_peak_of_a_run_is_not_that_of_what_started_it():
+    held = np.ones(400 << 17)  # 400 MiB
+    code = "from bluezone_sim.memory import peak_memory_mib; print(peak_memory_mib())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < held.nbytes >> 20 < memory.peak_memory_mib()
 
 
 def test_a_limit_that_would_be_passed_is_refused_beforehand_with_the_estimate(tmp_path, capsys):

@@ -113,7 +113,7 @@ def measure_here(
 ) -> EngineFigure:
     """Runs the scenario in this process: once with few people to warm up, then in rounds."""
     from ..engine import run
-    from .measure import peak_memory_mib
+    from ..memory import peak_memory_mib
 
     run(engine_scenario(min(people, _FEW), protocol, mode), threads=threads)
     scenario = engine_scenario(people, protocol, mode)

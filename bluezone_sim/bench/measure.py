@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from ..memory import peak_memory_mib
 
 #: Rounds whose median is reported.
 ROUNDS = 7
@@ -89,23 +90,6 @@ def forget_peak() -> None:
             stream.write("5")
     except OSError:
         pass
-
-
-def peak_memory_mib() -> float:
-    """Most memory that the process held since :func:`forget_peak`, or ever where that has no effect."""
-    try:
-        with open("/proc/self/status", encoding="ascii") as lines:
-            for line in lines:
-                if line.startswith("VmHWM:"):
-                    return int(line.split()[1]) / 1024
-    except OSError:
-        pass
-    try:
-        import resource
-    except ImportError:  # Windows
-        return 0.0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 1024
 
 
 def available_memory_mib() -> float | None:
