@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from .matching.pairs import PairDays, pairs_of
 from .matching.warnings import Told, f1_warnings, in_time
-from .results.campaign import CampaignDay, CampaignPart, CampaignResult
+from .quantities import CampaignDay
+from .results.campaign import CampaignPart, CampaignResult
 from .results.metrics import bootstrap_weights, interval_of
 from .scenario.model import Scenario
 from .tracing import Clock, Tracer

@@ -165,8 +165,9 @@ class Tracer:
             cases: distinct people, ascending.
             levels: adoption levels up to which phones run the app.
         """
-        cut = self.scenario.index_cases
-        one_by_one = self._asks_only_for_published
+        cut, protocol = self.scenario.index_cases, self.scenario.protocol
+        # Then the contacts of a case are made once, for what happened and for what its keys find.
+        one_by_one = protocol.histories == "asked" and protocol.identifiers == "lazy"
         risky: list[RiskyDays] = []
         held: dict[float, list[PairDays]] = {level: [] for level in levels}
         for some in self._chunks(cases):
@@ -196,11 +197,6 @@ class Tracer:
             chunks = self._chunks(sources)
             parts = [self._lazily(c, level, self.contacts(c)) for c in chunks]
         return concatenate_pair_days(parts)
-
-    @property
-    def _asks_only_for_published(self) -> bool:
-        protocol = self.scenario.protocol
-        return protocol.histories == "asked" and protocol.identifiers == "lazy"
 
     def _chunks(self, sources: NDArray[np.int32]) -> list[NDArray[np.int32]]:
         step = sources_together(self.scenario)

@@ -70,7 +70,7 @@ def test_every_figure_that_ci_watches_is_there():
 
 
 def test_what_does_not_fit_the_memory_is_left_out_and_said(monkeypatch):
-    monkeypatch.setattr("bluezone_sim.bench.core.available_memory_mib", lambda: 100.0)
+    monkeypatch.setattr("bluezone_sim.bench.core.available_mib", lambda: 100.0)
     assert "needs 7,000 MiB" in too_large("match/gaen/100M")
     assert too_large("match/gaen/1M") is None
 

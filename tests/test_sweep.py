@@ -15,9 +15,9 @@ from small import raw_scenario, scenario
 import bluezone_sim as bz
 from bluezone_sim import cli
 from bluezone_sim.errors import CriterionError, InputError, ScenarioError
+from bluezone_sim.quantities import NUMBERS
 from bluezone_sim.results.compare import arm_of
 from bluezone_sim.results.expect import judge, require
-from bluezone_sim.results.level import NUMBERS
 from bluezone_sim.results.tables import metrics_to_arrow
 from bluezone_sim.results.text import METRICS
 from bluezone_sim.scenario import parse, resolved_toml, shipped

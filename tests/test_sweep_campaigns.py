@@ -18,7 +18,7 @@ from test_sweep import call, files
 import bluezone_sim as bz
 from bluezone_sim.campaign import ALL, NONE, SCATTERED
 from bluezone_sim.errors import InputError, ScenarioError
-from bluezone_sim.results.campaign import DAY_NUMBERS, day_number
+from bluezone_sim.quantities import DAY_NUMBERS, number_of
 from bluezone_sim.results.compare import campaigns_in, compare
 from bluezone_sim.results.expect import judge
 from bluezone_sim.results.papers import write_reports
@@ -132,7 +132,7 @@ def test_each_day_is_what_a_run_of_its_own_gives(swept, alone):
             (d.arm, d.date) for d in result.campaign.days
         ]
         for row, day in zip(mine, result.campaign.days, strict=True):
-            assert {n: row[n] for n in DAY_NUMBERS} == {n: day_number(day, n) for n in DAY_NUMBERS}
+            assert {n: row[n] for n in DAY_NUMBERS} == {n: number_of(day, n) for n in DAY_NUMBERS}
 
 
 def test_the_result_table_has_the_last_day(swept, alone):

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from .. import protocols
 from ..matching import SightingIndex, index_sightings, match
+from ..memory import available_mib
 from ..protocols.base import DAY_S
 from ..protocols.gaen_export import _fields, parse_export, write_export
 from ..tables import PublishedKeys, Sightings
 from . import naive, radio
-from .measure import Case, available_memory_mib
+from .measure import Case
 
 #: A UTC midnight on which an interval of GAEN starts.
 START_S = 1_596_844_800
@@ -231,7 +232,7 @@ FIGURES: dict[str, Maker] = {
 def too_large(name: str) -> str | None:
     """Why a figure cannot be measured here; None where it can."""
     needed = _NEEDED_MIB.get(name.rsplit("/", 1)[-1])
-    free = available_memory_mib()
+    free = available_mib()
     if needed is None or free is None or free > needed:
         return None
     return f"needs {needed:,} MiB of free memory, there are {free:,.0f}"

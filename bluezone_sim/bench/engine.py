@@ -1,4 +1,4 @@
-"""``bench engine``: whole runs of a fortnight, at any size.
+"""``bench engine``: runs of a fortnight from beginning to end, at any size.
 
 The scenario is Yên Bái's, its districts stretched to the number of people, with the app on 60 % of
 smartphones and three cases for each thousand people. Each figure is measured in a process of its own.

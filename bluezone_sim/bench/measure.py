@@ -90,15 +90,3 @@ def forget_peak() -> None:
             stream.write("5")
     except OSError:
         pass
-
-
-def available_memory_mib() -> float | None:
-    """Memory that can be had without swapping; None where the system does not tell."""
-    try:
-        with open("/proc/meminfo", encoding="ascii") as lines:
-            for line in lines:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) / 1024
-    except OSError:
-        pass
-    return None

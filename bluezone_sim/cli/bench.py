@@ -103,7 +103,7 @@ def engine(
     threads: Annotated[int | None, typer.Option(min=1, help="By default one a core.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Measure whole runs: contacts, radio, identifiers and matching of 14 days.
+    """Measure runs from beginning to end: contacts, radio, identifiers and matching of 14 days.
 
     Yên Bái's contact structure, 60 % of smartphones with the app, three cases a thousand people.
     """

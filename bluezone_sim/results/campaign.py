@@ -9,60 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..quantities import DAY_NUMBERS, CampaignDay, number_of
 from .text import interval, number, share
 
 if TYPE_CHECKING:
     from ..scenario.model import Scenario
-
-
-@dataclass(frozen=True)
-class CampaignDay:
-    """What the app finds of cases confirmed at the end of one day, under one arm of the campaign.
-
-    Attributes:
-        arm: "all measures", "no measure", "at random" (the same number of users a day, any owners) or
-            "without" one measure.
-        date: local day.
-        users, adoption_smartphones: who runs the app at its end, and their share of smartphone owners.
-        square_law: the chance that two people drawn at random both run it.
-        share_both_have_app: share of risky pairs in which both run it.
-        share_in_reach: share of risky pairs whose other runs it, and so could be warned.
-        recall, recall_ci95: share of risky pairs warned; interval by bootstrap over cases.
-        precision: share of those warned that are risky.
-        n_warned_f1: people warned per case.
-        days_contact_to_warning_p50: median from the first contact's midnight to the warning.
-    """
-
-    arm: str
-    date: dt.date
-    users: int
-    adoption_smartphones: float
-    square_law: float
-    share_both_have_app: float | None
-    share_in_reach: float | None
-    recall: float | None
-    recall_ci95: tuple[float, float] | None
-    precision: float | None
-    n_warned_f1: float
-    days_contact_to_warning_p50: float | None
-
-
-_ENDS = ("_lo", "_hi")
-#: Every number of a day by name, as columns and criteria have it: an interval is ``_lo`` and ``_hi``.
-DAY_NUMBERS = tuple(
-    name
-    for field in CampaignDay.__dataclass_fields__
-    if field not in ("arm", "date")
-    for name in ((f"{field}_lo", f"{field}_hi") if field.endswith("_ci95") else (field,))
-)
-
-
-def day_number(row: CampaignDay, name: str) -> float | None:
-    """One of :data:`DAY_NUMBERS` of a day; None where undefined."""
-    found: Any = getattr(row, name[:-3] if name.endswith(_ENDS) else name)
-    if not name.endswith(_ENDS) or found is None:
-        return found  # type: ignore[no-any-return]
-    return float(found[_ENDS.index(name[-3:])])
 
 
 @dataclass(frozen=True)
@@ -132,7 +83,7 @@ def last_day(result: CampaignResult) -> dict[str, Any]:
     every, random, none = (result.of(arm)[-1] for arm in result.arms[:3])
     return {
         "day": every.date,
-        **{name: day_number(every, name) for name in DAY_NUMBERS},
+        **{name: number_of(every, name) for name in DAY_NUMBERS},
         "recall_at_random": random.recall,
         "recall_no_measure": none.recall,
     }

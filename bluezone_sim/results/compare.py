@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from ..errors import InputError
+from ..quantities import LevelMetrics
 from ..sweeping.campaigns import (
     CampaignArm,
     campaign_differences,
@@ -18,7 +19,6 @@ from ..sweeping.campaigns import (
 from ..sweeping.summary import COMPARED, Arm, Difference, Mean, paired
 from ..tables import OUTCOMES
 from .expect import Verdict, judge
-from .level import LevelMetrics
 from .result import Result
 from .text import same_level
 

@@ -16,9 +16,9 @@ from .text import STAGES, percent
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ..quantities import LevelMetrics
     from ..sweeping.campaigns import CampaignArm
     from ..sweeping.summary import Arm
-    from .level import LevelMetrics
     from .result import Histogram, Result, SensitivityRow
     from .validation import Validation
 

@@ -11,8 +11,8 @@ from .charts import N_COLOURS, Line, Tip, line_chart
 from .text import STAGES, ends_of, interval, number, percent, value_of
 
 if TYPE_CHECKING:
+    from ..quantities import LevelMetrics
     from ..sweeping.summary import Arm, Difference
-    from .level import LevelMetrics
 
 #: The level that a report opens with is the one nearest to this share of smartphones: the target of
 #: the order of 13 August 2020.

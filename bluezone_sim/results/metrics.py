@@ -11,12 +11,12 @@ from ..evaluation import Evaluation
 from ..kernels import rng
 from ..matching.pairs import PairDays
 from ..matching.warnings import Told, consents
+from ..quantities import LevelMetrics
 from ..scenario.model import Publication, Scenario
 from ..tables import OUTCOMES, Outcomes, Warnings
 from ..world import Days, World
 from ..world.course import true_cases
 from ..world.risk import RiskyDays
-from .level import LevelMetrics
 from .result import Histogram
 
 #: Bootstrap replicates of a 95 % interval.

@@ -27,6 +27,8 @@ from .tables import histograms_to_arrow, metrics_to_arrow
 
 if TYPE_CHECKING:
     from ..sweeping import Sweep
+    from ..sweeping.campaigns import CampaignDifference
+    from ..sweeping.summary import Difference
 
 
 def write_reports(directory: Path, formats: Sequence[str], out: Path) -> list[Path]:
@@ -159,34 +161,29 @@ def _tables(found: Result | Sweep) -> dict[str, list[dict[str, Any]]]:
     ]
     if found.differences:
         out["differences"] = [
-            {
-                "arm": d.arm,
-                "base": d.base,
-                "users": d.users,
-                "adoption_smartphones": d.adoption_smartphones,
-                "metric": d.metric,
-                "difference": d.difference.mean,
-                "ci95_lo": d.difference.ci95 and d.difference.ci95[0],
-                "ci95_hi": d.difference.ci95 and d.difference.ci95[1],
-                "seeds": d.difference.n,
-            }
+            _difference(d, users=d.users, adoption_smartphones=d.adoption_smartphones)
             for d in found.differences
         ]
     if found.campaign_differences:
         out["campaign-differences"] = [
-            {
-                "arm": d.arm,
-                "base": d.base,
-                "day": d.date,
-                "metric": d.metric,
-                "difference": d.difference.mean,
-                "ci95_lo": d.difference.ci95 and d.difference.ci95[0],
-                "ci95_hi": d.difference.ci95 and d.difference.ci95[1],
-                "seeds": d.difference.n,
-            }
-            for d in found.campaign_differences
+            _difference(d, day=d.date) for d in found.campaign_differences
         ]
     return out
+
+
+def _difference(of: Difference | CampaignDifference, **where: Any) -> dict[str, Any]:
+    """A row of a difference between two arms; ``where`` is its level or day."""
+    found = of.difference
+    return {
+        "arm": of.arm,
+        "base": of.base,
+        **where,
+        "metric": of.metric,
+        "difference": found.mean,
+        "ci95_lo": found.ci95 and found.ci95[0],
+        "ci95_hi": found.ci95 and found.ci95[1],
+        "seeds": found.n,
+    }
 
 
 def _csv(rows: Sequence[dict[str, Any]]) -> bytes:

@@ -44,11 +44,11 @@ from .text import (
 )
 
 if TYPE_CHECKING:
+    from ..quantities import LevelMetrics
     from ..scenario.model import Scenario
     from ..sweeping import Sweep
     from ..sweeping.campaigns import CampaignArm
     from ..sweeping.summary import Arm, Difference
-    from .level import LevelMetrics
     from .result import Histogram, Result
 
 

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._version import NUMERIC_VERSION, SCHEMA_VERSION
+from ..quantities import Interval, LevelMetrics
 from ..scenario.model import Scenario
 from ..tables import Outcomes, Warnings
 from .adopters import AdopterRow
 from .campaign import CampaignResult
-from .level import Interval, LevelMetrics
 
 
 @dataclass(frozen=True)

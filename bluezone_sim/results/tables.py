@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._version import NUMERIC_VERSION, SCHEMA_VERSION
+from ..quantities import NUMBERS, number_of
 from ..tables import OUTCOMES, Outcomes, Warnings
-from .level import NUMBERS, number_of
 
 if TYPE_CHECKING:
-    from .level import LevelMetrics
+    from ..quantities import LevelMetrics
     from .result import Histogram
 
 #: In the metadata of every Parquet file.

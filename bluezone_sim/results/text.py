@@ -6,14 +6,14 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..quantities import NUMBERS
 from ..tables import OUTCOMES
-from .level import NUMBERS
 
 if TYPE_CHECKING:
+    from ..quantities import LevelMetrics
     from ..sweeping import Sweep
     from ..sweeping.summary import Arm, Difference
     from .expect import Verdict
-    from .level import LevelMetrics
 
 #: What each stage means, for people.
 STAGES = {

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..errors import Fault
-from ..results.campaign import DAY_NUMBERS
-from ..results.level import NUMBERS
+from ..quantities import DAY_NUMBERS, NUMBERS
 from .raw import Raw
 from .raw import get as _get
 from .raw import number as _number

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..results.campaign import DAY_NUMBERS, CampaignResult, day_number
+from ..quantities import DAY_NUMBERS, number_of
+from ..results.campaign import CampaignResult
 from .summary import Mean, label_of, mean_of, order_of, paired_mean
 
 #: Numbers of a day of which differences between arms are told.
@@ -124,7 +125,7 @@ def campaign_of(result: CampaignResult, label: str, seed: int) -> CampaignArm:
             "measures": row.arm,
             "day": row.date,
             "seed": seed,
-            **{name: day_number(row, name) for name in DAY_NUMBERS},
+            **{name: number_of(row, name) for name in DAY_NUMBERS},
         }
         for row in result.days
     )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..results.level import LevelMetrics
+from ..quantities import LevelMetrics
 from ..results.result import Metrics
 
 #: Metrics of which differences between arms are told.

@@ -10,7 +10,8 @@ from typing import Any
 
 from .._version import NUMERIC_VERSION, SCHEMA_VERSION
 from ..errors import BluezoneSimError, InputError
-from ..results.campaign import DAY_NUMBERS, CampaignResult, day_number, last_day
+from ..quantities import DAY_NUMBERS, number_of
+from ..results.campaign import CampaignResult, last_day
 from .plan import Job
 
 
@@ -127,7 +128,7 @@ def days(job: Job, campaign: CampaignResult) -> Any:
     columns["measures"] = pa.array([row.arm for row in found], pa.string())
     columns["day"] = pa.array([row.date for row in found], pa.date32())
     for name in DAY_NUMBERS:
-        columns[name] = pa.array([day_number(row, name) for row in found], _kind(name))
+        columns[name] = pa.array([number_of(row, name) for row in found], _kind(name))
     return pa.table(columns, metadata=VERSIONS)
 
 
