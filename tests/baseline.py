@@ -5,13 +5,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
+import tempfile
 import tomllib
-import zlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+import pyarrow.parquet as pq
 
 import bluezone_sim as bz
 from bluezone_sim.scenario.loading import validate
@@ -58,11 +62,25 @@ def _numbers(scenario: bz.Scenario, seed: int) -> dict[str, Any]:
     if out.get("campaign"):  # a day in seven is enough to see a change
         out["campaign"]["days"] = out["campaign"]["days"][::7]
         del out["campaign"]["parts"]
-    out["checksums"] = {
-        f"{name}.{column}": zlib.crc32(values.tobytes())
-        for name, table in (("outcomes", result.outcomes), ("warnings", result.warnings))
-        for column, values in table._columns().items()
-    }
+    with tempfile.TemporaryDirectory() as folder:
+        out["tables"] = digests(result.save(Path(folder) / "run"))
+    return out
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Type and digest of every column of every table of a folder; a file's own bytes hold a version.
+
+    Floats count to nine digits: compilers may differ in the last ones.
+    """
+    out = {}
+    for path in sorted(folder.glob("*.parquet")):
+        table = pq.read_table(path)
+        for name, column in zip(table.column_names, table.columns, strict=True):
+            values = json.dumps(column.to_pylist(), default=str)
+            if "double" in str(column.type) or "float" in str(column.type):
+                values = re.sub(r"-?\d+\.\d+(e-?\d+)?", lambda v: f"{float(v[0]):.8e}", values)
+            digest = hashlib.sha256(values.encode()).hexdigest()[:16]
+            out[f"{path.stem}.{name}"] = f"{column.type} {digest}"
     return out
 
 
