@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 
@@ -14,7 +13,8 @@ from .campaign import run_campaign
 from .errors import InputError
 from .evaluation import Evaluation
 from .kernels import rng
-from .kernels.contacts import permute_many
+from .kernels.contacts.meetings import permute_many
+from .kernels.threads import available_threads
 from .matching.pairs import PairDays, pairs_of
 from .matching.warnings import Told, f1_warnings, f2_warnings, in_time
 from .memory import check_limit, peak_memory_mib
@@ -226,10 +226,3 @@ def _sensitivity(tracer: Tracer, drawn: NDArray[np.int32]) -> tuple[SensitivityR
             )
         )
     return tuple(rows)
-
-
-def available_threads() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels.life import Awake, day_hours, shared_hours
-from .kernels.radio import Links, Records
+from .kernels.radio.availability import Awake, day_hours, shared_hours
+from .kernels.radio.scans import Links, Records
 from .matching import PublishedIndex
 from .matching.engine import rows_published, senders
 from .phones import KeyRing

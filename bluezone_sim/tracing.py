@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .histories import histories, publishers
-from .kernels.life import link_hours
+from .kernels.radio.availability import link_hours
 from .matching import PublishedIndex, index_published, match
 from .matching.pairs import PairDays, concatenate_pair_days, pair_days
 from .memory import sources_together

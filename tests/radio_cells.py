@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from bluezone_sim.kernels.radio.scans.link_budget import Phones
 from scipy import stats
 
 from bluezone_sim.kernels import rng
-from bluezone_sim.kernels.air import Phones
 from bluezone_sim.radio import record
 from bluezone_sim.radio.events import simulate
 from bluezone_sim.radio.model import RadioModel, always_on, model_of

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from bluezone_sim.kernels.radio.scans.link_budget import advertise_phase_ms, faintest_dbm
 from radio_cells import CELLS, Cell, model, one_day, people, segments
 
 from bluezone_sim.errors import TableError
-from bluezone_sim.kernels.air import advertise_phase_ms, faintest_dbm
 from bluezone_sim.radio import expand_rows, record
 from bluezone_sim.radio.rows import _spread_db
 from bluezone_sim.tables import Sightings

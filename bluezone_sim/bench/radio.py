@@ -6,9 +6,9 @@ import itertools
 
 import numpy as np
 
-from ..kernels import radio as kernel
-from ..kernels.air import Phones
-from ..kernels.life import ALL_HOURS
+from ..kernels.radio import scans as kernel
+from ..kernels.radio.availability import ALL_HOURS
+from ..kernels.radio.link_budget import Phones
 from ..radio.events import simulate
 from ..radio.matrix import START_S, contacts_at
 from ..radio.model import always_on, model_of

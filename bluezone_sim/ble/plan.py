@@ -10,11 +10,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine import available_threads, index_cases
+from ..engine import index_cases
 from ..errors import InputError
-from ..kernels import air, rng
-from ..kernels.air import scan_phase_ms
-from ..kernels.life import link_hours
+from ..kernels import rng
+from ..kernels.radio import link_budget as air
+from ..kernels.radio.availability import link_hours
+from ..kernels.radio.link_budget import scan_phase_ms
+from ..kernels.threads import available_threads
 from ..matching.pairs import pairs_of
 from ..matching.warnings import f1_warnings, in_time
 from ..phones import KeyRing

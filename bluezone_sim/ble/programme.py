@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import air
-from ..kernels.life import ALL_HOURS, HOUR_S, HOURS
+from ..kernels.radio import link_budget as air
+from ..kernels.radio.availability import ALL_HOURS, HOUR_S, HOURS
 from ..protocols import bluezone
 from ..protocols.base import DAY_S
 from ..radio.model import ADV_DELAY_MS

@@ -12,13 +12,7 @@ from numpy.typing import NDArray
 from .frames import Frames
 from .hci import new_packets, rows_of, u8, word
 from .packets import ADV_DIRECT_IND, ADV_EXT_IND, NO_CHANNEL, NO_RSSI, SCAN_RSP, Packets
-from .pcapng import (
-    ADVERTISING_ACCESS,
-    CRC_CHECKED,
-    CRC_VALID,
-    RF_CHANNELS,
-    SIGNAL_VALID,
-)
+from .pcapng import ADVERTISING_ACCESS, CRC_CHECKED, CRC_VALID, RF_CHANNELS, SIGNAL_VALID
 
 LINK_LAYER = (251, 256, 272)
 #: nRF sniffer (tcpdump.org, LINKTYPE_NORDIC_BLE): board, lengths, version, counter of two bytes, kind of

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .. import protocols
 from ..kernels import rng
-from ..kernels.air import IDENTIFIER, OVERFLOW
+from ..kernels.radio.link_budget import IDENTIFIER, OVERFLOW
 from ..protocols import ad, bluezone
 from ..radio.events import Run
 from ..scenario.profiles import Profile

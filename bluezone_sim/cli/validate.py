@@ -98,7 +98,7 @@ def contacts(
     as_json: Json = False,
 ) -> None:
     """Set generated contacts beside the diary survey of rural north Vietnam (Horby et al. 2011)."""
-    from ..engine import available_threads
+    from ..kernels.threads import available_threads
     from ..results.folder import check_absent
     from ..results.survey import save, survey, table
     from ..scenario import load

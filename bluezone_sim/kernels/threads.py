@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -18,3 +19,10 @@ def in_threads(work: Callable[[int, int], Any], n: int, threads: int, grain: int
         return
     with ThreadPoolExecutor(len(pieces)) as pool:
         list(pool.map(lambda piece: work(*piece), pieces))
+
+
+def available_threads() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

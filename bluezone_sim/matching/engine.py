@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from .. import protocols
 from ..errors import TableError
-from ..kernels import fused
 from ..kernels.cpu import path
-from ..kernels.lookup import Index, collect, probe_rows, words_of
+from ..kernels.lookup import fused
+from ..kernels.lookup.exact import Index, collect, probe_rows, words_of
 from ..protocols.base import DAY_MS, KeyProtocol, Unrolled
 from ..tables import Matches, PublishedKeys, Sightings
 from .index import Bucket, SightingIndex, check_sightings, first_seen, index_sightings

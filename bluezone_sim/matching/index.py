@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .. import protocols
 from ..errors import TableError
-from ..kernels.lookup import Index, build_index, words_of
+from ..kernels.lookup.exact import Index, build_index, words_of
 from ..protocols.base import DAY_MS, KeyProtocol
 from ..tables import Sightings
 

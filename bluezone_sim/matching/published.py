@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import protocols
-from ..kernels.lookup import Index, build_index, words_of
+from ..kernels.lookup.exact import Index, build_index, words_of
 from ..protocols.base import DAY_MS, KeyProtocol, Unrolled
 from ..tables import PublishedKeys
 

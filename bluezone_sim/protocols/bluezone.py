@@ -58,7 +58,7 @@ class Bluezone(KeyProtocol):
         threads: int = 1,
     ) -> NDArray[np.uint8]:
         """Identifiers of daily keys; see :meth:`KeyProtocol.identifiers`. Starts are not needed."""
-        from ..kernels.sha256 import bluezone_identifiers
+        from ..kernels.crypto.sha256 import bluezone_identifiers
 
         n = self.intervals_per_key if count is None else count
         return bluezone_identifiers(keys, n, out, threads=threads)
@@ -71,7 +71,7 @@ class Bluezone(KeyProtocol):
         Raises:
             TableError: ``base`` is not ``uint8[n, 32]``, or ``days`` is below 1.
         """
-        from ..kernels.sha256 import ratchet
+        from ..kernels.crypto.sha256 import ratchet
 
         if days < 1:
             raise TableError(f"days: expected at least 1, found {days}")

@@ -57,7 +57,7 @@ class LowCost(_Dp3t):
         self, base: NDArray[np.uint8], days: int, *, threads: int = 1
     ) -> NDArray[np.uint8]:
         """``uint8[n, days, 32]``: SK_0, then a SHA-256 a day."""
-        from ..kernels.sha256 import ratchet
+        from ..kernels.crypto.sha256 import ratchet
 
         if days < 1:
             raise TableError(f"days: expected at least 1, found {days}")
@@ -130,7 +130,7 @@ class Unlinkable(_Dp3t):
         threads: int = 1,
     ) -> NDArray[np.uint8]:
         """First 16 bytes of SHA-256 of each seed; see :meth:`KeyProtocol.identifiers`."""
-        from ..kernels.sha256 import check_bytes, output, sha256_short
+        from ..kernels.crypto.sha256 import check_bytes, output, sha256_short
 
         if count not in (None, 0, 1):
             raise TableError(f"count: a seed gives one EphID, found {count}")
@@ -154,7 +154,7 @@ class Unlinkable(_Dp3t):
             identifier: ``uint8[n, 16]``.
             time_s: ``int64[n]``, unix seconds; the epoch is time // 900.
         """
-        from ..kernels.sha256 import check_bytes, sha256_short
+        from ..kernels.crypto.sha256 import check_bytes, sha256_short
 
         identifier = check_bytes("identifier", identifier, self.id_size)
         epoch = (np.asarray(time_s, np.int64) // EPOCH_S).astype(">u4")
@@ -170,8 +170,8 @@ def _stream(
     threads: int,
 ) -> NDArray[np.uint8]:
     """AES-256-CTR key stream under HMAC-SHA256(key, label), cut into EphIDs."""
-    from ..kernels.aes import aes256_key_stream
-    from ..kernels.sha256 import check_bytes, hmac_sha256
+    from ..kernels.crypto.aes import aes256_key_stream
+    from ..kernels.crypto.sha256 import check_bytes, hmac_sha256
 
     keys = check_bytes("keys", keys, design.key_size)
     n = design.intervals_per_key if count is None else count

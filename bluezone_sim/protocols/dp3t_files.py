@@ -103,7 +103,7 @@ class CuckooFilter:
         Raises:
             TableError: another dtype or shape.
         """
-        from ..kernels.cuckoo import insert
+        from ..kernels.lookup.cuckoo import insert
 
         fingerprint, home = _place(observations)
         bits = max(1, int(len(fingerprint) / _SLOTS / 0.8).bit_length())
@@ -171,6 +171,6 @@ def _place(observations: NDArray[np.uint8]) -> tuple[NDArray[np.uint32], NDArray
 
 
 def _mixed(fingerprint: NDArray[np.uint32]) -> NDArray[np.uint64]:
-    from ..kernels.cuckoo import MULTIPLIER
+    from ..kernels.lookup.cuckoo import MULTIPLIER
 
     return (fingerprint.astype(np.uint64) * MULTIPLIER) >> np.uint64(32)

@@ -41,7 +41,7 @@ class Gaen(KeyProtocol):
         threads: int = 1,
     ) -> NDArray[np.uint8]:
         """Rolling proximity identifiers; see :meth:`KeyProtocol.identifiers`."""
-        from ..kernels.aes import gaen_identifiers
+        from ..kernels.crypto.aes import gaen_identifiers
 
         n = self.intervals_per_key if count is None else count
         numbers = np.asarray(starts_s, np.int64) // self.interval_s
@@ -123,7 +123,7 @@ def crypt_metadata(
     Returns:
         ``uint8[n, 4]``.
     """
-    from ..kernels.aes import gaen_metadata_key_stream
+    from ..kernels.crypto.aes import gaen_metadata_key_stream
 
     data = np.asarray(data)
     if data.dtype != np.uint8 or data.ndim != 2 or data.shape[1] != METADATA_BYTES:

@@ -53,7 +53,7 @@ class Tcn(KeyProtocol):
         Raises:
             TableError: an index leaves 1 .. 65535.
         """
-        from ..kernels.tcn import tcn_identifiers
+        from ..kernels.crypto.tcn_chain import tcn_identifiers
 
         n = self.intervals_per_key if count is None else count
         return tcn_identifiers(keys, start_index, n, out, threads=threads)

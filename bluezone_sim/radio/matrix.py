@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import rng
-from ..kernels.air import Phones
+from ..kernels.radio.link_budget import Phones
 from ..protocols.whitepaper_cases import CASES, Case
 from ..scenario.model import Phones as PhonesTable
 from ..scenario.profiles import PLATFORMS, STATES, Profile

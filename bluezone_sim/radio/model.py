@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from ..kernels import air as kernel
 from ..kernels import rng
-from ..kernels.life import HOURS, Life
-from ..kernels.radio_plan import plan_of
-from ..kernels.radio_table import Plan
+from ..kernels.radio import link_budget as kernel
+from ..kernels.radio.availability import HOURS, Life
+from ..kernels.radio.lane_columns import Plan
+from ..kernels.radio.lane_plan import plan_of
 from ..scenario.model import Phones as PhonesTable
 from ..scenario.model import Radio, Scenario
 from ..scenario.profiles import PLATFORMS, STATES, Behaviour, Gatt, Profile, profile_of

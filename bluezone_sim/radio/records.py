@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import radio as kernel
-from ..kernels.air import IDENTIFIER
 from ..kernels.lanes import WIDTH
-from ..kernels.life import link_hours
+from ..kernels.radio import scans as kernel
+from ..kernels.radio.availability import link_hours
+from ..kernels.radio.link_budget import IDENTIFIER
 from ..protocols.base import DAY_MS
 from ..tables import Contacts
 from ..world import Days

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import TableError
-from ..kernels import air, rng
-from ..kernels.radio_plan import TAIL_MEAN, TAIL_SD, TAIL_Z
+from ..kernels import rng
+from ..kernels.radio import link_budget as air
+from ..kernels.radio.lane_plan import TAIL_MEAN, TAIL_SD, TAIL_Z
 from ..tables import Sightings
 from .model import RadioModel
 

@@ -10,12 +10,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..quantities import LevelMetrics
-from ..sweeping.campaigns import (
-    CampaignArm,
-    campaign_differences,
-    campaign_of,
-    is_of_campaign,
-)
+from ..sweeping.campaigns import CampaignArm, campaign_differences, campaign_of, is_of_campaign
 from ..sweeping.summary import COMPARED, Arm, Difference, Mean, paired
 from ..tables import OUTCOMES
 from .expect import Verdict, judge

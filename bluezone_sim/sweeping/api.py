@@ -263,7 +263,7 @@ def _into(
     progress: Callable[[Progress], None] | None,
     warn: Callable[[str], None],
 ) -> Sweep:
-    from ..engine import available_threads
+    from ..kernels.threads import available_threads
     from ..memory import check_limit
 
     for point in planned.points:

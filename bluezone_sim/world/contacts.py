@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import contacts as kernel
 from ..kernels import rng
+from ..kernels.contacts import meetings as kernel
 from ..scenario.model import ContactsTable, Layer, RoomLayer
 from ..tables import Contacts
 from .days import Days

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels.life import hour_bits
+from ..kernels.radio.availability import hour_bits
 from ..tables import Contacts
 from .days import Days
 
@@ -23,7 +23,7 @@ class RiskyDays:
         day: ``int64[n]``, index into the look-back's days.
         near_s: ``int64[n]``, seconds within the risky distance.
         hours: ``uint32[n]``, bits of the local hours that hold some of them, see
-            :mod:`bluezone_sim.kernels.life`.
+            :mod:`bluezone_sim.kernels.radio.availability`.
         pair: ``int64[n]``, index of the pair among the distinct (case, other), in that order.
     """
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import rng
-from ..kernels.contacts import permute_many
+from ..kernels.contacts.meetings import permute_many
 from ..scenario.model import ContactsTable, RoomLayer
 from .contacts import contact_model, contacts_of
 from .days import Days

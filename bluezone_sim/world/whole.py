@@ -12,8 +12,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import contacts as kernel
-from ..kernels import groups
+from ..kernels.contacts import groups
+from ..kernels.contacts import meetings as kernel
 from ..tables import Contacts
 from .contacts import ContactModel, empty_rows
 from .days import Days

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...kernels.packets import Log
+from ...kernels.radio.pdus import Log
 from ...tables import Contacts, Sightings
 from ..model import RadioModel
 from .air import Air

@@ -1,7 +1,7 @@
 """The air between phones: who is near whom, what is sent, who listens, what each has heard.
 
 It knows of a phone only what it tells: its behaviour, its advertising events and its scans. Packets are
-delivered by :mod:`bluezone_sim.kernels.packets` when somebody asks what happened up to now.
+delivered by :mod:`bluezone_sim.kernels.radio.pdus` when somebody asks what happened up to now.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy as np
 import simpy
 from numpy.typing import NDArray
 
-from ...kernels import air as physics
-from ...kernels import packets as kernel
+from ...kernels.radio import link_budget as physics
+from ...kernels.radio import pdus as kernel
 from ...scenario.profiles import Behaviour
 from ...tables import TRANSPORT_ADVERTISEMENT, TRANSPORT_GATT, Contacts
 from ..model import RadioModel, pdu_ms

@@ -9,9 +9,10 @@ import numpy as np
 import simpy
 from numpy.typing import NDArray
 
-from ...kernels import air as physics
-from ...kernels import life, rng
-from ...kernels.packets import NOWHERE_DBM
+from ...kernels import rng
+from ...kernels.radio import availability as life
+from ...kernels.radio import link_budget as physics
+from ...kernels.radio.pdus import NOWHERE_DBM
 from ...scenario.profiles import PLATFORMS, STATES, Behaviour
 from .air import Air, Scan, Steps
 

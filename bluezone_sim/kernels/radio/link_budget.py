@@ -20,8 +20,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .bare import inlined
-from .rng import NORMAL_TABLE, draw, to_unit
+from ..bare import inlined
+from ..rng import NORMAL_TABLE, draw, to_unit
 
 #: Preamble, access address, header, advertiser's address and CRC of a legacy PDU on the 1M PHY, at 8 µs
 #: a byte (Core spec Vol 6 Part B): 376 µs with 31 bytes of data.

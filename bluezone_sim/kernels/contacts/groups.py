@@ -11,8 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .bare import bare, inlined
-from .contacts import (
+from ..bare import bare, inlined
+from ..rng import draw, to_unit
+from .meetings import (
     PIECE_S,
     SUB_COPRESENT,
     Meeting,
@@ -23,7 +24,6 @@ from .contacts import (
     session_of,
     silence,
 )
-from .rng import draw, to_unit
 
 
 class Gathering(NamedTuple):

@@ -15,8 +15,8 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from .bare import bare, inlined
-from .rng import draw, to_unit
+from ..bare import bare, inlined
+from ..rng import draw, to_unit
 
 N_STATIC = 4
 N_LAYERS = 7

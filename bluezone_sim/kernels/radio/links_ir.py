@@ -6,7 +6,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from .lanes import (
+from ..lanes import (
     DOUBLE,
     FLOAT,
     LONG,
@@ -19,9 +19,9 @@ from .lanes import (
     splat,
     vectorised,
 )
-from .life import ALL_HOURS, HOUR_MS, HOURS
-from .rng import GOLDEN
-from .rng_ir import draw, halves, mixed, unit
+from ..rng import GOLDEN
+from ..rng_ir import draw, halves, mixed, unit
+from .availability import ALL_HOURS, HOUR_MS, HOURS
 
 Value = Any
 

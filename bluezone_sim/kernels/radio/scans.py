@@ -1,6 +1,6 @@
 """The vectorised radio: from segments of co-presence to records, one a scan, direction and identifier.
 
-The physics of one scan of the observer's phone (:mod:`bluezone_sim.kernels.air`), integrated over the
+The physics of one scan of the observer's phone (:mod:`.link_budget`), integrated over the
 packets that fall into it. Of the advertising events that the scan's windows catch, each arrives if the
 phone hears it, it is stronger than the threshold of that instant, and does not collide: a binomial
 number. The margin, fading less threshold, is normal, and those that arrive have it truncated; their
@@ -21,14 +21,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .air import POLL_MS, read_works
-from .bare import bare, inlined
-from .filter_ir import lowest_bit
-from .lanes import WIDTH
-from .radio_links_ir import ITEMS, expand, expand_cut, link
-from .radio_spans_ir import hear, write
-from .radio_table import Linked, Spans
-from .rng import draw, mix64, to_unit
+from ..bare import bare, inlined
+from ..bits_ir import lowest_bit
+from ..lanes import WIDTH
+from ..rng import draw, mix64, to_unit
+from .lane_columns import Linked, Spans
+from .link_budget import POLL_MS, read_works
+from .links_ir import ITEMS, expand, expand_cut, link
+from .spans_ir import hear, write
 
 #: Spans that are collected before they are heard.
 _SPANS = 512
@@ -42,7 +42,7 @@ class Links(NamedTuple):
         contact: ``uint64[n]``.
         midnight_s: ``int64[n]``, start of the local day that holds the segment, unix seconds.
         hours: ``uint32[n]``, bits of the hours of that day in which the observer hears and the emitter
-            sends, see :mod:`bluezone_sim.kernels.life`; all of them where the segment's are.
+            sends, see :mod:`.availability`; all of them where the segment's are.
         start_s, duration_s: ``int64[n]``, ``int32[n]``.
         distance_m: ``float32[n]``.
         p_clear: ``float64[n]``, chance that a packet does not collide.

@@ -6,9 +6,9 @@ from typing import Any
 
 from llvmlite import ir
 
-from .lanes import FLOAT, LONG, WORD, Lanes, chosen, constant, counting, splat, vectorised
-from .radio_links_ir import of_platform
-from .radio_table import (
+from ..lanes import FLOAT, LONG, WORD, Lanes, chosen, constant, counting, splat, vectorised
+from ..rng_ir import draw, halves, mixed, unit
+from .lane_columns import (
     HEARD,
     IN_PACKET,
     INTERVAL,
@@ -24,7 +24,7 @@ from .radio_table import (
     TAIL_ROWS,
     WINDOW,
 )
-from .rng_ir import draw, halves, mixed, unit
+from .links_ir import of_platform
 
 Value = Any
 

@@ -6,11 +6,11 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import TableError
-from .cpu import Vaes, path
+from ...errors import TableError
+from ..cpu import Vaes, path
+from ..threads import in_threads
 from .sha256_ir import INITIAL, LANES, SUBKEY_WORDS, compress_block, rehash
 from .sha256_ni import STREAMS, identifier_chains
-from .threads import in_threads
 
 INITIAL_STATE = np.array(INITIAL, dtype=np.uint32)
 #: Words 8 to 15 of the first sub-key's message, as stored.

@@ -9,16 +9,17 @@ import numpy as np
 from numba.extending import overload
 from numpy.typing import NDArray
 
-from .aes import RPI_TEMPLATE, expand_rpik, load_batch, rpi_run
-from .aes_ir import GROUP, KEYS, REGISTERS, STEP_IDS, days_filtered, schedules
-from .bare import INLINED, bare
-from .cpu import Vaes
-from .filter_ir import lowest_bit
-from .hkdf import gaen_keys
-from .lookup import probe, settle, wait
-from .sha256 import INITIAL_STATE, SUBKEY_STORED, chain, digest
-from .sha256_ir import LANES
-from .sha256_ni import STREAMS, identifier_chains
+from ..bare import INLINED, bare
+from ..bits_ir import lowest_bit
+from ..cpu import Vaes
+from ..crypto.aes import RPI_TEMPLATE, expand_rpik, load_batch, rpi_run
+from ..crypto.aes_ir import GROUP, KEYS, REGISTERS, STEP_IDS, schedules
+from ..crypto.hkdf import gaen_keys
+from ..crypto.sha256 import INITIAL_STATE, SUBKEY_STORED, chain, digest
+from ..crypto.sha256_ir import LANES
+from ..crypto.sha256_ni import STREAMS, identifier_chains
+from .exact import probe, settle, wait
+from .gaen_ir import days_filtered
 
 _DAY = 144
 _DAYS = days_filtered(RPI_TEMPLATE, _DAY)
@@ -108,7 +109,7 @@ def gaen(path, scratch, index, keys, intervals, counts, span, work):
     """Looks for the identifiers of temporary exposure keys ``span``.
 
     Args: ``keys`` uint32[n, 4] as stored, ``intervals`` int64[n], ``counts`` int32[n] rolling periods;
-    index, work as in :mod:`bluezone_sim.kernels.lookup`.
+    index, work as in :mod:`bluezone_sim.kernels.lookup.exact`.
     """
     for begin in range(span[0], span[1], LANES):
         n = load_batch(keys, begin, span[1], scratch.batch)

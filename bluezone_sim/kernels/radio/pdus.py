@@ -12,7 +12,7 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from .rng import NORMAL_TABLE, draw
+from ..rng import NORMAL_TABLE, draw
 
 #: From one PDU of an advertising event to the next one's start, less its time on air: the pause for a
 #: request, 150 µs twice and one PDU (Core spec Vol 6 Part B: at most 10 ms between starts).
@@ -66,7 +66,7 @@ class Crowd(NamedTuple):
 
     Attributes:
         person: ``int64[n]``, whom a phone belongs to.
-        form: ``int64[n]``, what it sends, index into :data:`bluezone_sim.kernels.air.FORMS`.
+        form: ``int64[n]``, what it sends, index into :data:`.link_budget.FORMS`.
         catches: ``bool[n, n]``, the phone takes notice of what the sender (column) sends.
         known: ``bool[n, n]``, the phone has the sender's identifier, or it is in the packet.
     """
@@ -97,7 +97,7 @@ class Heard(NamedTuple):
 
 
 class Log(NamedTuple):
-    """Received packets one by one, ``form`` an index into :data:`bluezone_sim.kernels.air.FORMS`; columns
+    """Received packets one by one, ``form`` an index into :data:`.link_budget.FORMS`; columns
     of length 0 keep none."""
 
     phone: NDArray[np.int64]
@@ -220,7 +220,7 @@ def receive(pdus, ears, crowd, air, heard, log, logged):
         pdus: three :class:`Pdus`, of channels 37, 38 and 39.
         ears: who listens.
         crowd: of all phones.
-        air: :class:`bluezone_sim.kernels.air.Air`.
+        air: :class:`bluezone_sim.kernels.radio.link_budget.Air`.
         heard: updated.
         log: filled.
         logged: entries of ``log`` in use.

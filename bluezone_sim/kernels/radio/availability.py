@@ -18,10 +18,10 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from .air import Phones, Streams
-from .bare import inlined
-from .rng import draw, to_unit
-from .threads import in_threads
+from ..bare import inlined
+from ..rng import draw, to_unit
+from ..threads import in_threads
+from .link_budget import Phones, Streams
 
 HOURS = 24
 HOUR_S = 3600

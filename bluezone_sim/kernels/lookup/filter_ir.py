@@ -115,16 +115,6 @@ def _prefetch(b: ir.IRBuilder, pointer: Value) -> None:
 
 
 @intrinsic
-def lowest_bit(typingctx, bits):
-    """Number of the lowest bit that is set; ``bits`` is not 0."""
-
-    def codegen(context: Any, b: ir.IRBuilder, sig: Any, args: Any) -> Value:
-        return b.cttz(args[0], _BIT(1))
-
-    return types.int64(types.uint64), codegen
-
-
-@intrinsic
 def prefetch(typingctx, array, at):
     """Asks for the cache line of ``array[at]``, to read it soon."""
 

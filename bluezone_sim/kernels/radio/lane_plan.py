@@ -7,16 +7,9 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 from scipy.stats import norm
 
-from . import rng
-from .air import IDENTIFIER, Air, App, Phones, Streams, faintest_dbm
-from .radio_table import (
-    BY_READ,
-    IN_PACKET,
-    KIND_COLUMNS,
-    MOST_PACKETS,
-    NOT_HEARD,
-    Plan,
-)
+from .. import rng
+from .lane_columns import BY_READ, IN_PACKET, KIND_COLUMNS, MOST_PACKETS, NOT_HEARD, Plan
+from .link_budget import IDENTIFIER, Air, App, Phones, Streams, faintest_dbm
 
 _Z_STEP = 1 / 64
 TAIL_Z = np.arange(-6, 6 + _Z_STEP / 2, _Z_STEP)

@@ -7,14 +7,14 @@ import numpy as np
 from numba.extending import overload
 from numpy.typing import NDArray
 
-from ..errors import TableError
+from ...errors import TableError
+from ..cpu import Portable, path
+from ..threads import in_threads
 from . import aes_ir, aes_tables
 from .aes_ir import GROUP
-from .cpu import Portable, path
 from .hkdf import gaen_keys
 from .sha256 import check_bytes, output
 from .sha256_ir import LANES
-from .threads import in_threads
 
 #: First twelve bytes of what a rolling proximity identifier encrypts; the interval number follows.
 RPI_TEMPLATE = b"EN-RPI".ljust(12, b"\0")

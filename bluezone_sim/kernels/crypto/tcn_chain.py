@@ -6,10 +6,10 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import TableError
+from ...errors import TableError
+from ..threads import in_threads
 from .sha256 import block, check_bytes, output, swap
 from .sha256_ir import INITIAL, LANES, big_endian_words
-from .threads import in_threads
 
 _INITIAL = np.array(INITIAL, np.uint32)
 #: "H_TC", with which both labels begin.

@@ -10,8 +10,8 @@ import numba as nb
 import numpy as np
 from numba.extending import overload
 
+from ..cpu import Vaes
 from . import sha256_ni
-from .cpu import Vaes
 from .sha256 import block, swap
 from .sha256_ir import INITIAL, LANES, after_block, big_endian_words
 from .sha256_ni import STREAMS

@@ -15,11 +15,12 @@ import numpy as np
 from numba.extending import overload
 from numpy.typing import NDArray
 
+from ..bare import INLINED, bare, inlined
+from ..bits_ir import lowest_bit
+from ..cpu import Path, Vaes, path
+from ..pages import zeros
 from . import filter_ir
-from .bare import INLINED, bare, inlined
-from .cpu import Path, Vaes, path
-from .filter_ir import SPAN, lowest_bit, prefetch
-from .pages import zeros
+from .filter_ir import SPAN, prefetch
 
 #: Candidates that wait for their lines of the table.
 WAITING = 64

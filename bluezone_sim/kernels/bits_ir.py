@@ -1,0 +1,21 @@
+"""Bits, in LLVM IR."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from .lookup.filter_ir import _BIT, Value
+
+
+@intrinsic
+def lowest_bit(typingctx, bits):
+    """Number of the lowest bit that is set; ``bits`` is not 0."""
+
+    def codegen(context: Any, b: ir.IRBuilder, sig: Any, args: Any) -> Value:
+        return b.cttz(args[0], _BIT(1))
+
+    return types.int64(types.uint64), codegen

@@ -1,0 +1,1 @@
+"""Looking identifiers up, compiled."""
