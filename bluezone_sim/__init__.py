@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .results.result import Metrics, Result
     from .scenario import Scenario, load, parse, shipped
     from .sweeping import Sweep, open_sweep, sweep
-    from .tables import Contacts, Matches, Outcomes, PublishedKeys, Sightings, Warnings
+    from .tables.rows import Contacts, Matches, Outcomes, PublishedKeys, Sightings, Warnings
 
 #: Where each public name lives. Imported on first use, so that `import bluezone_sim` costs nothing.
 _HOMES = {

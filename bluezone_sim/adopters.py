@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from .results.adopters import AdopterRow, Spread
 from .scenario.model import Scenario, Together
-from .tables import OUTCOMES, Outcomes
+from .tables.rows import Outcomes
+from .tables.stages import OUTCOMES
 from .world import World
 from .world.adoption import ranks_of
 

@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 
 from .matching.pairs import PairDays, pairs_of
 from .matching.warnings import Told, f1_warnings, in_time
-from .quantities import CampaignDay
 from .results.campaign import CampaignPart, CampaignResult
 from .results.metrics import bootstrap_weights, interval_of
 from .scenario.model import Scenario
+from .tables.days import EPOCH
+from .tables.metrics import CampaignDay
 from .tracing import Clock, Tracer
 from .world import World
 from .world.campaign import Installs, installs, occupation_names, occupations, scattered
 from .world.course import true_cases, while_infectious
-from .world.days import EPOCH
 from .world.risk import RiskyDays
 
 #: The arm with every measure, that with none, and that with the same days given to owners at random.

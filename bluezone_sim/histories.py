@@ -25,7 +25,7 @@ from .phones import KeyRing
 from .protocols.base import DAY_S
 from .radio.model import p_clear
 from .radio.records import Desk, desk, others_to_read, padded, records_of
-from .tables import Contacts, Sightings
+from .tables.rows import Contacts, Sightings
 from .world import crowds
 from .world.whole import gathering, whole_day
 

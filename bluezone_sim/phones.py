@@ -18,7 +18,7 @@ from . import protocols
 from .kernels import rng
 from .protocols import gaen, tcn
 from .protocols.base import DAY_S, KeyProtocol
-from .tables import PublishedKeys
+from .tables.rows import PublishedKeys
 from .world import World
 
 #: Protocols whose phones send a unit's identifiers in an order of their own.

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from .kernels import rng
 from .protocols import bluetrace, get, robert
 from .protocols.base import DAY_S
-from .tables import Sightings
+from .tables.rows import Sightings
 from .world import World
 
 #: Systems whose phones cannot match.

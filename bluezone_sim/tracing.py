@@ -20,7 +20,7 @@ from .radio import RadioModel, radio_model, record
 from .scenario.model import Scenario
 from .servers import NAMES as SERVERS
 from .servers import ServerRing
-from .tables import Contacts, Matches, PublishedKeys, Sightings
+from .tables.rows import Contacts, Matches, PublishedKeys, Sightings
 from .world import ContactModel, Days, World, contact_model, contacts_of, crowds
 from .world.risk import RiskyDays, concatenate_risky_days, risky_days
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from bluezone_sim.tables.rows.days import EPOCH
 from small import raw_scenario
 from twin import GOLDEN, MASK, Twin, draw, mix, unit
 
@@ -32,7 +33,6 @@ from bluezone_sim.world.campaign import (
     occupations,
     scattered,
 )  # fmt: skip
-from bluezone_sim.world.days import EPOCH
 
 SEED = 5
 DATE = dt.date(2020, 8, 12)

@@ -9,17 +9,16 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from baseline import smaller
+from bluezone_sim.tables.rows.metrics import METRICS, NUMBERS
 from scipy import stats
 from small import raw_scenario, scenario
 
 import bluezone_sim as bz
 from bluezone_sim import cli
 from bluezone_sim.errors import CriterionError, InputError, ScenarioError
-from bluezone_sim.quantities import NUMBERS
 from bluezone_sim.results.compare import arm_of
 from bluezone_sim.results.expect import judge, require
 from bluezone_sim.results.tables import metrics_to_arrow
-from bluezone_sim.results.text import METRICS
 from bluezone_sim.scenario import parse, resolved_toml, shipped
 from bluezone_sim.scenario.loading import override, point_scenario, validate
 from bluezone_sim.sweeping import plan as planning

@@ -9,6 +9,7 @@ import os
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from bluezone_sim.tables.rows.metrics import DAY_NUMBERS, number_of
 from scipy import stats
 from small import scenario
 from test_campaign import DATE, raw_campaign
@@ -18,7 +19,6 @@ from test_sweep import call, files
 import bluezone_sim as bz
 from bluezone_sim.campaign import ALL, NONE, SCATTERED
 from bluezone_sim.errors import InputError, ScenarioError
-from bluezone_sim.quantities import DAY_NUMBERS, number_of
 from bluezone_sim.results.compare import campaigns_in, compare
 from bluezone_sim.results.expect import judge
 from bluezone_sim.results.papers import write_reports

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import workplace_trace
+from bluezone_sim.tables.rows.trace import merge_rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small import scenario
@@ -26,7 +27,6 @@ from bluezone_sim.scenario.model import TraceTable
 from bluezone_sim.scenario.traces import read_trace
 from bluezone_sim.tracing import Clock, Tracer
 from bluezone_sim.world import Days, build_world, contact_model, contacts_of, crowds
-from bluezone_sim.world.trace import merge_rows
 from bluezone_sim.world.trace_info import trace_info
 
 PLAIN = "0\t1\t2\n20\t1\t2\n20\t2\t10\n80\t2\t1\n"

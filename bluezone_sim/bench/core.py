@@ -12,7 +12,7 @@ from ..matching import SightingIndex, index_sightings, match
 from ..memory import available_mib
 from ..protocols.base import DAY_S
 from ..protocols.gaen_export import _fields, parse_export, write_export
-from ..tables import PublishedKeys, Sightings
+from ..tables.rows import PublishedKeys, Sightings
 from . import naive, radio
 from .measure import Case
 

@@ -198,7 +198,7 @@ async def advertise(
 
 def write_keys(path: Path, crowd: Crowd) -> None:
     """Replaces the key file, whole."""
-    from ..captures.packets import WholeFile
+    from ..files import WholeFile
 
     with WholeFile(path) as file:
         file.stream.write(crowd.key_file())

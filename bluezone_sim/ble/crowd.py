@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..protocols import bluezone_files, dp3t_files, gaen, gaen_export, get_key_protocol, tcn
 from ..protocols.base import DAY_S, KeyProtocol
-from ..tables import PublishedKeys
+from ..tables.rows import PublishedKeys
 
 #: Metadata of a simulated GAEN phone: TX power as phones at TX LOW say it (Google's table: -23 to -29).
 _TX_POWER_DBM = -25

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from ..captures.sightings_file import write_sightings
-from ..tables import Sightings
+from ..tables.rows import Sightings
 from .advertise import Rota
 from .air import Heard
 from .judging import Drive, Level, compare, summary, write_run

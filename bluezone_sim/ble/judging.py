@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from .._version import SCHEMA_VERSION
-from ..captures.packets import WholeFile
 from ..errors import FormatError, InputError
+from ..files import WholeFile
 from ..protocols.bluezone_files import parse_history
 from ..scenario.model import Scenario
-from ..tables import Sightings
+from ..tables.rows import Sightings
 from .crowd import PUBLISHED, key_file_name
 from .plan import Plan, Seen, make_plan
 

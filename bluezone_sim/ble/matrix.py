@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from .._version import SCHEMA_VERSION
-from ..captures.packets import WholeFile
 from ..errors import FormatError, InputError
+from ..files import WholeFile
 from ..protocols import bluezone
 from ..protocols.bluezone_files import parse_history
 from ..protocols.whitepaper_cases import CASES, Case

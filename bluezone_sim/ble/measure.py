@@ -15,7 +15,7 @@ from ..errors import BluezoneSimError
 from ..matching import match
 from ..protocols import ad, gaen, get
 from ..protocols.base import KeyProtocol
-from ..tables import Sightings
+from ..tables.rows import Sightings
 from .gatt import Read
 from .profile import MEASUREMENTS, Limit, Profile
 from .trail import Trail, carries

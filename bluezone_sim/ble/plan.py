@@ -22,7 +22,7 @@ from ..matching.warnings import f1_warnings, in_time
 from ..phones import KeyRing
 from ..radio import radio_model
 from ..scenario.model import Scenario
-from ..tables import Contacts, Sightings
+from ..tables.rows import Contacts, Sightings
 from ..tracing import Clock, Tracer
 from ..world import build_world
 

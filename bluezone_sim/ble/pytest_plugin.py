@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from ..tables import PublishedKeys, Sightings
+    from ..tables.rows import PublishedKeys, Sightings
     from .bench import Bench
     from .crowd import Crowd
 

@@ -17,7 +17,7 @@ from ..captures.pcapng import PcapngWriter
 from ..captures.sightings_file import SightingsWriter
 from ..errors import FormatError, InputError
 from ..protocols import ad
-from ..tables import TRANSPORT_ADVERTISEMENT, TRANSPORT_GATT, Sightings
+from ..tables.rows import TRANSPORT_ADVERTISEMENT, TRANSPORT_GATT, Sightings
 from .air import Heard
 
 #: File endings that can be recorded to.

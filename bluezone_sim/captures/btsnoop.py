@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import TableError
+from ..files import WholeFile
 from .packets import (
     ADV_DIRECT_IND,
     ADV_EXT_IND,
@@ -22,7 +23,6 @@ from .packets import (
     LEGACY_BYTES,
     SCAN_RSP,
     Packets,
-    WholeFile,
     as_bytes,
     check_writable,
     spread,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .. import protocols
 from ..errors import FormatError, InputError
-from ..tables import Sightings
+from ..tables.rows import Sightings
 from . import btsnoop, measurements, sightings_file
 from .frames import PCAP_MAGICS, READERS, in_order
 from .gatt import GattReader, Read

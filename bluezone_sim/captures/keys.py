@@ -14,7 +14,7 @@ import numpy as np
 from .. import protocols
 from ..errors import FormatError, InputError
 from ..protocols.base import KeyProtocol
-from ..tables import PublishedKeys, Sightings
+from ..tables.rows import PublishedKeys, Sightings
 from .importing import told_by_content
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FormatError, InputError
-from ..tables import Sightings
+from ..tables.rows import Sightings
 
 #: First bytes of an sqlite file.
 MAGIC = b"SQLite format 3\0"

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError, TableError
-from ..tables import _Table
+from ..errors import TableError
+from ..tables.rows import _Table
 
 #: PDU types of advertising (Bluetooth Core Specification, volume 6, part B, section 2.3).
 ADV_IND, ADV_DIRECT_IND, ADV_NONCONN_IND = 0, 1, 2
@@ -79,57 +74,6 @@ def check_writable(packets: Packets, most: int) -> None:
         if len(bad):
             found = getattr(packets, name)[bad[0]]
             raise TableError(f"packets.{name}: row {bad[0]}: expected {expected}, found {found}")
-
-
-class WholeFile:
-    """A binary file that takes its name only when it is whole; an earlier one stays until then.
-
-    As a context manager it is put in place at the end, and leaves nothing behind where an exception
-    ends it.
-
-    Raises:
-        InputError: there is no such folder, or it cannot be written to.
-    """
-
-    def __init__(self, path: Path):
-        self.path = Path(path)
-        try:
-            if self.path.is_dir():
-                raise IsADirectoryError(None, "is a folder")
-            handle, part = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)
-        except OSError as error:
-            raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
-        self.part = Path(part)
-        self.stream: BinaryIO = os.fdopen(handle, "wb")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        try:
-            if kind is None:
-                self.finish()
-            else:
-                self.abandon()
-            self.stream.close()
-            if kind is None:
-                self.part.chmod(0o644)
-                self.part.replace(self.path)
-        except OSError as fault:
-            raise InputError(f"{self.path}: cannot be written ({fault})") from None
-        finally:
-            self.part.unlink(missing_ok=True)
-
-    def finish(self) -> None:
-        """Writes what ends the file; nothing by default."""
-
-    def abandon(self) -> None:
-        """Lets go of what the file will not hold; nothing by default."""
 
 
 def spread(fields: list[NDArray[np.uint8]], sizes: list[NDArray[np.integer] | None]) -> bytes:

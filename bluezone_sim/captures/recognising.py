@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import protocols
-from ..tables import TRANSPORT_ADVERTISEMENT, TRANSPORT_GATT, Sightings
+from ..tables.rows import TRANSPORT_ADVERTISEMENT, TRANSPORT_GATT, Sightings
 from .gatt import Read
 from .hci import Own
 from .packets import NO_RSSI, Packets

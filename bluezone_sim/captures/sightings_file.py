@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from .. import protocols
 from .._version import SCHEMA_VERSION, __version__
 from ..errors import FormatError, InputError, TableError
-from ..tables import Sightings
-from .packets import WholeFile
+from ..files import WholeFile
+from ..tables.rows import Sightings
 
 if TYPE_CHECKING:
     import pyarrow as pa

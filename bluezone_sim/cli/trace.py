@@ -14,7 +14,7 @@ from ..errors import InputError
 from .common import Json, console
 
 if TYPE_CHECKING:
-    from ..world.trace import Trace
+    from ..tables.trace import Trace
 
 
 def register(app: typer.Typer) -> None:

@@ -37,7 +37,7 @@ def radio(
 ) -> None:
     """Predict each measured scene by a fit on the others; compare attenuations."""
     from ..captures.scenes import read_scenes
-    from ..results.folder import check_absent
+    from ..files import check_absent
     from ..results.validation import save_validation, validate_radio
 
     if out is not None:
@@ -98,8 +98,8 @@ def contacts(
     as_json: Json = False,
 ) -> None:
     """Set generated contacts beside the diary survey of rural north Vietnam (Horby et al. 2011)."""
+    from ..files import check_absent
     from ..kernels.threads import available_threads
-    from ..results.folder import check_absent
     from ..results.survey import save, survey, table
     from ..scenario import load
 

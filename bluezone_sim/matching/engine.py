@@ -16,7 +16,7 @@ from ..kernels.cpu import path
 from ..kernels.lookup import fused
 from ..kernels.lookup.exact import Index, collect, probe_rows, words_of
 from ..protocols.base import DAY_MS, KeyProtocol, Unrolled
-from ..tables import Matches, PublishedKeys, Sightings
+from ..tables.rows import Matches, PublishedKeys, Sightings
 from .index import Bucket, SightingIndex, check_sightings, first_seen, index_sightings
 from .published import PublishedIndex, chunks, expand, index_units
 
@@ -47,7 +47,7 @@ def match(
     of the sightings: each gets what it would find alone.
 
     Args:
-        published: keys; see :class:`bluezone_sim.tables.PublishedKeys`. Or what
+        published: keys; see :class:`bluezone_sim.tables.rows.PublishedKeys`. Or what
             :func:`bluezone_sim.matching.index_published` made of them, where histories come in pieces.
         sightings: one phone's history or many phones', or what
             :func:`bluezone_sim.index_sightings` made of it, where several lists are matched.

@@ -12,7 +12,7 @@ from .. import protocols
 from ..errors import TableError
 from ..kernels.lookup.exact import Index, build_index, words_of
 from ..protocols.base import DAY_MS, KeyProtocol
-from ..tables import Sightings
+from ..tables.rows import Sightings
 
 #: Sightings up to which one index serves all times. More are cut by days, so that the filter that a
 #: day's keys ask stays in the cache, whatever the number of days.

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..errors import TableError
 from ..scenario.model import Rule
-from ..tables import Matches
+from ..tables.rows import Matches
 from .rules import attenuation_rule, near_by_platform
 
 

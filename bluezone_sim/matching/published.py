@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .. import protocols
 from ..kernels.lookup.exact import Index, build_index, words_of
 from ..protocols.base import DAY_MS, KeyProtocol, Unrolled
-from ..tables import PublishedKeys
+from ..tables.rows import PublishedKeys
 
 #: Identifiers that are made at a time.
 _CHUNK_IDS = 1 << 16
@@ -73,7 +73,7 @@ def index_published(
     """Makes and indexes the identifiers of published keys, so that several histories can be matched.
 
     Args:
-        published: keys; see :class:`bluezone_sim.tables.PublishedKeys`.
+        published: keys; see :class:`bluezone_sim.tables.rows.PublishedKeys`.
         protocol: name, or what :func:`bluezone_sim.protocols.get` gave.
         by_day: an index a UTC day, for histories of a day; otherwise one for all.
         threads: threads to use; the result does not depend on it.

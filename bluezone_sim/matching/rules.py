@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..errors import TableError
 from ..scenario.model import Rule, Thresholds
-from ..tables import _Table
+from ..tables.rows import _Table
 from .windows import ScanInstances, whole_db
 
 DAY_S = 86_400

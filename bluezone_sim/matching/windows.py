@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import TableError
-from ..tables import Matches, Sightings, _Table
+from ..tables.rows import Matches, Sightings, _Table
 
 #: A sighting so long after its window's first one begins another.
 WINDOW_S = 1800

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import TableError
-from ..tables import PublishedKeys
+from ..tables.rows import PublishedKeys
 from .ad import Advertisement
 
 DAY_S = 86_400

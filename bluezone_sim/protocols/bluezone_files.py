@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import FormatError
-from ..tables import PublishedKeys, Sightings
+from ..tables.rows import PublishedKeys, Sightings
 from .base import DAY_S
 
 #: The walk of one entry covers at most so many days: the longest history the app's code names.

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FormatError, TableError
-from ..tables import PublishedKeys, Sightings
+from ..tables.rows import PublishedKeys, Sightings
 from .base import DAY_S, KeyProtocol
 
 

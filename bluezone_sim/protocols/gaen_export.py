@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import FormatError, SignatureError, TableError
-from ..tables import PublishedKeys
+from ..tables.rows import PublishedKeys
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import (

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FormatError, SignatureError, TableError
-from ..tables import PublishedKeys
+from ..tables.rows import PublishedKeys
 from . import ad
 from .ad import Advertisement
 from .base import DAY_S, KeyProtocol, Unrolled, check_published, unroll_single

@@ -13,7 +13,7 @@ from ..kernels.radio.link_budget import Phones
 from ..protocols.whitepaper_cases import CASES, Case
 from ..scenario.model import Phones as PhonesTable
 from ..scenario.profiles import PLATFORMS, STATES, Profile
-from ..tables import Contacts
+from ..tables.rows import Contacts
 from ..world import Days
 from .events import Run, simulate
 from .model import always_on, model_of

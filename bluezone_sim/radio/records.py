@@ -15,7 +15,7 @@ from ..kernels.radio import scans as kernel
 from ..kernels.radio.availability import link_hours
 from ..kernels.radio.link_budget import IDENTIFIER
 from ..protocols.base import DAY_MS
-from ..tables import Contacts
+from ..tables.rows import Contacts
 from ..world import Days
 from .model import RadioModel, p_clear
 

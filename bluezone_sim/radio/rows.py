@@ -9,7 +9,7 @@ from ..errors import TableError
 from ..kernels import rng
 from ..kernels.radio import link_budget as air
 from ..kernels.radio.lane_plan import TAIL_MEAN, TAIL_SD, TAIL_Z
-from ..tables import Sightings
+from ..tables.rows import Sightings
 from .model import RadioModel
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..quantities import DAY_NUMBERS, CampaignDay, number_of
+from ..tables.metrics import DAY_NUMBERS, CampaignDay, number_of
 from .text import interval, number, share
 
 if TYPE_CHECKING:

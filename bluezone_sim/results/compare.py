@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from ..errors import InputError
-from ..quantities import LevelMetrics
 from ..sweeping.campaigns import CampaignArm, campaign_differences, campaign_of, is_of_campaign
 from ..sweeping.summary import COMPARED, Arm, Difference, Mean, paired
-from ..tables import OUTCOMES
+from ..tables.metrics import LevelMetrics
+from ..tables.stages import OUTCOMES
 from .expect import Verdict, judge
 from .result import Result
 from .text import same_level

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CriterionError
-from ..quantities import number_of
 from ..scenario.checks_asked import SHORT
-from .text import METRICS, percent, same_level, value_of
+from ..tables.metrics import METRICS, number_of
+from .text import percent, same_level, value_of
 
 if TYPE_CHECKING:
-    from ..quantities import LevelMetrics
     from ..scenario.experiment import Criterion
     from ..scenario.model import Scenario
     from ..sweeping.campaigns import CampaignArm
     from ..sweeping.summary import Arm
+    from ..tables.metrics import LevelMetrics
 
 #: Slack of a bound, so that a number that is printed as the bound keeps it.
 _SLACK = 1e-12

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..tables import OUTCOMES
-from .text import STAGES, percent
+from ..tables.stages import OUTCOMES, STAGES
+from .text import percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..quantities import LevelMetrics
     from ..sweeping.campaigns import CampaignArm
     from ..sweeping.summary import Arm
+    from ..tables.metrics import LevelMetrics
     from .result import Histogram, Result, SensitivityRow
     from .validation import Validation
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..tables import OUTCOMES
+from ..tables.stages import OUTCOMES, STAGES
 from .charts import N_COLOURS, Line, Tip, line_chart
-from .text import STAGES, ends_of, interval, number, percent, value_of
+from .text import ends_of, interval, number, percent, value_of
 
 if TYPE_CHECKING:
-    from ..quantities import LevelMetrics
     from ..sweeping.summary import Arm, Difference
+    from ..tables.metrics import LevelMetrics
 
 #: The level that a report opens with is the one nearest to this share of smartphones: the target of
 #: the order of 13 August 2020.

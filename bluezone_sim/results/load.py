@@ -10,12 +10,12 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from ..errors import FormatError, InputError
-from ..quantities import CampaignDay, LevelMetrics
+from ..files import read_document
 from ..scenario.model import Scenario
-from ..tables import Warnings
+from ..tables.metrics import CampaignDay, LevelMetrics
+from ..tables.rows import Warnings
 from .adopters import AdopterRow
 from .campaign import CampaignPart, CampaignResult
-from .folder import read_document
 from .result import Metrics, Result, SensitivityRow
 from .tables import histograms_from_arrow, outcomes_from_arrow
 

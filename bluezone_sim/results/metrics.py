@@ -11,9 +11,10 @@ from ..evaluation import Evaluation
 from ..kernels import rng
 from ..matching.pairs import PairDays
 from ..matching.warnings import Told, consents
-from ..quantities import LevelMetrics
 from ..scenario.model import Publication, Scenario
-from ..tables import OUTCOMES, Outcomes, Warnings
+from ..tables.metrics import LevelMetrics
+from ..tables.rows import Outcomes, Warnings
+from ..tables.stages import OUTCOMES
 from ..world import Days, World
 from ..world.course import true_cases
 from ..world.risk import RiskyDays

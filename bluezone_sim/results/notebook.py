@@ -20,8 +20,8 @@ from .text import (
 )
 
 if TYPE_CHECKING:
-    from ..quantities import LevelMetrics
     from ..sweeping import Sweep
+    from ..tables.metrics import LevelMetrics
     from .result import Result
 
 

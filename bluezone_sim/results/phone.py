@@ -17,7 +17,7 @@ from ..protocols import get_key_protocol
 from ..protocols.bluezone_files import parse_f0_message, parse_history
 from ..scenario.model import Thresholds
 from ..scenario.profiles import load_profile
-from ..tables import Matches, PublishedKeys, Sightings
+from ..tables.rows import Matches, PublishedKeys, Sightings
 
 if TYPE_CHECKING:
     from ..protocols.dp3t_files import CuckooFilter

@@ -9,7 +9,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from ..scenario import resolved_toml
-from ..tables import OUTCOMES
+from ..tables.stages import OUTCOMES, STAGES
 from .campaign_arms import answer as campaign_answer
 from .charts import histogram_chart
 from .compare import arm_of, campaigns_in
@@ -32,7 +32,6 @@ from .text import (
     COLUMNS,
     DIFFERENCE_COLUMNS,
     NOTES,
-    STAGES,
     SWEEP_COLUMNS,
     cells,
     difference_rows,
@@ -44,11 +43,11 @@ from .text import (
 )
 
 if TYPE_CHECKING:
-    from ..quantities import LevelMetrics
     from ..scenario.model import Scenario
     from ..sweeping import Sweep
     from ..sweeping.campaigns import CampaignArm
     from ..sweeping.summary import Arm, Difference
+    from ..tables.metrics import LevelMetrics
     from .result import Histogram, Result
 
 

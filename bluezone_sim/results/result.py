@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._version import NUMERIC_VERSION, SCHEMA_VERSION
-from ..quantities import Interval, LevelMetrics
 from ..scenario.model import Scenario
-from ..tables import Outcomes, Warnings
+from ..tables.metrics import Interval, LevelMetrics
+from ..tables.rows import Outcomes, Warnings
 from .adopters import AdopterRow
 from .campaign import CampaignResult
 

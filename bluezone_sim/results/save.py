@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._version import NUMERIC_VERSION, SCHEMA_VERSION, __version__
 from ..errors import InputError
+from ..files import _move, _write
 from ..scenario.profiles import profile_of
 from . import adopters, campaign
 from .tables import histograms_to_arrow, outcomes_to_arrow, warnings_to_arrow
@@ -86,26 +87,6 @@ def save(result: Result, out: Path, *, force: bool) -> Path:
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return out
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
-
-
-def _move(part: Path, out: Path) -> None:
-    """Puts the whole directory in place; an earlier one is there until the new one is whole."""
-    if not out.exists():
-        part.rename(out)
-        return
-    old = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent))
-    out.rename(old / out.name)
-    try:
-        part.rename(out)
-    except BaseException:
-        (old / out.name).rename(out)
-        raise
-    finally:
-        shutil.rmtree(old, ignore_errors=True)
 
 
 def manifest(result: Result) -> dict[str, Any]:

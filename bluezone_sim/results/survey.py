@@ -14,10 +14,10 @@ import numpy as np
 
 from .._version import NUMERIC_VERSION, SCHEMA_VERSION
 from ..errors import InputError
+from ..files import write_folder
 from ..scenario.model import Scenario
 from ..world import Days, build_world
 from ..world.survey import AGE_GROUPS, FORTNIGHT, PLACES, Diary, keep_diary
-from .folder import write_folder
 
 #: The survey: 865 people, 6,675 contacts, each of one day.
 MEAN, VARIANCE = 7.72, 14.9

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._version import NUMERIC_VERSION, SCHEMA_VERSION
-from ..quantities import NUMBERS, number_of
-from ..tables import OUTCOMES, Outcomes, Warnings
+from ..tables.metrics import NUMBERS, number_of
+from ..tables.rows import Outcomes, Warnings
+from ..tables.stages import OUTCOMES
 
 if TYPE_CHECKING:
-    from ..quantities import LevelMetrics
+    from ..tables.metrics import LevelMetrics
     from .result import Histogram
 
 #: In the metadata of every Parquet file.

@@ -6,27 +6,14 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..quantities import NUMBERS
-from ..tables import OUTCOMES
+from ..tables.metrics import SHARES
+from ..tables.stages import OUTCOMES, STAGES
 
 if TYPE_CHECKING:
-    from ..quantities import LevelMetrics
     from ..sweeping import Sweep
     from ..sweeping.summary import Arm, Difference
+    from ..tables.metrics import LevelMetrics
     from .expect import Verdict
-
-#: What each stage means, for people.
-STAGES = {
-    "no_smartphone": "no smartphone",
-    "no_app": "case has no app",
-    "other_no_app": "other has no app",
-    "bluetooth_or_app_off": "Bluetooth or app off",
-    "radio_missed": "radio missed it",
-    "not_published": "keys not published",
-    "below_threshold": "below threshold",
-    "not_matched_in_time": "warned too late",
-    "warned": "warned",
-}
 
 #: Heads of the metrics table; shares are in percent.
 COLUMNS = (
@@ -136,34 +123,6 @@ def waterfall_table(metrics: Sequence[LevelMetrics]) -> Any:
     header = ["of risky pairs", *(percent(m.adoption_smartphones) for m in metrics)]
     rows = waterfall_rows(metrics)
     return _table("Where risky pairs are lost (%), by share of smartphones", header, rows, 1)
-
-
-#: Metrics that are no shares; the others are told in percent and percentage points.
-_PLAIN = ("users", "n_", "hours_", "days_")
-SHARES = tuple(name for name in NUMBERS if not name.startswith(_PLAIN))
-
-#: Metrics in words.
-METRICS = {
-    "users": "users",
-    "adoption_people": "users of all people",
-    "adoption_smartphones": "users of smartphone owners",
-    "share_both_have_app": "both have app",
-    "share_both_have_app_expected": "both have app, two people at random",
-    "share_both_have_app_ci95_lo": "both have app, lower end",
-    "share_both_have_app_ci95_hi": "both have app, upper end",
-    "share_recorded": "recorded",
-    "recall": "recall",
-    "recall_ci95_lo": "recall, lower end",
-    "recall_ci95_hi": "recall, upper end",
-    "precision": "precision",
-    "n_warned_f1": "F1 per case",
-    "n_warned_f2": "F2 per case",
-    "n_f2_per_f1": "F2 per F1",
-    "share_in_reach": "in reach",
-    "hours_to_warning_p50": "hours to warning",
-    "days_contact_to_warning_p50": "days from contact to warning",
-    **{f"lost_{stage}": f"lost: {words}" for stage, words in STAGES.items() if stage != "warned"},
-}
 
 
 def value_of(metric: str, value: float | None, *, sign: bool = False) -> str:

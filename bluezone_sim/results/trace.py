@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 
 from ..scenario.traces import describe_counted
-from ..world.days import EPOCH
-from ..world.trace import Trace
+from ..tables.days import EPOCH
+from ..tables.trace import Trace
 from ..world.trace_info import trace_info
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..errors import Fault
-from ..quantities import DAY_NUMBERS, NUMBERS
+from ..tables.metrics import DAY_NUMBERS, NUMBERS
 from .raw import Raw
 from .raw import get as _get
 from .raw import number as _number

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from ..quantities import NUMBERS
+from ..tables.metrics import NUMBERS
 from .base import Positive, Share, Table
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from ..errors import Fault
-from ..quantities import NUMBERS
+from ..tables.metrics import NUMBERS
 from .experiment import Criterion
 from .model import Arm
 

@@ -20,7 +20,7 @@ from .experiment import Criterion, Limits, SweepTable
 from .population import AgeBand, Ages, District, Occupation, Ownership, Population
 
 if TYPE_CHECKING:
-    from ..world.trace import Trace
+    from ..tables.trace import Trace
 
 __all__ = [
     "F2",

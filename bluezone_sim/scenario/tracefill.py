@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from ..errors import Fault, FormatError
-from ..world.days import EPOCH
+from ..tables.days import EPOCH
 from .contacts import TraceTable
 
 Raw = dict[str, Any]

@@ -1,4 +1,4 @@
-"""Reads contact traces: columns of a file to :class:`bluezone_sim.world.trace.Trace`."""
+"""Reads contact traces: columns of a file to :class:`bluezone_sim.tables.trace.Trace`."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FormatError
-from ..world.days import Days
-from ..world.trace import Trace, merge_rows
+from ..tables.days import Days
+from ..tables.trace import Trace, merge_rows
 from .contacts import TraceTable
 from .trace_files import parquet_rows, read_bytes, text_rows
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..quantities import DAY_NUMBERS, number_of
 from ..results.campaign import CampaignResult
+from ..tables.metrics import DAY_NUMBERS, number_of
 from .summary import Mean, label_of, mean_of, order_of, paired_mean
 
 #: Numbers of a day of which differences between arms are told.

@@ -28,7 +28,7 @@ from typing import Any
 
 from .._version import NUMERIC_VERSION, SCHEMA_VERSION, __version__
 from ..errors import FormatError, InputError
-from ..results.folder import read_document
+from ..files import read_document
 from ..scenario import parse, resolved_toml
 from ..scenario.model import Scenario
 from .lock import locked

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..quantities import LevelMetrics
 from ..results.result import Metrics
+from ..tables.metrics import LevelMetrics
 
 #: Metrics of which differences between arms are told.
 COMPARED = ("recall", "precision", "n_warned_f1", "n_warned_f2", "hours_to_warning_p50")

@@ -10,8 +10,8 @@ from typing import Any
 
 from .._version import NUMERIC_VERSION, SCHEMA_VERSION
 from ..errors import BluezoneSimError, InputError
-from ..quantities import DAY_NUMBERS, number_of
 from ..results.campaign import CampaignResult, last_day
+from ..tables.metrics import DAY_NUMBERS, number_of
 from .plan import Job
 
 

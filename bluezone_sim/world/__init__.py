@@ -1,10 +1,10 @@
 """People, households, districts, phones and who meets whom."""
 
+from ..tables.days import Days
+from ..tables.settings import SETTINGS
+from ..tables.trace import Trace
 from .contacts import ContactModel, contact_model, contacts_of, crowds
-from .days import Days
 from .people import World, build_world
-from .settings import SETTINGS
-from .trace import Trace
 from .whole import whole_day
 
 __all__ = [

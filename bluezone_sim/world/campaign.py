@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from ..kernels import rng
 from ..scenario.model import Campaign, Measure, Scenario
+from ..tables.days import EPOCH
 from .adoption import shared_draws
-from .days import EPOCH
 from .people import World
 
 #: Later than every day: nobody installs, or nobody leaves.

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from ..kernels import rng
 from ..kernels.contacts import meetings as kernel
 from ..scenario.model import ContactsTable, Layer, RoomLayer
-from ..tables import Contacts
-from .days import Days
+from ..tables.days import Days
+from ..tables.rows import Contacts
+from ..tables.settings import SETTINGS
+from ..tables.trace import Trace
 from .people import World
-from .settings import SETTINGS
-from .trace import Trace, trace_contacts, trace_crowds
+from .trace import trace_contacts, trace_crowds
 
 #: Bounds of the diary's duration classes, seconds. The open class ends at a layer's window.
 _DURATION_EDGES_S = (60, 300, 900, 3600, 14400)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ..kernels import rng
 from ..scenario.model import Course
-from .days import Days
+from ..tables.days import Days
 from .risk import RiskyDays
 
 

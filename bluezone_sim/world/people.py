@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..kernels import rng
 from ..scenario.model import Ages, Ownership, Population, Scenario
+from ..tables.days import EPOCH
+from ..tables.trace import Trace
 from .adoption import Groups, ranks_of
-from .days import EPOCH
-from .trace import Trace
 
 SCHOOL_AGES = (6, 18)
 WORK_AGES = (18, 60)

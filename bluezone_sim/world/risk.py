@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels.radio.availability import hour_bits
-from ..tables import Contacts
-from .days import Days
+from ..tables.days import Days
+from ..tables.rows import Contacts
 
 
 @dataclass(frozen=True)

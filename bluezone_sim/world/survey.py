@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from ..kernels import rng
 from ..kernels.contacts.meetings import permute_many
 from ..scenario.model import ContactsTable, RoomLayer
+from ..tables.days import Days
+from ..tables.settings import SETTINGS
 from .contacts import contact_model, contacts_of
-from .days import Days
 from .people import World
-from .settings import SETTINGS
 
 #: Places of the diary, and which of them each setting is.
 PLACES = ("home", "school", "work", "transport", "leisure", "other")

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from ..kernels.contacts import groups
 from ..kernels.contacts import meetings as kernel
-from ..tables import Contacts
+from ..tables.days import Days
+from ..tables.rows import Contacts
 from .contacts import ContactModel, empty_rows
-from .days import Days
 from .trace import trace_contacts
 
 #: Rows of a buffer: its columns stay in a core's cache.

@@ -39,7 +39,7 @@ def conformance(
     from ...ble.profile import load_profile
     from ...ble.run import run
     from ...captures.keys import read_keys
-    from ...captures.packets import WholeFile
+    from ...files import WholeFile
 
     limits = load_profile(profile)
     above_zero(seconds, "--seconds")
@@ -130,8 +130,8 @@ def walk_test(
     from ...ble.run import run
     from ...ble.sample import sample
     from ...ble.scan import check_protocols
-    from ...captures.packets import WholeFile
     from ...errors import InputError
+    from ...files import WholeFile
     from ...scenario.model import Phones
 
     check_protocols([protocol])

@@ -92,7 +92,7 @@ class Meeting(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Output buffers, the columns of :class:`bluezone_sim.tables.Contacts`."""
+    """Output buffers, the columns of :class:`bluezone_sim.tables.rows.Contacts`."""
 
     contact: NDArray[np.uint64]
     group: NDArray[np.int64]

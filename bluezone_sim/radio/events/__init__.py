@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...kernels.radio.pdus import Log
-from ...tables import Contacts, Sightings
+from ...tables.rows import Contacts, Sightings
 from ..model import RadioModel
 from .air import Air
 from .phone import Phone

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ...kernels.radio import link_budget as physics
 from ...kernels.radio import pdus as kernel
 from ...scenario.profiles import Behaviour
-from ...tables import TRANSPORT_ADVERTISEMENT, TRANSPORT_GATT, Contacts
+from ...tables.rows import TRANSPORT_ADVERTISEMENT, TRANSPORT_GATT, Contacts
 from ..model import RadioModel, pdu_ms
 
 Steps = Generator[simpy.Event, Any, None]

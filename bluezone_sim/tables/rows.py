@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import TableError
+from ..errors import TableError
 
 TRANSPORT_ADVERTISEMENT = 0
 TRANSPORT_GATT = 1
@@ -226,17 +226,3 @@ class Outcomes(_Table):
 
     def __post_init__(self) -> None:
         self._check_lengths()
-
-
-#: Stages at which a risky pair can be lost, in the order in which they are tested, then ``warned``.
-OUTCOMES = (
-    "no_smartphone",
-    "no_app",
-    "other_no_app",
-    "bluetooth_or_app_off",
-    "radio_missed",
-    "not_published",
-    "below_threshold",
-    "not_matched_in_time",
-    "warned",
-)

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .tables import OUTCOMES
+from .stages import OUTCOMES, STAGES
 
 Interval = tuple[float, float]
 
@@ -110,3 +110,34 @@ def number_of(row: LevelMetrics | CampaignDay, name: str) -> float | None:
         return value
     ends: Interval | None = getattr(row, name[:-3])
     return None if ends is None else ends[_ENDS.index(name[-3:])]
+
+
+#: Metrics that are no shares; the others are told in percent and percentage points.
+_PLAIN = ("users", "n_", "hours_", "days_")
+
+
+SHARES = tuple(name for name in NUMBERS if not name.startswith(_PLAIN))
+
+
+#: Metrics in words.
+METRICS = {
+    "users": "users",
+    "adoption_people": "users of all people",
+    "adoption_smartphones": "users of smartphone owners",
+    "share_both_have_app": "both have app",
+    "share_both_have_app_expected": "both have app, two people at random",
+    "share_both_have_app_ci95_lo": "both have app, lower end",
+    "share_both_have_app_ci95_hi": "both have app, upper end",
+    "share_recorded": "recorded",
+    "recall": "recall",
+    "recall_ci95_lo": "recall, lower end",
+    "recall_ci95_hi": "recall, upper end",
+    "precision": "precision",
+    "n_warned_f1": "F1 per case",
+    "n_warned_f2": "F2 per case",
+    "n_f2_per_f1": "F2 per F1",
+    "share_in_reach": "in reach",
+    "hours_to_warning_p50": "hours to warning",
+    "days_contact_to_warning_p50": "days from contact to warning",
+    **{f"lost_{stage}": f"lost: {words}" for stage, words in STAGES.items() if stage != "warned"},
+}
