@@ -22,7 +22,7 @@ from .kernels.radio.scans import Links, Records
 from .matching import PublishedIndex
 from .matching.engine import rows_published, senders
 from .phones import KeyRing
-from .protocols.base import DAY_S
+from .protocols.protocol import DAY_S
 from .radio.model import p_clear
 from .radio.records import Desk, desk, others_to_read, padded, records_of
 from .tables.rows import Contacts, Sightings

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from . import protocols
 from .kernels import rng
 from .protocols import gaen, tcn
-from .protocols.base import DAY_S, KeyProtocol
+from .protocols.protocol import DAY_S, KeyProtocol
 from .tables.rows import PublishedKeys
 from .world import World
 

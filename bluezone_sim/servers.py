@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .kernels import rng
-from .protocols import bluetrace, get, robert
-from .protocols.base import DAY_S
+from .protocols import bluetrace, robert
+from .protocols.protocol import DAY_S
+from .protocols.registry import get
 from .tables.rows import Sightings
 from .world import World
 

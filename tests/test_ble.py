@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 import bluezone_sim as bz
 from bluezone_sim import protocols
 from bluezone_sim.ble import conformance, guide, listen, matrix, onair, walk
-from bluezone_sim.ble.air import Decoder, long_uuid, parse_address, printable
+from bluezone_sim.ble.air import Decoder, parse_address, printable
 from bluezone_sim.ble.conformance_files import html, junit
 from bluezone_sim.ble.crowd import Crowd
 from bluezone_sim.ble.gatt import Read, identifier_of
@@ -31,6 +31,7 @@ from bluezone_sim.ble.trail import follow
 from bluezone_sim.captures.keys import read_keys
 from bluezone_sim.errors import FormatError, InputError, NothingToRunError
 from bluezone_sim.protocols import bluezone, gaen
+from bluezone_sim.protocols.ad import long_uuid
 from bluezone_sim.protocols.bluezone_files import parse_f0_message
 from bluezone_sim.protocols.gaen_export import parse_export
 

@@ -12,7 +12,7 @@ from small import scenario
 
 from bluezone_sim.cli import main
 from bluezone_sim.errors import InputError, ScenarioError
-from bluezone_sim.protocols import names as protocol_names
+from bluezone_sim.protocols.registry import names as protocol_names
 from bluezone_sim.protocols.whitepaper_cases import CASES
 from bluezone_sim.results import matrix as document
 from bluezone_sim.scenario.checks import KEY_PROTOCOLS

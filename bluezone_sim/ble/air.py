@@ -15,14 +15,7 @@ from uuid import UUID
 
 from .. import protocols
 from ..protocols import Advertisement, ad, bluetrace, bluezone, dp3t, gaen, robert, tcn
-
-_BASE = "-0000-1000-8000-00805f9b34fb"
-
-
-def long_uuid(uuid: int | UUID) -> str:
-    """A service UUID as BlueZ and bleak write it."""
-    return f"0000{uuid:04x}{_BASE}" if isinstance(uuid, int) else str(uuid)
-
+from ..protocols.ad import _BASE, long_uuid
 
 #: Services by which a protocol shows itself, and whose they are.
 CLAIMS = {

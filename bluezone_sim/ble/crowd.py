@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..protocols import bluezone_files, dp3t_files, gaen, gaen_export, get_key_protocol, tcn
-from ..protocols.base import DAY_S, KeyProtocol
+from ..protocols import bluezone_files, dp3t_files, gaen, gaen_export, tcn
+from ..protocols.protocol import DAY_S, KeyProtocol
+from ..protocols.registry import get_key_protocol
 from ..tables.rows import PublishedKeys
 
 #: Metadata of a simulated GAEN phone: TX power as phones at TX LOW say it (Google's table: -23 to -29).

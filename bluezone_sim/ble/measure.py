@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from ..captures.keys import KeyFile
 from ..errors import BluezoneSimError
 from ..matching import match
-from ..protocols import ad, gaen, get
-from ..protocols.base import KeyProtocol
+from ..protocols import ad, gaen
+from ..protocols.protocol import KeyProtocol
+from ..protocols.registry import get
 from ..tables.rows import Sightings
 from .gatt import Read
 from .profile import MEASUREMENTS, Limit, Profile

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..kernels.radio import link_budget as air
 from ..kernels.radio.availability import ALL_HOURS, HOUR_S, HOURS
 from ..protocols import bluezone
-from ..protocols.base import DAY_S
+from ..protocols.protocol import DAY_S
 from ..radio.model import ADV_DELAY_MS
 from .plan import Plan
 from .transmit import Sending, Transmitter, round_s

@@ -10,8 +10,8 @@ from typing import Any, Protocol, Self
 
 from ..errors import InputError
 from ..protocols import ad
+from ..protocols.ad import long_uuid
 from .adapters import Adapter, choose
-from .air import long_uuid
 from .bus import ADVERTISER, GATT_MANAGER, AdapterError, Bluez
 
 _BASE_PATH = "/bluezone_sim"

@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import protocols
 from ..errors import FormatError, InputError
-from ..protocols.base import KeyProtocol
+from ..protocols.protocol import KeyProtocol
 from ..tables.rows import PublishedKeys, Sightings
 from .importing import told_by_content
 

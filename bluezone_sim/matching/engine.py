@@ -15,7 +15,7 @@ from ..errors import TableError
 from ..kernels.cpu import path
 from ..kernels.lookup import fused
 from ..kernels.lookup.exact import Index, collect, probe_rows, words_of
-from ..protocols.base import DAY_MS, KeyProtocol, Unrolled
+from ..protocols.protocol import DAY_MS, KeyProtocol, Unrolled
 from ..tables.rows import Matches, PublishedKeys, Sightings
 from .index import Bucket, SightingIndex, check_sightings, first_seen, index_sightings
 from .published import PublishedIndex, chunks, expand, index_units

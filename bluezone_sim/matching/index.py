@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .. import protocols
 from ..errors import TableError
 from ..kernels.lookup.exact import Index, build_index, words_of
-from ..protocols.base import DAY_MS, KeyProtocol
+from ..protocols.protocol import DAY_MS, KeyProtocol
 from ..tables.rows import Sightings
 
 #: Sightings up to which one index serves all times. More are cut by days, so that the filter that a

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .. import protocols
 from ..kernels.lookup.exact import Index, build_index, words_of
-from ..protocols.base import DAY_MS, KeyProtocol, Unrolled
+from ..protocols.protocol import DAY_MS, KeyProtocol, Unrolled
 from ..tables.rows import PublishedKeys
 
 #: Identifiers that are made at a time.

@@ -107,3 +107,11 @@ def check_identifier(identifier: bytes, size: int) -> None:
     """Raises TableError unless an identifier has its protocol's size."""
     if len(identifier) != size:
         raise TableError(f"identifier: expected {size} bytes, found {len(identifier)}")
+
+
+_BASE = "-0000-1000-8000-00805f9b34fb"
+
+
+def long_uuid(uuid: int | UUID) -> str:
+    """A service UUID as BlueZ and bleak write it."""
+    return f"0000{uuid:04x}{_BASE}" if isinstance(uuid, int) else str(uuid)

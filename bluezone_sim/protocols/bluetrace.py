@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from ..errors import FormatError, SignatureError, TableError
 from . import ad
 from .ad import Advertisement
-from .base import DAY_S, Protocol
+from .protocol import DAY_S, Protocol
 
 #: Service and characteristic of OpenTrace's published configuration.
 SERVICE = UUID("b82ab3fc-1595-4f6a-80f0-fe094cc218f9")

@@ -18,7 +18,7 @@ from ..errors import TableError
 from ..tables.rows import PublishedKeys
 from . import ad
 from .ad import Advertisement
-from .base import DAY_S, KeyProtocol, Protocol, Unrolled, check_published, unroll_days
+from .protocol import DAY_S, KeyProtocol, Protocol, Unrolled, check_published, unroll_days
 
 #: Sub-keys a day unless the server says otherwise.
 SUBKEYS_PER_DAY = 96

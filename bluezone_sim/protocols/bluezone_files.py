@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import FormatError
 from ..tables.rows import PublishedKeys, Sightings
-from .base import DAY_S
+from .protocol import DAY_S
 
 #: The walk of one entry covers at most so many days: the longest history the app's code names.
 MAX_DAYS = 180

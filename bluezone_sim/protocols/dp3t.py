@@ -9,7 +9,7 @@ from ..errors import TableError
 from ..tables.rows import PublishedKeys
 from . import ad
 from .ad import Advertisement
-from .base import DAY_S, KeyProtocol, Unrolled, check_published, unroll_days, unroll_single
+from .protocol import DAY_S, KeyProtocol, Unrolled, check_published, unroll_days, unroll_single
 
 #: Registered to Ubique Innovation AG for the DP-3T apps.
 SERVICE_UUID = 0xFD68

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import FormatError, TableError
 from ..tables.rows import PublishedKeys, Sightings
-from .base import DAY_S, KeyProtocol
+from .protocol import DAY_S, KeyProtocol
 
 
 def write_list(published: PublishedKeys) -> bytes:

@@ -9,7 +9,7 @@ from ..errors import TableError
 from ..tables.rows import PublishedKeys
 from . import ad
 from .ad import Advertisement
-from .base import DAY_S, KeyProtocol, Unrolled, check_published, unroll_single
+from .protocol import DAY_S, KeyProtocol, Unrolled, check_published, unroll_single
 
 SERVICE_UUID = 0xFD6F
 #: Flags of the Bluetooth specification v1.2.

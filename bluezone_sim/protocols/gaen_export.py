@@ -235,7 +235,7 @@ def write_export(published: PublishedKeys, info: ExportInfo | None = None) -> by
         TableError: a start is not the start of an interval, or a rolling period is out of range.
     """
     from ..kernels.protobuf import ABSENT
-    from . import get_key_protocol
+    from .registry import get_key_protocol
 
     get_key_protocol("gaen").unroll(published)
     if np.any(published.count < 1):

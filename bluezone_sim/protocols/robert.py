@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ..errors import TableError
 from . import ad
 from .ad import Advertisement
-from .base import DAY_S, Protocol
+from .protocol import DAY_S, Protocol
 from .skinny import decrypt, encrypt
 
 #: Registered to Inria.

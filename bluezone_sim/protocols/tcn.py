@@ -9,7 +9,7 @@ from ..errors import FormatError, SignatureError, TableError
 from ..tables.rows import PublishedKeys
 from . import ad
 from .ad import Advertisement
-from .base import DAY_S, KeyProtocol, Unrolled, check_published, unroll_single
+from .protocol import DAY_S, KeyProtocol, Unrolled, check_published, unroll_single
 
 SERVICE_UUID = 0xC019
 #: Numbers that one report key gives, since their index has 16 bits.

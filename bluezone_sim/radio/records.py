@@ -14,7 +14,7 @@ from ..kernels.lanes import WIDTH
 from ..kernels.radio import scans as kernel
 from ..kernels.radio.availability import link_hours
 from ..kernels.radio.link_budget import IDENTIFIER
-from ..protocols.base import DAY_MS
+from ..protocols.protocol import DAY_MS
 from ..tables.rows import Contacts
 from ..world import Days
 from .model import RadioModel, p_clear

@@ -1,6 +1,6 @@
 """Radio profiles: what a system's app does on each platform and in each of its states.
 
-A profile is TOML in ``radio/profiles``; every value is a table of the value and where it was read. A
+A profile is TOML in ``protocols/profiles``; every value is a table of the value and where it was read. A
 platform may have tables for its states (``[ios.background]``), which say only what differs from the
 platform's own, its foreground.
 """
@@ -189,7 +189,7 @@ def names() -> tuple[str, ...]:
 
 
 def _folder() -> Any:
-    return (files("bluezone_sim") / "radio" / "profiles").iterdir()
+    return (files("bluezone_sim") / "protocols" / "profiles").iterdir()
 
 
 def _name(protocol: str) -> str:
