@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from bluezone_sim.kernels.radio.scans.link_budget import Phones
-from bluezone_sim.tables.rows.rows import Contacts
 from scipy import stats
 
 from bluezone_sim.kernels import rng
+from bluezone_sim.kernels.radio.link_budget import Phones
 from bluezone_sim.radio import record
 from bluezone_sim.radio.events import simulate
 from bluezone_sim.radio.model import RadioModel, always_on, model_of
 from bluezone_sim.scenario.model import Radio
 from bluezone_sim.scenario.profiles import resolve
+from bluezone_sim.tables.rows import Contacts
 from bluezone_sim.world import Days
 
 START_S = 1_600_041_600  # a UTC midnight, so that days are days

@@ -11,7 +11,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from bluezone_sim.tables.rows.days import EPOCH
 from small import raw_scenario
 from twin import GOLDEN, MASK, Twin, draw, mix, unit
 
@@ -22,6 +21,7 @@ from bluezone_sim.errors import ScenarioError
 from bluezone_sim.kernels.rng import key
 from bluezone_sim.results.panels import panels, tables
 from bluezone_sim.scenario.loading import override, validate
+from bluezone_sim.tables.days import EPOCH
 from bluezone_sim.tracing import Clock
 from bluezone_sim.world import build_world
 from bluezone_sim.world.campaign import (

@@ -12,7 +12,6 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
-from bluezone_sim.tables.rows.rows import Sightings
 from captures import (
     DATA,
     START_US,
@@ -44,6 +43,7 @@ from bluezone_sim.captures.pcapng import PcapngWriter, crc24
 from bluezone_sim.captures.sightings_file import read_sightings, write_sightings
 from bluezone_sim.protocols.bluezone import IOS_CHARACTERISTIC, ios_advertisement
 from bluezone_sim.protocols.bluezone_files import write_history
+from bluezone_sim.tables.rows import Sightings
 
 PCAPS = DATA / "exp34-epfl-soldiers" / "pcaps"
 needs_captures = pytest.mark.skipif(not PCAPS.is_dir(), reason=f"needs the captures in {PCAPS}")

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bluezone_sim.tables.rows.rows import PublishedKeys
 from captures import (
     START_US,
     btsnoop,
@@ -35,6 +34,7 @@ from bluezone_sim.captures.packets import Packets
 from bluezone_sim.captures.pcapng import PcapngWriter
 from bluezone_sim.errors import InputError
 from bluezone_sim.protocols import dp3t_files, gaen_export, tcn
+from bluezone_sim.tables.rows import PublishedKeys
 
 _SETTINGS = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

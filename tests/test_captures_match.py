@@ -6,7 +6,6 @@ import json
 
 import numpy as np
 import pytest
-from bluezone_sim.tables.rows.rows import PublishedKeys, Sightings
 from captures import packets
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -19,6 +18,7 @@ from bluezone_sim.captures.packets import Packets
 from bluezone_sim.captures.pcapng import PcapngWriter
 from bluezone_sim.captures.sightings_file import write_sightings
 from bluezone_sim.protocols import dp3t_files, gaen, gaen_export, tcn
+from bluezone_sim.tables.rows import PublishedKeys, Sightings
 
 DAY = 1_597_190_400  # 12 August 2020, midnight UTC
 TX_DBM = -25

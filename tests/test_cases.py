@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 import pytest
-from bluezone_sim.tables.rows.rows import Sightings
 from small import scenario
 
 import bluezone_sim as bz
 from bluezone_sim.errors import ScenarioError
 from bluezone_sim.scenario.model import Course
 from bluezone_sim.servers import ServerRing
+from bluezone_sim.tables.rows import Sightings
 from bluezone_sim.world import build_world
 from bluezone_sim.world.course import infectious_from_s, true_cases
 

@@ -10,13 +10,13 @@ import itertools
 
 import numpy as np
 import pytest
-from bluezone_sim.kernels.radio.scans.lane_plan import TAIL
-from bluezone_sim.kernels.radio.scans.link_budget import FOREGROUND, Phones, faintest_dbm, link_dbm
 from radio_cells import START_S, Cell, model, people, segments
 from scipy import stats
 from twin import draw
 
-from bluezone_sim.kernels.radio.scans import pdus as kernel
+from bluezone_sim.kernels.radio import pdus as kernel
+from bluezone_sim.kernels.radio.lane_plan import TAIL
+from bluezone_sim.kernels.radio.link_budget import FOREGROUND, Phones, faintest_dbm, link_dbm
 from bluezone_sim.kernels.rng import NORMAL_TABLE
 from bluezone_sim.radio.events import Run, simulate
 from bluezone_sim.radio.matrix import detection, latencies, run_cases

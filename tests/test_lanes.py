@@ -16,7 +16,7 @@ from radio_cells import CELLS, model, one_day, people, segments
 from scipy.stats import binom
 
 from bluezone_sim.kernels.lanes import FLOAT, LONG, WIDTH, WORD, Array, splat, vectorised
-from bluezone_sim.kernels.radio.scans import spans_ir as radio_spans_ir
+from bluezone_sim.kernels.radio import spans_ir as radio_spans_ir
 from bluezone_sim.kernels.rng import NORMAL_TABLE
 from bluezone_sim.radio import record
 

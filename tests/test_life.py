@@ -9,19 +9,19 @@ import math
 
 import numpy as np
 import pytest
-from bluezone_sim.kernels.radio.scans.availability import (
-    ALL_HOURS,
-    hour_bits,
-    link_hours,
-    phone_hours,
-)
-from bluezone_sim.kernels.radio.scans.link_budget import Phones
 from radio_cells import START_S, always_on
 from scipy import stats
 from small import scenario
 from twin import draw, unit
 
 from bluezone_sim.errors import ScenarioError
+from bluezone_sim.kernels.radio.availability import (
+    ALL_HOURS,
+    hour_bits,
+    link_hours,
+    phone_hours,
+)
+from bluezone_sim.kernels.radio.link_budget import Phones
 from bluezone_sim.radio.matrix import contacts_at
 from bluezone_sim.radio.model import RadioModel, model_of
 from bluezone_sim.scenario.model import Phones as PhonesTable

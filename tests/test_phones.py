@@ -9,12 +9,12 @@ import dataclasses
 
 import numpy as np
 import pytest
-from bluezone_sim.kernels.radio.scans.link_budget import link_dbm
 from scipy import stats
 from small import scenario
 from twin import Twin
 
 from bluezone_sim.errors import FormatError, ScenarioError
+from bluezone_sim.kernels.radio.link_budget import link_dbm
 from bluezone_sim.radio import radio_model, record
 from bluezone_sim.radio.calibration import CALIBRATIONS
 from bluezone_sim.radio.model import always_on, model_of
@@ -150,7 +150,7 @@ def test_places_of_carrying_come_out_of_the_shadowing():
 
 
 def _phones(zero):
-    from bluezone_sim.kernels.radio.scans.link_budget import Phones
+    from bluezone_sim.kernels.radio.link_budget import Phones
 
     return Phones(zero, zero, np.zeros(len(zero), np.bool_))
 

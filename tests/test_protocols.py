@@ -13,7 +13,6 @@ from pathlib import Path
 import naive
 import numpy as np
 import pytest
-from bluezone_sim.tables.rows.rows import PublishedKeys, Sightings
 
 import bluezone_sim as bz
 from bluezone_sim import match, protocols
@@ -23,6 +22,7 @@ from bluezone_sim.matching import engine, index
 from bluezone_sim.protocols import bluetrace, gaen, skinny
 from bluezone_sim.protocols.robert import Server
 from bluezone_sim.protocols.tcn import first_contact_key
+from bluezone_sim.tables.rows import PublishedKeys, Sightings
 
 FOLDER = Path(__file__).parent
 VECTORS = {

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bluezone_sim.tables.rows.rows import PublishedKeys, Sightings
 from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -19,6 +18,7 @@ from bluezone_sim import match, protocols
 from bluezone_sim.errors import FormatError, SignatureError, TableError
 from bluezone_sim.protocols import bluetrace, dp3t_files, tcn
 from bluezone_sim.protocols import gaen_export as ek
+from bluezone_sim.tables.rows import PublishedKeys, Sightings
 
 REAL = Path(__file__).parents[2] / "shared" / "data" / "gaen-export" / "export.bin"
 TCN = json.loads((Path(__file__).parent / "vectors" / "tcn.json").read_text(encoding="utf-8"))

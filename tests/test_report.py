@@ -9,7 +9,6 @@ from html.parser import HTMLParser
 
 import pytest
 from baseline import smaller
-from bluezone_sim.tables.rows.stages import OUTCOMES
 from browser import CHROMIUM, DRIVER, Browser
 from small import scenario
 
@@ -19,6 +18,7 @@ from bluezone_sim.results.charts import nice_ceiling
 from bluezone_sim.results.load import manifest_of, open_any
 from bluezone_sim.results.report import render, render_sweep
 from bluezone_sim.results.text import percent
+from bluezone_sim.tables.stages import OUTCOMES
 
 EXPECT = [{"metric": "recall", "at_least": 0.0}, {"metric": "recall", "at_most": 0.0}]
 ARMS = {

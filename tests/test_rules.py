@@ -7,7 +7,6 @@ import math
 
 import numpy as np
 import pytest
-from bluezone_sim.tables.rows.rows import Matches, Sightings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small import scenario
@@ -25,6 +24,7 @@ from bluezone_sim.matching.rules import (
 )
 from bluezone_sim.matching.windows import previous_scans, scan_instances
 from bluezone_sim.scenario.model import Thresholds
+from bluezone_sim.tables.rows import Matches, Sightings
 
 T0 = 1_597_190_400  # midnight UTC
 

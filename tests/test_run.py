@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from baseline import BASELINE, numbers
-from bluezone_sim.tables.rows.stages import OUTCOMES
 from small import scenario
 
 import bluezone_sim as bz
 from bluezone_sim import engine
 from bluezone_sim.results.result import Result
+from bluezone_sim.tables.stages import OUTCOMES
 from bluezone_sim.tracing import Clock, Tracer
 from bluezone_sim.world import build_world
 

@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from baseline import smaller
-from bluezone_sim.tables.rows.metrics import METRICS, NUMBERS
 from scipy import stats
 from small import raw_scenario, scenario
 
@@ -23,6 +22,7 @@ from bluezone_sim.scenario import parse, resolved_toml, shipped
 from bluezone_sim.scenario.loading import override, point_scenario, validate
 from bluezone_sim.sweeping import plan as planning
 from bluezone_sim.sweeping.summary import mean_of, seeds_for
+from bluezone_sim.tables.metrics import METRICS, NUMBERS
 
 GRID = {"rule.name": ["any-match", "minutes-near"], "adoption": [0.6, 1.0]}
 

@@ -9,7 +9,6 @@ import os
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from bluezone_sim.tables.rows.metrics import DAY_NUMBERS, number_of
 from scipy import stats
 from small import scenario
 from test_campaign import DATE, raw_campaign
@@ -27,6 +26,7 @@ from bluezone_sim.scenario import resolved_toml
 from bluezone_sim.scenario.loading import validate
 from bluezone_sim.sweeping import local, store
 from bluezone_sim.sweeping import plan as planning
+from bluezone_sim.tables.metrics import DAY_NUMBERS, number_of
 
 GRID = {"campaign.users": [30, 70], "campaign.measures[1].share": [0.1, 0.5]}
 FOLDERS = ("results.parquet", "histograms.parquet", "campaign.parquet")

@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import workplace_trace
-from bluezone_sim.tables.rows.trace import merge_rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small import scenario
@@ -25,6 +24,7 @@ from bluezone_sim.errors import FormatError, ScenarioError
 from bluezone_sim.results.metrics import outcomes_of
 from bluezone_sim.scenario.model import TraceTable
 from bluezone_sim.scenario.traces import read_trace
+from bluezone_sim.tables.trace import merge_rows
 from bluezone_sim.tracing import Clock, Tracer
 from bluezone_sim.world import Days, build_world, contact_model, contacts_of, crowds
 from bluezone_sim.world.trace_info import trace_info

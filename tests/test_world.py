@@ -12,7 +12,7 @@ from small import scenario
 
 import bluezone_sim as bz
 from bluezone_sim.errors import InputError
-from bluezone_sim.kernels.contacts.meetings import meetings as kernel
+from bluezone_sim.kernels.contacts import meetings as kernel
 from bluezone_sim.world import SETTINGS, Days, build_world, contact_model, contacts_of
 from bluezone_sim.world.adoption import STATIC_LAYERS
 from bluezone_sim.world.contacts import concatenate, distance_table, duration_table

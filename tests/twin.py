@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from bluezone_sim.kernels.radio.scans import lane_plan as tables
+from bluezone_sim.kernels.radio import lane_plan as tables
 from bluezone_sim.kernels.rng import NORMAL_TABLE, key
 from bluezone_sim.scenario.profiles import profile_of
 from bluezone_sim.world import SETTINGS, Days
