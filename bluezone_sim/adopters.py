@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .results.adopters import AdopterRow, Spread
-from .scenario.model import Scenario, Together
+from .scenario.model import Scenario
+from .scenario.schema.adoption import Together
 from .tables.rows import Outcomes
 from .tables.stages import OUTCOMES
 from .world import World

@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 from .errors import InputError
-from .scenario.model import ContactsTable, Scenario
+from .scenario.model import Scenario
 from .scenario.profiles import profile_of
+from .scenario.schema.contacts import ContactsTable
 
 #: Interpreter, libraries and compiled kernels, MiB: 235 measured with 10 cases, and 390 to 415 in the run
 #: that compiles them, which keeps what it took (100 to 155 more with 200 cases too).

@@ -7,7 +7,8 @@ import datetime as dt
 from typing import Any
 
 from bluezone_sim.scenario import Scenario
-from bluezone_sim.scenario.loading import override, validate
+from bluezone_sim.scenario.dotted import override
+from bluezone_sim.scenario.loading import validate
 
 _BASE: dict[str, Any] = {
     "name": "small",

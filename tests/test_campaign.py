@@ -20,7 +20,8 @@ from bluezone_sim.cli import main
 from bluezone_sim.errors import ScenarioError
 from bluezone_sim.kernels.rng import key
 from bluezone_sim.results.panels import panels, tables
-from bluezone_sim.scenario.loading import override, validate
+from bluezone_sim.scenario.dotted import override
+from bluezone_sim.scenario.loading import validate
 from bluezone_sim.tables.days import EPOCH
 from bluezone_sim.tracing import Clock
 from bluezone_sim.world import build_world

@@ -10,7 +10,7 @@ from small import scenario
 
 import bluezone_sim as bz
 from bluezone_sim.errors import ScenarioError
-from bluezone_sim.scenario.model import Course
+from bluezone_sim.scenario.schema.exposure import Course
 from bluezone_sim.servers import ServerRing
 from bluezone_sim.tables.rows import Sightings
 from bluezone_sim.world import build_world

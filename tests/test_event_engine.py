@@ -22,8 +22,9 @@ from bluezone_sim.radio.events import Run, simulate
 from bluezone_sim.radio.matrix import detection, latencies, run_cases
 from bluezone_sim.radio.model import RadioModel, always_on, model_of
 from bluezone_sim.results.matrix import IN_THE_FIELD
-from bluezone_sim.scenario.model import Radio
-from bluezone_sim.scenario.profiles import Profile, load_profile
+from bluezone_sim.scenario.profiles import load_profile
+from bluezone_sim.scenario.schema.profile import Profile
+from bluezone_sim.scenario.schema.radio import Radio
 
 ALPHA = 1e-3
 #: No shadowing, no term of a scan, no packet that is not heard: all of a pair are of one mean.

@@ -13,8 +13,8 @@ from radio_cells import CELLS, by_events, by_vectors, compare
 from scipy import stats
 
 from bluezone_sim.radio.model import app_of
-from bluezone_sim.scenario.model import Phones as PhonesTable
 from bluezone_sim.scenario.profiles import load_profile
+from bluezone_sim.scenario.schema.phones import Phones as PhonesTable
 
 FAMILY_ALPHA = 0.01
 #: Cells of the default suite: each protocol, both platforms, strong and weak, short and long, a crowd.

@@ -23,7 +23,7 @@ from bluezone_sim.matching.rules import (
     near_by_platform,
 )
 from bluezone_sim.matching.windows import previous_scans, scan_instances
-from bluezone_sim.scenario.model import Thresholds
+from bluezone_sim.scenario.schema.exposure import Thresholds
 from bluezone_sim.tables.rows import Matches, Sightings
 
 T0 = 1_597_190_400  # midnight UTC

@@ -22,7 +22,8 @@ from bluezone_sim.scenario import (
     shipped,
     template,
 )
-from bluezone_sim.scenario.loading import override, validate
+from bluezone_sim.scenario.dotted import override
+from bluezone_sim.scenario.loading import validate
 
 
 def faults(raw):

@@ -19,7 +19,8 @@ from bluezone_sim.results.compare import arm_of
 from bluezone_sim.results.expect import judge, require
 from bluezone_sim.results.tables import metrics_to_arrow
 from bluezone_sim.scenario import parse, resolved_toml, shipped
-from bluezone_sim.scenario.loading import override, point_scenario, validate
+from bluezone_sim.scenario.dotted import override
+from bluezone_sim.scenario.loading import point_scenario, validate
 from bluezone_sim.sweeping import plan as planning
 from bluezone_sim.sweeping.summary import mean_of, seeds_for
 from bluezone_sim.tables.metrics import METRICS, NUMBERS

@@ -22,8 +22,8 @@ from bluezone_sim.cli import main
 from bluezone_sim.engine import evaluate
 from bluezone_sim.errors import FormatError, ScenarioError
 from bluezone_sim.results.metrics import outcomes_of
-from bluezone_sim.scenario.model import TraceTable
-from bluezone_sim.scenario.traces import read_trace
+from bluezone_sim.scenario.inputs.trace_reader import read_trace
+from bluezone_sim.scenario.schema.contacts import TraceTable
 from bluezone_sim.tables.trace import merge_rows
 from bluezone_sim.tracing import Clock, Tracer
 from bluezone_sim.world import Days, build_world, contact_model, contacts_of, crowds

@@ -16,7 +16,9 @@ from typing import Any, Literal
 
 from ..errors import BluezoneSimError, InputError
 from ..scenario import Scenario, load
-from ..scenario.model import District, IndexCases, Protocol
+from ..scenario.schema.exposure import IndexCases
+from ..scenario.schema.population import District
+from ..scenario.schema.radio import Protocol
 
 #: What is made: identifiers of phones whose keys are published (lazy) or of every phone (full), and the
 #: contacts and records of phones that sent a published one; or those of every phone as well (whole).

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from .._version import SCHEMA_VERSION
 from ..captures.packets import Packets
 from ..errors import InputError
-from ..scenario.model import PlatformPhones, Radio
+from ..scenario.schema.phones import PlatformPhones
+from ..scenario.schema.radio import Radio
 from .guide import QuitError, Say, ask
 from .sample import Sample, strongest
 

@@ -14,7 +14,7 @@ from ..kernels import rng
 from ..kernels.radio.link_budget import IDENTIFIER, OVERFLOW
 from ..protocols import ad, bluezone
 from ..radio.events import Run
-from ..scenario.profiles import Profile
+from ..scenario.schema.profile import Profile
 from .packets import ADV_IND, ADV_NONCONN_IND, Packets
 from .pcapng import PcapngWriter
 

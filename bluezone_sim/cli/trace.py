@@ -54,8 +54,8 @@ def info(
     """Print people, contacts, days, durations and repeated pairs of a trace."""
     from pydantic import ValidationError
 
-    from ..scenario.model import TraceTable
-    from ..scenario.traces import read_trace
+    from ..scenario.inputs.trace_reader import read_trace
+    from ..scenario.schema.contacts import TraceTable
     from ..world.trace_info import trace_info
 
     try:

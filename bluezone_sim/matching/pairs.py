@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import TableError
-from ..scenario.model import Rule
+from ..scenario.schema.exposure import Rule
 from ..tables.rows import Matches
 from .rules import attenuation_rule, near_by_platform
 

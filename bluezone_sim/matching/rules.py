@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import TableError
-from ..scenario.model import Rule, Thresholds
+from ..scenario.schema.exposure import Rule, Thresholds
 from ..tables.rows import _Table
 from .windows import ScanInstances, whole_db
 

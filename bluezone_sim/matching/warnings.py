@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import rng
-from ..scenario.model import F2, Publication
+from ..scenario.schema.exposure import F2, Publication
 from .pairs import Pairs
 
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from ..kernels import rng
 from ..kernels.radio.link_budget import Phones
 from ..protocols.whitepaper_cases import CASES, Case
-from ..scenario.model import Phones as PhonesTable
-from ..scenario.profiles import PLATFORMS, STATES, Profile
+from ..scenario.schema.phones import Phones as PhonesTable
+from ..scenario.schema.profile import PLATFORMS, STATES, Profile
 from ..tables.rows import Contacts
 from ..world import Days
 from .events import Run, simulate

@@ -18,9 +18,11 @@ from ..kernels.radio import link_budget as kernel
 from ..kernels.radio.availability import HOURS, Life
 from ..kernels.radio.lane_columns import Plan
 from ..kernels.radio.lane_plan import plan_of
-from ..scenario.model import Phones as PhonesTable
-from ..scenario.model import Radio, Scenario
-from ..scenario.profiles import PLATFORMS, STATES, Behaviour, Gatt, Profile, profile_of
+from ..scenario.model import Scenario
+from ..scenario.profiles import profile_of
+from ..scenario.schema.phones import Phones as PhonesTable
+from ..scenario.schema.profile import PLATFORMS, STATES, Behaviour, Gatt, Profile
+from ..scenario.schema.radio import Radio
 from ..world import World
 
 #: Mean of the random delay that each advertising event adds (Core spec Vol 6 Part B: 0-10 ms).

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CriterionError
-from ..scenario.checks_asked import SHORT
+from ..scenario.checks.asked import SHORT
 from ..tables.metrics import METRICS, number_of
 from .text import percent, same_level, value_of
 
 if TYPE_CHECKING:
-    from ..scenario.experiment import Criterion
     from ..scenario.model import Scenario
+    from ..scenario.schema.experiment import Criterion
     from ..sweeping.campaigns import CampaignArm
     from ..sweeping.summary import Arm
     from ..tables.metrics import LevelMetrics
@@ -200,7 +200,7 @@ def _on(
 
 def _is_arm(criterion: Criterion, values: Mapping[str, Any], scenario: Scenario) -> bool:
     """Of what is no axis of its sweep, an arm has the scenario's own value."""
-    from ..sweeping.plan import value_at
+    from ..scenario.dotted import value_at
 
     where = {SHORT.get(key, key): _as_axis(value) for key, value in criterion.where.items()}
     return all(

@@ -23,8 +23,8 @@ from ..radio.matrix import (
     latencies,
     run_cases,
 )
-from ..scenario.model import Phones
 from ..scenario.profiles import load_profile
+from ..scenario.schema.phones import Phones
 
 #: Latencies are followed for so long, seconds.
 LATENCY_S = 1200

@@ -11,7 +11,8 @@ from ..evaluation import Evaluation
 from ..kernels import rng
 from ..matching.pairs import PairDays
 from ..matching.warnings import Told, consents
-from ..scenario.model import Publication, Scenario
+from ..scenario.model import Scenario
+from ..scenario.schema.exposure import Publication
 from ..tables.metrics import LevelMetrics
 from ..tables.rows import Outcomes, Warnings
 from ..tables.stages import OUTCOMES

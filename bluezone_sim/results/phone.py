@@ -15,8 +15,8 @@ from ..matching.rules import RULES, DayScores, day_scores
 from ..matching.windows import ScanInstances, previous_scans, scan_instances
 from ..protocols.bluezone_files import parse_f0_message, parse_history
 from ..protocols.registry import get_key_protocol
-from ..scenario.model import Thresholds
 from ..scenario.profiles import load_profile
+from ..scenario.schema.exposure import Thresholds
 from ..tables.rows import Matches, PublishedKeys, Sightings
 
 if TYPE_CHECKING:

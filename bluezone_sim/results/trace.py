@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from ..scenario.traces import describe_counted
+from ..scenario.inputs.trace_reader import describe_counted
 from ..tables.days import EPOCH
 from ..tables.trace import Trace
 from ..world.trace_info import trace_info

@@ -15,7 +15,7 @@ from .._version import SCHEMA_VERSION
 from ..errors import InputError
 from ..files import write_folder
 from ..radio.fit import EXP34, GRID_DBM, RadioFit, Scene, fit_radio
-from ..scenario.model import Radio
+from ..scenario.schema.radio import Radio
 
 #: Attenuations of the rules in use: CWA 55 and 63 dB, SwissCovid's and GAEN's own 50 and 70 dB.
 THRESHOLDS_DB = (50.0, 55.0, 63.0, 70.0)

@@ -67,7 +67,7 @@ def _from_profile(scenario: Scenario) -> list[str]:
 
 
 def _without_effect(scenario: Scenario) -> list[str]:
-    from .checks import cross_faults
+    from .checks.cross import cross_faults
 
     raw = scenario.model_dump()
     return [f.path for f in cross_faults(raw, raw) if f.unused]

@@ -10,8 +10,7 @@ from pydantic import BaseModel
 
 from ..errors import Fault
 from ..tables.metrics import NUMBERS
-from .experiment import Criterion
-from .model import Arm
+from .schema.experiment import Arm, Criterion
 
 #: What a unit suffix of a key means.
 UNITS = {
@@ -30,18 +29,11 @@ def _dotted(loc: tuple[str | int, ...]) -> str:
 
 def _model_at(loc: tuple[str | int, ...], root: type[BaseModel]) -> type[BaseModel] | None:
     """The model whose keys the last element of ``loc`` is one of."""
-    from .model import (
-        AgeBand,
-        Campaign,
-        Carry,
-        Course,
-        District,
-        Measure,
-        Occupation,
-        PhoneModel,
-        TraceTable,
-        Users,
-    )
+    from .schema.adoption import Campaign, Measure, Users
+    from .schema.contacts import TraceTable
+    from .schema.exposure import Course
+    from .schema.phones import Carry, PhoneModel
+    from .schema.population import AgeBand, District, Occupation
 
     model: Any = root
     for part in loc[:-1]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
@@ -13,15 +12,16 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from ..errors import Fault, FormatError, InputError, ScenarioError
-from .checks import cross_faults
-from .checks_asked import SHORT
+from .checks.asked import SHORT
+from .checks.cross import cross_faults
+from .dotted import override, with_dotted_axes
 from .faults import fault_of
-from .model import Arm, Scenario
-from .models import with_models
-from .radiofile import KEY as RADIO_FILE
-from .radiofile import with_radio_file
-from .raw import with_dotted_axes
-from .tracefill import TRACE_SAYS, with_trace
+from .inputs.phone_models import with_models
+from .inputs.radio_file import KEY as RADIO_FILE
+from .inputs.radio_file import with_radio_file
+from .inputs.trace_fill import TRACE_SAYS, with_trace
+from .model import Scenario
+from .schema.experiment import Arm
 
 Raw = dict[str, Any]
 
@@ -101,34 +101,6 @@ def parse(
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise InputError(f"--set {key}: {error}") from None
     return validate(raw, source, folder)
-
-
-def override(raw: Raw, key: str, value: Any) -> None:
-    """Sets a dotted key, list elements as ``districts[0]`` or ``districts.0``.
-
-    Raises:
-        ValueError: the path leads through something that is not a table or list.
-    """
-    parts = [p for p in re.split(r"\.|\[(\d+)\]", key) if p]
-    if not parts or "" in key.split("."):
-        raise ValueError("expected a dotted key such as radio.density")
-    at: Any = raw
-    for i, part in enumerate(parts):
-        last = i == len(parts) - 1
-        if isinstance(at, list):
-            if not part.isdigit() or int(part) >= len(at):
-                raise ValueError(f"{'.'.join(parts[:i])} has {len(at)} elements, no {part!r}")
-            if last:
-                at[int(part)] = value
-            else:
-                at = at[int(part)]
-        elif isinstance(at, dict):
-            if last:
-                at[part] = value
-            else:
-                at = at.setdefault(part, {})
-        else:
-            raise ValueError(f"{'.'.join(parts[:i])} is a value, not a table")
 
 
 def validate(raw: Raw, source: str = "scenario", folder: Path | None = None) -> Scenario:

@@ -18,9 +18,11 @@ from typing import Any
 
 from .._version import NUMERIC_VERSION, SCHEMA_VERSION
 from ..errors import InputError, ScenarioError
-from ..scenario.checks_asked import SHORT, no_axis
+from ..scenario.checks.asked import SHORT, no_axis
+from ..scenario.dotted import value_at
 from ..scenario.loading import point_scenario
-from ..scenario.model import Scenario, Users
+from ..scenario.model import Scenario
+from ..scenario.schema.adoption import Users
 
 ADOPTION = SHORT["adoption"]
 #: More tasks than this are taken for a mistake.
@@ -232,18 +234,6 @@ def _point(scenario: Scenario, chosen: dict[str, Any], changes: dict[str, Any]) 
     except (ValueError, TypeError, KeyError, IndexError) as error:
         raise InputError(f"{scenario.name} with {label}: {error}") from None
     return Point({key: value_at(made, key) for key in chosen}, made)
-
-
-def value_at(scenario: Scenario, key: str) -> Any:
-    """The value of a dotted key, in the type that the scenario gives it; lists and tables as JSON.
-
-    None is a key without a value.
-    """
-    at: Any = scenario.model_dump(mode="json")
-    for part in key.replace("[", ".").replace("]", "").split("."):
-        at = at[int(part)] if isinstance(at, list) else at[part]
-    plain = at is None or isinstance(at, (str, bool, int, float))
-    return at if plain else json.dumps(at, sort_keys=True)
 
 
 def _frozen(value: Any) -> Any:

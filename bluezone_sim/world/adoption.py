@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import rng
-from ..scenario.model import Together
+from ..scenario.schema.adoption import Together
 
 #: Lasting groups, in the order of :attr:`Groups.of`.
 STATIC_LAYERS = ("household", "neighbours", "school", "work")

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import rng
-from ..scenario.model import Campaign, Measure, Scenario
+from ..scenario.model import Scenario
+from ..scenario.schema.adoption import Campaign, Measure
 from ..tables.days import EPOCH
 from .adoption import shared_draws
 from .people import World

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..kernels import rng
 from ..kernels.contacts import meetings as kernel
-from ..scenario.model import ContactsTable, Layer, RoomLayer
+from ..scenario.schema.contacts import ContactsTable, Layer, RoomLayer
 from ..tables.days import Days
 from ..tables.rows import Contacts
 from ..tables.settings import SETTINGS

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import rng
-from ..scenario.model import Course
+from ..scenario.schema.exposure import Course
 from ..tables.days import Days
 from .risk import RiskyDays
 

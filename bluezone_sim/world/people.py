@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..kernels import rng
-from ..scenario.model import Ages, Ownership, Population, Scenario
+from ..scenario.model import Scenario
+from ..scenario.schema.population import Ages, Ownership, Population
 from ..tables.days import EPOCH
 from ..tables.trace import Trace
 from .adoption import Groups, ranks_of

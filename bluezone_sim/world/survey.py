@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..kernels import rng
 from ..kernels.contacts.meetings import permute_many
-from ..scenario.model import ContactsTable, RoomLayer
+from ..scenario.schema.contacts import ContactsTable, RoomLayer
 from ..tables.days import Days
 from ..tables.settings import SETTINGS
 from .contacts import contact_model, contacts_of

@@ -132,7 +132,7 @@ def walk_test(
     from ...ble.scan import check_protocols
     from ...errors import InputError
     from ...files import WholeFile
-    from ...scenario.model import Phones
+    from ...scenario.schema.phones import Phones
 
     check_protocols([protocol])
     above_zero(seconds, "--seconds")

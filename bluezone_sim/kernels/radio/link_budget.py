@@ -28,7 +28,7 @@ from ..rng import NORMAL_TABLE, draw, to_unit
 PDU_OVERHEAD_BYTES = 16
 US_PER_BYTE = 8
 
-#: Forms of an advertisement, see :class:`bluezone_sim.scenario.profiles.Behaviour`; bits of ``hears``.
+#: Forms of an advertisement, see a profile's ``Behaviour``; bits of ``hears``.
 FORMS = ("none", "identifier", "service", "overflow")
 NO_FORM, IDENTIFIER, SERVICE, OVERFLOW = range(4)
 

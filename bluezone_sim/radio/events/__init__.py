@@ -72,7 +72,7 @@ def simulate(
         seconds: its length.
         seed: of the packets' own draws; phones and contacts have the model's.
         states: ``int[people]``, state of each person's app for the whole run, index into
-            :data:`bluezone_sim.scenario.profiles.STATES`; None: drawn each five minutes.
+            :data:`bluezone_sim.scenario.schema.profile.STATES`; None: drawn each five minutes.
         identify: identifiers on air; by default sender and interval in eight bytes.
         log_packets: how many received packets to log one by one.
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ...kernels.radio import link_budget as physics
 from ...kernels.radio import pdus as kernel
-from ...scenario.profiles import Behaviour
+from ...scenario.schema.profile import Behaviour
 from ...tables.rows import TRANSPORT_ADVERTISEMENT, TRANSPORT_GATT, Contacts
 from ..model import RadioModel, pdu_ms
 

@@ -13,7 +13,7 @@ from ...kernels import rng
 from ...kernels.radio import availability as life
 from ...kernels.radio import link_budget as physics
 from ...kernels.radio.pdus import NOWHERE_DBM
-from ...scenario.profiles import PLATFORMS, STATES, Behaviour
+from ...scenario.schema.profile import PLATFORMS, STATES, Behaviour
 from .air import Air, Scan, Steps
 
 #: Longest piece of a time on air that is drawn at once.

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from ..tables.metrics import NUMBERS
-from .base import Positive, Share, Table
+from ...tables.metrics import NUMBERS
+from .table import Positive, Share, Table
 
 
 def _known_metric(name: str) -> str:
@@ -77,3 +77,18 @@ class Limits(Table):
     memory_mib: Positive | None = Field(
         None, description="peak memory of one process; the estimate is checked before a run"
     )
+
+
+class Arm(Table):
+    """One sensitivity run: what it changes."""
+
+    label: str = Field(min_length=1)
+    set: dict[str, Any] = Field(min_length=1, description="dotted keys and their values")
+
+
+class Sensitivity(Table):
+    """Smaller runs that change one assumption each, at one adoption level."""
+
+    cases: int = Field(500, ge=1)
+    level: Share = 0.6
+    arms: list[Arm] = Field(min_length=1)

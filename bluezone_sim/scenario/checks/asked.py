@@ -6,11 +6,11 @@ import datetime as dt
 from collections.abc import Iterator
 from typing import Any
 
-from ..errors import Fault
-from ..tables.metrics import DAY_NUMBERS, NUMBERS
-from .raw import Raw
-from .raw import get as _get
-from .raw import number as _number
+from ...errors import Fault
+from ...tables.metrics import DAY_NUMBERS, NUMBERS
+from ..dotted import Raw
+from ..dotted import get as _get
+from ..dotted import number as _number
 
 #: Short names of axes of a sweep.
 SHORT = {"protocol": "protocol.name", "adoption": "adoption.levels"}

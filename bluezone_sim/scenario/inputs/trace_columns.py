@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FormatError
+from ...errors import FormatError
 
 #: Other names under which published traces have our columns.
 _ALIASES = {

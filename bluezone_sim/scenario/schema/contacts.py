@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from .base import DistanceQuantiles, DurationShares, NonNegative, Positive, Share, Span, Table
+from .table import DistanceQuantiles, DurationShares, NonNegative, Positive, Share, Span, Table
 
 
 class Layer(Table):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from .base import Share, Span, Table
+from .table import Share, Span, Table
 
 
 class Users(Table):

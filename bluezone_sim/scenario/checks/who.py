@@ -8,11 +8,11 @@ from difflib import get_close_matches
 from itertools import pairwise
 from typing import Any
 
-from ..errors import Fault
-from .raw import Raw
-from .raw import get as _get
-from .raw import number as _number
-from .raw import numbers as _numbers
+from ...errors import Fault
+from ..dotted import Raw
+from ..dotted import get as _get
+from ..dotted import number as _number
+from ..dotted import numbers as _numbers
 
 #: Most days of a campaign with its first look-back.
 _MOST_DAYS = 366

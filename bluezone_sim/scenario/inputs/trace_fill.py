@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from ..errors import Fault, FormatError
-from ..tables.days import EPOCH
-from .contacts import TraceTable
+from ...errors import Fault, FormatError
+from ...tables.days import EPOCH
+from ..schema.contacts import TraceTable
 
 Raw = dict[str, Any]
 
@@ -60,7 +60,7 @@ def with_trace(raw: Raw, folder: Path, faults: list[Fault]) -> Raw:
     timezone = raw.get("timezone", "Asia/Ho_Chi_Minh")
     if not isinstance(timezone, str):
         return raw  # it says so itself
-    from .traces import cached
+    from .trace_reader import cached
 
     try:
         trace = cached(table, timezone)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from .base import NonNegative, Positive, Share, Table
+from .table import NonNegative, Positive, Share, Table
 
 
 class District(Table):

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from ..errors import Fault, ScenarioError
-from . import checks_asked, checks_who
-from .raw import Raw
-from .raw import get as _get
-from .raw import number as _number
-from .raw import numbers as _numbers
+from ...errors import Fault, ScenarioError
+from ..dotted import Raw
+from ..dotted import get as _get
+from ..dotted import number as _number
+from ..dotted import numbers as _numbers
+from . import asked as checks_asked
+from . import who as checks_who
 
 #: Protocols that publish keys.
 KEY_PROTOCOLS = ("bluezone", "gaen", "dp3t-lowcost", "dp3t-hybrid", "dp3t-unlinkable", "tcn")
@@ -92,7 +93,7 @@ def _radio(raw: Raw, merged: Raw) -> Iterator[Fault]:
     table = _get(merged, "radio")
     if not isinstance(table, dict) or _get(merged, "protocol.name") not in KEY_PROTOCOLS:
         return
-    from .profiles import FROM_SCENARIO, resolve
+    from ..profiles import FROM_SCENARIO, resolve
 
     # Values of the wrong kind are faults of their own.
     keys = (*FROM_SCENARIO, "scan_period_s")

@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ..errors import Fault
-from .model import Radio
+from ...errors import Fault
+from ..schema.radio import Radio
 
 Raw = dict[str, Any]
 
@@ -49,7 +49,7 @@ def with_radio_file(raw: Raw, folder: Path, faults: list[Fault]) -> Raw:
     try:
         Radio.model_validate(table)
     except ValidationError as error:
-        from .faults import fault_of
+        from ..faults import fault_of
 
         for each in error.errors():
             fault = fault_of(each, Radio)

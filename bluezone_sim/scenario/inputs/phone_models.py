@@ -8,8 +8,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from ..errors import Fault, FormatError
-from .raw import Raw
+from ...errors import Fault, FormatError
+from ..dotted import Raw
 
 KEY = "phones.models"
 #: Columns, by what their names in lower case begin with, and the keys of a model.
@@ -26,7 +26,7 @@ _NEEDED = ("model", "rx_correction_db", "tx_power_dbm")
 
 def shipped_models() -> dict[str, Any]:
     """Tables that come with the package, by name."""
-    folder = files("bluezone_sim") / "radio" / "models"
+    folder = files("bluezone_sim") / "scenario" / "data" / "phone_models"
     return {p.name.removesuffix(".csv"): p for p in folder.iterdir() if p.name.endswith(".csv")}
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from typing import Any
+
+from .model import Scenario
 
 Raw = dict[str, Any]
 
@@ -54,3 +58,43 @@ def _dotted(table: Raw, path: str = "") -> Iterator[tuple[str, Any]]:
             yield from _dotted(value, f"{path}{key}.")
         else:
             yield f"{path}{key}", value
+
+
+def override(raw: Raw, key: str, value: Any) -> None:
+    """Sets a dotted key, list elements as ``districts[0]`` or ``districts.0``.
+
+    Raises:
+        ValueError: the path leads through something that is not a table or list.
+    """
+    parts = [p for p in re.split(r"\.|\[(\d+)\]", key) if p]
+    if not parts or "" in key.split("."):
+        raise ValueError("expected a dotted key such as radio.density")
+    at: Any = raw
+    for i, part in enumerate(parts):
+        last = i == len(parts) - 1
+        if isinstance(at, list):
+            if not part.isdigit() or int(part) >= len(at):
+                raise ValueError(f"{'.'.join(parts[:i])} has {len(at)} elements, no {part!r}")
+            if last:
+                at[int(part)] = value
+            else:
+                at = at[int(part)]
+        elif isinstance(at, dict):
+            if last:
+                at[part] = value
+            else:
+                at = at.setdefault(part, {})
+        else:
+            raise ValueError(f"{'.'.join(parts[:i])} is a value, not a table")
+
+
+def value_at(scenario: Scenario, key: str) -> Any:
+    """The value of a dotted key, in the type that the scenario gives it; lists and tables as JSON.
+
+    None is a key without a value.
+    """
+    at: Any = scenario.model_dump(mode="json")
+    for part in key.replace("[", ".").replace("]", "").split("."):
+        at = at[int(part)] if isinstance(at, list) else at[part]
+    plain = at is None or isinstance(at, (str, bool, int, float))
+    return at if plain else json.dumps(at, sort_keys=True)

@@ -1,0 +1,1 @@
+"""What no single table of a scenario can tell to be wrong."""

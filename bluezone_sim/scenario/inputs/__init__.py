@@ -1,0 +1,1 @@
+"""Files that a scenario names: contact traces, radios, models of phones."""

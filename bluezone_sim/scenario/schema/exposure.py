@@ -1,0 +1,110 @@
+"""Cases, rules, publication: when somebody is warned."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from .table import NonNegative, Positive, Share, Table
+
+
+class Course(Table):
+    """How a case becomes known; with it only contacts while the case is infectious are risky.
+
+    Days count back from the end of the scenario's date, when the case becomes known: onset, then a delay
+    until the case is suspected, then one until the test confirms it.
+    """
+
+    known_as: Literal["confirmed", "suspected"] = Field(
+        "confirmed", description="the order of 13 August 2020 warns of suspected cases too"
+    )
+    incubation_median_days: Positive = Field(5.1, description="log-normal (Lauer et al. 2020)")
+    incubation_log_sd: NonNegative = Field(0.418, description="Lauer et al. 2020")
+    infectious_before_onset_days: NonNegative = Field(
+        2.0, description="He et al. 2020; not before the infection itself"
+    )
+    suspected_after_days: NonNegative = Field(
+        2.0, description="mean from onset until the case is suspected, exponential (assumed)"
+    )
+    confirmed_after_days: NonNegative = Field(
+        1.5, description="mean from suspicion to the test's result, exponential (assumed)"
+    )
+    positive_share: Share = Field(
+        0.1, description="share of suspected cases that the test confirms later (assumed)"
+    )
+
+
+class IndexCases(Table):
+    """The cases that are evaluated one by one, and what makes a contact of theirs risky."""
+
+    count: int = Field(3000, ge=1)
+    f2_count: int = Field(300, ge=0, description="how many of them are followed to F2")
+    near_distance_m: Positive = Field(2.0, description="white paper, Ministry of Health")
+    near_duration_s: Positive = Field(900.0, description="white paper, Ministry of Health")
+    course: Course | None = Field(
+        None, description="without it every day of the look-back counts, and cases are confirmed"
+    )
+
+
+class Thresholds(Table):
+    """RSSI by platform pair, scanner then advertiser (the app's own, UI of Bluezone)."""
+
+    android_android_dbm: float = -86.0
+    android_ios_dbm: float = -69.0
+    ios_android_dbm: float = -88.0
+    ios_ios_dbm: float = -74.0
+
+
+class Rule(Table):
+    """When a phone that matched warns."""
+
+    name: Literal["any-match", "minutes-near", "minutes-at-attenuation", "cwa", "gaen-v2"] = Field(
+        "any-match",
+        description="any-match: one record; minutes-near: by RSSI; the others weigh attenuations, which "
+        "only GAEN tells: minutes at or below one, Corona-Warn-App, buckets of GAEN's daily summaries",
+    )
+    thresholds: Thresholds = Thresholds()
+    minutes: Positive = Field(
+        15.0, description="(weighted) minutes on one local day; a record stands for a scan period"
+    )
+    attenuation_db: list[NonNegative] | None = Field(
+        None,
+        min_length=1,
+        max_length=8,
+        description="upper edges of the buckets, rising; by default 63 (minutes-at-attenuation), 55 and "
+        "63 (cwa), 55, 63 and 70 (gaen-v2: the narrower net of lfph/gaen-risk-scoring)",
+    )
+    weights: list[NonNegative] | None = Field(
+        None,
+        description="a weight a bucket and one for what is above; by default 1, 0.5, 0 (cwa), 1.5, 1, "
+        "0.4, 0 (gaen-v2)",
+    )
+
+
+class Publication(Table):
+    """From confirmation to a warning; every delay is assumed."""
+
+    upload: Literal["keys", "history"] = Field(
+        "keys",
+        description="keys: the case's keys are published and every phone looks them up (Bluezone's "
+        "CHECK_CONTACT_F0); history: the case uploads its history and the server, which knows "
+        "everybody's identifiers, looks them up (PUSH_HISTORY; BlueTrace and ROBERT)",
+    )
+    consent: Share = Field(0.9, description="share of cases who let their keys be published")
+    push_delay_h: NonNegative = Field(
+        2.0, description="mean delay of the push message, exponential"
+    )
+    offline_share: Share = Field(0.15, description="share of phones offline when it is sent")
+    offline_h: NonNegative = Field(24.0, description="mean further delay of those, exponential")
+    in_time_h: Positive = Field(72.0, description="a warning told later than this comes too late")
+
+
+class F2(Table):
+    """Who of the warned F1s publishes."""
+
+    confirm: Literal["none", "mutual", "test"] = Field(
+        "none",
+        description="none: every warned F1; mutual: both histories hold each other; test: a share",
+    )
+    test_share: Share = Field(0.2, description="share of F1s confirmed (assumed)")
