@@ -23,8 +23,8 @@ from .tables.days import EPOCH
 from .tables.metrics import CampaignDay
 from .tracing import Clock, Tracer
 from .world import World
-from .world.campaign import Installs, installs, occupation_names, occupations, scattered
 from .world.course import true_cases, while_infectious
+from .world.installs import Installs, installs, occupation_names, occupations, scattered
 from .world.risk import RiskyDays
 
 #: The arm with every measure, that with none, and that with the same days given to owners at random.

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from .kernels.radio.availability import Awake, day_hours, shared_hours
 from .kernels.radio.scans import Links, Records
 from .matching import PublishedIndex
-from .matching.engine import rows_published, senders
+from .matching.match import rows_published, senders
 from .phones import KeyRing
 from .protocols.protocol import DAY_S
-from .radio.model import p_clear
+from .radio.parameters import p_clear
 from .radio.records import Desk, desk, others_to_read, padded, records_of
 from .tables.rows import Contacts, Sightings
 from .world import crowds

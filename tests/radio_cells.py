@@ -13,7 +13,7 @@ from bluezone_sim.kernels import rng
 from bluezone_sim.kernels.radio.link_budget import Phones
 from bluezone_sim.radio import record
 from bluezone_sim.radio.events import simulate
-from bluezone_sim.radio.model import RadioModel, always_on, model_of
+from bluezone_sim.radio.parameters import RadioModel, always_on, model_of
 from bluezone_sim.scenario.profiles import resolve
 from bluezone_sim.scenario.schema.radio import Radio
 from bluezone_sim.tables.rows import Contacts

@@ -28,7 +28,7 @@ from bluezone_sim.ble.profile import load_profile, shipped_profiles
 from bluezone_sim.ble.recording import Recorder, packets_of, read_packets, sightings_of
 from bluezone_sim.ble.sample import Sample
 from bluezone_sim.ble.trail import follow
-from bluezone_sim.captures.keys import read_keys
+from bluezone_sim.captures.key_files import read_keys
 from bluezone_sim.errors import FormatError, InputError, NothingToRunError
 from bluezone_sim.protocols import bluezone, gaen
 from bluezone_sim.protocols.ad import long_uuid
@@ -292,7 +292,7 @@ def test_a_recording_holds_what_was_heard(tmp_path, ending):
         recorder.take(heard, {})
     assert recorder.rows == 20
     if ending == ".parquet":
-        from bluezone_sim.captures.sightings_file import read_sightings
+        from bluezone_sim.captures.formats.parquet import read_sightings
 
         table = read_sightings(path)["bluezone"]
         assert table.rssi_dbm.tolist() == [-50 - i for i in range(20)]

@@ -25,7 +25,7 @@ from bluezone_sim.ble.plan import make_plan
 from bluezone_sim.ble.programme import Programme
 from bluezone_sim.ble.recording import read_packets
 from bluezone_sim.ble.virtual import Phone, VirtualBench
-from bluezone_sim.captures.sightings_file import read_sightings
+from bluezone_sim.captures.formats.parquet import read_sightings
 from bluezone_sim.protocols import bluezone
 from bluezone_sim.protocols.bluezone_files import parse_f0_message, write_history
 from bluezone_sim.protocols.gaen_export import parse_export

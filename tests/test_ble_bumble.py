@@ -29,7 +29,7 @@ from bluezone_sim.ble.crowd import Crowd
 from bluezone_sim.ble.plan import make_plan
 from bluezone_sim.ble.transmit import Sending
 from bluezone_sim.ble.virtual import Phone, VirtualBench
-from bluezone_sim.captures.sightings_file import read_sightings
+from bluezone_sim.captures.formats.parquet import read_sightings
 from bluezone_sim.errors import InputError
 from bluezone_sim.protocols import ad, bluezone
 from bluezone_sim.protocols.registry import get

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from bluezone_sim import match, protocols
 from bluezone_sim.errors import FormatError, InputError, TableError
+from bluezone_sim.matching.one_phone import look_up, minutes_near
 from bluezone_sim.protocols.bluezone_files import (
     parse_f0_message,
     parse_history,
     write_f0_message,
     write_history,
 )
-from bluezone_sim.results.phone import look_up, minutes_near
 
 CAPTURE = json.loads(
     (Path(__file__).parent / "vectors" / "bluezone_capture.json").read_text(encoding="utf-8")

@@ -25,7 +25,7 @@ from bluezone_sim.scenario.loading import validate
 from bluezone_sim.tables.days import EPOCH
 from bluezone_sim.tracing import Clock
 from bluezone_sim.world import build_world
-from bluezone_sim.world.campaign import (
+from bluezone_sim.world.installs import (
     FIRST_USERS,
     NEVER,
     NOTHING,

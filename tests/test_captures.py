@@ -32,15 +32,15 @@ from test_cli import call
 
 from bluezone_sim import protocols
 from bluezone_sim.ble.recording import read_packets
-from bluezone_sim.captures import frames
-from bluezone_sim.captures.btsnoop import BtsnoopWriter
-from bluezone_sim.captures.frames import in_order, read_btsnoop, read_pcapng
-from bluezone_sim.captures.hci import HciReader, concatenate
+from bluezone_sim.captures.formats import frames
+from bluezone_sim.captures.formats.btsnoop import BtsnoopWriter
+from bluezone_sim.captures.formats.dp3t_sqlite import PhoneNumbers
+from bluezone_sim.captures.formats.frames import in_order, read_btsnoop, read_pcapng
+from bluezone_sim.captures.formats.hci import HciReader, concatenate
+from bluezone_sim.captures.formats.link_layer import read_link_layer
+from bluezone_sim.captures.formats.parquet import read_sightings, write_sightings
+from bluezone_sim.captures.formats.pcapng import PcapngWriter, crc24
 from bluezone_sim.captures.importing import import_file
-from bluezone_sim.captures.link_layer import read_link_layer
-from bluezone_sim.captures.measurements import PhoneNumbers
-from bluezone_sim.captures.pcapng import PcapngWriter, crc24
-from bluezone_sim.captures.sightings_file import read_sightings, write_sightings
 from bluezone_sim.protocols.bluezone import IOS_CHARACTERISTIC, ios_advertisement
 from bluezone_sim.protocols.bluezone_files import write_history
 from bluezone_sim.tables.rows import Sightings

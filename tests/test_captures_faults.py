@@ -12,12 +12,12 @@ import pytest
 from captures import START_US, advertisement, btsnoop, event, mixed, pcap, pcapng, report
 from test_cli import call
 
-from bluezone_sim.captures import frames
-from bluezone_sim.captures.btsnoop import BtsnoopWriter
+from bluezone_sim.captures.formats import frames
+from bluezone_sim.captures.formats.btsnoop import BtsnoopWriter
+from bluezone_sim.captures.formats.dp3t_sqlite import PhoneNumbers
+from bluezone_sim.captures.formats.parquet import read_sightings
+from bluezone_sim.captures.formats.pcapng import PcapngWriter
 from bluezone_sim.captures.importing import import_file
-from bluezone_sim.captures.measurements import PhoneNumbers
-from bluezone_sim.captures.pcapng import PcapngWriter
-from bluezone_sim.captures.sightings_file import read_sightings
 from bluezone_sim.errors import FormatError, InputError, TableError
 
 

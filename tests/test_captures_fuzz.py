@@ -25,13 +25,13 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from test_bluezone import message, trace
 
-from bluezone_sim.captures import frames
-from bluezone_sim.captures.btsnoop import BtsnoopWriter
+from bluezone_sim.captures.formats import frames
+from bluezone_sim.captures.formats.btsnoop import BtsnoopWriter
+from bluezone_sim.captures.formats.dp3t_sqlite import PhoneNumbers
+from bluezone_sim.captures.formats.pcapng import PcapngWriter
 from bluezone_sim.captures.importing import import_file
-from bluezone_sim.captures.keys import read_keys
-from bluezone_sim.captures.measurements import PhoneNumbers
+from bluezone_sim.captures.key_files import read_keys
 from bluezone_sim.captures.packets import Packets
-from bluezone_sim.captures.pcapng import PcapngWriter
 from bluezone_sim.errors import InputError
 from bluezone_sim.protocols import dp3t_files, gaen_export, tcn
 from bluezone_sim.tables.rows import PublishedKeys
@@ -177,8 +177,8 @@ def any_packets(draw) -> Packets:
 @_SETTINGS
 @given(any_packets())
 def test_any_packets_come_back_from_both_formats(tmp_path, wanted):
-    from bluezone_sim.captures.hci import HciReader
-    from bluezone_sim.captures.link_layer import read_link_layer
+    from bluezone_sim.captures.formats.hci import HciReader
+    from bluezone_sim.captures.formats.link_layer import read_link_layer
 
     with PcapngWriter(tmp_path / "x") as out:
         out.write(wanted)

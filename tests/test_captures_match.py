@@ -13,10 +13,10 @@ from test_bluezone import CAPTURE, message, trace
 from test_cli import call
 
 from bluezone_sim import protocols
-from bluezone_sim.captures.btsnoop import BtsnoopWriter
+from bluezone_sim.captures.formats.btsnoop import BtsnoopWriter
+from bluezone_sim.captures.formats.parquet import write_sightings
+from bluezone_sim.captures.formats.pcapng import PcapngWriter
 from bluezone_sim.captures.packets import Packets
-from bluezone_sim.captures.pcapng import PcapngWriter
-from bluezone_sim.captures.sightings_file import write_sightings
 from bluezone_sim.protocols import dp3t_files, gaen, gaen_export, tcn
 from bluezone_sim.tables.rows import PublishedKeys, Sightings
 

@@ -19,12 +19,12 @@ from bluezone_sim.kernels.radio.lane_plan import TAIL
 from bluezone_sim.kernels.radio.link_budget import FOREGROUND, Phones, faintest_dbm, link_dbm
 from bluezone_sim.kernels.rng import NORMAL_TABLE
 from bluezone_sim.radio.events import Run, simulate
-from bluezone_sim.radio.matrix import detection, latencies, run_cases
-from bluezone_sim.radio.model import RadioModel, always_on, model_of
-from bluezone_sim.results.matrix import IN_THE_FIELD
+from bluezone_sim.radio.parameters import RadioModel, always_on, model_of
 from bluezone_sim.scenario.profiles import load_profile
 from bluezone_sim.scenario.schema.profile import Profile
 from bluezone_sim.scenario.schema.radio import Radio
+from bluezone_sim.validation.whitepaper.document import IN_THE_FIELD
+from bluezone_sim.validation.whitepaper.simulate import detection, latencies, run_cases
 
 ALPHA = 1e-3
 #: No shadowing, no term of a scan, no packet that is not heard: all of a pair are of one mean.

@@ -17,10 +17,10 @@ from twin import draw, unit
 from bluezone_sim.errors import ScenarioError
 from bluezone_sim.kernels.radio.availability import ALL_HOURS, hour_bits, link_hours, phone_hours
 from bluezone_sim.kernels.radio.link_budget import Phones
-from bluezone_sim.radio.matrix import contacts_at
-from bluezone_sim.radio.model import RadioModel, model_of
+from bluezone_sim.radio.parameters import RadioModel, model_of
 from bluezone_sim.scenario.profiles import load_profile
 from bluezone_sim.scenario.schema.phones import Phones as PhonesTable
+from bluezone_sim.validation.whitepaper.simulate import contacts_at
 
 PEOPLE = 400
 DAY = 18_486

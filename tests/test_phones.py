@@ -16,13 +16,13 @@ from twin import Twin
 from bluezone_sim.errors import FormatError, ScenarioError
 from bluezone_sim.kernels.radio.link_budget import link_dbm
 from bluezone_sim.radio import radio_model, record
-from bluezone_sim.radio.calibration import CALIBRATIONS
-from bluezone_sim.radio.model import always_on, model_of
+from bluezone_sim.radio.parameters import always_on, model_of
 from bluezone_sim.scenario.describe import resolved_toml
 from bluezone_sim.scenario.inputs.phone_models import read_models
 from bluezone_sim.scenario.loading import parse
 from bluezone_sim.scenario.profiles import load_profile
 from bluezone_sim.scenario.schema.radio import Radio
+from bluezone_sim.validation.radio.calibration import CALIBRATIONS
 from bluezone_sim.world import Days, build_world, contact_model, contacts_of
 
 PLACES = [

@@ -18,7 +18,8 @@ import bluezone_sim as bz
 from bluezone_sim import match, protocols
 from bluezone_sim.errors import InputError, TableError
 from bluezone_sim.kernels import cpu
-from bluezone_sim.matching import engine, index
+from bluezone_sim.matching import index
+from bluezone_sim.matching import match as engine
 from bluezone_sim.protocols import bluetrace, gaen, skinny
 from bluezone_sim.protocols.robert import Server
 from bluezone_sim.protocols.tcn import first_contact_key

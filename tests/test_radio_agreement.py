@@ -12,7 +12,7 @@ import pytest
 from radio_cells import CELLS, by_events, by_vectors, compare
 from scipy import stats
 
-from bluezone_sim.radio.model import app_of
+from bluezone_sim.radio.parameters import app_of
 from bluezone_sim.scenario.profiles import load_profile
 from bluezone_sim.scenario.schema.phones import Phones as PhonesTable
 

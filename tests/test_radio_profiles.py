@@ -13,14 +13,14 @@ from small import scenario
 from bluezone_sim.cli import main
 from bluezone_sim.errors import InputError, ScenarioError
 from bluezone_sim.protocols.registry import names as protocol_names
-from bluezone_sim.protocols.whitepaper_cases import CASES
-from bluezone_sim.results import matrix as document
 from bluezone_sim.scenario.checks.cross import KEY_PROTOCOLS
 from bluezone_sim.scenario.describe import resolved_toml
 from bluezone_sim.scenario.loading import parse
 from bluezone_sim.scenario.profiles import load_profile, names, profile_of
 from bluezone_sim.scenario.schema.profile import STATES
 from bluezone_sim.tracing import Clock, Tracer
+from bluezone_sim.validation.whitepaper import document
+from bluezone_sim.validation.whitepaper.cases import CASES
 from bluezone_sim.world import build_world
 
 

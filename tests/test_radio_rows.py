@@ -9,7 +9,7 @@ from radio_cells import CELLS, Cell, model, one_day, people, segments
 from bluezone_sim.errors import TableError
 from bluezone_sim.kernels.radio.link_budget import advertise_phase_ms, faintest_dbm
 from bluezone_sim.radio import expand_rows, record
-from bluezone_sim.radio.rows import _spread_db
+from bluezone_sim.radio.app_rows import _spread_db
 from bluezone_sim.tables.rows import Sightings
 
 

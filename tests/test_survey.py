@@ -12,9 +12,9 @@ from small import scenario
 import bluezone_sim as bz
 from bluezone_sim.cli import main
 from bluezone_sim.errors import InputError
-from bluezone_sim.results.survey import survey
+from bluezone_sim.validation.contacts.diary import AGE_GROUPS, PLACES, keep_diary
+from bluezone_sim.validation.contacts.survey import survey
 from bluezone_sim.world import SETTINGS, Days, build_world, contact_model, contacts_of
-from bluezone_sim.world.survey import AGE_GROUPS, PLACES, keep_diary
 
 
 def test_the_diary_equals_counting_by_hand():

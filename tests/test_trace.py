@@ -27,7 +27,7 @@ from bluezone_sim.scenario.schema.contacts import TraceTable
 from bluezone_sim.tables.trace import merge_rows
 from bluezone_sim.tracing import Clock, Tracer
 from bluezone_sim.world import Days, build_world, contact_model, contacts_of, crowds
-from bluezone_sim.world.trace_info import trace_info
+from bluezone_sim.world.trace_summary import trace_info
 
 PLAIN = "0\t1\t2\n20\t1\t2\n20\t2\t10\n80\t2\t1\n"
 ROWS = [("1", "2", 0, 40), ("1", "2", 80, 20), ("2", "10", 20, 20)]

@@ -19,7 +19,7 @@ from test_run import assert_close, same
 
 import bluezone_sim as bz
 from bluezone_sim import _version, memory
-from bluezone_sim.matching import engine as matching
+from bluezone_sim.matching import match as matching
 from bluezone_sim.scenario.describe import resolved_toml, toml_of
 from bluezone_sim.scenario.dotted import override
 from bluezone_sim.world import whole as day_loop

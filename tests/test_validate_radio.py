@@ -14,10 +14,10 @@ from test_captures_faults import RESULTS
 from test_cli import call
 
 from bluezone_sim.errors import InputError
-from bluezone_sim.radio import fit as module
-from bluezone_sim.radio.calibration import CALIBRATIONS
-from bluezone_sim.radio.fit import EXP34, GRID_DBM, RadioFit, Scene, fit_radio, scans_of
-from bluezone_sim.results.validation import predicted, simulator, validate_radio
+from bluezone_sim.validation.radio import fit as module
+from bluezone_sim.validation.radio.calibration import CALIBRATIONS
+from bluezone_sim.validation.radio.fit import EXP34, GRID_DBM, RadioFit, Scene, fit_radio, scans_of
+from bluezone_sim.validation.radio.validate import predicted, simulator, validate_radio
 
 MODELS = ("SM-A405FN", "SM-G973F")
 TRUE = RadioFit(

@@ -19,7 +19,7 @@ from dbus_fast import Variant
 import bluezone_sim as bz
 from bluezone_sim.ble.bus import ADAPTER, AdapterError, Bluez
 from bluezone_sim.ble.recording import read_packets
-from bluezone_sim.captures.sightings_file import read_sightings
+from bluezone_sim.captures.formats.parquet import read_sightings
 from bluezone_sim.protocols.bluezone_files import parse_f0_message
 from bluezone_sim.protocols.gaen_export import parse_export
 

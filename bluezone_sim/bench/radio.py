@@ -10,10 +10,10 @@ from ..kernels.radio import scans as kernel
 from ..kernels.radio.availability import ALL_HOURS
 from ..kernels.radio.link_budget import Phones
 from ..radio.events import simulate
-from ..radio.matrix import START_S, contacts_at
-from ..radio.model import always_on, model_of
+from ..radio.parameters import always_on, model_of
 from ..radio.records import buffers
 from ..scenario.profiles import load_profile
+from ..validation.whitepaper.simulate import START_S, contacts_at
 from .measure import Case
 
 _PEOPLE = 100_000

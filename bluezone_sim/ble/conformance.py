@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .._version import SCHEMA_VERSION, __version__
-from ..captures.keys import KeyFile
+from ..captures.key_files import KeyFile
 from ..captures.packets import Packets
 from ..errors import InputError, NothingToRunError
 from .air import Heard, address_text, parse_address

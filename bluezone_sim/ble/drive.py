@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..captures.sightings_file import write_sightings
+from ..captures.formats.parquet import write_sightings
 from ..tables.rows import Sightings
 from .advertise import Rota
 from .air import Heard

@@ -19,7 +19,7 @@ from ..errors import FormatError, InputError
 from ..files import WholeFile
 from ..protocols import bluezone
 from ..protocols.bluezone_files import parse_history
-from ..protocols.whitepaper_cases import CASES, Case
+from ..validation.whitepaper.cases import CASES, Case
 from .guide import QuitError, Say, ask
 from .sample import Sample
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..captures.keys import KeyFile
+from ..captures.key_files import KeyFile
 from ..errors import BluezoneSimError
 from ..matching import match
 from ..protocols import ad, gaen

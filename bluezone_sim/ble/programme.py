@@ -14,7 +14,7 @@ from ..kernels.radio import link_budget as air
 from ..kernels.radio.availability import ALL_HOURS, HOUR_S, HOURS
 from ..protocols import bluezone
 from ..protocols.protocol import DAY_S
-from ..radio.model import ADV_DELAY_MS
+from ..radio.parameters import ADV_DELAY_MS
 from .plan import Plan
 from .transmit import Sending, Transmitter, round_s
 

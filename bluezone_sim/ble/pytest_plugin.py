@@ -130,7 +130,7 @@ def scanner(bench: Bench, tmp_path: Path) -> Callable[..., Heard]:
         pytest.skip('needs an adapter with role = "listen" on the bench')
 
     def listen(seconds: float, *, read: bool = True) -> Heard:
-        from ..captures.sightings_file import read_sightings
+        from ..captures.formats.parquet import read_sightings
         from .recording import Recorder
         from .run import run
         from .scan import scan

@@ -11,10 +11,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..captures.btsnoop import BtsnoopWriter
+from ..captures.formats.btsnoop import BtsnoopWriter
+from ..captures.formats.parquet import SightingsWriter
+from ..captures.formats.pcapng import PcapngWriter
 from ..captures.packets import ADV_IND, ADV_NONCONN_IND, Packets
-from ..captures.pcapng import PcapngWriter
-from ..captures.sightings_file import SightingsWriter
 from ..errors import FormatError, InputError
 from ..protocols import ad
 from ..tables.rows import TRANSPORT_ADVERTISEMENT, TRANSPORT_GATT, Sightings
@@ -167,10 +167,10 @@ def read_packets(path: Path) -> Packets:
         InputError: it cannot be read.
         FormatError: it is at fault, or a file of another kind.
     """
-    from ..captures.frames import READERS, in_order
-    from ..captures.hci import HciReader, concatenate
+    from ..captures.formats.frames import READERS, in_order
+    from ..captures.formats.hci import HciReader, concatenate
+    from ..captures.formats.link_layer import LINK_LAYER, read_link_layer
     from ..captures.importing import told_by_content
-    from ..captures.link_layer import LINK_LAYER, read_link_layer
 
     kind = told_by_content(path)
     if kind not in READERS:

@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 from .. import protocols
 from ..errors import FormatError, InputError
 from ..tables.rows import Sightings
-from . import btsnoop, measurements, sightings_file
-from .frames import PCAP_MAGICS, READERS, in_order
-from .gatt import GattReader, Read
-from .hci import HciReader, Own, concatenate
-from .link_layer import LINK_LAYER, read_link_layer
-from .measurements import PhoneNumbers
+from .decode import Recogniser
+from .formats import btsnoop
+from .formats import dp3t_sqlite as measurements
+from .formats import parquet as sightings_file
+from .formats.dp3t_sqlite import PhoneNumbers
+from .formats.frames import PCAP_MAGICS, READERS, in_order
+from .formats.hci import HciReader, Own, concatenate
+from .formats.link_layer import LINK_LAYER, read_link_layer
+from .gatt_reads import GattReader, Read
 from .packets import Packets
-from .recognising import Recogniser
 
 _PCAPNG_MAGIC = b"\x0a\x0d\x0d\x0a"
 _HCI = (187, 201, 254, 1001, 1002, 2001)

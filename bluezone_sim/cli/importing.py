@@ -12,8 +12,8 @@ from ..errors import FormatError, InputError
 from .common import Json
 
 if TYPE_CHECKING:
+    from ..captures.formats.dp3t_sqlite import PhoneNumbers
     from ..captures.importing import FileReport
-    from ..captures.measurements import PhoneNumbers
 
 
 def register(app: typer.Typer) -> None:
@@ -37,9 +37,9 @@ def import_(
     as_json: Json = False,
 ) -> None:
     """Read what real phones heard into one table of sightings."""
+    from ..captures.formats.dp3t_sqlite import PhoneNumbers
+    from ..captures.formats.parquet import SightingsWriter
     from ..captures.importing import import_file
-    from ..captures.measurements import PhoneNumbers
-    from ..captures.sightings_file import SightingsWriter
 
     twice = [f for i, f in enumerate(files) if f.resolve() in [g.resolve() for g in files[:i]]]
     if twice:

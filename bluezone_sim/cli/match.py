@@ -40,8 +40,8 @@ def match(
 ) -> None:
     """Look published keys up in a phone's history."""
     from ..captures.importing import history_of
-    from ..captures.keys import read_keys
-    from ..results.phone import find
+    from ..captures.key_files import read_keys
+    from ..matching.one_phone import find
 
     published = read_keys(keys, protocol, public_key)
     sightings, n_back = history_of(history, published.protocol)

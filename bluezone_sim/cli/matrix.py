@@ -41,7 +41,7 @@ def matrix(
     as_json: Json = False,
 ) -> None:
     """Run the white paper's 24 cases, packet by packet; exit 1 where they differ from it."""
-    from ..results.matrix import build_matrix
+    from ..validation.whitepaper.document import build_matrix
 
     changes = settings_of(settings, _EXAMPLE)
     with progress_bar(quiet=as_json) as report:
@@ -53,9 +53,9 @@ def matrix(
             log_packets=0 if capture is None else _LOGGED,
         )
     if capture is not None:
-        from ..captures.simulated import write_cases
-        from ..radio.matrix import START_S
         from ..scenario.profiles import load_profile
+        from ..validation.whitepaper.capture import write_cases
+        from ..validation.whitepaper.simulate import START_S
 
         profile = load_profile(protocol, changes)
         runs = [o.run for o in found.outcomes]

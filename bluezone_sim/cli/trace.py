@@ -56,7 +56,7 @@ def info(
 
     from ..scenario.inputs.trace_reader import read_trace
     from ..scenario.schema.contacts import TraceTable
-    from ..world.trace_info import trace_info
+    from ..world.trace_summary import trace_info
 
     try:
         table = TraceTable(

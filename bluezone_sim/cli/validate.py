@@ -12,7 +12,7 @@ from ..errors import CriterionError
 from .common import Json, Settings, console, settings_of
 
 if TYPE_CHECKING:
-    from ..results.validation import Validation
+    from ..validation.radio.validate import Validation
 
 
 def register(app: typer.Typer) -> None:
@@ -36,9 +36,10 @@ def radio(
     as_json: Json = False,
 ) -> None:
     """Predict each measured scene by a fit on the others; compare attenuations."""
-    from ..captures.scenes import read_scenes
     from ..files import check_absent
-    from ..results.validation import save_validation, validate_radio
+    from ..validation.radio.save import save_validation
+    from ..validation.radio.scenes import read_scenes
+    from ..validation.radio.validate import validate_radio
 
     if out is not None:
         check_absent(out)
@@ -61,7 +62,7 @@ def radio(
 
 
 def _print(result: Validation) -> None:
-    from ..results.validation_text import quantile_table, share_table
+    from ..validation.radio.summary import quantile_table, share_table
 
     terminal = console()
     terminal.print(share_table(result))
@@ -100,8 +101,8 @@ def contacts(
     """Set generated contacts beside the diary survey of rural north Vietnam (Horby et al. 2011)."""
     from ..files import check_absent
     from ..kernels.threads import available_threads
-    from ..results.survey import save, survey, table
     from ..scenario import load
+    from ..validation.contacts.survey import save, survey, table
 
     if out is not None:
         check_absent(out)

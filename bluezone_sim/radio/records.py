@@ -17,7 +17,7 @@ from ..kernels.radio.link_budget import IDENTIFIER
 from ..protocols.protocol import DAY_MS
 from ..tables.rows import Contacts
 from ..world import Days
-from .model import RadioModel, p_clear
+from .parameters import RadioModel, p_clear
 
 #: Records of a buffer.
 _BUFFER_RECORDS = 1 << 18

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from ..sweeping.summary import Arm
     from ..tables.metrics import LevelMetrics
     from .result import Histogram, Result, SensitivityRow
-    from .validation import Validation
 
 #: Okabe and Ito's colours, told apart by colour-blind readers too.
 _BLUE, _ORANGE, _GREEN, _RED = "#0072b2", "#e69f00", "#009e73", "#d55e00"
@@ -294,30 +293,3 @@ def draw_histogram(axes: Any, histogram: Histogram) -> None:
     axes.set_xlabel(f"{histogram.name} ({histogram.unit})")
     axes.set_ylabel("share (%)")
     axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(series), fontsize=8)
-
-
-def qq_png(result: Validation) -> bytes:
-    """Quantiles of attenuation, 1 to 99 %, predicted over measured; a panel a scene."""
-    from .validation import NEAR_M
-
-    names = {"near": f"{NEAR_M:g} m or less", "far": "farther"}
-    n = len(result.scenes)
-    with _figure("#000000", 3.2 * n + 0.4, 3.6, panels=n) as (figure, panels):
-        for axes, scene in zip(panels, result.scenes, strict=True):
-            ends = [v for pair in scene.qq.values() for values in pair for v in values[[0, -1]]]
-            low, high = min(ends) - 2, max(ends) + 2
-            axes.plot([low, high], [low, high], color="#999999", lw=1)
-            for (name, (measured, predicted)), colour in zip(
-                scene.qq.items(), (_BLUE, _ORANGE), strict=False
-            ):
-                axes.plot(measured, predicted, "o", color=colour, markersize=3, label=names[name])
-            axes.set_xlim(low, high)
-            axes.set_ylim(low, high)
-            axes.set_aspect("equal")
-            axes.set_title(scene.name, fontsize=10)
-            axes.set_xlabel("measured attenuation (dB)")
-            axes.legend(loc="upper left", fontsize=8)
-        panels[0].set_ylabel("predicted attenuation (dB)")
-        out = io.BytesIO()
-        figure.savefig(out, format="png", dpi=150)
-        return out.getvalue()

@@ -7,7 +7,7 @@ import datetime as dt
 from ..scenario.inputs.trace_reader import describe_counted
 from ..tables.days import EPOCH
 from ..tables.trace import Trace
-from ..world.trace_info import trace_info
+from ..world.trace_summary import trace_info
 
 
 def info_rows(trace: Trace, *, dated: bool = True) -> list[tuple[str, str]]:

@@ -14,9 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, field_validator
 
 from .schema.adoption import Adoption, Campaign, Users
-from .schema.contacts import (
-    ContactsTable,
-)
+from .schema.contacts import ContactsTable
 from .schema.experiment import Criterion, Limits, Sensitivity, SweepTable
 from .schema.exposure import F2, IndexCases, Publication, Rule
 from .schema.phones import Phones

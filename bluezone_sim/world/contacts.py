@@ -17,7 +17,7 @@ from ..tables.rows import Contacts
 from ..tables.settings import SETTINGS
 from ..tables.trace import Trace
 from .people import World
-from .trace import trace_contacts, trace_crowds
+from .traced import trace_contacts, trace_crowds
 
 #: Bounds of the diary's duration classes, seconds. The open class ends at a layer's window.
 _DURATION_EDGES_S = (60, 300, 900, 3600, 14400)

@@ -17,7 +17,7 @@ from ..kernels.contacts import meetings as kernel
 from ..tables.days import Days
 from ..tables.rows import Contacts
 from .contacts import ContactModel, empty_rows
-from .trace import trace_contacts
+from .traced import trace_contacts
 
 #: Rows of a buffer: its columns stay in a core's cache.
 ROWS = 1 << 15

@@ -10,7 +10,7 @@ from bluezone_sim.ble.conformance import judge, listen, target_of
 from bluezone_sim.ble.measure import ERROR, FAIL
 from bluezone_sim.ble.profile import load_profile
 from bluezone_sim.ble.run import run
-from bluezone_sim.captures.keys import read_keys
+from bluezone_sim.captures.key_files import read_keys
 
 
 @pytest.mark.phone

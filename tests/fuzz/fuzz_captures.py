@@ -23,11 +23,11 @@ import numpy as np
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1])]
 
 with atheris.instrument_imports(include=["bluezone_sim"]):
-    from bluezone_sim.captures.frames import READERS, in_order
-    from bluezone_sim.captures.gatt import GattReader
-    from bluezone_sim.captures.hci import HciReader
-    from bluezone_sim.captures.link_layer import LINK_LAYER, read_link_layer
-    from bluezone_sim.captures.recognising import Recogniser
+    from bluezone_sim.captures.decode import Recogniser
+    from bluezone_sim.captures.formats.frames import READERS, in_order
+    from bluezone_sim.captures.formats.hci import HciReader
+    from bluezone_sim.captures.formats.link_layer import LINK_LAYER, read_link_layer
+    from bluezone_sim.captures.gatt_reads import GattReader
     from bluezone_sim.errors import InputError
     from bluezone_sim.protocols.bluezone_files import parse_f0_message, parse_history
     from bluezone_sim.protocols.dp3t import Hybrid, LowCost
@@ -79,7 +79,7 @@ def seeds(folder: Path) -> None:
     from captures import START_US, btsnoop, event, extended, mixed, pcapng, report
     from test_bluezone import message, trace
 
-    from bluezone_sim.captures.pcapng import PcapngWriter
+    from bluezone_sim.captures.formats.pcapng import PcapngWriter
 
     ad = b"\x02\x01\x1a\x03\x03\x6f\xfd\x17\x16\x6f\xfd" + bytes(range(20))
     log = btsnoop(

@@ -38,7 +38,7 @@ def conformance(
     from ...ble.conformance import judge, listen, table, target_of
     from ...ble.profile import load_profile
     from ...ble.run import run
-    from ...captures.keys import read_keys
+    from ...captures.key_files import read_keys
     from ...files import WholeFile
 
     limits = load_profile(profile)

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from ...kernels.radio.pdus import Log
 from ...tables.rows import Contacts, Sightings
-from ..model import RadioModel
-from .air import Air
+from ..parameters import RadioModel
+from .medium import Air
 from .phone import Phone
 
 #: (person ``int64[n]``, unix ms ``int64[n]``) to identifiers ``uint8[n, size]``.

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from .. import protocols
 from ..tables.rows import TRANSPORT_ADVERTISEMENT, TRANSPORT_GATT, Sightings
-from .gatt import Read
-from .hci import Own
+from .formats.hci import Own
+from .gatt_reads import Read
 from .packets import NO_RSSI, Packets
 
 #: Weaker than any RSSI that HCI can tell: stands for an RSSI that the capture does not tell, so that no

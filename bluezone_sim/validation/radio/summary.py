@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .text import number
-from .validation import EDGES_M, NEAR_M, QUANTILES, Validation
+from ...results.text import number
+from .validate import EDGES_M, NEAR_M, QUANTILES, Validation
 
 
 def _table(title: str, columns: tuple[tuple[str, bool], ...]) -> Any:

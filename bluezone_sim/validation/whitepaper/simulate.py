@@ -8,16 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import rng
-from ..kernels.radio.link_budget import Phones
-from ..protocols.whitepaper_cases import CASES, Case
-from ..scenario.schema.phones import Phones as PhonesTable
-from ..scenario.schema.profile import PLATFORMS, STATES, Profile
-from ..tables.rows import Contacts
-from ..world import Days
-from .events import Run, simulate
-from .model import always_on, model_of
-from .records import record
+from ...kernels import rng
+from ...kernels.radio.link_budget import Phones
+from ...radio.events import Run, simulate
+from ...radio.parameters import always_on, model_of
+from ...radio.records import record
+from ...scenario.schema.phones import Phones as PhonesTable
+from ...scenario.schema.profile import PLATFORMS, STATES, Profile
+from ...tables.rows import Contacts
+from ...world import Days
+from .cases import CASES, Case
 
 #: A case: one scanner, some advertisers, near each other for an hour, or less where that is enough: the
 #: white paper does not say how long (assumed).

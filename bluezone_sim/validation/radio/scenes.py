@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import InputError
-from ..radio.calibration import CALIBRATIONS, UNKNOWN, base_model
-from ..radio.fit import Scene
-from .measurements import PhoneNumbers, read_measurements
+from ...captures.formats.dp3t_sqlite import PhoneNumbers, read_measurements
+from ...errors import InputError
+from .calibration import CALIBRATIONS, UNKNOWN, base_model
+from .fit import Scene
 
 
 def read_scene(path: Path, phones: PhoneNumbers) -> tuple[Scene, set[str]]:

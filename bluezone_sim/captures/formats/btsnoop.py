@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import TableError
-from ..files import WholeFile
-from .packets import (
+from ...errors import TableError
+from ...files import WholeFile
+from ..packets import (
     ADV_DIRECT_IND,
     ADV_EXT_IND,
     ADV_IND,

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import protocols
-from .._version import SCHEMA_VERSION, __version__
-from ..errors import FormatError, InputError, TableError
-from ..files import WholeFile
-from ..tables.rows import Sightings
+from ... import protocols
+from ..._version import SCHEMA_VERSION, __version__
+from ...errors import FormatError, InputError, TableError
+from ...files import WholeFile
+from ...tables.rows import Sightings
 
 if TYPE_CHECKING:
     import pyarrow as pa

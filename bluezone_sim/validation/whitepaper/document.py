@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ..protocols.whitepaper_cases import CASES
-from ..radio.matrix import (
+from ...scenario.profiles import load_profile
+from ...scenario.schema.phones import Phones
+from .cases import CASES
+from .simulate import (
     CASE_S,
     CLAIMS,
     HOLDS,
@@ -23,8 +25,6 @@ from ..radio.matrix import (
     latencies,
     run_cases,
 )
-from ..scenario.profiles import load_profile
-from ..scenario.schema.phones import Phones
 
 #: Latencies are followed for so long, seconds.
 LATENCY_S = 1200

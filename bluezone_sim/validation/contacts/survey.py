@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from .._version import NUMERIC_VERSION, SCHEMA_VERSION
-from ..errors import InputError
-from ..files import write_folder
-from ..scenario.model import Scenario
-from ..world import Days, build_world
-from ..world.survey import AGE_GROUPS, FORTNIGHT, PLACES, Diary, keep_diary
+from ..._version import NUMERIC_VERSION, SCHEMA_VERSION
+from ...errors import InputError
+from ...files import write_folder
+from ...scenario.model import Scenario
+from ...world import Days, build_world
+from .diary import AGE_GROUPS, FORTNIGHT, PLACES, Diary, keep_diary
 
 #: The survey: 865 people, 6,675 contacts, each of one day.
 MEAN, VARIANCE = 7.72, 14.9
@@ -161,7 +161,7 @@ def _share(name: str, measured: float, generated: float, kind: str) -> Check:
 
 def table(result: Survey) -> Any:
     """Every number, for rich."""
-    from .text import _table
+    from ...results.text import _table
 
     rows = [
         [
@@ -179,7 +179,7 @@ def table(result: Survey) -> Any:
 
 def figure_png(result: Survey) -> bytes:
     """Numbers of contacts, durations by place, ages of those who meet."""
-    from .figures import _BLUE, _GREEN, _figure
+    from ...results.figures import _BLUE, _GREEN, _figure
 
     out = io.BytesIO()
     with _figure("#222222", 12.0, 4.0, panels=3) as (figure, (left, middle, right)):

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._version import SCHEMA_VERSION
-from ..matching import match
-from ..matching.rules import RULES, DayScores, day_scores
-from ..matching.windows import ScanInstances, previous_scans, scan_instances
 from ..protocols.bluezone_files import parse_f0_message, parse_history
 from ..protocols.registry import get_key_protocol
 from ..scenario.profiles import load_profile
 from ..scenario.schema.exposure import Thresholds
 from ..tables.rows import Matches, PublishedKeys, Sightings
+from . import match
+from .rules import RULES, DayScores, day_scores
+from .windows import ScanInstances, previous_scans, scan_instances
 
 if TYPE_CHECKING:
     from ..protocols.dp3t_files import CuckooFilter

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._version import SCHEMA_VERSION
-from ..errors import InputError
-from ..files import write_folder
-from ..radio.fit import EXP34, GRID_DBM, RadioFit, Scene, fit_radio
-from ..scenario.schema.radio import Radio
+from ..._version import SCHEMA_VERSION
+from ...errors import InputError
+from ...scenario.schema.radio import Radio
+from .fit import EXP34, GRID_DBM, RadioFit, Scene, fit_radio
 
 #: Attenuations of the rules in use: CWA 55 and 63 dB, SwissCovid's and GAEN's own 50 and 70 dB.
 THRESHOLDS_DB = (50.0, 55.0, 63.0, 70.0)
@@ -332,15 +329,3 @@ def _quantiles(values: NDArray[np.float64], at: Sequence[float] | Any) -> NDArra
 def _quantiles_of_sums(sums: NDArray[np.float64], at: Sequence[float] | Any) -> NDArray[np.float64]:
     whole = np.cumsum(sums)
     return np.asarray(_BINS_DB[np.searchsorted(whole, np.asarray(at) * whole[-1])])
-
-
-def save_validation(result: Validation, out: Path) -> Path:
-    """Writes ``radio.json`` and ``radio-qq.png`` to a folder that appears whole or not at all.
-
-    Raises:
-        InputError: the folder exists, or cannot be made.
-    """
-    from .figures import qq_png
-
-    text = json.dumps(result.to_dict(), indent=2) + "\n"
-    return write_folder(out, {"radio.json": text.encode(), "radio-qq.png": qq_png(result)})

@@ -10,7 +10,7 @@ from ..kernels import rng
 from ..kernels.radio import link_budget as air
 from ..kernels.radio.lane_plan import TAIL_MEAN, TAIL_SD, TAIL_Z
 from ..tables.rows import Sightings
-from .model import RadioModel
+from .parameters import RadioModel
 
 
 def expand_rows(model: RadioModel, sightings: Sightings) -> Sightings:

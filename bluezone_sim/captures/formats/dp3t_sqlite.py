@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FormatError, InputError
-from ..tables.rows import Sightings
+from ...errors import FormatError, InputError
+from ...tables.rows import Sightings
 
 #: First bytes of an sqlite file.
 MAGIC = b"SQLite format 3\0"

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..protocols.bluezone import IOS_CHARACTERISTIC
-from .frames import Frames
-from .hci import EVENT, hci_packets, u8
+from .formats.frames import Frames
+from .formats.hci import EVENT, hci_packets, u8
 
 ACL = 2
 _ATT_CHANNEL = 4

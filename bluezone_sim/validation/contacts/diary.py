@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import rng
-from ..kernels.contacts.meetings import permute_many
-from ..scenario.schema.contacts import ContactsTable, RoomLayer
-from ..tables.days import Days
-from ..tables.settings import SETTINGS
-from .contacts import contact_model, contacts_of
-from .people import World
+from ...kernels import rng
+from ...kernels.contacts.meetings import permute_many
+from ...scenario.schema.contacts import ContactsTable, RoomLayer
+from ...tables.days import Days
+from ...tables.settings import SETTINGS
+from ...world.contacts import contact_model, contacts_of
+from ...world.people import World
 
 #: Places of the diary, and which of them each setting is.
 PLACES = ("home", "school", "work", "transport", "leisure", "other")

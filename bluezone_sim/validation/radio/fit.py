@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import log_ndtr, logsumexp, ndtr
 
-from ..errors import InputError
+from ...errors import InputError
 
 #: Exposure Notification scans for 4 s, in which a phone that advertises each 270 ms sends 15 packets.
 SCAN_MS = 4_000

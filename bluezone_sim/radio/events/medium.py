@@ -18,7 +18,7 @@ from ...kernels.radio import link_budget as physics
 from ...kernels.radio import pdus as kernel
 from ...scenario.schema.profile import Behaviour
 from ...tables.rows import TRANSPORT_ADVERTISEMENT, TRANSPORT_GATT, Contacts
-from ..model import RadioModel, pdu_ms
+from ..parameters import RadioModel, pdu_ms
 
 Steps = Generator[simpy.Event, Any, None]
 

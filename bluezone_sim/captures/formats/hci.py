@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from ..packets import ADV_EXT_IND, NO_CHANNEL, SCAN_RSP, Packets
 from .btsnoop import REPORT_TYPES
 from .frames import Frames
-from .packets import ADV_EXT_IND, NO_CHANNEL, SCAN_RSP, Packets
 
 COMMAND, EVENT = 1, 4
 _LE_META, _REPORT, _EXTENDED_REPORT = 0x3E, 0x02, 0x0D

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import protocols
-from ..kernels import rng
-from ..kernels.radio.link_budget import IDENTIFIER, OVERFLOW
-from ..protocols import ad, bluezone
-from ..radio.events import Run
-from ..scenario.schema.profile import Profile
-from .packets import ADV_IND, ADV_NONCONN_IND, Packets
-from .pcapng import PcapngWriter
+from ... import protocols
+from ...captures.formats.pcapng import PcapngWriter
+from ...captures.packets import ADV_IND, ADV_NONCONN_IND, Packets
+from ...kernels import rng
+from ...kernels.radio.link_budget import IDENTIFIER, OVERFLOW
+from ...protocols import ad, bluezone
+from ...radio.events import Run
+from ...scenario.schema.profile import Profile
 
 #: 16-bit services that phones name in the open where the identifier is read over GATT.
 _SERVICES = {"dp3t": 0xFD68, "tcn": 0xC019, "robert": 0xFD64}

@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ..packets import ADV_DIRECT_IND, ADV_EXT_IND, NO_CHANNEL, NO_RSSI, SCAN_RSP, Packets
 from .frames import Frames
 from .hci import new_packets, rows_of, u8, word
-from .packets import ADV_DIRECT_IND, ADV_EXT_IND, NO_CHANNEL, NO_RSSI, SCAN_RSP, Packets
 from .pcapng import ADVERTISING_ACCESS, CRC_CHECKED, CRC_VALID, RF_CHANNELS, SIGNAL_VALID
 
 LINK_LAYER = (251, 256, 272)

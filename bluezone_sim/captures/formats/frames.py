@@ -15,7 +15,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FormatError
+from ...errors import FormatError
 from . import btsnoop, pcapng
 
 #: Bytes that are read at a time.

@@ -1,0 +1,1 @@
+"""File formats of captures, each read and written in one place."""

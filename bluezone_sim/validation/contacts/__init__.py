@@ -1,0 +1,1 @@
+"""Contacts beside a diary survey."""

@@ -1,0 +1,54 @@
+"""A validation of the radio as a folder."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .validate import Validation
+
+import json
+from pathlib import Path
+
+from ...files import write_folder
+from ...results.figures import _BLUE, _ORANGE, _figure
+
+
+def qq_png(result: Validation) -> bytes:
+    """Quantiles of attenuation, 1 to 99 %, predicted over measured; a panel a scene."""
+    from .validation import NEAR_M
+
+    names = {"near": f"{NEAR_M:g} m or less", "far": "farther"}
+    n = len(result.scenes)
+    with _figure("#000000", 3.2 * n + 0.4, 3.6, panels=n) as (figure, panels):
+        for axes, scene in zip(panels, result.scenes, strict=True):
+            ends = [v for pair in scene.qq.values() for values in pair for v in values[[0, -1]]]
+            low, high = min(ends) - 2, max(ends) + 2
+            axes.plot([low, high], [low, high], color="#999999", lw=1)
+            for (name, (measured, predicted)), colour in zip(
+                scene.qq.items(), (_BLUE, _ORANGE), strict=False
+            ):
+                axes.plot(measured, predicted, "o", color=colour, markersize=3, label=names[name])
+            axes.set_xlim(low, high)
+            axes.set_ylim(low, high)
+            axes.set_aspect("equal")
+            axes.set_title(scene.name, fontsize=10)
+            axes.set_xlabel("measured attenuation (dB)")
+            axes.legend(loc="upper left", fontsize=8)
+        panels[0].set_ylabel("predicted attenuation (dB)")
+        out = io.BytesIO()
+        figure.savefig(out, format="png", dpi=150)
+        return out.getvalue()
+
+
+def save_validation(result: Validation, out: Path) -> Path:
+    """Writes ``radio.json`` and ``radio-qq.png`` to a folder that appears whole or not at all.
+
+    Raises:
+        InputError: the folder exists, or cannot be made.
+    """
+    from .figures import qq_png
+
+    text = json.dumps(result.to_dict(), indent=2) + "\n"
+    return write_folder(out, {"radio.json": text.encode(), "radio-qq.png": qq_png(result)})

@@ -1,0 +1,1 @@
+"""The white paper's claims beside a simulation."""
