@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .engine import run
+    from .analysis.result import Metrics, Result
     from .errors import BluezoneSimError, FormatError, InputError, ScenarioError
     from .matching import SightingIndex, index_sightings, match
-    from .results.load import open_run
-    from .results.result import Metrics, Result
     from .scenario import Scenario, load, parse, shipped
+    from .simulation.engine import run
+    from .storage.run_load import open_run
     from .sweeping import Sweep, open_sweep, sweep
     from .tables.rows import Contacts, Matches, Outcomes, PublishedKeys, Sightings, Warnings
 

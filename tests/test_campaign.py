@@ -15,15 +15,15 @@ from small import raw_scenario
 from twin import GOLDEN, MASK, Twin, draw, mix, unit
 
 import bluezone_sim as bz
-from bluezone_sim.campaign import ALL, NONE, SCATTERED, span_of, told_on
 from bluezone_sim.cli import main
 from bluezone_sim.errors import ScenarioError
 from bluezone_sim.kernels.rng import key
-from bluezone_sim.results.panels import panels, tables
+from bluezone_sim.report.panels import panels, tables
 from bluezone_sim.scenario.dotted import override
 from bluezone_sim.scenario.loading import validate
+from bluezone_sim.simulation.campaign import ALL, NONE, SCATTERED, span_of, told_on
+from bluezone_sim.simulation.context import Clock
 from bluezone_sim.tables.days import EPOCH
-from bluezone_sim.tracing import Clock
 from bluezone_sim.world import build_world
 from bluezone_sim.world.installs import (
     FIRST_USERS,

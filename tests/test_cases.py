@@ -11,7 +11,7 @@ from small import scenario
 import bluezone_sim as bz
 from bluezone_sim.errors import ScenarioError
 from bluezone_sim.scenario.schema.exposure import Course
-from bluezone_sim.servers import ServerRing
+from bluezone_sim.simulation.server_ids import ServerRing
 from bluezone_sim.tables.rows import Sightings
 from bluezone_sim.world import build_world
 from bluezone_sim.world.course import infectious_from_s, true_cases

@@ -164,7 +164,7 @@ def test_the_default_directory_is_new_each_time(town, monkeypatch):
 
 
 def test_a_failure_while_writing_leaves_what_was_there(town, monkeypatch):
-    from bluezone_sim.results import save
+    from bluezone_sim.storage import run_save as save
 
     assert call("run", "town.toml", "--quiet", "--out", "out") == 0
     before = (town / "out" / "manifest.json").read_bytes()
@@ -172,7 +172,7 @@ def test_a_failure_while_writing_leaves_what_was_there(town, monkeypatch):
     def full(result):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("bluezone_sim.results.figures.adoption_png", full)
+    monkeypatch.setattr("bluezone_sim.report.figures.adoption_png", full)
     assert call("run", "town.toml", "--quiet", "--out", "out", "--force", "--seed", "9") == 2
     assert (town / "out" / "manifest.json").read_bytes() == before
     assert sorted(p.name for p in town.iterdir()) == ["out", "town.toml"]
@@ -213,7 +213,7 @@ def test_a_fault_of_ours_exits_with_3(town, monkeypatch, capsys):
     def broken(*_args, **_kwargs):
         raise RuntimeError("oh")
 
-    monkeypatch.setattr("bluezone_sim.engine.run", broken)
+    monkeypatch.setattr("bluezone_sim.simulation.engine.run", broken)
     assert call("run", "town.toml") == 3
     assert "please report it" in capsys.readouterr().err
 

@@ -10,9 +10,9 @@ from small import scenario
 from test_run import same
 
 import bluezone_sim as bz
-from bluezone_sim.histories import histories, publishers
 from bluezone_sim.matching import index_published
-from bluezone_sim.tracing import Clock, Tracer
+from bluezone_sim.simulation.context import Clock, Tracer
+from bluezone_sim.simulation.histories import histories, publishers
 from bluezone_sim.world import build_world
 
 DAY_S = 86_400

@@ -18,7 +18,7 @@ from bluezone_sim.scenario.describe import resolved_toml
 from bluezone_sim.scenario.loading import parse
 from bluezone_sim.scenario.profiles import load_profile, names, profile_of
 from bluezone_sim.scenario.schema.profile import STATES
-from bluezone_sim.tracing import Clock, Tracer
+from bluezone_sim.simulation.context import Clock, Tracer
 from bluezone_sim.validation.whitepaper import document
 from bluezone_sim.validation.whitepaper.cases import CASES
 from bluezone_sim.world import build_world

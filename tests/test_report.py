@@ -14,10 +14,10 @@ from small import scenario
 
 import bluezone_sim as bz
 from bluezone_sim import cli
-from bluezone_sim.results.charts import nice_ceiling
-from bluezone_sim.results.load import manifest_of, open_any
-from bluezone_sim.results.report import render, render_sweep
-from bluezone_sim.results.text import percent
+from bluezone_sim.analysis.words import percent
+from bluezone_sim.report.charts import nice_ceiling
+from bluezone_sim.report.page.page import render, render_sweep
+from bluezone_sim.storage.run_load import manifest_of, open_any
 from bluezone_sim.tables.stages import OUTCOMES
 
 EXPECT = [{"metric": "recall", "at_least": 0.0}, {"metric": "recall", "at_most": 0.0}]
@@ -125,8 +125,8 @@ def test_the_page_is_whole_alone_and_readable_without_eyes(kind, run_dir, sweep_
 
 
 def test_the_answer_has_the_numbers_of_the_tables(run_dir, sweep_dir):
-    from bluezone_sim.results.compare import arm_of
-    from bluezone_sim.results.findings import answer
+    from bluezone_sim.analysis.compare import arm_of
+    from bluezone_sim.report.findings import answer
 
     result = open_any(run_dir)
     m = next(x for x in result.metrics if x.users == 132)

@@ -12,10 +12,10 @@ from baseline import BASELINE, numbers
 from small import scenario
 
 import bluezone_sim as bz
-from bluezone_sim import engine
-from bluezone_sim.results.result import Result
+from bluezone_sim.analysis.result import Result
+from bluezone_sim.simulation import engine
+from bluezone_sim.simulation.context import Clock, Tracer
 from bluezone_sim.tables.stages import OUTCOMES
-from bluezone_sim.tracing import Clock, Tracer
 from bluezone_sim.world import build_world
 
 

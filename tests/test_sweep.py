@@ -14,15 +14,15 @@ from small import raw_scenario, scenario
 
 import bluezone_sim as bz
 from bluezone_sim import cli
+from bluezone_sim.analysis.compare import arm_of
+from bluezone_sim.analysis.criteria import judge, require
+from bluezone_sim.analysis.statistics import mean_of, seeds_for
 from bluezone_sim.errors import CriterionError, InputError, ScenarioError
-from bluezone_sim.results.compare import arm_of
-from bluezone_sim.results.expect import judge, require
-from bluezone_sim.results.tables import metrics_to_arrow
 from bluezone_sim.scenario import parse, resolved_toml, shipped
 from bluezone_sim.scenario.dotted import override
 from bluezone_sim.scenario.loading import point_scenario, validate
+from bluezone_sim.storage.arrow import metrics_to_arrow
 from bluezone_sim.sweeping import plan as planning
-from bluezone_sim.sweeping.summary import mean_of, seeds_for
 from bluezone_sim.tables.metrics import METRICS, NUMBERS
 
 GRID = {"rule.name": ["any-match", "minutes-near"], "adoption": [0.6, 1.0]}

@@ -16,14 +16,14 @@ from test_report import Page
 from test_sweep import call, files
 
 import bluezone_sim as bz
-from bluezone_sim.campaign import ALL, NONE, SCATTERED
+from bluezone_sim.analysis.compare import campaigns_in, compare
+from bluezone_sim.analysis.criteria import judge
 from bluezone_sim.errors import InputError, ScenarioError
-from bluezone_sim.results.compare import campaigns_in, compare
-from bluezone_sim.results.expect import judge
-from bluezone_sim.results.papers import write_reports
-from bluezone_sim.results.report import render_sweep
+from bluezone_sim.report.export import write_reports
+from bluezone_sim.report.page.page import render_sweep
 from bluezone_sim.scenario import resolved_toml
 from bluezone_sim.scenario.loading import validate
+from bluezone_sim.simulation.campaign import ALL, NONE, SCATTERED
 from bluezone_sim.sweeping import local, store
 from bluezone_sim.sweeping import plan as planning
 from bluezone_sim.tables.metrics import DAY_NUMBERS, number_of

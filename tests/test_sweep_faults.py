@@ -17,7 +17,8 @@ from baseline import _TOWN
 from small import scenario
 
 import bluezone_sim as bz
-from bluezone_sim import cli, errors, memory
+from bluezone_sim import cli, errors
+from bluezone_sim.simulation import memory
 from bluezone_sim.sweeping import local, plan, store, work
 
 #: Where the package under test lies.
@@ -150,7 +151,7 @@ def test_a_job_that_kills_every_worker_is_given_up_and_named(tmp_path, monkeypat
 
 
 def test_a_simulation_that_fails_is_named_and_the_others_are_kept(tmp_path, monkeypatch):
-    from bluezone_sim import engine
+    from bluezone_sim.simulation import engine
 
     run = engine.run
 

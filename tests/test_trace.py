@@ -17,15 +17,15 @@ from hypothesis import strategies as st
 from small import scenario
 
 import bluezone_sim as bz
-from bluezone_sim.adopters import spread_of_adopters
+from bluezone_sim.analysis.adopters import spread_of_adopters
+from bluezone_sim.analysis.outcomes import outcomes_of
 from bluezone_sim.cli import main
-from bluezone_sim.engine import evaluate
 from bluezone_sim.errors import FormatError, ScenarioError
-from bluezone_sim.results.metrics import outcomes_of
 from bluezone_sim.scenario.inputs.trace_reader import read_trace
 from bluezone_sim.scenario.schema.contacts import TraceTable
+from bluezone_sim.simulation.context import Clock, Tracer
+from bluezone_sim.simulation.engine import evaluate
 from bluezone_sim.tables.trace import merge_rows
-from bluezone_sim.tracing import Clock, Tracer
 from bluezone_sim.world import Days, build_world, contact_model, contacts_of, crowds
 from bluezone_sim.world.trace_summary import trace_info
 

@@ -18,10 +18,11 @@ from small import raw_scenario, scenario
 from test_run import assert_close, same
 
 import bluezone_sim as bz
-from bluezone_sim import _version, memory
+from bluezone_sim import _version
 from bluezone_sim.matching import match as matching
 from bluezone_sim.scenario.describe import resolved_toml, toml_of
 from bluezone_sim.scenario.dotted import override
+from bluezone_sim.simulation import memory
 from bluezone_sim.world import whole as day_loop
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -78,7 +79,7 @@ def test_every_numeric_version_is_declared_in_the_changelog():
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells it")
 def test_the_peak_of_a_run_is_not_that_of_what_started_it():
     held = np.ones(400 << 17)  # 400 MiB
-    code = "from bluezone_sim.memory import peak_memory_mib; print(peak_memory_mib())"
+    code = "from bluezone_sim.simulation.memory import peak_memory_mib; print(peak_memory_mib())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert float(done.stdout) < held.nbytes >> 20 < memory.peak_memory_mib()
 

@@ -11,10 +11,10 @@ import pytest
 from small import scenario
 from twin import Twin, draw, unit
 
-from bluezone_sim.engine import evaluate, index_cases
 from bluezone_sim.radio import radio_model, record
 from bluezone_sim.radio.parameters import p_clear
-from bluezone_sim.tracing import Clock, Tracer
+from bluezone_sim.simulation.context import Clock, Tracer
+from bluezone_sim.simulation.engine import evaluate, index_cases
 from bluezone_sim.world import SETTINGS, Days, build_world, contact_model, contacts_of
 from bluezone_sim.world.risk import risky_days
 

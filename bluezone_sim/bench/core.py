@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from .. import protocols
 from ..matching import SightingIndex, index_sightings, match
-from ..memory import available_mib
 from ..protocols.gaen_export import _fields, parse_export, write_export
 from ..protocols.protocol import DAY_S
+from ..simulation.memory import available_mib
 from ..tables.rows import PublishedKeys, Sightings
 from . import naive, radio
 from .measure import Case

@@ -114,8 +114,8 @@ def measure_here(
     people: int, protocol: str, mode: Mode, rounds: int, threads: int | None
 ) -> EngineFigure:
     """Runs the scenario in this process: once with few people to warm up, then in rounds."""
-    from ..engine import run
-    from ..memory import peak_memory_mib
+    from ..simulation.engine import run
+    from ..simulation.memory import peak_memory_mib
 
     run(engine_scenario(min(people, _FEW), protocol, mode), threads=threads)
     scenario = engine_scenario(people, protocol, mode)
@@ -218,7 +218,7 @@ CURVE = (10_000, 30_000, 100_000, 300_000, 1_000_000, 2_000_000, 5_000_000)
 
 def too_many(people: int) -> str | None:
     """Why so many people cannot be measured here; None where they can."""
-    from ..memory import available_mib, estimate_mib
+    from ..simulation.memory import available_mib, estimate_mib
 
     needed, free = estimate_mib(engine_scenario(people, "bluezone", "full")), available_mib()
     if free is None or free > needed:

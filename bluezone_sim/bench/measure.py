@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..memory import peak_memory_mib
+from ..simulation.memory import peak_memory_mib
 
 #: Rounds whose median is reported.
 ROUNDS = 7

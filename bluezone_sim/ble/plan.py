@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine import index_cases
 from ..errors import InputError
 from ..kernels import rng
 from ..kernels.radio import link_budget as air
@@ -19,11 +18,12 @@ from ..kernels.radio.link_budget import scan_phase_ms
 from ..kernels.threads import available_threads
 from ..matching.pairs import pairs_of
 from ..matching.warnings import f1_warnings, in_time
-from ..phones import KeyRing
 from ..radio import radio_model
 from ..scenario.model import Scenario
+from ..simulation.context import Clock, Tracer
+from ..simulation.engine import index_cases
+from ..simulation.keys import KeyRing
 from ..tables.rows import Contacts, Sightings
-from ..tracing import Clock, Tracer
 from ..world import build_world
 
 #: Index cases among which a person with contacts is looked for.

@@ -15,8 +15,8 @@ from ..errors import BluezoneSimError, InputError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ..engine import Progress
-    from ..results.expect import Verdict
+    from ..analysis.criteria import Verdict
+    from ..simulation.engine import Progress
 
 
 class StoppedError(BluezoneSimError):
@@ -68,7 +68,7 @@ def console(width: int = 0) -> Any:
     """A console on stdout, wide enough for the tables, or as wide as is asked."""
     from rich.console import Console
 
-    from ..results.text import WIDTH
+    from ..report.text import WIDTH
 
     width = width or WIDTH
     # A table that a narrow terminal wraps can still be read; one with its numbers cut off cannot.
@@ -81,8 +81,8 @@ def console(width: int = 0) -> Any:
 
 def conclude(verdicts: Sequence[Verdict], *, quiet: bool) -> None:
     """Prints what the scenario expects; raises CriterionError where it is missed."""
-    from ..results.expect import require
-    from ..results.text import verdict_lines
+    from ..analysis.criteria import require
+    from ..report.text import verdict_lines
 
     if verdicts and not quiet:
         typer.echo("\n".join(verdict_lines(verdicts)))

@@ -22,10 +22,10 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Set two runs or sweeps side by side; exit 1 where a criterion of the scenario is missed."""
-    from ..results import compare as comparing
-    from ..results.load import open_any
-    from ..results.panels import compare_tables
-    from ..results.text import SWEEP_WIDTH
+    from ..analysis import compare as comparing
+    from ..report.panels import compare_tables
+    from ..report.text import SWEEP_WIDTH
+    from ..storage.run_load import open_any
 
     first, second = open_any(a), open_any(b)
     found = comparing.compare(first, second)

@@ -13,7 +13,7 @@ import typer
 from .common import Json, Scenario, Settings, conclude, console, progress_bar, settings_of
 
 if TYPE_CHECKING:
-    from ..results.result import Result
+    from ..analysis.result import Result
 
 
 def register(app: typer.Typer) -> None:
@@ -41,16 +41,16 @@ def run(
     chosen = load(scenario, settings_of(settings))
     seed = chosen.seed if seed is None else seed
     target = _default_out(chosen.name, seed) if out is None else out
-    from ..results.save import check_free
+    from ..storage.run_save import check_free
 
     check_free(target, force=force)
-    from ..engine import run as simulate
+    from ..simulation.engine import run as simulate
 
     with progress_bar(quiet=quiet) as report:
         result = simulate(chosen, seed, threads=threads, progress=report)
     result.save(target, force=force)
-    from ..results.compare import arm_of, campaigns_in
-    from ..results.expect import judge
+    from ..analysis.compare import arm_of, campaigns_in
+    from ..analysis.criteria import judge
 
     verdicts = judge(chosen, [arm_of(result)], campaigns=campaigns_in(result))
     if as_json:
@@ -75,8 +75,8 @@ def _default_out(name: str, seed: int) -> Path:
 
 
 def _print(result: Result) -> None:
-    from ..results.panels import tables
-    from ..results.text import NOTES, metrics_table, waterfall_table
+    from ..report.panels import tables
+    from ..report.text import NOTES, metrics_table, waterfall_table
 
     terminal = console()
     terminal.print(result.headline())

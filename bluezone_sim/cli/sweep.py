@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ..sweeping import Sweep
-    from ..sweeping.api import Progress
+    from ..sweeping.sweep import Progress
 
 #: Seconds between lines of progress where standard error is no terminal.
 _EVERY_S = 30.0
@@ -89,7 +89,7 @@ def sweep(
         raise StoppedError(
             f"interrupted; {how} kept in {target}, and the same command goes on from there"
         ) from None
-    from ..results.expect import judge
+    from ..analysis.criteria import judge
 
     verdicts = judge(chosen, result.arms, campaigns=result.campaigns)
     if as_json:
@@ -185,8 +185,8 @@ def left_in_words(at: Progress) -> str:
 
 
 def _print(result: Sweep) -> None:
-    from ..results.panels import sweep_tables
-    from ..results.text import SWEEP_WIDTH
+    from ..report.panels import sweep_tables
+    from ..report.text import SWEEP_WIDTH
 
     terminal = console(SWEEP_WIDTH)
     terminal.print(result.headline())

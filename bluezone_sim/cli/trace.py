@@ -96,7 +96,7 @@ def info(
 def _print(trace: Trace, *, dated: bool) -> None:
     from rich.table import Table
 
-    from ..results.trace import counted_rows, info_rows
+    from ..report.trace import counted_rows, info_rows
 
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     for name, text in info_rows(trace, dated=dated):

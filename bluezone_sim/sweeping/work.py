@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._version import NUMERIC_VERSION, SCHEMA_VERSION
+from ..analysis.campaign import CampaignResult, last_day
 from ..errors import BluezoneSimError, InputError
-from ..results.campaign import CampaignResult, last_day
 from ..tables.metrics import DAY_NUMBERS, number_of
 from .plan import Job
 
@@ -52,8 +52,8 @@ def work(job: Job, threads: int) -> Done:
     """
     import pyarrow as pa
 
-    from ..engine import run
-    from ..results.tables import histograms_to_arrow
+    from ..simulation.engine import run
+    from ..storage.arrow import histograms_to_arrow
 
     if (job.schema_version, job.numeric_version) != (SCHEMA_VERSION, NUMERIC_VERSION):
         raise InputError(
@@ -96,7 +96,7 @@ def rows(job: Job, result: Any) -> Any:
     """A row a task: its id, the axes, the seed, then the metrics of its level."""
     import pyarrow as pa
 
-    from ..results.tables import VERSIONS
+    from ..storage.arrow import VERSIONS
 
     metrics = result.metrics.to_arrow().drop_columns(["level_index"])
     n = len(job.tasks)
@@ -118,7 +118,7 @@ def days(job: Job, campaign: CampaignResult) -> Any:
     """A row a day and arm of the campaign: its id, the axes, the seed, then what is found."""
     import pyarrow as pa
 
-    from ..results.tables import VERSIONS
+    from ..storage.arrow import VERSIONS
 
     found = campaign.days
     columns: dict[str, Any] = {"task": pa.array([job.campaign] * len(found), pa.string())}

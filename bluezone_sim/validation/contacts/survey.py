@@ -161,7 +161,7 @@ def _share(name: str, measured: float, generated: float, kind: str) -> Check:
 
 def table(result: Survey) -> Any:
     """Every number, for rich."""
-    from ...results.text import _table
+    from ...report.text import _table
 
     rows = [
         [
@@ -179,7 +179,7 @@ def table(result: Survey) -> Any:
 
 def figure_png(result: Survey) -> bytes:
     """Numbers of contacts, durations by place, ages of those who meet."""
-    from ...results.figures import _BLUE, _GREEN, _figure
+    from ...report.figures import _BLUE, _GREEN, _figure
 
     out = io.BytesIO()
     with _figure("#222222", 12.0, 4.0, panels=3) as (figure, (left, middle, right)):

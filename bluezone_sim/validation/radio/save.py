@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 
 from ...files import write_folder
-from ...results.figures import _BLUE, _ORANGE, _figure
+from ...report.figures import _BLUE, _ORANGE, _figure
 
 
 def qq_png(result: Validation) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...results.text import number
+from ...analysis.words import number
 from .validate import EDGES_M, NEAR_M, QUANTILES, Validation
 
 

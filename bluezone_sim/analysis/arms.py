@@ -1,0 +1,165 @@
+"""Means over seeds, their intervals, paired differences between arms, and how many seeds are enough."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..tables.metrics import LevelMetrics
+from .result import Metrics
+from .statistics import Mean, mean_of, paired_mean, seeds_for
+
+#: Metrics of which differences between arms are told.
+COMPARED = ("recall", "precision", "n_warned_f1", "n_warned_f2", "hours_to_warning_p50")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One point of the grid over all its seeds.
+
+    Attributes:
+        label: its axes and their values, for people.
+        values: by dotted key.
+        seeds: ascending.
+        metrics: means over seeds; the ``_ci95`` are intervals over seeds.
+        recall_sd: between seeds, one a level.
+        by_seed: metric name to ``float64[levels, seeds]``, NaN where undefined or not run.
+    """
+
+    label: str
+    values: Mapping[str, Any]
+    seeds: tuple[int, ...]
+    metrics: Metrics
+    recall_sd: tuple[float | None, ...]
+    by_seed: Mapping[str, NDArray[np.float64]]
+
+    def seeds_for(self, width: float) -> int | None:
+        """Seeds for which no level's recall has an interval wider than ``width``."""
+        counts = [seeds_for(sd, width) for sd in self.recall_sd]
+        return (
+            max((c for c in counts if c is not None), default=None) if None not in counts else None
+        )
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One arm less another, at one level, paired by seed."""
+
+    arm: str
+    base: str
+    users: int
+    adoption_smartphones: float
+    metric: str
+    difference: Mean
+
+
+def differences(arms: Sequence[Arm], metrics: Sequence[str] = COMPARED) -> list[Difference]:
+    """Every arm less the first, by level; both have the same seeds, so the same people and draws."""
+    return [d for arm in arms[1:] for d in paired(arms[0], arm, metrics)]
+
+
+def paired(base: Arm, arm: Arm, metrics: Sequence[str] = COMPARED) -> list[Difference]:
+    """``arm`` less ``base`` over the seeds and levels of both; without a common seed, of their means."""
+    # Levels are matched by their share of phones: arms may differ in how many there are.
+    known = {round(m.adoption_smartphones, 9): i for i, m in enumerate(base.metrics)}
+    out = []
+    for j, level in enumerate(arm.metrics):
+        i = known.get(round(level.adoption_smartphones, 9))
+        if i is None:
+            continue
+        for name in metrics:
+            found = paired_mean(
+                dict(zip(arm.seeds, arm.by_seed[name][j], strict=True)),
+                dict(zip(base.seeds, base.by_seed[name][i], strict=True)),
+            )
+            out.append(
+                Difference(
+                    arm.label, base.label, level.users, level.adoption_smartphones, name, found
+                )
+            )
+    return out
+
+
+def arms_of(table: Any, axes: Mapping[str, Sequence[Any]]) -> tuple[Arm, ...]:
+    """Arms in the order of the axes' values.
+
+    Args:
+        table: results, a row a task.
+        axes: dotted key to its values.
+    """
+    groups: dict[tuple[int, ...], list[dict[str, Any]]] = {}
+    at = order_of(axes)
+    for row in table.to_pylist():
+        groups.setdefault(at(row), []).append(row)
+    return tuple(_arm(axes, groups[k]) for k in sorted(groups))
+
+
+def order_of(axes: Mapping[str, Sequence[Any]]) -> Callable[[Mapping[str, Any]], tuple[int, ...]]:
+    """What gives the place of a row in the grid: the index of its value on each axis."""
+    order = {key: {_key(v): i for i, v in enumerate(values)} for key, values in axes.items()}
+    return lambda row: tuple(order[key][_key(row[key])] for key in axes)
+
+
+def _key(value: Any) -> tuple[str, Any]:
+    return (type(value).__name__, value)
+
+
+def _arm(axes: Mapping[str, Sequence[Any]], rows: list[dict[str, Any]]) -> Arm:
+    values = {key: rows[0][key] for key in axes}
+    seeds = tuple(sorted({row["seed"] for row in rows}))
+    users = sorted({row["users"] for row in rows})
+    at = {(row["users"], row["seed"]): row for row in rows}
+    fields = LevelMetrics.__dataclass_fields__
+    stages = [k for k in rows[0] if k.startswith("lost_")]
+    by_seed = {
+        name: np.array([[_number(at.get((u, s), {}).get(name)) for s in seeds] for u in users])
+        for name in (*(f for f in fields if f in rows[0]), *stages)
+    }
+    levels = []
+    for i, u in enumerate(users):
+        means = {name: mean_of(x[i]) for name, x in by_seed.items()}
+        given: dict[str, Any] = {}
+        for name in fields:
+            if name == "lost":
+                given[name] = {k.removeprefix("lost_"): means[k].mean for k in stages}
+            elif name.endswith("_ci95"):
+                given[name] = means[name.removesuffix("_ci95")].ci95
+            else:
+                given[name] = means[name].mean
+        given["users"] = u
+        levels.append(LevelMetrics(**given))
+    return Arm(
+        label=label_of(values),
+        values=values,
+        seeds=seeds,
+        metrics=Metrics(levels),
+        recall_sd=tuple(mean_of(x).sd for x in by_seed["recall"]),
+        by_seed=by_seed,
+    )
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else float(value)
+
+
+def _last(key: str) -> str:
+    """The last part of a dotted key, after the list element that it is of."""
+    *rest, last = key.split(".")
+    return f"{rest[-1]}.{last}" if rest and rest[-1].endswith("]") else last
+
+
+def label_of(values: Mapping[str, Any]) -> str:
+    """An arm's axes and values, for people: the last part of a key where that says which."""
+    if not values:
+        return "as in the scenario"
+    last = [_last(key) for key in values]
+    parts = []
+    for key, short, value in zip(values, last, values.values(), strict=True):
+        text = f"{value:g}" if isinstance(value, float) else str(value)
+        name = short if last.count(short) == 1 else key
+        parts.append(text if key == "protocol.name" else f"{name} = {text}")
+    return ", ".join(parts)

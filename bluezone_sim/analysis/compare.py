@@ -1,0 +1,203 @@
+"""Two runs or sweeps side by side: what differs, and what is only chance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from ..errors import InputError
+from ..tables.metrics import LevelMetrics
+from ..tables.stages import OUTCOMES
+from .arms import COMPARED, Arm, Difference, paired
+from .campaign_arms import CampaignArm, campaign_differences, campaign_of, is_of_campaign
+from .criteria import Verdict, judge
+from .result import Result
+from .statistics import Mean
+from .words import same_level
+
+if TYPE_CHECKING:
+    from ..sweeping import Sweep
+
+
+_A = TypeVar("_A", Arm, CampaignArm)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """B less A.
+
+    Attributes:
+        arms: arms of both that belong together, A's then B's; of those that differ in their campaign
+            alone, the first.
+        differences: by arm, level and metric; intervals are paired by seed, or by case for two runs.
+        campaigns: those of the arms, A's then B's; empty where one of both has none.
+        verdicts: B's criteria (A's where B has none).
+    """
+
+    arms: tuple[tuple[Arm, Arm], ...]
+    differences: list[Difference]
+    campaigns: tuple[tuple[CampaignArm, CampaignArm], ...]
+    verdicts: list[Verdict]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document that ``bluezone-sim compare --json`` prints."""
+        return {
+            "arms": [
+                {
+                    "a": dict(a.values),
+                    "b": dict(b.values),
+                    "levels": [
+                        {"a": asdict(x), "b": asdict(y)}
+                        for x in a.metrics
+                        for y in b.metrics
+                        if same_level(x, y)
+                    ],
+                }
+                for a, b in self.arms
+            ],
+            "differences": [asdict(d) for d in self.differences],
+            "campaign": [
+                {**asdict(d), "date": d.date.isoformat()}
+                for pair in self.campaigns
+                for d in campaign_differences(*pair)
+            ],
+            "expect": [asdict(v) for v in self.verdicts],
+        }
+
+
+def arm_of(result: Result) -> Arm:
+    """A run as an arm of one seed; its intervals stay those of the run."""
+    levels = sorted(result.metrics, key=lambda m: m.users)
+    names = [
+        f for f in LevelMetrics.__dataclass_fields__ if f != "lost" and not f.endswith("_ci95")
+    ]
+    return Arm(
+        label=result.scenario.protocol.name,
+        values={},
+        seeds=(result.seed,),
+        metrics=type(result.metrics)(levels),
+        recall_sd=(None,) * len(levels),
+        by_seed={
+            name: np.array([[np.nan if (v := getattr(m, name)) is None else v] for m in levels])
+            for name in names
+        },
+    )
+
+
+def compare(a: Result | Sweep, b: Result | Sweep) -> Comparison:
+    """Sets B beside A.
+
+    Raises:
+        InputError: they have no arm or no level in common.
+    """
+    both = _together(_arms(a), _arms(b))
+    differences: list[Difference] = []
+    levels = list({_stationary(x) + _stationary(y): (x, y) for x, y in reversed(both)}.values())[
+        ::-1
+    ]
+    for first, second in levels:
+        differences += paired(first, replace(second, label=_label(first, second)), COMPARED)
+    if isinstance(a, Result) and isinstance(b, Result):
+        differences = [_by_case(a, b, d) for d in differences]
+    judged = b.scenario if b.scenario.expect else a.scenario
+    campaigns = _campaigns(a, b)
+    if not differences and not campaigns:
+        raise InputError("they have no adoption level in common")
+    verdicts = judge(
+        judged,
+        [y for _, y in both],
+        [x for x, _ in both],
+        campaigns=[y for _, y in campaigns],
+        campaigns_base=[x for x, _ in campaigns],
+    )
+    return Comparison(tuple(levels), differences, campaigns, verdicts)
+
+
+def _stationary(arm: Arm) -> tuple[str, ...]:
+    """What an arm's levels depend on."""
+    return tuple(repr((k, v)) for k, v in arm.values.items() if not is_of_campaign(k))
+
+
+def _label(a: Arm | CampaignArm, b: Arm | CampaignArm) -> str:
+    return b.label if b.label == a.label else f"{b.label} / {a.label}"
+
+
+def _campaigns(a: Result | Sweep, b: Result | Sweep) -> tuple[tuple[CampaignArm, CampaignArm], ...]:
+    mine, other = campaigns_in(a), campaigns_in(b)
+    if not mine or not other:
+        return ()
+    both = _together(mine, other)
+    return tuple((x, replace(y, label=_label(x, y))) for x, y in both)
+
+
+def campaigns_in(of: Result | Sweep) -> Sequence[CampaignArm]:
+    """Campaigns of a run or sweep, an arm each; empty without."""
+    if not isinstance(of, Result):
+        return of.campaigns
+    if of.campaign is None:
+        return []
+    return [campaign_of(of.campaign, of.scenario.protocol.name, of.seed)]
+
+
+def _arms(of: Result | Sweep) -> Sequence[Arm]:
+    return [arm_of(of)] if isinstance(of, Result) else of.arms
+
+
+def _together(a: Sequence[_A], b: Sequence[_A]) -> list[tuple[_A, _A]]:
+    """Arms with the same values of the axes that vary in both; one that is fixed in both may differ."""
+
+    def varies(key: str) -> bool:
+        return any(len({repr(arm.values.get(key)) for arm in arms}) > 1 for arms in (a, b))
+
+    keys = sorted({k for arm in (*a, *b) for k in arm.values if varies(k)})
+
+    def key(arm: _A) -> tuple[str, ...]:
+        return tuple(repr(arm.values.get(k)) for k in keys)
+
+    known = {key(arm): arm for arm in a}
+    both = [(known[key(arm)], arm) for arm in b if key(arm) in known]
+    if not both:
+        raise InputError(
+            f"they have no arm in common: {', '.join(x.label for x in a)} against "
+            f"{', '.join(x.label for x in b)}"
+        )
+    return both
+
+
+def _by_case(a: Result, b: Result, difference: Difference) -> Difference:
+    """Recall's difference with an interval by bootstrap over cases, where both have the same pairs."""
+    if difference.metric != "recall":
+        return difference
+    tables = []
+    for result in (a, b):
+        (at,) = [
+            i
+            for i, m in enumerate(result.metrics)
+            if abs(m.adoption_smartphones - difference.adoption_smartphones) < 1e-9
+        ][:1]
+        rows = result.outcomes.take(result.outcomes.level_index == at)
+        tables.append(rows.take(np.lexsort((rows.other, rows.index_case))))
+    x, y = tables
+    same = (
+        len(x) == len(y) > 0
+        and np.array_equal(x.index_case, y.index_case)
+        and np.array_equal(x.other, y.other)
+    )
+    if not same or a.n_f0 != b.n_f0:
+        return difference
+    from .statistics import bootstrap_weights
+
+    warned = OUTCOMES.index("warned")
+    cases, row = np.unique(x.index_case, return_inverse=True)
+    gain = np.bincount(row, (y.outcome == warned).astype(float) - (x.outcome == warned), len(cases))
+    pairs = np.bincount(row, minlength=len(cases))
+    weights = bootstrap_weights(a.seed, len(cases))
+    ratio = (weights @ gain) / np.maximum(1, weights @ pairs)
+    low, high = np.percentile(ratio, [2.5, 97.5])
+    found = difference.difference
+    return replace(
+        difference, difference=Mean(found.mean, (float(low), float(high)), None, found.n)
+    )

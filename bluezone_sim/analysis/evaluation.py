@@ -1,0 +1,33 @@
+"""Index cases followed to the people they warn: what the metrics are computed from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..matching.pairs import PairDays
+from ..matching.warnings import Told
+from ..world.risk import RiskyDays
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Index cases evaluated at all levels.
+
+    Attributes:
+        cases: ``int32[n]``, ascending.
+        f2_cases: those of them that are followed to F2.
+        risky: risky days of their contacts.
+        held: what phones hold of the cases, one table a level.
+        f1, f2: who is told, in time, one table a level; ``f2`` is None where nobody is followed.
+    """
+
+    cases: NDArray[np.int32]
+    f2_cases: NDArray[np.int32]
+    risky: RiskyDays
+    held: list[PairDays]
+    f1: list[Told]
+    late: list[Told]
+    f2: list[Told | None]

@@ -1,0 +1,161 @@
+"""Metrics by adoption level, warnings and histograms of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..scenario.model import Scenario
+from ..tables.metrics import LevelMetrics
+from ..tables.rows import Outcomes, Warnings
+from ..world import Days, World
+from ..world.course import true_cases
+from .evaluation import Evaluation
+from .outcomes import _CODE, _among
+from .result import Histogram
+from .statistics import _ratio, bootstrap_weights, interval_of
+
+
+def level_metrics(
+    scenario: Scenario,
+    world: World,
+    evaluation: Evaluation,
+    outcomes: Outcomes,
+    days: Days,
+    users: Sequence[int] | None = None,
+) -> tuple[LevelMetrics, ...]:
+    """The table's rows. Intervals resample index cases; all levels share the resampling.
+
+    Args:
+        scenario, world, evaluation, outcomes: the run.
+        days: of the look-back.
+        users: at each level; by default the scenario's.
+    """
+    users = scenario.level_users() if users is None else users
+    cases = evaluation.cases
+    true = true_cases(scenario.index_cases.course, world.seed, cases)
+    weights = bootstrap_weights(world.seed, len(cases))
+    risky = outcomes.take(outcomes.level_index == 0)
+    n_risky = _per_case(cases, risky.index_case)
+    owners = int(np.count_nonzero(world.owner))
+
+    def level(i: int) -> float:
+        return users[i] / owners if owners else 0.0
+
+    rows = []
+    for i, n_users in enumerate(users):
+        at = outcomes.take(outcomes.level_index == i)
+        warned = at.outcome == _CODE["warned"]
+        told, f2 = evaluation.f1[i], evaluation.f2[i]
+        both = _per_case(cases, at.index_case[at.both_have_app])
+        n_told = len(told)
+        share = {
+            name: _ratio(np.count_nonzero(at.outcome == code), len(at))
+            for name, code in _CODE.items()
+        }
+        delay_h = (told.told_s - told.published_s) / 3600
+        right = warned & true[np.searchsorted(cases, at.index_case)]
+        since_contact = (told.told_s - days.start_s[told.first_day]) / 86_400
+        followed = np.count_nonzero(np.isin(told.index_case, evaluation.f2_cases))
+        rows.append(
+            LevelMetrics(
+                users=n_users,
+                adoption_people=n_users / world.n_people,
+                adoption_smartphones=n_users / owners if owners else 0.0,
+                share_both_have_app=_ratio(both.sum(), n_risky.sum()),
+                share_both_have_app_ci95=interval_of(weights, both, n_risky),
+                share_both_have_app_expected=_ratio(
+                    n_users * (n_users - 1), world.n_people * (world.n_people - 1)
+                ),
+                share_recorded=_ratio(np.count_nonzero(at.recorded), len(at)),
+                recall=share.pop("warned"),
+                recall_ci95=interval_of(weights, _per_case(cases, at.index_case[warned]), n_risky),
+                precision=_ratio(np.count_nonzero(right), n_told),
+                n_warned_f1=_ratio(n_told, len(cases)),
+                n_warned_f2=_ratio(len(f2), len(evaluation.f2_cases)) if f2 is not None else None,
+                n_f2_per_f1=_ratio(len(f2), followed) if f2 is not None else None,
+                share_in_reach=_ratio(np.count_nonzero(world.rank[at.other] < level(i)), len(at)),
+                hours_to_warning_p50=float(np.median(delay_h)) if n_told else None,
+                days_contact_to_warning_p50=float(np.median(since_contact)) if n_told else None,
+                lost=share,
+            )
+        )
+    return tuple(rows)
+
+
+def _per_case(cases: NDArray[np.int32], of: NDArray[np.int32]) -> NDArray[np.int64]:
+    return np.bincount(np.searchsorted(cases, of), minlength=len(cases))
+
+
+def warnings_table(evaluation: Evaluation, days: Days) -> Warnings:
+    """Everybody told, by level."""
+    parts = [
+        (i, kind, told)
+        for i in range(len(evaluation.f1))
+        for kind, told in ((1, evaluation.f1[i]), (2, evaluation.f2[i]))
+        if told is not None
+    ]
+
+    def column(name: str) -> NDArray[np.int64]:
+        return np.concatenate([getattr(told, name) for _, _, told in parts])
+
+    return Warnings(
+        level_index=np.concatenate([np.full(len(t), i, np.uint8) for i, _, t in parts]),
+        person=column("person").astype(np.int32),
+        level=np.concatenate([np.full(len(t), kind, np.uint8) for _, kind, t in parts]),
+        index_case=column("index_case").astype(np.int32),
+        source=column("source").astype(np.int32),
+        contact_day_s=days.start_s[column("first_day")],
+        published_s=column("published_s"),
+        told_s=column("told_s"),
+    )
+
+
+def histograms(evaluation: Evaluation, levels: Sequence[float]) -> tuple[Histogram, ...]:
+    """Time near per risky day; records and strongest RSSI a day of risky and of other pairs, and delays
+    of warnings, at the top level."""
+    risky = evaluation.risky
+    top = int(np.argmax(levels))
+    held = evaluation.held[top]
+    width = int(max(risky.other.max(initial=0), held.person.max(initial=0))) + 1
+    is_risky = _among(held.source, held.person, risky.case, risky.other, width)
+    minutes = np.array([15, 30, 60, 120, 180, 240, 300, 360, 480, 600, 1440], dtype=np.float64)
+    records = np.array([1, 2, 3, 5, 8, 12, 20, 30, 50, 80, 120, 300], dtype=np.float64)
+    rssi = np.arange(-110, -24, 5, dtype=np.float64)
+    hours = np.array([0, 0.5, 1, 2, 3, 4, 6, 8, 12, 18, 24, 36, 48, 72], dtype=np.float64)
+    f1, late = evaluation.f1[top], evaluation.late[top]
+    delay_h = np.concatenate([t.told_s - t.published_s for t in (f1, late)]) / 3600
+    return (
+        Histogram(
+            name="time within the risky distance, risky pair and day",
+            unit="min",
+            edges=minutes,
+            counts={"risky pairs": np.histogram(risky.near_s / 60, minutes)[0]},
+        ),
+        Histogram(
+            name="scan records of a case on a phone and day",
+            unit="records",
+            edges=records,
+            counts={
+                "risky pairs": np.histogram(held.records[is_risky], records)[0],
+                "other pairs": np.histogram(held.records[~is_risky], records)[0],
+            },
+        ),
+        Histogram(
+            name="strongest record of a case on a phone and day",
+            unit="dBm",
+            edges=rssi,
+            counts={
+                name: np.histogram(np.clip(held.strongest_dbm[rows], rssi[0], rssi[-1]), rssi)[0]
+                for name, rows in (("risky pairs", is_risky), ("other pairs", ~is_risky))
+            },
+        ),
+        Histogram(
+            name="time from publication to warning",
+            unit="h",
+            edges=hours,
+            counts={"people warned": np.histogram(delay_h, hours)[0]},
+        ),
+    )

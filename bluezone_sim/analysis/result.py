@@ -1,0 +1,229 @@
+"""What a run gives: metrics by adoption level, tables, and where the time went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._version import NUMERIC_VERSION, SCHEMA_VERSION
+from ..scenario.model import Scenario
+from ..tables.metrics import Interval, LevelMetrics
+from ..tables.rows import Outcomes, Warnings
+from .adopters import AdopterRow
+from .campaign import CampaignResult
+
+
+@dataclass(frozen=True)
+class SensitivityRow:
+    """One sensitivity run: what it changed, and what came out."""
+
+    label: str
+    changes: Mapping[str, Any]
+    recall: float | None
+    recall_ci95: Interval | None
+    precision: float | None
+    n_warned_f1: float | None
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Counts of one or more series over shared bins.
+
+    Attributes:
+        name, unit: of the quantity.
+        edges: ``float64[k + 1]``.
+        counts: series name to ``int64[k]``.
+    """
+
+    name: str
+    unit: str
+    edges: NDArray[np.float64]
+    counts: Mapping[str, NDArray[np.int64]]
+
+
+class Metrics(Sequence[LevelMetrics]):
+    """Metrics by adoption level, in the scenario's order."""
+
+    def __init__(self, levels: Sequence[LevelMetrics]):
+        self._levels = tuple(levels)
+
+    @overload
+    def __getitem__(self, index: int) -> LevelMetrics: ...
+    @overload
+    def __getitem__(self, index: slice) -> Metrics: ...
+    def __getitem__(self, index: int | slice) -> LevelMetrics | Metrics:
+        if isinstance(index, slice):
+            return Metrics(self._levels[index])
+        return self._levels[index]
+
+    def __len__(self) -> int:
+        return len(self._levels)
+
+    def __iter__(self) -> Iterator[LevelMetrics]:
+        return iter(self._levels)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Metrics) and self._levels == other._levels
+
+    def __hash__(self) -> int:
+        return hash(tuple((level.users, level.recall) for level in self._levels))
+
+    def __repr__(self) -> str:
+        from ..report.text import metrics_table, plain
+
+        return plain(metrics_table(self))
+
+    def _repr_html_(self) -> str:
+        from ..report.notebook import metrics_html
+
+        return metrics_html(self)
+
+    def to_arrow(self) -> Any:
+        """A ``pyarrow.Table``, a row a level; intervals and stages are columns of their own."""
+        from ..storage.arrow import metrics_to_arrow
+
+        return metrics_to_arrow(self)
+
+    def to_pandas(self) -> Any:
+        """A ``pandas.DataFrame`` of :meth:`to_arrow`; needs pandas."""
+        return self.to_arrow().to_pandas()
+
+    def to_polars(self) -> Any:
+        """A ``polars.DataFrame`` of :meth:`to_arrow`; needs polars."""
+        import polars
+
+        return polars.from_arrow(self.to_arrow())
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A run.
+
+    Attributes:
+        scenario, seed: what was run.
+        metrics: by adoption level.
+        outcomes: one row per risky pair and level.
+        warnings: one row per person warned, case and level.
+        n_risky_pairs, n_f0, n_f2_cases: risky pairs, index cases, cases followed to F2.
+        sensitivity: the scenario as it is, then one assumption changed at a time.
+        histograms: distributions at the highest level.
+        adopters: by adoption level over draws of who adopts; empty without ``adoption.draws``.
+        campaign: day by day, where the scenario has a campaign.
+        stages_s: seconds by stage.
+        seconds, peak_memory_mib: the whole run.
+        threads: threads used; numbers do not depend on it.
+    """
+
+    scenario: Scenario
+    seed: int
+    metrics: Metrics
+    outcomes: Outcomes
+    warnings: Warnings
+    n_risky_pairs: int
+    n_f0: int
+    n_f2_cases: int
+    sensitivity: tuple[SensitivityRow, ...]
+    histograms: tuple[Histogram, ...]
+    stages_s: Mapping[str, float]
+    seconds: float
+    peak_memory_mib: float
+    threads: int
+    adopters: tuple[AdopterRow, ...] = ()
+    campaign: CampaignResult | None = None
+
+    def headline(self) -> str:
+        """What was run, in one line."""
+        return (
+            f"{self.scenario.name} (seed {self.seed}, {self.scenario.protocol.name}): "
+            f"{self.scenario.population.people:,} people, {self.n_f0:,} cases, "
+            f"{self.n_risky_pairs:,} risky pairs"
+        )
+
+    def __repr__(self) -> str:
+        from ..report.panels import text
+        from ..report.text import metrics_table, plain, waterfall_table
+
+        return "\n".join(
+            [
+                self.headline(),
+                plain(metrics_table(self.metrics)),
+                plain(waterfall_table(self.metrics)),
+                text(self),
+                f"{self.seconds:.1f} s, {self.peak_memory_mib:,.0f} MiB",
+            ]
+        )
+
+    def _repr_html_(self) -> str:
+        from ..report.notebook import result_html
+
+        return result_html(self)
+
+    def to_arrow(self) -> Any:
+        """A ``pyarrow.Table`` of :attr:`outcomes`, a row per risky pair and level."""
+        from ..storage.arrow import outcomes_to_arrow
+
+        return outcomes_to_arrow(self.outcomes)
+
+    def to_pandas(self) -> Any:
+        """A ``pandas.DataFrame`` of :meth:`to_arrow`; needs pandas."""
+        return self.to_arrow().to_pandas()
+
+    def to_polars(self) -> Any:
+        """A ``polars.DataFrame`` of :meth:`to_arrow`; needs polars."""
+        import polars
+
+        return polars.from_arrow(self.to_arrow())
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document that ``bluezone-sim run --json`` prints: plain JSON types, None for null."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "numeric_version": NUMERIC_VERSION,
+            "scenario": self.scenario.name,
+            "seed": self.seed,
+            "protocol": self.scenario.protocol.name,
+            "index_cases": self.n_f0,
+            "f2_cases": self.n_f2_cases,
+            "risky_pairs": self.n_risky_pairs,
+            "levels": [_plain(asdict(level)) for level in self.metrics],
+            "sensitivity": [_plain(asdict(row)) for row in self.sensitivity],
+            "trace": self._trace(),
+            "adopters": [_plain(asdict(row)) for row in self.adopters],
+            "campaign": None if self.campaign is None else self.campaign.to_dict(),
+            "seconds": round(self.seconds, 3),
+            "stages_s": {k: round(v, 3) for k, v in self.stages_s.items()},
+            "peak_memory_mib": round(self.peak_memory_mib, 1),
+        }
+
+    def _trace(self) -> dict[str, Any] | None:
+        """Rows of the contact trace, and those counted as bad or odd."""
+        trace = self.scenario.trace
+        return None if trace is None else {"rows": trace.rows, "counted": trace.counted}
+
+    def save(self, out: str | Path, *, force: bool = False) -> Path:
+        """Writes the run directory: Parquet tables, manifest, report, figure; whole or not at all.
+
+        Args:
+            out: the directory to make.
+            force: replace one that exists.
+
+        Raises:
+            InputError: it exists and ``force`` is not given, or it cannot be written.
+        """
+        from ..storage.run_save import save
+
+        return save(self, Path(out), force=force)
+
+
+def _plain(value: Any) -> Any:
+    """Tuples to lists, all the way down."""
+    if isinstance(value, Mapping):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    return value

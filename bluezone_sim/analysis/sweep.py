@@ -1,0 +1,183 @@
+"""What a sweep gives: arms, each a level or more over seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError
+from ..scenario.model import Scenario
+from .arms import Arm, Difference, arms_of, differences
+from .campaign_arms import (
+    MEANS,
+    CampaignArm,
+    CampaignDifference,
+    campaign_differences,
+    campaigns_of,
+    is_of_campaign,
+)
+
+if TYPE_CHECKING:
+    from .result import Histogram
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """What a sweep gave.
+
+    Attributes:
+        scenario: what the grid changed.
+        axes: dotted key to its values, in order.
+        table: ``pyarrow.Table``, a row a task: id, axes, seed, metrics.
+        campaign: ``pyarrow.Table``, a row a point, seed, arm of the campaign and day; None without one.
+        histograms: distributions by arm, summed over its seeds, at the highest level.
+        path: its directory, None where nothing was kept.
+        about: how it was made: versions, simulations, core-seconds, memory.
+    """
+
+    scenario: Scenario
+    axes: Mapping[str, tuple[Any, ...]]
+    table: Any
+    campaign: Any
+    histograms: Mapping[str, tuple[Histogram, ...]]
+    path: Path | None
+    about: Mapping[str, Any]
+
+    @cached_property
+    def arms(self) -> tuple[Arm, ...]:
+        """Points of the grid with their means over seeds."""
+        return arms_of(self.table, self.axes)
+
+    @cached_property
+    def stationary(self) -> tuple[Arm, ...]:
+        """The arms that differ at adoption levels: those that differ in their campaign alone are one."""
+        axes = {k: v for k, v in self.axes.items() if not is_of_campaign(k)}
+        return self.arms if len(axes) == len(self.axes) else arms_of(self.table, axes)
+
+    @cached_property
+    def differences(self) -> list[Difference]:
+        """Every one of :attr:`stationary` less the first, at every level, paired by seed."""
+        return differences(self.stationary)
+
+    @cached_property
+    def campaigns(self) -> tuple[CampaignArm, ...]:
+        """Points of the grid with their campaigns, day by day over seeds; empty without a campaign."""
+        return campaigns_of(self.campaign, self.axes)
+
+    @cached_property
+    def campaign_differences(self) -> list[CampaignDifference]:
+        """Every arm's campaign less the first's, by day, paired by seed."""
+        first = self.campaigns[:1]
+        return [d for a in self.campaigns[1:] for d in campaign_differences(first[0], a)]
+
+    @property
+    def width(self) -> float:
+        """Width of the interval of recall for which seeds are counted."""
+        return self.scenario.sweep.width if self.scenario.sweep else 0.02
+
+    def headline(self) -> str:
+        """What was run, in one line."""
+        n_seeds = len({s for arm in self.arms for s in arm.seeds})
+        return (
+            f"{self.scenario.name}: {len(self.table):,} tasks, {len(self.arms)} "
+            f"arm{'s' if len(self.arms) != 1 else ''}, {n_seeds} "
+            f"seed{'s' if n_seeds != 1 else ''}, "
+            f"{self.scenario.population.people:,} people"
+        )
+
+    def __repr__(self) -> str:
+        from ..results.panels import sweep_tables
+        from ..results.text import SWEEP_WIDTH, plain
+
+        parts = [self.headline(), *(plain(t, SWEEP_WIDTH) for t in sweep_tables(self))]
+        return "\n".join(parts)
+
+    def _repr_html_(self) -> str:
+        from ..results.notebook import sweep_html
+
+        return sweep_html(self)
+
+    def to_arrow(self) -> Any:
+        """A ``pyarrow.Table``, a row a task."""
+        return self.table
+
+    def to_pandas(self) -> Any:
+        """A ``pandas.DataFrame`` of :meth:`to_arrow`; needs pandas."""
+        return self.table.to_pandas()
+
+    def to_polars(self) -> Any:
+        """A ``polars.DataFrame`` of :meth:`to_arrow`; needs polars."""
+        import polars
+
+        return polars.from_arrow(self.table)
+
+    def report(self, path: str | Path) -> Path:
+        """Writes the report, one HTML file.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        from ..results.report import render_sweep
+
+        path = Path(path)
+        try:
+            path.write_text(render_sweep(self), encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
+        return path
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document that ``bluezone-sim sweep --json`` prints: plain JSON types, None for null."""
+        from dataclasses import asdict
+
+        return {
+            **self.about,
+            "scenario": self.scenario.name,
+            "axes": {key: list(values) for key, values in self.axes.items()},
+            "tasks": len(self.table),
+            "width": self.width,
+            "arms": [
+                {
+                    "label": arm.label,
+                    "values": dict(arm.values),
+                    "seeds": list(arm.seeds),
+                    "levels": [asdict(level) for level in arm.metrics],
+                    "seeds_for_width": arm.seeds_for(self.width),
+                }
+                for arm in self.arms
+            ],
+            "differences": [asdict(d) for d in self.differences],
+            "campaign": self._campaign(),
+        }
+
+    def _campaign(self) -> dict[str, Any] | None:
+        """Means by arm of the grid, arm of the campaign and day; and differences."""
+        from dataclasses import asdict
+
+        if not self.campaigns:
+            return None
+        return {
+            "arms": [
+                {
+                    "label": arm.label,
+                    "values": dict(arm.values),
+                    "seeds": list(arm.seeds),
+                    "days": [
+                        {
+                            "measures": measures,
+                            "date": date.isoformat(),
+                            **{n: asdict(arm.mean(n, date, measures)) for n in MEANS},
+                        }
+                        for measures in arm.measures
+                        for date in arm.dates
+                    ],
+                }
+                for arm in self.campaigns
+            ],
+            "differences": [
+                {**asdict(d), "date": d.date.isoformat()} for d in self.campaign_differences
+            ],
+        }

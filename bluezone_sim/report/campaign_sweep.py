@@ -1,0 +1,266 @@
+"""Campaigns over seeds and arms: the tables, the chart and the sentence that a sweep shows of them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..analysis.words import ends_of, interval, number, percent, share, value_of
+from .charts import N_COLOURS, Line, Tip, line_chart
+
+if TYPE_CHECKING:
+    from ..analysis.campaign_arms import CampaignArm
+
+DAYS_COLUMNS = (
+    "arm", "day", "users", "of\nphones\n%", "both\n%", "recall\n%", "95 %\nover seeds", "random\n%",
+    "none\n%", "precision\n%", "F1 per\ncase", "days to\nwarning", "seeds\nneeded",
+)  # fmt: skip
+DAYS_NOTE = (
+    "First day, the day with most users, last day, with all measures. both: share of risky pairs in "
+    "which both run the app. random: recall with as many users a day, any smartphone owners. none: "
+    "without the measures. days: median from contact to warning."
+)
+
+
+def days_rows(arms: Sequence[CampaignArm], width: float) -> list[list[str]]:
+    """A row an arm and key day; see :data:`DAYS_COLUMNS`.
+
+    Args:
+        arms: of a sweep.
+        width: of the interval of recall for which seeds are counted.
+    """
+    from ..analysis.statistics import seeds_for
+
+    rows = []
+    for arm in arms:
+        for i, date in enumerate(arm.key_dates()):
+            recall = arm.mean("recall", date)
+            needed = seeds_for(recall.sd, width)
+            rows.append(
+                [
+                    arm.label if i == 0 else "",
+                    day(date),
+                    number(arm.mean("users", date).mean, 0),
+                    share(arm.mean("adoption_smartphones", date).mean),
+                    share(arm.mean("share_both_have_app", date).mean),
+                    share(recall.mean),
+                    interval(recall.ci95),
+                    *(share(arm.mean("recall", date, m).mean) for m in arm.measures[1:3]),
+                    share(arm.mean("precision", date).mean),
+                    number(arm.mean("n_warned_f1", date).mean, 2),
+                    number(arm.mean("days_contact_to_warning_p50", date).mean),
+                    "–" if needed is None else f"{needed:,}",
+                ]
+            )
+    return rows
+
+
+def measures_columns(arms: Sequence[CampaignArm]) -> list[str]:
+    """Heads of :func:`measures_rows`: key days by name, since each arm may have its own."""
+    last = {arm.key_dates()[-1] for arm in arms}
+    most = {arm.key_dates()[-2] for arm in arms if len(arm.key_dates()) > 2}
+    names = [day(*d) if len(d) == 1 else w for d, w in ((most, "most users"), (last, "end")) if d]
+    return [
+        "arm",
+        "",
+        *(h for n in names for h in (f"{n}\nusers", "recall\n%", "less\npoints", "95 %")),
+    ]
+
+
+MEASURES_NOTE = (
+    "less: recall less that of all measures, paired by seed. at random: as many users on every day, but "
+    "any smartphone owners. Without a measure, those whom it would have brought are left to later ones."
+)
+
+
+def measures_rows(arms: Sequence[CampaignArm]) -> list[list[str]]:
+    """With and without each measure on the day with most users and the last one."""
+    rows = []
+    wide = any(len(arm.key_dates()) > 2 for arm in arms)
+    for arm in arms:
+        dates = arm.key_dates()
+        at = [dates[-2], dates[-1]] if wide else dates[-1:]
+        for measures in arm.measures:
+            row = [arm.label if measures == arm.measures[0] else "", measures]
+            for date in at:
+                less = arm.less("recall", date, arm, (measures, arm.measures[0]))
+                told = "" if measures == arm.measures[0] else _points("recall", less.mean)
+                row += [
+                    number(arm.mean("users", date, measures).mean, 0),
+                    share(arm.mean("recall", date, measures).mean),
+                    told,
+                    ends_of("recall", less.ci95) if told else "",
+                ]
+            rows.append(row)
+    return rows
+
+
+DIFFERENCE_COLUMNS = (
+    "arm", "day", "of phones\npoints", "recall\npoints", "95 %", "precision\npoints", "95 %",
+    "F1 per\ncase",
+)  # fmt: skip
+
+
+def difference_rows(pairs: Sequence[tuple[CampaignArm, CampaignArm]]) -> list[list[str]]:
+    """A row an arm and key day that both have; see :data:`DIFFERENCE_COLUMNS`.
+
+    Args:
+        pairs: what is compared with, then what is.
+    """
+    rows = []
+    for base, arm in pairs:
+        for i, date in enumerate(_shared(base, arm)):
+            phones, recall, precision, f1 = (
+                arm.less(name, date, base)
+                for name in ("adoption_smartphones", "recall", "precision", "n_warned_f1")
+            )
+            rows.append(
+                [
+                    arm.label if i == 0 else "",
+                    day(date),
+                    _points("adoption_smartphones", phones.mean),
+                    _points("recall", recall.mean),
+                    ends_of("recall", recall.ci95),
+                    _points("precision", precision.mean),
+                    ends_of("precision", precision.ci95),
+                    value_of("n_warned_f1", f1.mean, sign=True),
+                ]
+            )
+    return rows
+
+
+COMPARE_COLUMNS = (
+    "arm", "day",
+    *(f"{x}\n{side}" for x in ("users", "recall\n%", "precision\n%", "F1 per\ncase") for side in "AB"),
+)  # fmt: skip
+
+
+def compare_rows(pairs: Sequence[tuple[CampaignArm, CampaignArm]]) -> list[list[str]]:
+    """Both side by side on the key days that both have; see :data:`COMPARE_COLUMNS`."""
+    told: tuple[tuple[str, Callable[[float | None], str]], ...] = (
+        ("users", lambda v: number(v, 0)),
+        ("recall", share),
+        ("precision", share),
+        ("n_warned_f1", lambda v: number(v, 2)),
+    )
+    return [
+        [
+            "" if i else arm.label,
+            day(date),
+            *(text(x.mean(name, date).mean) for name, text in told for x in (base, arm)),
+        ]
+        for base, arm in pairs
+        for i, date in enumerate(_shared(base, arm))
+    ]
+
+
+def _shared(base: CampaignArm, arm: CampaignArm) -> list[dt.date]:
+    """Key days of either that both have."""
+    either = sorted({*base.key_dates(), *arm.key_dates()})
+    return [date for date in either if date in base.dates and date in arm.dates]
+
+
+def _points(metric: str, value: float | None) -> str:
+    return value_of(metric, value, sign=True).removesuffix(" points")
+
+
+def day(date: dt.date) -> str:
+    """A day, as tables have it."""
+    return f"{date:%d %b}"
+
+
+def answer(arms: Sequence[CampaignArm]) -> str:
+    """The finding in a sentence or two, with its numbers; empty without a campaign."""
+    known = [(a, m) for a in arms if (m := a.mean("recall", a.dates[-1])).mean is not None]
+    if not known:
+        return ""
+    if len(known) == 1:
+        ((arm, recall),) = known
+        end = arm.dates[-1]
+        random, none = (arm.mean("recall", end, m).mean for m in arm.measures[1:3])
+        phones = percent(arm.mean("adoption_smartphones", end).mean)
+        return (
+            f"On {_in_words(end)}, the campaign's last day, {phones} of smartphones run the app and "
+            f"{_recall(recall)} of the risky contacts of a case are warned; {percent(random)} if as many "
+            f"users were spread at random, {percent(none)} without the campaign's measures."
+        )
+    known.sort(key=lambda pair: -(pair[1].mean or 0.0))
+    (best, top), (worst, least) = known[0], known[-1]
+    text = (
+        f"At the campaign's end ({_in_words(best.dates[-1])}), {_recall(top)} of the risky contacts of a "
+        f"case are warned with {best.label}, the most of {len(known)} arms, and {_recall(least)} with "
+        f"{worst.label}, the fewest."
+    )
+    if best.dates[-1] == worst.dates[-1]:
+        gain = best.less("recall", best.dates[-1], worst)
+        text += f" The difference is {_points('recall', gain.mean).removeprefix('+')} points"
+        if gain.ci95 is not None:
+            text += f" (95 % interval {interval(gain.ci95)}, paired by seed)"
+        text += "."
+    return text
+
+
+def _in_words(date: dt.date) -> str:
+    return f"{date.day} {date:%B %Y}"
+
+
+def _recall(mean: Any) -> str:
+    return percent(mean.mean) + (f" ({interval(mean.ci95)} %)" if mean.ci95 else "")
+
+
+def curves(arms: Sequence[CampaignArm]) -> list[tuple[str, str, CampaignArm]]:
+    """What the chart has a line for: its name, the measures and the arm."""
+    if len(arms) == 1:
+        return [(measures, measures, arms[0]) for measures in arms[0].measures]
+    return [(arm.label, arm.measures[0], arm) for arm in arms]
+
+
+def legend(arms: Sequence[CampaignArm]) -> list[tuple[int, str, bool]]:
+    """Colour, name and whether dashed, of the lines of :func:`chart`."""
+    return [
+        (i % N_COLOURS, name, measures == arm.measures[1])
+        for i, (name, measures, arm) in enumerate(curves(arms))
+    ]
+
+
+def chart(arms: Sequence[CampaignArm]) -> str:
+    """Recall by day, with intervals over seeds: of each arm, or of one with and without its measures."""
+    found = curves(arms)
+    dates = sorted({date for _, _, arm in found for date in arm.dates})
+    first, span = dates[0], max(1, (dates[-1] - dates[0]).days)
+
+    def at(date: dt.date) -> float:
+        return 100 * (date - first).days / span
+
+    lines, tips = [], {date: Tip(at(date), _in_words(date), []) for date in dates}
+    for i, (name, measures, arm) in enumerate(found):
+        means = [arm.mean("recall", date, measures) for date in arm.dates]
+        banded = measures in (arm.measures[0], arm.measures[2])
+        for date, m in zip(arm.dates, means, strict=True):
+            users = number(arm.mean("users", date, measures).mean, 0)
+            row = (i % N_COLOURS, name, f"{_recall(m)}, {users} users")
+            tips[date] = Tip(at(date), _in_words(date), [*tips[date].lines, row])
+        lines.append(
+            Line(
+                name,
+                i % N_COLOURS,
+                [at(date) for date in arm.dates],
+                [None if m.mean is None else 100 * m.mean for m in means],
+                [m.ci95 and (100 * m.ci95[0], 100 * m.ci95[1]) for m in means] if banded else (),
+                dashed=measures == arm.measures[1],
+                dots=False,
+            )
+        )
+    ends = "; ".join(
+        f"{line.name}: {percent(None if line.y[-1] is None else line.y[-1] / 100)}"
+        for line in lines[:8]
+    )
+    return line_chart(
+        lines,
+        list(tips.values()),
+        x="day",
+        y="share of risky pairs warned (%)",
+        alt=f"Share of risky pairs warned, by day of the campaign. On the last day {ends}.",
+        ticks=[(at(date), day(date)) for date in dates[:: max(1, -(-len(dates) // 7))]],
+    )

@@ -1,0 +1,295 @@
+"""Figures of a run, as SVG that takes the colours of the page around it, and as PNG."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..analysis.words import percent
+from ..tables.stages import OUTCOMES, STAGES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..analysis.arms import Arm
+    from ..analysis.campaign_arms import CampaignArm
+    from ..analysis.result import Histogram, Result, SensitivityRow
+    from ..tables.metrics import LevelMetrics
+
+#: Okabe and Ito's colours, told apart by colour-blind readers too.
+_BLUE, _ORANGE, _GREEN, _RED = "#0072b2", "#e69f00", "#009e73", "#d55e00"
+#: Lines of arms, in this order.
+ARM_COLOURS = (_BLUE, _RED, _GREEN, "#cc79a7", _ORANGE, "#56b4e9", "#8c6bb1")
+_STAGE_COLOURS = {
+    "no_smartphone": "#999999",
+    "no_app": "#56b4e9",
+    "other_no_app": "#0072b2",
+    "bluetooth_or_app_off": "#f0e442",
+    "radio_missed": "#e69f00",
+    "not_published": "#cc79a7",
+    "below_threshold": "#8c6bb1",
+    "not_matched_in_time": "#d55e00",
+    "warned": "#009e73",
+}
+#: Stands for the page's text colour until the SVG is written.
+_INK = "#010203"
+
+_STYLE: dict[str, Any] = {
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "bluezone-sim",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "legend.frameon": False,
+    "figure.constrained_layout.use": True,
+}
+_INK_KEYS = (
+    "text.color",
+    "axes.labelcolor",
+    "axes.edgecolor",
+    "axes.titlecolor",
+    "xtick.color",
+    "ytick.color",
+    "grid.color",
+)
+
+
+@contextmanager
+def _figure(
+    ink: str, width: float, height: float, panels: int = 1, style: dict[str, Any] | None = None
+) -> Iterator[tuple[Any, Any]]:
+    """A figure without a window system, with its axes."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context({**_STYLE, **(style or {}), **dict.fromkeys(_INK_KEYS, ink)}):
+        figure = Figure(figsize=(width, height))
+        axes = figure.subplots(1, panels, squeeze=False)[0]
+        yield figure, axes
+
+
+def _svg(figure: Any, alt: str) -> str:
+    """Inline SVG: no prolog, transparent, in the page's own text colour, with a text for readers."""
+    out = io.StringIO()
+    figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    text = out.getvalue()
+    text = text[text.index("<svg") :].replace(_INK, "currentColor")
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    size = re.match(r'<svg[^>]*?width="([\d.]+)pt" height="([\d.]+)pt"', text)
+    assert size is not None
+    text = re.sub(r' width="[\d.]+pt" height="[\d.]+pt"', "", text, count=1)
+    return text.replace("<svg", f'<svg role="img" aria-label="{alt}"', 1)
+
+
+def _line(axes: Any, x: Any, values: Sequence[float | None], **style: Any) -> None:
+    y = np.array([np.nan if v is None else 100 * v for v in values])
+    axes.plot(x, y, **style)
+
+
+def draw_adoption(axes: Any, metrics: Sequence[LevelMetrics]) -> None:
+    rows = sorted(metrics, key=lambda m: m.users)
+    x = np.array([100 * m.adoption_smartphones for m in rows])
+    dots: dict[str, Any] = {"marker": "o", "markersize": 4}
+    _line(
+        axes, x, [m.share_both_have_app for m in rows], color=_BLUE, **dots, label="both have app"
+    )
+    fine = np.linspace(0, x.max(), 200)
+    people = rows[-1].adoption_people / rows[-1].adoption_smartphones if x.max() else 0.0
+    axes.plot(
+        fine, 100 * (fine / 100 * people) ** 2, "--", lw=1, color=_BLUE, label="square law, a'"
+    )
+    _line(axes, x, [m.share_recorded for m in rows], color=_ORANGE, **dots, label="recorded")
+    _line(axes, x, [m.recall for m in rows], color=_GREEN, **dots, lw=2.2, label="warned (recall)")
+    ends = [(np.nan, np.nan) if m.recall_ci95 is None else m.recall_ci95 for m in rows]
+    low, high = 100 * np.array(ends).T
+    axes.fill_between(x, low, high, color=_GREEN, alpha=0.25, lw=0)
+    for m, px in zip(rows, x, strict=True):
+        if m.recall is not None:
+            axes.annotate(
+                percent(m.recall),
+                (px, 100 * m.recall),
+                textcoords="offset points",
+                xytext=(0, -13),
+                ha="center",
+                fontsize=8,
+                color=_GREEN,
+            )
+    axes.set_xlim(0, 104)
+    axes.set_ylim(bottom=-2)
+    axes.set_xlabel("smartphone owners who run the app (%)")
+    axes.set_ylabel("share of risky pairs (%)")
+    axes.legend(loc="upper left")
+
+
+def adoption_svg(metrics: Sequence[LevelMetrics]) -> str:
+    """What the app finds, by adoption."""
+    with _figure(_INK, 7.2, 4.0) as (figure, (axes,)):
+        draw_adoption(axes, metrics)
+        return _svg(figure, "Share of risky pairs warned, by adoption")
+
+
+def draw_arms(axes: Any, arms: Sequence[Arm]) -> None:
+    """Recall of each arm against adoption, with its intervals over seeds."""
+    markers = "osD^vPX*"
+    for i, arm in enumerate(arms):
+        x = np.array([100 * m.adoption_smartphones for m in arm.metrics])
+        colour = ARM_COLOURS[i % len(ARM_COLOURS)]
+        style = "-" if i < len(ARM_COLOURS) else "--"
+        _line(
+            axes,
+            x,
+            [m.recall for m in arm.metrics],
+            color=colour,
+            linestyle=style,
+            marker=markers[i % len(markers)],
+            markersize=4,
+            label=arm.label,
+        )
+        ends = [(np.nan, np.nan) if m.recall_ci95 is None else m.recall_ci95 for m in arm.metrics]
+        low, high = 100 * np.array(ends).T
+        axes.fill_between(x, low, high, color=colour, alpha=0.18, lw=0)
+    axes.set_xlim(0, 104)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("smartphone owners who run the app (%)")
+    axes.set_ylabel("recall (% of risky pairs)")
+    axes.legend(loc="upper left", fontsize=8)
+
+
+def draw_campaigns(axes: Any, arms: Sequence[CampaignArm]) -> None:
+    """Recall by day: of each arm with all measures, or of one with and without its measures."""
+    from .campaign_sweep import curves
+
+    for i, (name, measures, arm) in enumerate(curves(arms)):
+        colour = ARM_COLOURS[i % len(ARM_COLOURS)]
+        means = [arm.mean("recall", date, measures) for date in arm.dates]
+        x, style = np.array(arm.dates), "--" if measures == arm.measures[1] else "-"
+        _line(axes, x, [m.mean for m in means], color=colour, ls=style, label=name)
+        if measures in (arm.measures[0], arm.measures[2]):
+            ends = 100 * np.array([m.ci95 or (np.nan, np.nan) for m in means]).T
+            axes.fill_between(x, *ends, color=colour, alpha=0.15, lw=0)
+    dates = sorted({date for arm in arms for date in arm.dates})
+    ticks = dates[:: max(1, -(-len(dates) // 7))]
+    axes.set_xticks(ticks, [f"{d.day} {d:%b}" for d in ticks])
+    axes.set_ylabel("risky pairs warned (%)")
+    axes.set_ylim(bottom=0)
+    axes.figure.legend(loc="outside upper center", ncols=3)
+
+
+def arms_svg(arms: Sequence[Arm]) -> str:
+    """Recall against adoption, an arm a line."""
+    with _figure(_INK, 7.2, 4.0) as (figure, (axes,)):
+        draw_arms(axes, arms)
+        return _svg(figure, "Share of risky pairs warned, by adoption and arm")
+
+
+def campaigns_svg(arms: Sequence[CampaignArm]) -> str:
+    """:func:`draw_campaigns` as SVG."""
+    with _figure(_INK, 7.2, 4.0) as (figure, (axes,)):
+        draw_campaigns(axes, arms)
+        return _svg(figure, "Share of risky pairs warned, by day of the campaign")
+
+
+def adoption_png(result: Result) -> bytes:
+    """The same figure for slides and README files."""
+    out = io.BytesIO()
+    with _figure("#222222", 7.2, 4.2) as (figure, (axes,)):
+        draw_adoption(axes, result.metrics)
+        axes.set_title(result.scenario.title or result.scenario.name, loc="left")
+        figure.savefig(out, format="png", dpi=150, metadata={"Software": None})
+    return out.getvalue()
+
+
+def waterfall_svg(metrics: Sequence[LevelMetrics]) -> str:
+    """Where risky pairs are lost, a bar a level."""
+    with _figure(_INK, 7.2, 1.4 + 0.45 * len(metrics)) as (figure, (axes,)):
+        draw_waterfall(axes, metrics)
+        return _svg(figure, "Stages at which risky pairs are lost, by adoption")
+
+
+def draw_waterfall(axes: Any, metrics: Sequence[LevelMetrics]) -> None:
+    names = [
+        f"{percent(m.adoption_smartphones)} of phones\n{m.users:,} users" for m in reversed(metrics)
+    ]
+    left = np.zeros(len(names))
+    for stage in OUTCOMES:
+        at = [(m.recall if stage == "warned" else m.lost[stage]) or 0.0 for m in reversed(metrics)]
+        width = 100 * np.array(at)
+        if not width.any():
+            continue
+        axes.barh(
+            names,
+            width,
+            left=left,
+            height=0.7,
+            color=_STAGE_COLOURS[stage],
+            label=STAGES[stage],
+        )
+        for y, (start, span) in enumerate(zip(left, width, strict=True)):
+            if span >= 6:
+                axes.text(
+                    start + span / 2,
+                    y,
+                    f"{span:.0f}",
+                    ha="center",
+                    va="center",
+                    fontsize=8,
+                    color="#000000",
+                )
+        left += width
+    axes.set_xlim(0, 100)
+    axes.set_xlabel("risky pairs (%)")
+    axes.grid(visible=False, axis="y")
+    axes.tick_params(axis="y", labelsize=8)
+    if left.any():  # no legend where there is no risky pair
+        axes.legend(
+            loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, fontsize=8, columnspacing=1.2
+        )
+
+
+def sensitivity_svg(rows: Sequence[SensitivityRow]) -> str:
+    """Recall and precision when one assumption changes."""
+    names = [row.label for row in reversed(rows)]
+    with _figure(_INK, 7.2, 0.9 + 0.32 * len(names), panels=2) as (figure, (left, right)):
+        for y, row in enumerate(reversed(rows)):
+            if row.recall is not None and row.recall_ci95 is not None:
+                low, high = row.recall_ci95
+                left.plot([100 * low, 100 * high], [y, y], color=_GREEN, lw=2)
+                left.plot(100 * row.recall, y, "o", color=_GREEN, markersize=5)
+            if row.precision is not None:
+                right.plot(100 * row.precision, y, "o", color=_RED, markersize=5)
+        left.set_yticks(range(len(names)), names)
+        right.set_yticks(range(len(names)), [""] * len(names))
+        left.set_xlabel("recall (%), 95 % interval")
+        right.set_xlabel("precision (%)")
+        for axes in (left, right):
+            axes.set_xlim(left=0)
+            axes.set_ylim(-0.6, len(names) - 0.4)
+        return _svg(figure, "Recall and precision under changed assumptions")
+
+
+def draw_histogram(axes: Any, histogram: Histogram) -> None:
+    """Shares of each series by bin; bins as wide as each other, since their edges are not even."""
+    labels = [
+        f"{a:g}–{b:g}" for a, b in zip(histogram.edges[:-1], histogram.edges[1:], strict=True)
+    ]
+    series = list(histogram.counts.items())
+    width = 0.8 / max(1, len(series))
+    for i, ((name, counts), colour) in enumerate(
+        zip(series, (_BLUE, _ORANGE, _GREEN), strict=False)
+    ):
+        total = counts.sum()
+        share = 100 * counts / total if total else np.zeros(len(counts))
+        at = np.arange(len(labels)) + (i - (len(series) - 1) / 2) * width
+        axes.bar(at, share, width, color=colour, label=f"{name} (n = {total:,})")
+    axes.set_xticks(range(len(labels)), labels, rotation=35, ha="right", fontsize=8)
+    axes.set_xlabel(f"{histogram.name} ({histogram.unit})")
+    axes.set_ylabel("share (%)")
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(series), fontsize=8)

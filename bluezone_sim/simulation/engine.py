@@ -1,0 +1,228 @@
+"""One way through: scenario, world, contacts, sightings, matches, warnings, result."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..analysis.adopters import AdopterRow, spread_of_adopters
+from ..analysis.evaluation import Evaluation
+from ..analysis.levels import histograms, level_metrics, warnings_table
+from ..analysis.outcomes import outcomes_of
+from ..analysis.result import Metrics, Result, SensitivityRow
+from ..errors import InputError
+from ..kernels import rng
+from ..kernels.contacts.meetings import permute_many
+from ..kernels.threads import available_threads
+from ..matching.pairs import PairDays, pairs_of
+from ..matching.warnings import Told, f1_warnings, f2_warnings, in_time
+from ..scenario import arm_scenario
+from ..scenario.model import Scenario
+from ..world import build_world
+from ..world.course import infectious_days
+from ..world.people import world_inputs
+from .campaign import run_campaign
+from .context import Clock, Tracer
+from .memory import check_limit, peak_memory_mib
+
+Progress = Callable[[float, str], None]
+
+
+def evaluate(
+    tracer: Tracer,
+    cases: NDArray[np.int32],
+    f2_cases: NDArray[np.int32],
+    levels: list[float],
+    progress: Progress,
+) -> Evaluation:
+    """Follows the cases to their F1s and, for ``f2_cases``, to the F2s.
+
+    With ``radio.density = "off"`` the highest level answers every lower one by filtering on rank; with
+    it on, each level has a radio of its own.
+    """
+    scenario, world, clock = tracer.scenario, tracer.world, tracer.clock
+    publication = scenario.publication
+    nested = scenario.radio.density == "off"
+    radio_levels = [max(levels)] if nested else sorted(set(levels))
+    truth, held_at = tracer.follow(cases, radio_levels)
+    course = scenario.index_cases.course
+    if course is not None:
+        truth = infectious_days(truth, course, world.seed, tracer.days, tracer.published_s)
+    progress(0.4, "F1")
+
+    def at(table: dict[float, PairDays], level: float) -> PairDays:
+        if not nested:
+            return table[level]
+        top = table[max(levels)]
+        return top.take(
+            np.flatnonzero((world.rank[top.source] < level) & (world.rank[top.person] < level))
+        )
+
+    held = [at(held_at, level) for level in levels]
+    told = [
+        f1_warnings(world.seed, pairs_of(h, scenario.rule), tracer.published_s, publication)
+        for h in held
+    ]
+    timely = [in_time(t, publication) for t in told]
+    f1 = [t.take(np.flatnonzero(ok)) for t, ok in zip(told, timely, strict=True)]
+    late = [t.take(np.flatnonzero(~ok)) for t, ok in zip(told, timely, strict=True)]
+    clock.lap("warnings")
+    followed = [t.take(np.flatnonzero(np.isin(t.index_case, f2_cases))) for t in f1]
+    f2: list[Told | None] = [None] * len(levels)
+    if len(f2_cases):
+        f2_at: dict[float, PairDays] = {}
+        for i, level in enumerate(radio_levels):
+            who = followed[levels.index(level)].person
+            f2_at[level] = tracer.pair_days(np.unique(who), level)
+            progress(0.4 + 0.5 * (i + 1) / len(radio_levels), "F2")
+        f2 = [
+            f2_warnings(
+                world.seed,
+                followed[i],
+                pairs_of(at(f2_at, level), scenario.rule),
+                world.n_people,
+                scenario.f2,
+                publication,
+            )
+            for i, level in enumerate(levels)
+        ]
+        clock.lap("warnings")
+    return Evaluation(cases, f2_cases, truth, held, f1, late, f2)
+
+
+def index_cases(seed: int, n_people: int, count: int) -> NDArray[np.int32]:
+    """``int32[count]``: distinct people in keyed order; fewer of them are a prefix."""
+    key = np.uint64(rng.key(seed, "index_cases"))
+    return np.asarray(permute_many(key, np.arange(count), n_people).astype(np.int32))
+
+
+def run(
+    scenario: Scenario,
+    seed: int | None = None,
+    *,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """Runs a scenario.
+
+    Args:
+        scenario: from :func:`bluezone_sim.load`.
+        seed: replaces the scenario's own.
+        threads: threads to use, by default one a core; the result does not depend on it.
+        progress: called with (share done, stage).
+
+    Returns:
+        Metrics by adoption level, outcomes, warnings.
+
+    Raises:
+        InputError: the scenario cannot be built, it may need more memory than its ``limits`` allow, or
+            ``threads`` is below 1.
+    """
+    seed = scenario.seed if seed is None else seed
+    if seed < 0 or seed >= 2**63:
+        raise InputError(f"seed: expected 0 <= seed < 2**63, found {seed}")
+    if threads is not None and threads < 1:
+        raise InputError(f"threads: expected at least 1, found {threads}")
+    check_limit(scenario)
+    threads = threads or available_threads()
+    report = progress or (lambda done, stage: None)
+    began = time.perf_counter()
+    clock = Clock()
+    report(0.0, "population")
+    world = build_world(scenario, seed)
+    clock.lap("population")
+    tracer = Tracer.build(scenario, world, threads, clock)
+    owners = scenario.population.smartphones
+    users = scenario.level_users()
+    levels = [u / owners if owners else 0.0 for u in users]
+    drawn = index_cases(seed, world.n_people, scenario.index_cases.count)
+    followed = np.sort(drawn[: scenario.index_cases.f2_count])
+    evaluation = evaluate(tracer, np.sort(drawn), followed, levels, report)
+    outcomes = outcomes_of(
+        world, evaluation, levels, tracer.phones_off(evaluation.risky), scenario.publication
+    )
+    metrics = level_metrics(scenario, world, evaluation, outcomes, tracer.days)
+    clock.lap("metrics")
+    adopters = _adopters(tracer, np.sort(drawn))
+    campaign = None
+    if scenario.campaign is not None:
+        campaign = run_campaign(
+            scenario,
+            world,
+            np.sort(drawn),
+            threads,
+            clock,
+            lambda done: report(0.9 + 0.1 * done, "campaign"),
+        )
+    report(0.9, "sensitivity")
+    sensitivity = _sensitivity(tracer, drawn)
+    clock.lap("sensitivity")
+    report(1.0, "done")
+    return Result(
+        scenario=scenario,
+        seed=seed,
+        metrics=Metrics(metrics),
+        outcomes=outcomes,
+        warnings=warnings_table(evaluation, tracer.days),
+        n_risky_pairs=len(evaluation.risky.first),
+        n_f0=len(evaluation.cases),
+        n_f2_cases=len(followed),
+        sensitivity=sensitivity,
+        histograms=histograms(evaluation, levels),
+        stages_s=dict(clock.stages_s),
+        seconds=time.perf_counter() - began,
+        peak_memory_mib=peak_memory_mib(),
+        threads=threads,
+        adopters=adopters,
+        campaign=campaign,
+    )
+
+
+def _adopters(tracer: Tracer, cases: NDArray[np.int32]) -> tuple[AdopterRow, ...]:
+    """What is found over draws of who adopts, from one evaluation with everybody's app."""
+    scenario, world = tracer.scenario, tracer.world
+    if not scenario.adoption.draws:
+        return ()
+    found = evaluate(tracer, cases, cases[:0], [1.0], lambda done, stage: None)
+    outcomes = outcomes_of(
+        world, found, [1.0], tracer.phones_off(found.risky), scenario.publication
+    )
+    rows = spread_of_adopters(scenario, world, outcomes)
+    tracer.clock.lap("adopters")
+    return rows
+
+
+def _sensitivity(tracer: Tracer, drawn: NDArray[np.int32]) -> tuple[SensitivityRow, ...]:
+    """The scenario as it is, then one assumption changed at a time; same cases, same draws."""
+    scenario = tracer.scenario
+    if scenario.sensitivity is None:
+        return ()
+    cases = np.sort(drawn[: scenario.sensitivity.cases])
+    rows = []
+    for arm in (None, *scenario.sensitivity.arms):
+        changed = scenario if arm is None else arm_scenario(scenario, arm)
+        same = world_inputs(changed) == world_inputs(scenario)
+        world = tracer.world if same else build_world(changed, tracer.world.seed)
+        other = Tracer.build(changed, world, tracer.threads, Clock())
+        owners = changed.population.smartphones
+        users = round(scenario.sensitivity.level * owners)
+        levels = [users / owners if owners else 0.0]
+        found = evaluate(other, cases, cases[:0], levels, lambda done, stage: None)
+        outcomes = outcomes_of(
+            world, found, levels, other.phones_off(found.risky), changed.publication
+        )
+        (metrics,) = level_metrics(changed, world, found, outcomes, tracer.days, [users])
+        rows.append(
+            SensitivityRow(
+                label="as in the scenario" if arm is None else arm.label,
+                changes={} if arm is None else dict(arm.set),
+                recall=metrics.recall,
+                recall_ci95=metrics.recall_ci95,
+                precision=metrics.precision,
+                n_warned_f1=metrics.n_warned_f1,
+            )
+        )
+    return tuple(rows)

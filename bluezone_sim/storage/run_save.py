@@ -1,0 +1,75 @@
+"""The run directory: written whole beside its place, then moved there."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import InputError
+from ..files import _move, _write
+from .arrow import (
+    adopters_to_arrow,
+    campaign_to_arrow,
+    histograms_to_arrow,
+    outcomes_to_arrow,
+    warnings_to_arrow,
+)
+from .provenance import manifest
+
+if TYPE_CHECKING:
+    from ..analysis.result import Result
+
+
+def check_free(out: Path, *, force: bool) -> None:
+    """Raises InputError if a run may not be written to ``out``; called before the work starts."""
+    if out.exists() and not force:
+        raise InputError(f"{out}: exists already; give --force to replace it, or another --out")
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: is a file; expected the name of a directory")
+    if out.exists() and any(out.iterdir()) and not (out / "manifest.json").exists():
+        raise InputError(f"{out}: holds no run (no manifest.json), so it is not replaced")
+    parent = next(p for p in out.absolute().parents if p.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise InputError(f"{out}: cannot be made, {parent} is not a folder that can be written to")
+
+
+def save(result: Result, out: Path, *, force: bool) -> Path:
+    """Writes a run directory; see :meth:`bluezone_sim.Result.save`."""
+    import pyarrow.parquet as pq
+
+    from ..report.figures import adoption_png
+    from ..report.page.page import render
+
+    check_free(out, force=force)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    # Beside its place, so that the last step is a rename within one file system.
+    part = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    part.chmod(0o755)
+    try:
+        for name, table in (
+            ("metrics", result.metrics.to_arrow()),
+            ("outcomes", outcomes_to_arrow(result.outcomes)),
+            ("warnings", warnings_to_arrow(result.warnings)),
+            ("histograms", histograms_to_arrow(result.histograms)),
+        ):
+            pq.write_table(table, part / f"{name}.parquet", compression="zstd")
+        if result.adopters:
+            pq.write_table(adopters_to_arrow(result.adopters), part / "adopters.parquet")
+        if result.campaign is not None:
+            tables = campaign_to_arrow(result.campaign)
+            for name, table in zip(("campaign", "campaign_parts"), tables, strict=True):
+                pq.write_table(table, part / f"{name}.parquet", compression="zstd")
+        about = manifest(result)
+        _write(part / "manifest.json", json.dumps(about, indent=2, ensure_ascii=False) + "\n")
+        _write(part / "report.html", render(result, about))
+        (part / "adoption.png").write_bytes(adoption_png(result))
+        _move(part, out)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written ({error})") from None
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return out
