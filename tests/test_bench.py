@@ -11,9 +11,20 @@ import pytest
 
 import bluezone_sim as bz
 from bluezone_sim import cli
-from bluezone_sim.bench import Case, Measurement, engine, measure, regressions, to_json
-from bluezone_sim.bench.core import FIGURES, too_large
-from bluezone_sim.bench.report import parse_baseline, scaled
+from bluezone_sim.benchmarks import (
+    Case,
+    Measurement,
+    regressions,
+    to_json,
+)
+from bluezone_sim.benchmarks import (
+    rounds as measure,
+)
+from bluezone_sim.benchmarks import (
+    whole_runs as engine,
+)
+from bluezone_sim.benchmarks.core import FIGURES, too_large
+from bluezone_sim.benchmarks.regressions import parse_baseline, scaled
 from bluezone_sim.errors import BluezoneSimError, FormatError, InputError
 
 
@@ -70,7 +81,7 @@ def test_every_figure_that_ci_watches_is_there():
 
 
 def test_what_does_not_fit_the_memory_is_left_out_and_said(monkeypatch):
-    monkeypatch.setattr("bluezone_sim.bench.core.available_mib", lambda: 100.0)
+    monkeypatch.setattr("bluezone_sim.benchmarks.core.available_mib", lambda: 100.0)
     assert "needs 7,000 MiB" in too_large("match/gaen/100M")
     assert too_large("match/gaen/1M") is None
 

@@ -18,16 +18,21 @@ from hypothesis import strategies as st
 
 import bluezone_sim as bz
 from bluezone_sim import protocols
-from bluezone_sim.ble import conformance, guide, listen, matrix, onair, walk
-from bluezone_sim.ble.air import Decoder, parse_address, printable
-from bluezone_sim.ble.conformance_files import html, junit
-from bluezone_sim.ble.crowd import Crowd
-from bluezone_sim.ble.gatt import Read, identifier_of
-from bluezone_sim.ble.plan import Timeline
-from bluezone_sim.ble.profile import load_profile, shipped_profiles
-from bluezone_sim.ble.recording import Recorder, packets_of, read_packets, sightings_of
-from bluezone_sim.ble.sample import Sample
-from bluezone_sim.ble.trail import follow
+from bluezone_sim.ble.conformance import judge as conformance
+from bluezone_sim.ble.conformance.documents import html, junit
+from bluezone_sim.ble.conformance.limits import load_profile, shipped_profiles
+from bluezone_sim.ble.conformance.track import follow
+from bluezone_sim.ble.drive.encounter_plan import Timeline
+from bluezone_sim.ble.guided import prompt as guide
+from bluezone_sim.ble.guided import range_test as walk
+from bluezone_sim.ble.guided import whitepaper as matrix
+from bluezone_sim.ble.guided.sample import Sample
+from bluezone_sim.ble.listening import listener as listen
+from bluezone_sim.ble.listening import on_air as onair
+from bluezone_sim.ble.listening.gatt_client import Read, identifier_of
+from bluezone_sim.ble.listening.recorder import Recorder, packets_of, read_packets, sightings_of
+from bluezone_sim.ble.listening.reports import Decoder, parse_address, printable
+from bluezone_sim.ble.sending.crowd import Crowd
 from bluezone_sim.captures.key_files import read_keys
 from bluezone_sim.errors import FormatError, InputError, NothingToRunError
 from bluezone_sim.protocols import bluezone, gaen

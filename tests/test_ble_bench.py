@@ -20,10 +20,11 @@ from test_ble import U_BLUEZONE, U_GAEN, answers
 
 import bluezone_sim as bz
 from bluezone_sim import cli
-from bluezone_sim.ble import gatt, listen
-from bluezone_sim.ble.plan import make_plan
-from bluezone_sim.ble.programme import Programme
-from bluezone_sim.ble.recording import read_packets
+from bluezone_sim.ble.drive.encounter_plan import make_plan
+from bluezone_sim.ble.drive.schedule import Programme
+from bluezone_sim.ble.listening import gatt_client as gatt
+from bluezone_sim.ble.listening import listener as listen
+from bluezone_sim.ble.listening.recorder import read_packets
 from bluezone_sim.ble.virtual import Phone, VirtualBench
 from bluezone_sim.captures.formats.parquet import read_sightings
 from bluezone_sim.protocols import bluezone
@@ -118,7 +119,7 @@ def test_adapters_are_listed(bench, capsys):
 
 
 def test_no_adapter_says_why_and_exits_with_5(bench, capsys, monkeypatch, tmp_path):
-    from bluezone_sim.ble.adapters import why_none
+    from bluezone_sim.ble.adapters.inventory import why_none
 
     for name in ("hci0", "hci1"):
         bench.call(bench.bluez.remove_adapter, name)
@@ -845,8 +846,10 @@ def test_passive_scans_of_bleak_run_on_the_bench(bench):
 def run_pytest(*arguments):
     from importlib.metadata import entry_points
 
-    known = any(e.value == "bluezone_sim.ble.pytest_plugin" for e in entry_points(group="pytest11"))
-    plugin = [] if known else ["-p", "bluezone_sim.ble.pytest_plugin"]
+    known = any(
+        e.value == "bluezone_sim.ble.bench.pytest_plugin" for e in entry_points(group="pytest11")
+    )
+    plugin = [] if known else ["-p", "bluezone_sim.ble.bench.pytest_plugin"]
     command = [sys.executable, "-m", "pytest", *plugin, "-q", "-rs", *map(str, arguments)]
     return subprocess.run(
         command,
@@ -890,7 +893,7 @@ def test_the_plugin_costs_other_projects_nothing_and_says_what_is_missing(tmp_pa
     assert "needs --bench FILE" in found.stdout
     bad = tmp_path / "bench.toml"
     bad.write_text('name = "x"\n[[adapters]]\nname = "hci0"\nrole = "lissen"\n', encoding="utf-8")
-    from bluezone_sim.ble.bench import load_bench
+    from bluezone_sim.ble.bench.file import load_bench
     from bluezone_sim.errors import FormatError
 
     with pytest.raises(FormatError, match=r"adapters\.0\.role"):

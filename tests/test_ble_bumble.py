@@ -21,13 +21,13 @@ from bumble.transport.tcp_server import open_tcp_server_transport_with_socket
 
 import bluezone_sim as bz
 from bluezone_sim import cli
-from bluezone_sim.ble.advertise import Rota, advertise
-from bluezone_sim.ble.air import address_text
-from bluezone_sim.ble.bumble_transmit import BumbleTransmitter
-from bluezone_sim.ble.bus import AdapterError
-from bluezone_sim.ble.crowd import Crowd
-from bluezone_sim.ble.plan import make_plan
-from bluezone_sim.ble.transmit import Sending
+from bluezone_sim.ble.adapters.bus import AdapterError
+from bluezone_sim.ble.drive.encounter_plan import make_plan
+from bluezone_sim.ble.listening.reports import address_text
+from bluezone_sim.ble.sending.advertise import Rota, advertise
+from bluezone_sim.ble.sending.bumble import BumbleTransmitter
+from bluezone_sim.ble.sending.crowd import Crowd
+from bluezone_sim.ble.sending.transmit import Sending
 from bluezone_sim.ble.virtual import Phone, VirtualBench
 from bluezone_sim.captures.formats.parquet import read_sightings
 from bluezone_sim.errors import InputError

@@ -31,7 +31,7 @@ from captures import (
 from test_cli import call
 
 from bluezone_sim import protocols
-from bluezone_sim.ble.recording import read_packets
+from bluezone_sim.ble.listening.recorder import read_packets
 from bluezone_sim.captures.formats import frames
 from bluezone_sim.captures.formats.btsnoop import BtsnoopWriter
 from bluezone_sim.captures.formats.dp3t_sqlite import PhoneNumbers

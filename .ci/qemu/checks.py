@@ -17,8 +17,8 @@ import numpy as np
 from dbus_fast import Variant
 
 import bluezone_sim as bz
-from bluezone_sim.ble.bus import ADAPTER, AdapterError, Bluez
-from bluezone_sim.ble.recording import read_packets
+from bluezone_sim.ble.adapters.bus import ADAPTER, AdapterError, Bluez
+from bluezone_sim.ble.listening.recorder import read_packets
 from bluezone_sim.captures.formats.parquet import read_sightings
 from bluezone_sim.protocols.bluezone_files import parse_f0_message
 from bluezone_sim.protocols.gaen_export import parse_export

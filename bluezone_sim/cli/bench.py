@@ -40,9 +40,9 @@ def bench(
     """Measure the core, each figure beside a plain baseline in the same process; or `bench engine`."""
     if context.invoked_subcommand is not None:
         return
-    from ..bench.core import FIGURES, cases, too_large
-    from ..bench.measure import measure
-    from ..bench.report import parse_baseline, regressions, scaled, table, to_json
+    from ..benchmarks.core import FIGURES, cases, too_large
+    from ..benchmarks.regressions import parse_baseline, regressions, scaled, table, to_json
+    from ..benchmarks.rounds import measure
 
     before = None if baseline is None else parse_baseline(read_bytes(baseline), str(baseline))
     if json_file is not None and not json_file.absolute().parent.is_dir():
@@ -110,7 +110,7 @@ def engine(
     import json
     from dataclasses import asdict
 
-    from ..bench.engine import (
+    from ..benchmarks.whole_runs import (
         CURVE,
         DEFAULT,
         MODES,

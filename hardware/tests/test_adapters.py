@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import bluezone_sim as bz
-from bluezone_sim.ble.recording import read_packets
+from bluezone_sim.ble.listening.recorder import read_packets
 
 PROTOCOLS = ["bluezone", "gaen", "dp3t-lowcost", "tcn"]
 

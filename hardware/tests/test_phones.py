@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bluezone_sim.ble.conformance import judge, listen, target_of
-from bluezone_sim.ble.measure import ERROR, FAIL
-from bluezone_sim.ble.profile import load_profile
-from bluezone_sim.ble.run import run
+from bluezone_sim.ble.conformance.judge import judge, listen, target_of
+from bluezone_sim.ble.conformance.limits import load_profile
+from bluezone_sim.ble.conformance.measurements import ERROR, FAIL
+from bluezone_sim.ble.listening.session import run
 from bluezone_sim.captures.key_files import read_keys
 
 

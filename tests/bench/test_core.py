@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bluezone_sim import index_sightings, match, protocols
-from bluezone_sim.bench.core import START_S, _published, _sightings
+from bluezone_sim.benchmarks.core import START_S, _published, _sightings
 
 KEYS = 2_000
 

@@ -7,8 +7,8 @@ adapters, and GATT; and it fails on demand.
 
 from __future__ import annotations
 
-from .bench import VirtualBench
 from .bluez import VirtualBluez
-from .gatt import Phone
+from .gatt_server import Phone
+from .testbench import VirtualBench
 
 __all__ = ["Phone", "VirtualBench", "VirtualBluez"]

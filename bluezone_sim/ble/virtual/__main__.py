@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 
-from .bench import VirtualBench
+from .testbench import VirtualBench
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from dbus_fast import Message, MessageType, Variant
 from . import advertising
 from .advertising import Airing
 from .discovery import AdapterState, Discovery
-from .gatt import ADAPTER, CHARACTERISTIC, DEVICE, GattTree
+from .gatt_server import ADAPTER, CHARACTERISTIC, DEVICE, GattTree
 from .objects import PROPERTIES, Call, ObjectTree
 
 ADVERTISER = "org.bluez.LEAdvertisingManager1"

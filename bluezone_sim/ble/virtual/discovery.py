@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from dbus_fast import Message, MessageType, Variant
 
 from .advertising import Airing
-from .gatt import ADAPTER, DEVICE, GattTree
+from .gatt_server import ADAPTER, DEVICE, GattTree
 from .objects import PROPERTIES, Call, Props
 
 

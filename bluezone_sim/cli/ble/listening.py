@@ -13,15 +13,15 @@ from ..common import Json, console
 from .common import AdapterName, ble, say
 
 if TYPE_CHECKING:
-    from ...ble.onair import Phone
+    from ...ble.listening.on_air import Phone
 
 
 @ble.command()
 def adapters(as_json: Json = False) -> None:
     """List the adapters: roles, versions, or why there are none."""
-    from ...ble.adapters import list_adapters, versions
-    from ...ble.run import run
-    from ...ble.show import adapters_table
+    from ...ble.adapters.inventory import list_adapters, versions
+    from ...ble.listening.live_tables import adapters_table
+    from ...ble.listening.session import run
 
     found = run(lambda stop: list_adapters(), heeds_stop=False)
     about = versions()
@@ -51,10 +51,10 @@ def scan(
     as_json: Json = False,
 ) -> None:
     """Show who is on air; record it."""
-    from ...ble.run import run
-    from ...ble.scan import check_protocols
-    from ...ble.scan import scan as listen
-    from ...ble.show import phones_table
+    from ...ble.listening.live_tables import phones_table
+    from ...ble.listening.scan import check_protocols
+    from ...ble.listening.scan import scan as listen
+    from ...ble.listening.session import run
 
     wanted = check_protocols(protocol or [])
     live = _live(off=json_lines or as_json)
@@ -126,8 +126,8 @@ def read(
     as_json: Json = False,
 ) -> None:
     """Read a phone's identifier over GATT, as the apps do."""
-    from ...ble.read import read_address
-    from ...ble.run import run
+    from ...ble.listening.read import read_address
+    from ...ble.listening.session import run
 
     answer = run(
         lambda stop: read_address(address, adapter=adapter, timeout_s=timeout), heeds_stop=False

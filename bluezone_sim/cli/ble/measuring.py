@@ -34,10 +34,10 @@ def conformance(
     as_json: Json = False,
 ) -> None:
     """Measure one phone against a profile; exit 1 where it fails, 5 where it is not heard."""
-    from ...ble import conformance_files as files
-    from ...ble.conformance import judge, listen, table, target_of
-    from ...ble.profile import load_profile
-    from ...ble.run import run
+    from ...ble.conformance import documents as files
+    from ...ble.conformance.judge import judge, listen, table, target_of
+    from ...ble.conformance.limits import load_profile
+    from ...ble.listening.session import run
     from ...captures.key_files import read_keys
     from ...files import WholeFile
 
@@ -53,7 +53,7 @@ def conformance(
     elif keys is not None:
         say(f"{keys} is not there yet; it is read at the end")
     if recording is not None:
-        from ...ble.recording import read_packets
+        from ...ble.listening.recorder import read_packets
 
         report = judge(
             profile,
@@ -125,11 +125,11 @@ def walk_test(
     import datetime as dt
     from dataclasses import replace
 
-    from ...ble import walk
-    from ...ble.conformance import target_of
-    from ...ble.run import run
-    from ...ble.sample import sample
-    from ...ble.scan import check_protocols
+    from ...ble.conformance.judge import target_of
+    from ...ble.guided import range_test as walk
+    from ...ble.guided.sample import sample
+    from ...ble.listening.scan import check_protocols
+    from ...ble.listening.session import run
     from ...errors import InputError
     from ...files import WholeFile
     from ...scenario.schema.phones import Phones
@@ -192,9 +192,9 @@ def matrix(
     as_json: Json = False,
 ) -> None:
     """The white paper's 24 cases on real phones, guided; exit 1 where one differs."""
-    from ...ble import matrix as guided
-    from ...ble.run import run
-    from ...ble.sample import sample
+    from ...ble.guided import whitepaper as guided
+    from ...ble.guided.sample import sample
+    from ...ble.listening.session import run
 
     above_zero(wait, "--wait")
 

@@ -42,10 +42,10 @@ def advertise(
     as_json: Json = False,
 ) -> None:
     """Put simulated phones on air, with real identifiers."""
-    from ...ble.advertise import advertise as send
-    from ...ble.advertise import transmitter
-    from ...ble.crowd import Crowd, key_file_name
-    from ...ble.run import run
+    from ...ble.listening.session import run
+    from ...ble.sending.advertise import advertise as send
+    from ...ble.sending.advertise import transmitter
+    from ...ble.sending.crowd import Crowd, key_file_name
 
     above_zero(seconds, "--seconds")
     crowd = Crowd(protocol, phones, _rotation(rotate))
@@ -130,11 +130,11 @@ def drive(
     as_json: Json = False,
 ) -> None:
     """Hardware in the loop: a simulated person's contacts on air, beside the simulation."""
-    from ...ble.advertise import transmitter
-    from ...ble.drive import drive as play
-    from ...ble.judging import judge_history
-    from ...ble.plan import make_plan
-    from ...ble.run import run
+    from ...ble.drive.drive import drive as play
+    from ...ble.drive.drive_result import judge_history
+    from ...ble.drive.encounter_plan import make_plan
+    from ...ble.listening.session import run
+    from ...ble.sending.advertise import transmitter
     from ...errors import InputError
     from ...scenario import load
 
@@ -218,7 +218,7 @@ def _kept(levels: list[float], done: int, person: int, out: Path | None) -> str:
 
 
 def _show_drive(found: Any, *, as_json: bool) -> None:
-    from ...ble.show import drive_table
+    from ...ble.drive.table import drive_table
 
     if as_json:
         typer.echo(json.dumps(found.to_dict()))

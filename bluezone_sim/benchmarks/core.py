@@ -1,0 +1,245 @@
+"""Figures of the core: identifiers, key expansion, matching, parsing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import protocols
+from ..matching import SightingIndex, index_sightings, match
+from ..protocols.gaen_export import _fields, parse_export, write_export
+from ..protocols.protocol import DAY_S
+from ..simulation.memory import available_mib
+from ..tables.rows import PublishedKeys, Sightings
+from . import naive
+from . import radio_figures as radio
+from .rounds import Case
+
+#: A UTC midnight on which an interval of GAEN starts.
+START_S = 1_596_844_800
+DAYS = 14
+
+#: Sizes of the curve of observed identifiers, and keys that are matched against them.
+OBSERVED = {
+    "1k": 1_000,
+    "10k": 10_000,
+    "100k": 100_000,
+    "1M": 1_000_000,
+    "10M": 10_000_000,
+    "100M": 100_000_000,
+}
+#: Memory that the largest size needs, sightings and index, MiB.
+_NEEDED_MIB = {"100M": 7_000, "10M": 1_200}
+
+Maker = Callable[[], Case]
+
+
+def _keys(size: int, n: int, seed: int = 1) -> NDArray[np.uint8]:
+    return np.random.default_rng(seed).integers(0, 256, (n, size), np.uint8)
+
+
+def _identifiers(name: str, n: int, baseline: str, plain: Callable[..., object]) -> Maker:
+    def make() -> Case:
+        system = protocols.get_key_protocol(name)
+        keys = _keys(system.key_size, n)
+        out = np.empty((n, system.intervals_per_key, system.id_size), np.uint8)
+        few = keys[: n // 50]
+        return Case(
+            name=f"ids/{name}",
+            unit="ids",
+            work=lambda: system.identifiers(keys, 0, None, out),
+            items=n * system.intervals_per_key,
+            baseline=baseline,
+            baseline_work=lambda: plain(few),
+            baseline_items=len(few) * system.intervals_per_key,
+        )
+
+    return make
+
+
+def _expansion(into: bool) -> Maker:
+    def make() -> Case:
+        system = protocols.get_key_protocol("gaen")
+        # As many as one call of an app or a server makes; new arrays then come from freed memory.
+        keys = _keys(16, 8_192)
+        out = np.empty((len(keys), 144, 16), np.uint8) if into else None
+
+        def work() -> None:
+            for _ in range(5):
+                system.identifiers(keys, START_S, None, out)
+
+        few = keys[:2_000]
+        return Case(
+            name="expand/gaen/out" if into else "expand/gaen",
+            unit="keys",
+            work=work,
+            items=5 * len(keys),
+            baseline="cryptography, a HKDF and an ECB call a key",
+            baseline_work=lambda: naive.gaen(few, START_S // 600),
+            baseline_items=len(few),
+        )
+
+    return make
+
+
+def _sightings(name: str, n: int, published: PublishedKeys) -> Sightings:
+    """Sightings of strangers over fourteen days, and a few of the published keys."""
+    system = protocols.get_key_protocol(name)
+    rng = np.random.default_rng(2)
+    ids = np.frombuffer(bytearray(rng.bytes(n * system.id_size)), np.uint8)
+    ids = ids.reshape(n, system.id_size)
+    step_ms = DAYS * DAY_S * 1000 / n
+    times = START_S * 1000 + (np.arange(n) * step_ms).astype(np.int64)
+    few = min(len(published), 20)
+    own = system.identifiers(published.key[:few], published.start_s[:few])
+    for k in range(few):
+        interval = (k * 7) % system.intervals_per_key
+        at_ms = (int(published.start_s[k]) + interval * system.interval_s + 1) * 1000
+        row = min(n - 1, int((at_ms - START_S * 1000) / step_ms))
+        ids[row], times[row] = own[k, interval], at_ms
+    return Sightings(
+        observer=np.zeros(n, np.int32),
+        time_ms=times,
+        identifier=ids,
+        rssi_dbm=np.full(n, -70, np.int16),
+        protocol=name,
+    )
+
+
+def _published(name: str, n: int) -> PublishedKeys:
+    system = protocols.get_key_protocol(name)
+    return PublishedKeys(
+        _keys(system.key_size, n, seed=3),
+        START_S + (np.arange(n) % DAYS).astype(np.int64) * DAY_S,
+        np.full(n, system.intervals_per_key, np.int32),
+    )
+
+
+def _set_of(index: SightingIndex, most: int = 1_000_000) -> set[bytes]:
+    """The identifiers as a set, of at most a million: a set of all would not fit the memory."""
+    table = index.sightings.identifier[:most]
+    width, raw = table.shape[1], table.tobytes()
+    return {raw[i : i + width] for i in range(0, len(raw), width)}
+
+
+def _gaen_match(size: str, threads: int = 1) -> Maker:
+    def make() -> Case:
+        n = OBSERVED[size]
+        published = _published("gaen", 1_000_000 if n > 1_000_000 else 200_000)
+        index = index_sightings(_sightings("gaen", n, published), "gaen", threads=2)
+        seen, few = _set_of(index), published.key[:300]
+        return Case(
+            name=f"match/gaen/{size}" + (f"/{threads} threads" if threads > 1 else ""),
+            unit="keys",
+            work=lambda: match(published, index, "gaen", threads=threads),
+            items=len(published),
+            baseline="cryptography a key, a set" + (" of 1M" if n > 1_000_000 else ""),
+            baseline_work=lambda: naive.gaen_matches(few, START_S // 600, seen),
+            baseline_items=len(few),
+            rounds=3 if n > 10_000_000 else 7,
+        )
+
+    return make
+
+
+def _bluezone_match() -> Case:
+    published = _published("bluezone", 20_000)
+    index = index_sightings(_sightings("bluezone", 1_000_000, published), "bluezone")
+    seen, few = _set_of(index), published.key[:300]
+    return Case(
+        name="match/bluezone/1M",
+        unit="keys",
+        work=lambda: match(published, index, "bluezone"),
+        items=len(published),
+        baseline="hashlib chain, a set",
+        baseline_work=lambda: naive.bluezone_matches(few, seen),
+        baseline_items=len(few),
+    )
+
+
+def _population() -> Case:
+    # A day's cases against what a population of phones holds, in one pass.
+    published = _published("bluezone", 1_000)
+    system = protocols.get_key_protocol("bluezone")
+    sightings = _sightings("bluezone", 20_000_000, published)
+    ids = system.identifiers(published.key, published.start_s).reshape(-1, system.id_size)
+    wanted, few = {x.tobytes() for x in ids}, sightings.identifier[:100_000]
+    return Case(
+        name="match/population",
+        unit="sightings",
+        work=lambda: match(published, sightings, "bluezone", threads=1),
+        items=len(sightings),
+        baseline="a set of the published identifiers",
+        baseline_work=lambda: naive.rows_found(few, wanted),
+        baseline_items=len(few),
+    )
+
+
+def _index() -> Case:
+    published = _published("gaen", 100)
+    sightings = _sightings("gaen", 1_000_000, published)
+    few = sightings.take(np.arange(200_000))
+    return Case(
+        name="index/gaen/1M",
+        unit="sightings",
+        work=lambda: index_sightings(sightings, "gaen"),
+        items=len(sightings),
+        baseline="building a set",
+        baseline_work=lambda: {row.tobytes() for row in few.identifier},
+        baseline_items=len(few),
+    )
+
+
+def _export() -> Case:
+    data = write_export(_published("gaen", 50_000))
+    few = write_export(_published("gaen", 2_000))[16:]
+
+    def plain() -> int:
+        return sum(len(_fields(v)) for _, v in _fields(few) if isinstance(v, bytes))
+
+    return Case(
+        name="parse/gaen-export",
+        unit="keys",
+        work=lambda: parse_export(data),
+        items=50_000,
+        baseline="a protobuf walk in Python",
+        baseline_work=plain,
+        baseline_items=2_000,
+    )
+
+
+FIGURES: dict[str, Maker] = {
+    "ids/bluezone": _identifiers("bluezone", 20_000, "hashlib chain", naive.bluezone_chain),
+    "ids/dp3t-lowcost": _identifiers(
+        "dp3t-lowcost", 20_000, "cryptography, an HMAC and a CTR call a key", naive.dp3t_lowcost
+    ),
+    "ids/tcn": _identifiers("tcn", 5_000, "hashlib chain", naive.tcn),
+    "expand/gaen": _expansion(False),
+    "expand/gaen/out": _expansion(True),
+    "index/gaen/1M": _index,
+    **{f"match/gaen/{size}": _gaen_match(size) for size in OBSERVED},
+    "match/gaen/1M/2 threads": _gaen_match("1M", 2),
+    "match/bluezone/1M": _bluezone_match,
+    "match/population": _population,
+    "radio/bluezone": radio.vectorised,
+    "radio/gaen": lambda: radio.vectorised("gaen"),
+    "radio/events": radio.events,
+    "parse/gaen-export": _export,
+}
+
+
+def too_large(name: str) -> str | None:
+    """Why a figure cannot be measured here; None where it can."""
+    needed = _NEEDED_MIB.get(name.rsplit("/", 1)[-1])
+    free = available_mib()
+    if needed is None or free is None or free > needed:
+        return None
+    return f"needs {needed:,} MiB of free memory, there are {free:,.0f}"
+
+
+def cases(names: list[str]) -> Iterator[Case]:
+    """Cases by name, each made when it is its turn."""
+    for name in names:
+        yield FIGURES[name]()

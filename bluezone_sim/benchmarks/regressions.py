@@ -1,0 +1,106 @@
+"""Benchmark results as JSON and as a table, and the comparison with earlier ones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import FormatError
+from .rounds import Measurement
+
+
+def to_json(measurements: Sequence[Measurement]) -> str:
+    """A list of ``{name, unit, value, extra, …}``, as github-action-benchmark's
+    ``customBiggerIsBetter`` reads it."""
+    return (
+        json.dumps(
+            [
+                {
+                    "name": m.name,
+                    "unit": m.unit,
+                    "value": round(m.value, 1),
+                    "extra": _extra(m),
+                    "ratio": None if m.ratio is None else round(m.ratio, 3),
+                    "baseline": m.baseline,
+                    "peak_memory_mib": round(m.peak_memory_mib, 1),
+                }
+                for m in measurements
+            ],
+            indent=1,
+        )
+        + "\n"
+    )
+
+
+def _extra(m: Measurement) -> str:
+    memory = f"peak memory {m.peak_memory_mib:.0f} MiB"
+    return memory if m.ratio is None else f"{m.ratio:.2f} times {m.baseline}; {memory}"
+
+
+def parse_baseline(data: bytes, source: str) -> dict[str, float]:
+    """Ratios by name, of an earlier :func:`to_json`.
+
+    Raises:
+        FormatError: it is something else; the entry is named.
+    """
+    try:
+        entries = json.loads(data)
+    except ValueError as error:
+        raise FormatError(f"{source}: not JSON ({error})") from None
+    if not isinstance(entries, list):
+        raise FormatError(f"{source}: expected the list that `bench --json` writes")
+    out: dict[str, float] = {}
+    for i, entry in enumerate(entries):
+        name, ratio = (
+            (entry.get("name"), entry.get("ratio")) if isinstance(entry, dict) else (None, None)
+        )
+        if not isinstance(name, str) or not (ratio is None or isinstance(ratio, (int, float))):
+            raise FormatError(f"{source}: entry {i}: expected a name and a ratio")
+        if ratio is not None:
+            out[name] = float(ratio)
+    return out
+
+
+def regressions(
+    measurements: Sequence[Measurement], baseline: dict[str, float], most: float
+) -> list[str]:
+    """What fell by more than ``most`` (0.15: 15 %), in words.
+
+    Ratios are compared, not rates, so that a slower machine does not fail.
+    """
+    out = []
+    for m in measurements:
+        before = baseline.get(m.name)
+        if before is None or m.ratio is None or m.ratio >= before * (1 - most):
+            continue
+        fell = 100 * (1 - m.ratio / before)
+        out.append(
+            f"{m.name}: {m.ratio:.2f} times {m.baseline}, was {before:.2f}: {fell:.0f} % less"
+        )
+    return out
+
+
+def table(measurements: Sequence[Measurement]) -> Any:
+    """A row a figure, for rich."""
+    from rich import box
+    from rich.table import Table
+
+    out = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("figure", "value", "", "ratio", "baseline", "peak MiB"):
+        right = name in ("value", "ratio", "peak MiB")
+        # The words give way before the numbers do.
+        out.add_column(name, no_wrap=name != "baseline", justify="right" if right else "left")
+    for m in measurements:
+        value, unit = scaled(m.value, m.unit)
+        ratio = "–" if m.ratio is None else f"{m.ratio:.1f}"
+        out.add_row(m.name, value, unit, ratio, m.baseline, f"{m.peak_memory_mib:,.0f}")
+    return out
+
+
+def scaled(value: float, unit: str) -> tuple[str, str]:
+    """A rate with its prefix."""
+    for factor, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= factor:
+            return f"{value / factor:.3g}", f"{prefix} {unit}"
+    return f"{value:.3g}", unit

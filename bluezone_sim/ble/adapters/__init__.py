@@ -1,0 +1,1 @@
+"""Adapters of this machine, and the bus that they are reached by."""

@@ -1,0 +1,1 @@
+"""The QA desk: its file, and pytest's fixtures for it."""

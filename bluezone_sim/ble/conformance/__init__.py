@@ -1,0 +1,1 @@
+"""Whether a phone does what its protocol says: measurements, limits, a verdict."""

@@ -1,0 +1,184 @@
+"""A conformance report as files: JUnit XML for CI, a page to show."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+
+from ..._version import __version__
+from .judge import Report
+from .measurements import ERROR, FAIL, NOT_MEASURED
+
+#: Points of the figure: enough to see bursts, few enough for a browser.
+_POINTS = 20_000
+
+
+def junit(report: Report) -> bytes:
+    """JUnit XML: a case a measurement; value, unit, limits and source are its properties."""
+    suite = ElementTree.Element(
+        "testsuite",
+        name=f"bluezone-sim.{report.profile_name}",
+        tests=str(len(report.measurements)),
+        failures=str(report.count(FAIL)),
+        errors=str(report.count(ERROR)),
+        skipped=str(report.count(NOT_MEASURED)),
+        time=f"{report.seconds:.1f}",
+        timestamp=report.began,
+    )
+    _properties(
+        suite,
+        {
+            "profile": report.profile.title,
+            "target": ", ".join(report.addresses),
+            "name": report.name,
+            "packets": len(report.trail.packets),
+            "source": report.source,
+            "bluezone-sim": __version__,
+        },
+    )
+    for m in report.measurements:
+        case = ElementTree.SubElement(
+            suite, "testcase", classname=report.profile_name, name=m.name, time="0"
+        )
+        _properties(
+            case,
+            {
+                "value": "" if m.value is None else m.value,
+                "unit": m.unit,
+                "limits": m.limit.text(),
+                "source": m.limit.source,
+                "detail": m.detail,
+            },
+        )
+        said = f"{m.value} {m.unit}, limits {m.limit.text()}; {m.detail}"
+        if m.outcome == FAIL:
+            ElementTree.SubElement(case, "failure", message=_xml(said)).text = _xml(m.limit.source)
+        elif m.outcome == ERROR:
+            ElementTree.SubElement(case, "error", message=_xml(m.detail))
+        elif m.outcome == NOT_MEASURED:
+            ElementTree.SubElement(case, "skipped", message=_xml(m.detail))
+    suites = ElementTree.Element("testsuites")
+    suites.append(suite)
+    ElementTree.indent(suites)
+    out: bytes = ElementTree.tostring(suites, encoding="utf-8", xml_declaration=True)
+    return out
+
+
+def _properties(parent: ElementTree.Element, values: dict[str, Any]) -> None:
+    box = ElementTree.SubElement(parent, "properties")
+    for name, value in values.items():
+        ElementTree.SubElement(box, "property", name=name, value=_xml(str(value)))
+
+
+def _xml(text: str) -> str:
+    """Without the characters that XML 1.0 has no way to write."""
+    return "".join(c if c >= " " or c in "\t\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Conformance: {{ r.profile.title }}</title>
+<style>
+:root { color-scheme: light dark; --ink: #1b1f24; --quiet: #57606a; --line: #d8dee4; --good: #116329;
+        --bad: #a40e26; --odd: #6639ba; --none: #7d4e00;
+        --good-box: #dafbe1; --bad-box: #ffebe9; --page: #fff; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e6edf3; --quiet: #9aa4af; --line: #30363d; --good: #56d364; --bad: #ff7b72;
+          --odd: #d2a8ff; --none: #e3b341; --good-box: #12261e; --bad-box: #301b1e; --page: #0d1117; } }
+body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--page); max-width: 70rem;
+       margin: 2rem auto; padding: 0 1rem; } p { overflow-wrap: anywhere; }
+h1 { font-size: 1.5rem; margin-bottom: 0; } .sub { color: var(--quiet); margin-top: .2rem; }
+table { border-collapse: collapse; width: 100%; margin: 1.2rem 0; }
+th, td { text-align: left; vertical-align: top; padding: .4rem .6rem;
+         border-bottom: 1px solid var(--line); }
+th { font-weight: 600; white-space: nowrap; }
+td.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.about { color: var(--quiet); font-size: .87em; }
+.o { font-weight: 600; white-space: nowrap; } .pass { color: var(--good); } .fail { color: var(--bad); }
+.error { color: var(--odd); } .not { color: var(--none); }
+svg { width: 100%; height: auto; background: #fff; border-radius: 4px; }
+.verdict { font-size: 1.1rem; padding: .6rem .9rem; border-left: 5px solid; margin: 1.2rem 0; }
+.verdict.pass { background: var(--good-box); } .verdict.fail { background: var(--bad-box); }
+@media (max-width: 40rem) {
+  body { margin-top: 1rem; } table, tbody { display: block; } tr:first-child { display: none; }
+  tr { display: grid; grid-template-columns: 1fr auto; padding: .5rem 0;
+       border-bottom: 1px solid var(--line); }
+  td { border: 0; padding: .1rem 0; } td.n, td.l, td.d { grid-column: 1 / 3; }
+  td.n { text-align: left; } td.n::before { content: "measured "; } td.l::before { content: "limits "; } }
+</style></head><body>
+<h1>{{ r.profile.title }}</h1>
+<p class="sub">profile {{ r.profile_name }}, {{ r.began }}, {{ "%.0f"|format(r.seconds) }} s,
+{{ "{:,}".format(n) }} packets, from {{ r.source }}</p>
+<p>Phone {{ r.addresses|join(", ") }}{% if r.name %}, named “{{ r.name }}”{% endif %}
+{%- if r.others %}; {{ r.others }} other phone{{ "s" if r.others > 1 }} of this protocol
+{{ "were" if r.others > 1 else "was" }} heard{% endif %}.</p>
+<p class="verdict {{ 'fail' if r.failed else 'pass' }}">
+{{ counts|join(", ") }}{% if missed %}: {{ missed|join(", ") }}{% endif %}</p>
+<table>
+<tr><th>measurement</th><th>outcome</th><th>value</th><th>limits</th><th>detail</th></tr>
+{% for m in r.measurements %}<tr>
+<td>{{ m.name }}<div class="about">{{ m.about }}</div></td>
+<td class="o {{ m.outcome.split()[0] }}">{{ m.outcome }}</td>
+<td class="n">{{ "–" if m.value is none else "%g"|format(m.value) }} {{ m.unit }}</td>
+<td class="l">{{ m.limit.text() }}<div class="about">{{ m.limit.source }}</div></td>
+<td class="d">{{ m.detail }}</td></tr>
+{% endfor %}</table>
+{{ figure }}
+<p class="about">RSSI of the phone's packets over time; a colour an identifier.
+bluezone-sim {{ version }}</p>
+</body></html>
+"""
+
+
+def html(report: Report) -> bytes:
+    """A self-contained page; what came from the air is escaped."""
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+    page = Environment(autoescape=True).from_string(_PAGE)
+    counts = [
+        f"{n} {outcome}"
+        for outcome in ("pass", "fail", "error", "not measured")
+        if (n := report.count(outcome))
+    ]
+    text: str = page.render(
+        r=report,
+        n=len(report.trail.packets),
+        counts=counts,
+        missed=[m.name for m in report.measurements if m.outcome in (FAIL, ERROR)],
+        figure=Markup(_figure(report)),  # drawn here, from numbers alone
+        version=__version__,
+    )
+    return text.encode()
+
+
+def _figure(report: Report) -> str:
+    """RSSI over time as SVG."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    from matplotlib.figure import Figure
+
+    trail = report.trail
+    step = max(1, len(trail.packets) // _POINTS)
+    time_s = (trail.packets.time_us[::step] - trail.packets.time_us[0]) / 1e6
+    colours = np.where(trail.identifier[::step] < 0, 7, trail.identifier[::step] % 7)
+    figure = Figure(figsize=(9, 2.8), layout="constrained")
+    axes = figure.add_subplot()
+    axes.scatter(
+        time_s, trail.packets.rssi_dbm[::step], s=5, c=colours, cmap="Dark2", vmin=0, vmax=7
+    )
+    axes.set_xlabel("time (s)")
+    axes.set_ylabel("RSSI (dBm)")
+    axes.grid(visible=True, alpha=0.25)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    text = io.StringIO()
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "bluezone-sim"}):
+        figure.savefig(text, format="svg", metadata={"Date": None})
+    svg = text.getvalue()
+    return svg[svg.index("<svg") :]

@@ -1,0 +1,348 @@
+"""Measurements of one phone, each with a value, limits and an outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...captures.key_files import KeyFile
+from ...errors import BluezoneSimError
+from ...matching import match
+from ...protocols import ad, gaen
+from ...protocols.protocol import KeyProtocol
+from ...protocols.registry import get
+from ...tables.rows import Sightings
+from ..listening.gatt_client import Read
+from .limits import MEASUREMENTS, Limit, Profile
+from .track import Trail, carries
+
+PASS, FAIL, ERROR, NOT_MEASURED = "pass", "fail", "error", "not measured"
+_UNITS = {"_ms": "ms", "_s": "s", "_dbm": "dBm", "_share": "share", "_changes": ""}
+#: A gap so many times the usual one ends a burst of advertising.
+_BURST_GAPS = 20.0
+_BURST_LEAST_S = 2.0
+
+
+class NotMeasuredError(BluezoneSimError):
+    """There is too little to measure; the message says what is missing."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One measurement."""
+
+    name: str
+    about: str
+    unit: str
+    value: float | None
+    limit: Limit
+    outcome: str
+    detail: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return {
+            "name": self.name,
+            "unit": self.unit,
+            "value": self.value,
+            "low": self.limit.low,
+            "high": self.limit.high,
+            "outcome": self.outcome,
+            "detail": self.detail,
+            "source": self.limit.source,
+        }
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is measured.
+
+    Attributes:
+        profile: the limits.
+        trail: the phone's packets.
+        reads: GATT reads of the phone.
+        keys: its published keys, or None.
+        seconds: listened.
+    """
+
+    profile: Profile
+    trail: Trail
+    seconds: float
+    reads: Sequence[Read] = ()
+    keys: KeyFile | None = None
+    _cache: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def time_s(self) -> NDArray[np.float64]:
+        """``float64[n]``, seconds since the first packet."""
+        t = self.trail.packets.time_us
+        return np.asarray((t - t[0]) / 1e6)
+
+
+def measure(evidence: Evidence) -> list[Measurement]:
+    """Every measurement of the profile, in its order."""
+    out = []
+    for name, limit in evidence.profile.limits.items():
+        unit = next((u for end, u in _UNITS.items() if name.endswith(end)), "")
+        value, outcome, detail = None, ERROR, ""
+        try:
+            value, detail = _HOW[name](evidence)
+            value = float(f"{value:.6g}")
+            outcome = PASS if limit.holds(value) else FAIL
+        except NotMeasuredError as missing:
+            outcome, detail = NOT_MEASURED, str(missing)
+        except Exception as error:  # one measurement's fault leaves the others standing
+            detail = f"{type(error).__name__}: {error}"
+        out.append(Measurement(name, MEASUREMENTS[name], unit, value, limit, outcome, detail))
+    return out
+
+
+Found = tuple[float, str]
+
+
+def _share(mask: NDArray[np.bool_]) -> Found:
+    if not len(mask):
+        raise NotMeasuredError("no packets")
+    return float(mask.mean()), f"{int(mask.sum()):,} of {len(mask):,}"
+
+
+def _bursts(e: Evidence) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """(starts, ends, base interval) of bursts, seconds.
+
+    A scanner misses packets, so gaps are multiples of the interval: the smaller ones tell the base.
+    """
+    t = e.time_s
+    if len(t) < 10:
+        raise NotMeasuredError(f"{len(t)} packets; at least 10 are needed")
+    gaps = np.diff(t)
+    real = gaps[gaps > 0.005]
+    if len(real) < 5:
+        raise NotMeasuredError("packets are not spread in time")
+    # The first gap is one interval for a fifth of the packets at least, unless reception is poor.
+    base = float(np.quantile(real, 0.2))
+    times = np.maximum(1, np.round(real / base))
+    near = times <= 3
+    base = float(np.median(real[near] / times[near]))
+    cut = np.flatnonzero(gaps > max(_BURST_LEAST_S, _BURST_GAPS * base))
+    return t[np.append(0, cut + 1)], t[np.append(cut, len(t) - 1)], base
+
+
+def _intervals_ms(e: Evidence) -> NDArray[np.float64]:
+    *_, base = _bursts(e)
+    gaps = np.diff(e.time_s)
+    times = np.maximum(1, np.round(gaps / base))
+    near = (gaps > 0.005) & (times <= 3)
+    return np.asarray(1000 * gaps[near] / times[near])
+
+
+def _interval(e: Evidence) -> Found:
+    found = _intervals_ms(e)
+    starts, ends, base = _bursts(e)
+    received = len(e.time_s) / max(1.0, float(((ends - starts) / base + 1).sum()))
+    return float(np.median(found)), f"{len(found):,} intervals; about {received:.0%} received"
+
+
+def _interval_spread(e: Evidence) -> Found:
+    low, high = np.quantile(_intervals_ms(e), [0.05, 0.95])
+    return float(high - low), f"5 %: {low:.0f} ms, 95 %: {high:.0f} ms"
+
+
+def _duty_on(e: Evidence) -> Found:
+    starts, ends, _ = _bursts(e)
+    if len(starts) < 3:
+        raise NotMeasuredError("no whole burst between two pauses: advertised without a pause")
+    return float(np.median((ends - starts)[1:-1])), f"{len(starts) - 2} whole bursts"
+
+
+def _duty_off(e: Evidence) -> Found:
+    starts, ends, _ = _bursts(e)
+    if len(starts) < 2:
+        raise NotMeasuredError("no pause: advertised without one")
+    pauses = starts[1:] - ends[:-1]
+    return float(np.median(pauses)), f"{len(pauses)} pauses, longest {pauses.max():.1f} s"
+
+
+def _uses(e: Evidence) -> list[tuple[int, float, float]]:
+    """(identifier, first, last seconds) in order of the first."""
+    if e.profile.transport == "gatt":
+        seen = sorted((r.time_us / 1e6, r.identifier) for r in e.reads if r.identifier)
+        names: dict[bytes, int] = {}
+        pairs = [(t, names.setdefault(i, len(names))) for t, i in seen]
+    else:
+        keep = e.trail.identifier >= 0
+        pairs = list(zip(e.time_s[keep].tolist(), e.trail.identifier[keep].tolist(), strict=True))
+    first: dict[int, float] = {}
+    last: dict[int, float] = {}
+    for t, i in pairs:
+        first.setdefault(i, t)
+        last[i] = t
+    return sorted(((i, first[i], last[i]) for i in first), key=lambda use: use[1])
+
+
+def _periods(e: Evidence) -> NDArray[np.float64]:
+    """Time from one change to the next, whole uses only."""
+    uses = _uses(e)
+    if len(uses) < 3:
+        raise NotMeasuredError(
+            f"{len(uses)} identifier{'s' if len(uses) != 1 else ''} in {e.seconds:.0f} s; two changes "
+            "are needed, listen longer"
+        )
+    changes = np.array([(b[1] + a[2]) / 2 for a, b in pairwise(uses)])
+    return np.diff(changes)
+
+
+def _period(e: Evidence) -> Found:
+    found = _periods(e)
+    return float(np.median(found)), f"{len(found)} whole uses"
+
+
+def _jitter(e: Evidence) -> Found:
+    found = _periods(e)
+    if len(found) < 2:
+        raise NotMeasuredError("one whole use; three changes are needed, listen longer")
+    return float(found.max() - found.min()), f"{found.min():.1f} to {found.max():.1f} s"
+
+
+def _changes(e: Evidence) -> list[tuple[bool, bool]]:
+    """(identifier changed, address changed) at each change, in order of time."""
+    keep = np.flatnonzero(e.trail.identifier >= 0)
+    ids, addresses = e.trail.identifier[keep], e.trail.packets.address[keep]
+    new_id, new_address = np.diff(ids) != 0, np.diff(addresses) != 0
+    at = np.flatnonzero(new_id | new_address)
+    return [(bool(new_id[i]), bool(new_address[i])) for i in at]
+
+
+def _linkable(e: Evidence) -> Found:
+    if e.profile.transport == "gatt":
+        raise NotMeasuredError("the identifier is not in the advertisement")
+    found = _changes(e)
+    if not found:
+        raise NotMeasuredError(f"nothing changed in {e.seconds:.0f} s; listen longer")
+    id_only = sum(i and not a for i, a in found)
+    address_only = sum(a and not i for i, a in found)
+    both = sum(i and a for i, a in found)
+    return float(id_only + address_only), (
+        f"{both} together, {id_only} identifier alone, {address_only} address alone"
+    )
+
+
+def _overlap(e: Evidence) -> Found:
+    """Longest time from the first packet of a pair (address, identifier) that shares one half with
+    another pair to that one's last packet."""
+    keep = np.flatnonzero(e.trail.identifier >= 0)
+    pairs: dict[tuple[int, int], list[float]] = {}
+    for a, i, t in zip(
+        e.trail.packets.address[keep].tolist(),
+        e.trail.identifier[keep].tolist(),
+        e.time_s[keep].tolist(),
+        strict=True,
+    ):
+        pairs.setdefault((a, i), [t, t])[1] = t
+    if len(pairs) < 2:
+        raise NotMeasuredError(f"nothing changed in {e.seconds:.0f} s; listen longer")
+    linked = [
+        span
+        for (a, i), span in pairs.items()
+        if any((a == b) != (i == j) for b, j in pairs if (b, j) != (a, i))
+    ]
+    longest = max((last - first for first, last in linked), default=0.0)
+    return longest, f"{len(linked)} of {len(pairs)} pairs of address and identifier share a half"
+
+
+def _non_resolvable(e: Evidence) -> Found:
+    p = e.trail.packets
+    return _share(p.address_random & ((p.address >> np.uint64(46)) == 0))
+
+
+def _matches(e: Evidence) -> Any:
+    if e.keys is None:
+        raise NotMeasuredError("no keys given; export them from the phone under test (--keys)")
+    if "matches" not in e._cache:
+        system = get(e.profile.protocol)
+        if not isinstance(system, KeyProtocol):
+            raise NotMeasuredError("the protocol publishes no keys")
+        seen = _sightings(e)
+        e._cache["matches"] = match(e.keys.published_for(seen), seen, system)
+    return e._cache["matches"]
+
+
+def _sightings(e: Evidence) -> Sightings:
+    t = e.trail
+    if e.profile.transport == "gatt":
+        reads = [r for r in e.reads if r.identifier]
+        ids = np.frombuffer(b"".join(r.identifier for r in reads), np.uint8)
+        return Sightings(
+            observer=np.zeros(len(reads), np.int32),
+            time_ms=np.array([r.time_us // 1000 for r in reads], np.int64),
+            identifier=ids.reshape(len(reads), get(e.profile.protocol).id_size).copy(),
+            rssi_dbm=np.zeros(len(reads), np.int16),
+            protocol=e.profile.protocol,
+        )
+    keep = np.flatnonzero(t.identifier >= 0)
+    payload = None
+    if e.profile.protocol == "gaen":
+        payload = np.frombuffer(b"".join(t.payload[i] for i in keep), np.uint8)
+        payload = payload.reshape(len(keep), gaen.METADATA_BYTES).copy()
+    return Sightings(
+        observer=np.zeros(len(keep), np.int32),
+        time_ms=t.packets.time_us[keep] // 1000,
+        identifier=t.identifiers[t.identifier[keep]],
+        rssi_dbm=t.packets.rssi_dbm[keep],
+        protocol=e.profile.protocol,
+        payload=payload,
+    )
+
+
+def _of_key(e: Evidence) -> Found:
+    found, seen = _matches(e), _sightings(e)
+    all_ids = {i.tobytes() for i in seen.identifier}
+    if not all_ids:
+        raise NotMeasuredError("no identifier was heard")
+    matched = np.zeros(len(seen), np.bool_)
+    matched[found.row] = True
+    foreign = {i.tobytes() for i in seen.identifier[~matched]}
+    return 1 - len(foreign) / len(all_ids), f"{len(all_ids) - len(foreign)} of {len(all_ids)}"
+
+
+def _tx_power(e: Evidence) -> Found:
+    found, seen = _matches(e), _sightings(e)
+    if not len(found) or found.attenuation_db is None:
+        raise NotMeasuredError("no identifier matched the keys")
+    power = found.attenuation_db + found.rssi_dbm
+    return float(np.median(power)), f"{len(np.unique(seen.identifier, axis=0))} identifiers"
+
+
+def _gatt_success(e: Evidence) -> Found:
+    return _share(np.array([bool(r.identifier) for r in e.reads], np.bool_))
+
+
+def _gatt_time(e: Evidence) -> Found:
+    times = [r.seconds for r in e.reads if r.identifier]
+    if not times:
+        raise NotMeasuredError("no read succeeded")
+    return float(np.median(times)), f"{len(times)} reads, longest {max(times):.2f} s"
+
+
+_HOW: dict[str, Callable[[Evidence], Found]] = {
+    "ad_form_share": lambda e: _share(e.trail.exact),
+    "name_share": lambda e: _share(carries(e.trail.packets, ad.NAMES)),
+    "tx_power_share": lambda e: _share(carries(e.trail.packets, (0x0A,))),
+    "advertising_interval_ms": _interval,
+    "advertising_interval_spread_ms": _interval_spread,
+    "duty_on_s": _duty_on,
+    "duty_off_s": _duty_off,
+    "rotation_period_s": _period,
+    "rotation_jitter_s": _jitter,
+    "linkable_changes": _linkable,
+    "linkable_overlap_s": _overlap,
+    "non_resolvable_share": _non_resolvable,
+    "identifiers_of_key_share": _of_key,
+    "tx_power_dbm": _tx_power,
+    "gatt_success_share": _gatt_success,
+    "gatt_read_s": _gatt_time,
+}

@@ -1,0 +1,1 @@
+"""Simulated encounters played to a phone under test, and what it made of them."""

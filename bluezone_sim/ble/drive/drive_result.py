@@ -1,0 +1,196 @@
+"""What a drive found at each level, beside the simulation, and the file by which a phone's own history is
+judged afterwards."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..._version import SCHEMA_VERSION
+from ...errors import FormatError, InputError
+from ...files import WholeFile
+from ...protocols.bluezone_files import parse_history
+from ...scenario.model import Scenario
+from ...tables.rows import Sightings
+from ..sending.crowd import PUBLISHED, key_file_name
+from .encounter_plan import Plan, Seen, make_plan
+
+#: Name of the file that says how a run went, for judging a phone's history afterwards.
+RUN_FILE = "drive.json"
+
+
+@dataclass(frozen=True)
+class Level:
+    """One level's result: counts of peers, on air beside the simulation.
+
+    Attributes:
+        level: adoption, share of smartphone owners.
+        peers: people in contact who run the app.
+        on_air: of these, phones that were sent (the others are off that day).
+        recorded, warned: on air; None where nothing was listened to yet.
+        desk_recorded, desk_warned: the simulation, with phones at the bench's distance.
+        scenario_recorded, scenario_warned: the simulation, at the scenario's distances.
+        packets: received on air.
+        missed, extra: peers that the desk simulation has recorded and the air has not; the reverse.
+    """
+
+    level: float
+    peers: int
+    on_air: int
+    recorded: int | None
+    warned: int | None
+    desk_recorded: int
+    desk_warned: int
+    scenario_recorded: int
+    scenario_warned: int
+    packets: int
+    missed: list[int]
+    extra: list[int]
+
+
+@dataclass(frozen=True)
+class Drive:
+    """A whole run."""
+
+    scenario: str
+    seed: int
+    person: int
+    date: str
+    speed: float
+    distance_m: float
+    played_s: float
+    levels: list[Level]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document that ``--json`` prints."""
+        return {"schema_version": SCHEMA_VERSION, **asdict(self)}
+
+
+def compare(plan: Plan, level: float, air: Seen | None, packets: int) -> Level:
+    """One level's row."""
+    desk, scenario = plan.predicted_at_desk(level), plan.predicted(level)
+    missed = extra = np.empty(0, np.int32)
+    if air is not None:
+        missed = np.setdiff1d(desk.recorded, air.recorded)
+        extra = np.setdiff1d(air.recorded, desk.recorded)
+    return Level(
+        level=level,
+        peers=int(plan.with_app(level).sum()),
+        on_air=int(plan.on_air(level).sum()),
+        recorded=None if air is None else len(air.recorded),
+        warned=None if air is None else len(air.warned),
+        desk_recorded=len(desk.recorded),
+        desk_warned=len(desk.warned),
+        scenario_recorded=len(scenario.recorded),
+        scenario_warned=len(scenario.warned),
+        packets=packets,
+        missed=missed.tolist(),
+        extra=extra.tolist(),
+    )
+
+
+def summary(plan: Plan, rows: list[Level]) -> Drive:
+    """A whole run of these levels."""
+    scenario = plan.tracer.scenario
+    return Drive(
+        scenario=scenario.name,
+        seed=plan.tracer.world.seed,
+        person=plan.person,
+        date=str(scenario.date),
+        speed=plan.timeline.speed,
+        distance_m=plan.distance_m,
+        played_s=round(plan.timeline.played_s, 2),
+        levels=rows,
+    )
+
+
+def write_run(out: Path, plan: Plan, played: list[dict[str, float]], levels: list[float]) -> None:
+    """What is needed to judge a phone's history later."""
+    out.mkdir(parents=True, exist_ok=True)
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "scenario": plan.tracer.scenario.name,
+        "settings": _settings(plan.tracer.scenario),
+        "seed": plan.tracer.world.seed,
+        "person": plan.person,
+        "speed": plan.timeline.speed,
+        "distance_m": plan.distance_m,
+        "iphones": plan.iphones,
+        "start_s": plan.timeline.start_s.tolist(),
+        "end_s": plan.timeline.end_s.tolist(),
+        "levels": levels,
+        "played": played,
+    }
+    with WholeFile(out / RUN_FILE) as file:
+        file.stream.write(json.dumps(document, indent=1).encode())
+    name = plan.keys.protocol.name
+    if name in PUBLISHED:
+        with WholeFile(out / key_file_name(name)) as file:
+            file.stream.write(PUBLISHED[name](plan.keys.published(plan.peers)))
+
+
+def _settings(scenario: Scenario) -> str:
+    """A digest of all of a scenario's keys."""
+    return hashlib.sha256(scenario.model_dump_json().encode()).hexdigest()
+
+
+def judge_history(
+    scenario: Scenario, run: Path, history: bytes, source: str, hours: tuple[float, float]
+) -> Drive:
+    """Sets a phone's exported history beside the simulation, after a run that it listened to.
+
+    Args:
+        scenario: the one that was played, with the same settings.
+        run: the run's directory.
+        history: the phone's ``data_trace.txt``.
+        source: its name, for errors.
+        hours: as in the run.
+
+    Raises:
+        InputError: the directory is not of such a run.
+        FormatError: the history is at fault.
+    """
+    try:
+        document = json.loads((run / RUN_FILE).read_text(encoding="utf-8"))
+        levels, played = document["levels"], document["played"]
+        plan = make_plan(
+            scenario,
+            int(document["seed"]),
+            [float(x) for x in levels],
+            person=int(document["person"]),
+            hours=hours,
+            speed=float(document["speed"]),
+            distance_m=float(document["distance_m"]),
+            iphones=str(document["iphones"]),
+        )
+        same = document["settings"] == _settings(scenario)
+        same &= plan.timeline.start_s.tolist() == document["start_s"]
+    except OSError as error:
+        raise InputError(f"{run / RUN_FILE}: cannot be read ({error.strerror})") from None
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise FormatError(f"{run / RUN_FILE}: not of a run ({error!r})") from None
+    if document["scenario"] != scenario.name or not same:
+        raise InputError(
+            f"{run / RUN_FILE}: of scenario {document['scenario']!r} with other settings; give the same "
+            "scenario, --set and --hours as in the run"
+        )
+    rows, _ = parse_history(history, source)
+    out = []
+    for entry in played:
+        since = rows.time_ms / 1000 - float(entry["began_unix_s"])
+        inside = np.flatnonzero((since >= 0) & (since < plan.timeline.played_s))
+        sightings = Sightings(
+            observer=np.full(len(inside), plan.person, np.int32),
+            time_ms=plan.timeline.simulated_ms(since[inside]),
+            identifier=rows.identifier[inside],
+            rssi_dbm=rows.rssi_dbm[inside],
+        )
+        out.append(compare(plan, float(entry["level"]), plan.judge(sightings), len(inside)))
+    return summary(plan, out)

@@ -1,0 +1,1 @@
+"""Measurements that a person with phones is guided through."""

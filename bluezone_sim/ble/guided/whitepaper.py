@@ -1,0 +1,256 @@
+"""``bluezone-sim ble matrix``: the white paper's 24 cases on real phones, one after another.
+
+The tester puts two phones into the states of a case; an adapter listens to what the advertising phone
+sends; the scanning phone's own history, or the tester, says whether it was recorded.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..._version import SCHEMA_VERSION
+from ...errors import FormatError, InputError
+from ...files import WholeFile
+from ...protocols import bluezone
+from ...protocols.bluezone_files import parse_history
+from ...validation.whitepaper.cases import CASES, Case
+from .prompt import QuitError, Say, ask
+from .sample import Sample
+
+_STATES = {
+    "foreground": "app in front, screen on",
+    "screen_off": "app in front, screen off",
+    "background": "another app in front",
+}
+_NAMES = {"android": "Android phone", "ios": "iPhone"}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a case gave.
+
+    Attributes:
+        case: 1 .. 24.
+        recorded: the scanning phone holds the advertising one.
+        decided_by: "history" or "tester".
+        rows: rows of the history that say so.
+        packets: of the advertising phone that the adapter heard.
+        began_ms, ended_ms: unix milliseconds.
+    """
+
+    case: int
+    recorded: bool
+    decided_by: str
+    rows: int
+    packets: int
+    began_ms: int
+    ended_ms: int
+
+
+def cases_of(text: str) -> list[int]:
+    """Numbers of cases, such as ``1-6,10``.
+
+    Raises:
+        InputError: it is no such list.
+    """
+    out: list[int] = []
+    for part in text.split(","):
+        low, _, high = part.strip().partition("-")
+        try:
+            span = range(int(low), int(high or low) + 1)
+        except ValueError:
+            span = range(0)
+        if not span or span[0] < 1 or span[-1] > len(CASES):
+            raise InputError(f"--cases {text}: expected numbers from 1 to 24, such as 1-6,10")
+        out += [n for n in span if n not in out]
+    return out
+
+
+def load(path: Path) -> dict[int, Result]:
+    """Results of an earlier session; none where there is no file.
+
+    Raises:
+        FormatError: the file is not of a session.
+    """
+    if not path.exists():
+        return {}
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            r["case"]: Result(**{k: r[k] for k in Result.__dataclass_fields__})
+            for r in document["cases"]
+        }
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise FormatError(f"{path}: not the file of a session ({error!r})") from None
+
+
+def save(path: Path, results: dict[int, Result]) -> None:
+    """Writes the session, whole."""
+    with WholeFile(path) as file:
+        file.stream.write(json.dumps(to_dict(results), indent=1).encode())
+
+
+def to_dict(results: dict[int, Result]) -> dict[str, Any]:
+    """The session as a document."""
+    rows = []
+    for number, r in sorted(results.items()):
+        case = CASES[number - 1]
+        rows.append({**asdict(r), "white_paper": case.recorded, **_who(case)})
+    return {"schema_version": SCHEMA_VERSION, "cases": rows, "differ": differ(results)}
+
+
+def _who(case: Case) -> dict[str, str]:
+    return {
+        "scanner": case.scanner,
+        "scanner_state": case.scanner_state,
+        "advertisers": case.advertisers,
+        "advertiser_state": case.advertiser_state,
+    }
+
+
+def differ(results: dict[int, Result]) -> list[int]:
+    """Cases that differ from the white paper."""
+    return [n for n, r in sorted(results.items()) if r.recorded != CASES[n - 1].recorded]
+
+
+def instructions(case: Case) -> str:
+    """What the tester has to set up."""
+    return (
+        f"Case {case.number}: {_NAMES[case.scanner]} scans: {_STATES[case.scanner_state]}. "
+        f"{_NAMES[case.advertisers]} advertises: {_STATES[case.advertiser_state]}."
+    )
+
+
+def identifiers_on_air(taken: Sample) -> tuple[set[bytes], int]:
+    """(identifiers, packets) of Bluezone phones in a sample, those read over GATT included."""
+    parser, packets = bluezone.Bluezone(), taken.packets
+    found: set[bytes] = set()
+    for data in {
+        row[:size].tobytes() for row, size in zip(packets.data, packets.size, strict=True)
+    }:
+        seen = parser.parse_advertisement(data)
+        if seen is not None and seen.identifier:
+            found.add(seen.identifier)
+    found |= {read.identifier for _, read in taken.reads if read.identifier}
+    return found, len(packets)
+
+
+def session(
+    wanted: Sequence[int],
+    results: dict[int, Result],
+    measure: Callable[[], Sample],
+    say: Say,
+    keep: Callable[[dict[int, Result]], None],
+) -> dict[int, Result]:
+    """Goes through the cases that have no result yet.
+
+    Args:
+        wanted: numbers of cases, in order.
+        results: of earlier sessions; they are kept.
+        measure: listens for as long as a case takes.
+        say: tells the tester.
+        keep: called with all results after every case.
+    """
+    todo = [n for n in wanted if n not in results]
+    results = dict(results)
+    try:
+        while todo:
+            case = CASES[todo[0] - 1]
+            say(instructions(case))
+            answer = ask("Enter starts; s skips, r NUMBER repeats a case, q ends", say)
+            if answer == "s":
+                todo.pop(0)
+                continue
+            if answer.startswith("r"):
+                again = answer[1:].strip()
+                if again.isdigit() and 1 <= int(again) <= len(CASES):
+                    results.pop(int(again), None)
+                    todo = [int(again), *(n for n in todo if n != int(again))]
+                else:
+                    say(f"{answer!r}: expected r and the number of a case")
+                continue
+            if answer:
+                say(f"{answer!r}: expected Enter, s, r NUMBER or q")
+                continue
+            result = _decide(case, measure(), say)
+            if result is not None:
+                results[case.number] = result
+                todo.pop(0)
+                keep(results)
+    except QuitError:
+        say("ended; the same command goes on with the cases that are left")
+    return results
+
+
+def _decide(case: Case, taken: Sample, say: Say) -> Result | None:
+    """The result of a case; None where it has to be done again."""
+    known, packets = identifiers_on_air(taken)
+    said = f"{packets:,} packets and {len(known)} identifiers on air"
+    if not packets:
+        say(
+            "the adapter heard no Bluezone phone: if the advertising phone should be heard in "
+            "this state, repeat the case"
+        )
+    while True:
+        answer = ask(
+            f"{said}. Was it recorded? The path of the scanning phone's data_trace.txt decides, or y, n; "
+            "a does the case again",
+            say,
+        )
+        if answer == "a":
+            return None
+        recorded, rows, by = answer == "y", 0, "tester"
+        if answer not in ("y", "n"):
+            try:
+                rows = _rows_of(Path(answer), known, taken)
+            except InputError as error:
+                say(str(error))
+                continue
+            recorded, by = rows > 0, "history"
+        return Result(case.number, recorded, by, rows, packets, taken.began_ms, taken.ended_ms)
+
+
+def _rows_of(path: Path, known: set[bytes], taken: Sample) -> int:
+    """Rows of a history from the time of the case that hold an identifier from the air."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+    history, _ = parse_history(data, str(path))
+    inside = (history.time_ms >= taken.began_ms) & (history.time_ms <= taken.ended_ms)
+    return sum(history.identifier[i].tobytes() in known for i in np.flatnonzero(inside))
+
+
+def table(results: dict[int, Result]) -> Any:
+    """The white paper's table beside this session's."""
+    from ..listening.live_tables import _table
+
+    out = _table(
+        "case", "scanner", "state", "advertiser", "state", "white paper", "here", "decided by"
+    )
+    for case in CASES:
+        result = results.get(case.number)
+        here = "–" if result is None else _word(result.recorded)
+        if result is not None and result.recorded != case.recorded:
+            here += " (differs)"
+        out.add_row(
+            str(case.number),
+            case.scanner,
+            case.scanner_state,
+            case.advertisers,
+            case.advertiser_state,
+            _word(case.recorded),
+            here,
+            "–" if result is None else result.decided_by,
+        )
+    return out
+
+
+def _word(recorded: bool) -> str:
+    return "recorded" if recorded else "not recorded"

@@ -1,0 +1,1 @@
+"""Scanning: reports to packets, GATT reads, recordings, live tables."""

@@ -1,0 +1,32 @@
+"""Packets kept for judging, bounded."""
+
+from __future__ import annotations
+
+from .reports import Heard
+
+#: Identifiers over GATT are read anew after so long, to see them rotate.
+_READ_AGAIN_S = 20.0
+
+
+#: Packets of the profile's protocol that are kept: hours of one phone.
+_PACKETS_MOST = 500_000
+
+
+class Keeper:
+    """A sink that keeps the packets of one protocol, up to a bound."""
+
+    def __init__(self, protocol: str) -> None:
+        self.heard: list[Heard] = []
+        self.left_out = 0
+        self._protocol = protocol
+
+    def take(self, heard: list[Heard], identifiers: dict[int, bytes]) -> None:
+        """Keeps packets."""
+        mine = [
+            h
+            for h in heard
+            if h.known.found is not None and self._protocol in h.known.found.protocols
+        ]
+        room = _PACKETS_MOST - len(self.heard)
+        self.left_out += max(0, len(mine) - room)
+        self.heard += mine[:room]

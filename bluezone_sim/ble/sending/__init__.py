@@ -1,0 +1,1 @@
+"""Advertising: phones of a protocol on real or virtual transmitters."""
