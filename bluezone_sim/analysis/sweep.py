@@ -89,14 +89,14 @@ class Sweep:
         )
 
     def __repr__(self) -> str:
-        from ..results.panels import sweep_tables
-        from ..results.text import SWEEP_WIDTH, plain
+        from ..report.panels import sweep_tables
+        from ..report.text import SWEEP_WIDTH, plain
 
         parts = [self.headline(), *(plain(t, SWEEP_WIDTH) for t in sweep_tables(self))]
         return "\n".join(parts)
 
     def _repr_html_(self) -> str:
-        from ..results.notebook import sweep_html
+        from ..report.notebook import sweep_html
 
         return sweep_html(self)
 
@@ -120,7 +120,7 @@ class Sweep:
         Raises:
             InputError: it cannot be written.
         """
-        from ..results.report import render_sweep
+        from ..report.page.page import render_sweep
 
         path = Path(path)
         try:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from ..analysis.campaign import CampaignResult
 from ..analysis.words import number, share
 from . import adopters, campaign
 from . import campaign_sweep as campaign_arms
@@ -157,7 +158,7 @@ def panels(result: Result) -> list[Panel]:
     return out
 
 
-def _campaign(result: Result, found: campaign.CampaignResult) -> list[Panel]:
+def _campaign(result: Result, found: CampaignResult) -> list[Panel]:
     """Curve, map and tables of a campaign."""
     dates = found.key_dates(result.scenario)
     curve = _figure(

@@ -26,6 +26,7 @@ from ..world.course import true_cases, while_infectious
 from ..world.installs import Installs, installs, occupation_names, occupations, scattered
 from ..world.risk import RiskyDays
 from .context import Clock, Tracer
+from .tracing import follow
 
 #: The arm with every measure, that with none, and that with the same days given to owners at random.
 ALL, NONE, SCATTERED = "all measures", "no measure", "at random"
@@ -65,7 +66,7 @@ def span_of(
     days = (campaign.until - scenario.date).days + scenario.look_back_days
     whole = scenario.model_copy(update={"date": campaign.until, "look_back_days": days})
     tracer = Tracer.build(whole, world, threads, clock)
-    risky, held = tracer.follow(cases, [1.0])
+    risky, held = follow(tracer, cases, [1.0])
     return Span(tracer, cases, risky, held[1.0], first)
 
 

@@ -27,6 +27,7 @@ from ..world.people import world_inputs
 from .campaign import run_campaign
 from .context import Clock, Tracer
 from .memory import check_limit, peak_memory_mib
+from .tracing import follow, pair_days
 
 Progress = Callable[[float, str], None]
 
@@ -47,7 +48,7 @@ def evaluate(
     publication = scenario.publication
     nested = scenario.radio.density == "off"
     radio_levels = [max(levels)] if nested else sorted(set(levels))
-    truth, held_at = tracer.follow(cases, radio_levels)
+    truth, held_at = follow(tracer, cases, radio_levels)
     course = scenario.index_cases.course
     if course is not None:
         truth = infectious_days(truth, course, world.seed, tracer.days, tracer.published_s)
@@ -76,7 +77,7 @@ def evaluate(
         f2_at: dict[float, PairDays] = {}
         for i, level in enumerate(radio_levels):
             who = followed[levels.index(level)].person
-            f2_at[level] = tracer.pair_days(np.unique(who), level)
+            f2_at[level] = pair_days(tracer, np.unique(who), level)
             progress(0.4 + 0.5 * (i + 1) / len(radio_levels), "F2")
         f2 = [
             f2_warnings(

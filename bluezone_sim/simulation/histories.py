@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from queue import SimpleQueue
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,10 +26,8 @@ from ..radio.records import Desk, desk, others_to_read, padded, records_of
 from ..tables.rows import Contacts, Sightings
 from ..world import crowds
 from ..world.whole import gathering, whole_day
+from .context import Tracer
 from .keys import KeyRing
-
-if TYPE_CHECKING:
-    from .context import Tracer
 
 #: Records of a piece that are looked at together: its columns stay in a core's cache.
 _RECORDS = 1 << 14

@@ -123,8 +123,6 @@ def campaign_to_arrow(result: CampaignResult) -> tuple[Any, Any]:
     """``pyarrow.Table``s of days and of parts; the interval as ``_lo`` and ``_hi``."""
     import pyarrow as pa
 
-    from .tables import VERSIONS
-
     days = []
     for row in result.days:
         flat = asdict(row)
@@ -139,8 +137,6 @@ def campaign_to_arrow(result: CampaignResult) -> tuple[Any, Any]:
 def adopters_to_arrow(rows: Sequence[AdopterRow]) -> Any:
     """A ``pyarrow.Table``, a row a level and arm."""
     import pyarrow as pa
-
-    from .tables import VERSIONS
 
     flat = [
         {

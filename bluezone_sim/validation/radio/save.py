@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from .validate import Validation
-
 import json
 from pathlib import Path
 
 from ...files import write_folder
 from ...report.figures import _BLUE, _ORANGE, _figure
+from .validate import NEAR_M, Validation
 
 
 def qq_png(result: Validation) -> bytes:
     """Quantiles of attenuation, 1 to 99 %, predicted over measured; a panel a scene."""
-    from .validation import NEAR_M
-
     names = {"near": f"{NEAR_M:g} m or less", "far": "farther"}
     n = len(result.scenes)
     with _figure("#000000", 3.2 * n + 0.4, 3.6, panels=n) as (figure, panels):
@@ -48,7 +42,5 @@ def save_validation(result: Validation, out: Path) -> Path:
     Raises:
         InputError: the folder exists, or cannot be made.
     """
-    from .figures import qq_png
-
     text = json.dumps(result.to_dict(), indent=2) + "\n"
     return write_folder(out, {"radio.json": text.encode(), "radio-qq.png": qq_png(result)})
