@@ -18,12 +18,14 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from .analysis.result import Metrics, Result
+    from .analysis.sweep import Sweep
     from .errors import BluezoneSimError, FormatError, InputError, ScenarioError
-    from .matching import SightingIndex, index_sightings, match
+    from .matching.index import SightingIndex, index_sightings
+    from .matching.match import match
     from .scenario import Scenario, load, parse, shipped
     from .simulation.engine import run
     from .storage.run_load import open_run
-    from .sweeping import Sweep, open_sweep, sweep
+    from .sweeping.sweep import open_sweep, sweep
     from .tables.rows import Contacts, Matches, Outcomes, PublishedKeys, Sightings, Warnings
 
 #: Where each public name lives. Imported on first use, so that `import bluezone_sim` costs nothing.
@@ -39,19 +41,19 @@ _HOMES = {
     "Result": "analysis.result",
     "Scenario": "scenario",
     "ScenarioError": "errors",
-    "SightingIndex": "matching",
+    "SightingIndex": "matching.index",
     "Sightings": "tables.rows",
-    "Sweep": "sweeping",
+    "Sweep": "analysis.sweep",
     "Warnings": "tables.rows",
-    "index_sightings": "matching",
+    "index_sightings": "matching.index",
     "load": "scenario",
-    "match": "matching",
+    "match": "matching.match",
     "open_run": "storage.run_load",
-    "open_sweep": "sweeping",
+    "open_sweep": "sweeping.sweep",
     "parse": "scenario",
     "run": "simulation.engine",
     "shipped": "scenario",
-    "sweep": "sweeping",
+    "sweep": "sweeping.sweep",
 }
 
 __all__ = [

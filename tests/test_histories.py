@@ -10,7 +10,7 @@ from small import scenario
 from test_run import same
 
 import bluezone_sim as bz
-from bluezone_sim.matching import index_published
+from bluezone_sim.matching.published import index_published
 from bluezone_sim.simulation.context import Clock, Tracer
 from bluezone_sim.simulation.histories import histories, publishers
 from bluezone_sim.world import build_world

@@ -14,9 +14,9 @@ from bluezone_sim import match
 from bluezone_sim.errors import TableError
 from bluezone_sim.kernels.crypto.sha256 import hmac_sha256, ratchet, sha256_short
 from bluezone_sim.kernels.lookup.exact import build_index, collect, probe_rows, words_of
-from bluezone_sim.matching import index_published
 from bluezone_sim.matching import match as engine
 from bluezone_sim.matching import published as matching_published
+from bluezone_sim.matching.published import index_published
 from bluezone_sim.tables.rows import PublishedKeys, Sightings
 
 DAY_MS = 86_400_000

@@ -19,7 +19,7 @@ from .statistics import Mean
 from .words import same_level
 
 if TYPE_CHECKING:
-    from ..sweeping import Sweep
+    from .sweep import Sweep
 
 
 _A = TypeVar("_A", Arm, CampaignArm)

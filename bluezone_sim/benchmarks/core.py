@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import protocols
-from ..matching import SightingIndex, index_sightings, match
+from ..matching.index import SightingIndex, index_sightings
+from ..matching.match import match
 from ..protocols.gaen_export import _fields, parse_export, write_export
 from ..protocols.protocol import DAY_S
 from ..simulation.memory import available_mib

@@ -19,7 +19,7 @@ from .common import Json, Scenario, Settings, StoppedError, conclude, console, s
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ..sweeping import Sweep
+    from ..analysis.sweep import Sweep
     from ..sweeping.sweep import Progress
 
 #: Seconds between lines of progress where standard error is no terminal.

@@ -15,7 +15,7 @@ from ..protocols.registry import get_key_protocol
 from ..scenario.profiles import load_profile
 from ..scenario.schema.exposure import Thresholds
 from ..tables.rows import Matches, PublishedKeys, Sightings
-from . import match
+from .match import match
 from .rules import RULES, DayScores, day_scores
 from .windows import ScanInstances, previous_scans, scan_instances
 

@@ -27,7 +27,7 @@ from .page.page import render, render_sweep
 if TYPE_CHECKING:
     from ..analysis.arms import Difference
     from ..analysis.campaign_arms import CampaignDifference
-    from ..sweeping import Sweep
+    from ..analysis.sweep import Sweep
 
 
 def write_reports(directory: Path, formats: Sequence[str], out: Path) -> list[Path]:

@@ -21,7 +21,7 @@ from .text import (
 
 if TYPE_CHECKING:
     from ..analysis.result import Result
-    from ..sweeping import Sweep
+    from ..analysis.sweep import Sweep
     from ..tables.metrics import LevelMetrics
 
 

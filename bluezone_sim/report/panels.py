@@ -16,7 +16,7 @@ from .trace import counted_rows, info_rows
 if TYPE_CHECKING:
     from ..analysis.compare import Comparison
     from ..analysis.result import Result
-    from ..sweeping import Sweep
+    from ..analysis.sweep import Sweep
 
 ADOPTERS_TITLE = "Who adopts"
 MEASURES_TITLE = "With and without each measure"

@@ -12,7 +12,7 @@ from ..tables.stages import OUTCOMES, STAGES
 if TYPE_CHECKING:
     from ..analysis.arms import Arm, Difference
     from ..analysis.criteria import Verdict
-    from ..sweeping import Sweep
+    from ..analysis.sweep import Sweep
     from ..tables.metrics import LevelMetrics
 
 #: Heads of the metrics table; shares are in percent.

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels.radio.availability import link_hours
-from ..matching import PublishedIndex, match
+from ..matching.match import match
 from ..matching.pairs import PairDays, pair_days
+from ..matching.published import PublishedIndex
 from ..radio import RadioModel, radio_model, record
 from ..scenario.model import Scenario
 from ..tables.rows import Contacts, Matches, PublishedKeys, Sightings

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from ..kernels.radio.availability import Awake, day_hours, shared_hours
 from ..kernels.radio.scans import Links, Records
-from ..matching import PublishedIndex
 from ..matching.match import rows_published, senders
+from ..matching.published import PublishedIndex
 from ..protocols.protocol import DAY_S
 from ..radio.parameters import p_clear
 from ..radio.records import Desk, desk, others_to_read, padded, records_of

@@ -20,7 +20,7 @@ from ..tables.rows import Warnings
 from .arrow import histograms_from_arrow, outcomes_from_arrow
 
 if TYPE_CHECKING:
-    from ..sweeping import Sweep
+    from ..analysis.sweep import Sweep
 
 
 def open_any(path: str | Path) -> Result | Sweep:
@@ -31,7 +31,7 @@ def open_any(path: str | Path) -> Result | Sweep:
     """
     path = Path(path)
     if (path / "sweep.json").exists():
-        from ..sweeping import open_sweep
+        from ..sweeping.sweep import open_sweep
 
         return open_sweep(path)
     if (path / "manifest.json").exists():

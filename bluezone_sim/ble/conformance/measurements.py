@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...captures.key_files import KeyFile
 from ...errors import BluezoneSimError
-from ...matching import match
+from ...matching.match import match
 from ...protocols import ad, gaen
 from ...protocols.protocol import KeyProtocol
 from ...protocols.registry import get

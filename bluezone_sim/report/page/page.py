@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from ...analysis.arms import Arm, Difference
     from ...analysis.campaign_arms import CampaignArm
     from ...analysis.result import Histogram, Result
+    from ...analysis.sweep import Sweep
     from ...scenario.model import Scenario
-    from ...sweeping import Sweep
     from ...tables.metrics import LevelMetrics
 
 
