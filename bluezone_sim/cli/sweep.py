@@ -56,8 +56,8 @@ def sweep(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
     """Run a grid of scenarios with many seeds; run it again to go on where it stopped."""
-    from .. import sweeping
     from ..scenario import load
+    from ..sweeping.sweep import sweep as sweep_all
 
     chosen = load(scenario, settings_of(settings))
     axes = axes_of(grid)
@@ -74,7 +74,7 @@ def sweep(
                 last[:] = [at]
                 show(at)
 
-            result = sweeping.sweep(
+            result = sweep_all(
                 chosen,
                 axes,
                 seeds,
