@@ -17,15 +17,12 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .analysis.result import Metrics, Result
-    from .analysis.sweep import Sweep
+    from .analysis.result import Metrics
+    from .api import Result, Sweep, open_run, open_sweep, run, sweep
     from .errors import BluezoneSimError, FormatError, InputError, ScenarioError
     from .matching.index import SightingIndex, index_sightings
     from .matching.match import match
     from .scenario import Scenario, load, parse, shipped
-    from .simulation.engine import run
-    from .storage.run_load import open_run
-    from .sweeping.sweep import open_sweep, sweep
     from .tables.rows import Contacts, Matches, Outcomes, PublishedKeys, Sightings, Warnings
 
 #: Where each public name lives. Imported on first use, so that `import bluezone_sim` costs nothing.
@@ -38,22 +35,22 @@ _HOMES = {
     "Metrics": "analysis.result",
     "Outcomes": "tables.rows",
     "PublishedKeys": "tables.rows",
-    "Result": "analysis.result",
+    "Result": "api",
     "Scenario": "scenario",
     "ScenarioError": "errors",
     "SightingIndex": "matching.index",
     "Sightings": "tables.rows",
-    "Sweep": "analysis.sweep",
+    "Sweep": "api",
     "Warnings": "tables.rows",
     "index_sightings": "matching.index",
     "load": "scenario",
     "match": "matching.match",
-    "open_run": "storage.run_load",
-    "open_sweep": "sweeping.sweep",
+    "open_run": "api",
+    "open_sweep": "api",
     "parse": "scenario",
-    "run": "simulation.engine",
+    "run": "api",
     "shipped": "scenario",
-    "sweep": "sweeping.sweep",
+    "sweep": "api",
 }
 
 __all__ = [

@@ -43,6 +43,21 @@ def write_folder(out: Path, files: Mapping[str, bytes]) -> Path:
     return out
 
 
+def write_file(path: Path, data: bytes) -> Path:
+    """Writes a file that appears whole or not at all; an earlier one stays until then.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
+    with WholeFile(path) as file:
+        file.stream.write(data)
+    return path
+
+
 def read_document(path: Path, of: str) -> dict[str, Any]:
     """The JSON that says what a folder holds.
 

@@ -25,21 +25,23 @@ class Registry(Generic[T]):
         group: entry points that add to it: ``bluezone_sim.protocols``.
         what: one of them in words, for messages: "protocol".
         kind: the type of its values, as ``"module:class"``.
-        shipped: name to ``"module:value"``, in the order in which they are listed and tried.
+        shipped: name to the value or to ``"module:value"``, in the order in which they are listed and
+            tried.
     """
 
-    def __init__(self, group: str, what: str, kind: str, shipped: Mapping[str, str]):
+    def __init__(self, group: str, what: str, kind: str, shipped: Mapping[str, str | T]):
         self.group, self.what = group, what
         self._kind, self._shipped = kind, shipped
         self._found: dict[str, T] = {}
 
     @cached_property
-    def _homes(self) -> dict[str, str | EntryPoint]:
-        homes: dict[str, str | EntryPoint] = dict(self._shipped)
+    def _homes(self) -> dict[str, Any]:
+        homes: dict[str, Any] = dict(self._shipped)
         for point in sorted(_points(self.group), key=lambda p: (p.name, _package(p))):
             other = homes.get(point.name)
             if other is not None:
-                whose = "bluezone_sim itself" if isinstance(other, str) else _package(other)
+                outside = isinstance(other, EntryPoint)
+                whose = _package(other) if outside else "bluezone_sim itself"
                 raise InputError(
                     f"{self.what} {point.name!r}: of {_package(point)} and of {whose}; uninstall one, or "
                     f"give one another name (entry points {self.group})"
@@ -55,9 +57,12 @@ class Registry(Generic[T]):
         """
         return tuple(self._homes)
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._shipped or name in self._homes
+
     def outside(self) -> tuple[str, ...]:
         """Names that installed packages bring."""
-        return tuple(name for name, home in self._homes.items() if not isinstance(home, str))
+        return tuple(name for name in self._homes if name not in self._shipped)
 
     def get(self, name: str) -> T:
         """The value of that name, loaded when it is first asked for.
@@ -82,8 +87,8 @@ class Registry(Generic[T]):
             raise InputError(
                 f"{self.what} {name!r}: expected one of {', '.join(self._homes)}{hint}"
             )
-        if isinstance(home, str):
-            value: T = resolve(home)
+        if not isinstance(home, EntryPoint):
+            value: T = resolve(home) if isinstance(home, str) else home
             return value
         where = f"{self.what} {name!r} of the package {_package(home)}"
         try:

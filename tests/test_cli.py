@@ -172,7 +172,7 @@ def test_a_failure_while_writing_leaves_what_was_there(town, monkeypatch):
     def full(result):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("bluezone_sim.report.figures.adoption_png", full)
+    monkeypatch.setattr("bluezone_sim.storage.run_save.histograms_to_arrow", full)
     assert call("run", "town.toml", "--quiet", "--out", "out", "--force", "--seed", "9") == 2
     assert (town / "out" / "manifest.json").read_bytes() == before
     assert sorted(p.name for p in town.iterdir()) == ["out", "town.toml"]

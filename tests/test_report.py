@@ -14,11 +14,12 @@ from small import scenario
 
 import bluezone_sim as bz
 from bluezone_sim import cli
-from bluezone_sim.analysis.words import percent
+from bluezone_sim.api import open_any
 from bluezone_sim.report.charts import nice_ceiling
 from bluezone_sim.report.page.page import render, render_sweep
-from bluezone_sim.storage.run_load import manifest_of, open_any
+from bluezone_sim.storage.run_load import manifest_of
 from bluezone_sim.tables.stages import OUTCOMES
+from bluezone_sim.tables.words import percent
 
 EXPECT = [{"metric": "recall", "at_least": 0.0}, {"metric": "recall", "at_most": 0.0}]
 ARMS = {

@@ -12,7 +12,7 @@ from baseline import BASELINE, numbers
 from small import scenario
 
 import bluezone_sim as bz
-from bluezone_sim.analysis.result import Result
+from bluezone_sim.api import Result
 from bluezone_sim.simulation import engine
 from bluezone_sim.simulation.context import Clock, Tracer
 from bluezone_sim.tables.stages import OUTCOMES

@@ -322,6 +322,7 @@ def test_adopter_draws_equal_runs_of_their_own(workplace):
     rows = spread_of_adopters(s, world, outcomes(world, 1.0))
     from dataclasses import replace
 
+    from bluezone_sim.tables.stages import OUTCOMES
     from bluezone_sim.world.adoption import ranks_of
 
     owners = np.flatnonzero(world.owner)
@@ -331,7 +332,7 @@ def test_adopter_draws_equal_runs_of_their_own(workplace):
         for d in (1, 2, 3):
             rank = ranks_of(world.seed, d, owners, world.groups, world.zone, few.together)
             at = outcomes(replace(world, rank=rank), level)
-            recalls.append(np.mean(at.outcome == bz.tables.OUTCOMES.index("warned")))
+            recalls.append(np.mean(at.outcome == OUTCOMES.index("warned")))
         assert rows[i].arms["together"].recall == pytest.approx(np.mean(recalls))
 
 

@@ -9,12 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..tables.metrics import LevelMetrics
+from ..tables.levels import LevelMetrics
+from ..tables.metrics import COMPARED, NUMBERS
 from .result import Metrics
 from .statistics import Mean, mean_of, paired_mean, seeds_for
-
-#: Metrics of which differences between arms are told.
-COMPARED = ("recall", "precision", "n_warned_f1", "n_warned_f2", "hours_to_warning_p50")
 
 
 @dataclass(frozen=True)
@@ -113,11 +111,12 @@ def _arm(axes: Mapping[str, Sequence[Any]], rows: list[dict[str, Any]]) -> Arm:
     seeds = tuple(sorted({row["seed"] for row in rows}))
     users = sorted({row["users"] for row in rows})
     at = {(row["users"], row["seed"]): row for row in rows}
-    fields = LevelMetrics.__dataclass_fields__
+    fields = [f for f in LevelMetrics.__dataclass_fields__ if f != "others"]
     stages = [k for k in rows[0] if k.startswith("lost_")]
+    others = [k for k in rows[0] if not (k in axes or k in _TASK or k.startswith("campaign_"))]
     by_seed = {
         name: np.array([[_number(at.get((u, s), {}).get(name)) for s in seeds] for u in users])
-        for name in (*(f for f in fields if f in rows[0]), *stages)
+        for name in (*(f for f in fields if f in rows[0]), *stages, *others)
     }
     levels = []
     for i, u in enumerate(users):
@@ -131,6 +130,7 @@ def _arm(axes: Mapping[str, Sequence[Any]], rows: list[dict[str, Any]]) -> Arm:
             else:
                 given[name] = means[name].mean
         given["users"] = u
+        given["others"] = {name: means[name].mean for name in others}
         levels.append(LevelMetrics(**given))
     return Arm(
         label=label_of(values),
@@ -140,6 +140,10 @@ def _arm(axes: Mapping[str, Sequence[Any]], rows: list[dict[str, Any]]) -> Arm:
         recall_sd=tuple(mean_of(x).sd for x in by_seed["recall"]),
         by_seed=by_seed,
     )
+
+
+#: Columns of a task's row that are no metric of a package.
+_TASK = {"task", "seed", "index_cases", "risky_pairs", *NUMBERS}
 
 
 def _number(value: float | None) -> float:

@@ -6,7 +6,8 @@ import datetime as dt
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..tables.metrics import DAY_NUMBERS, CampaignDay, number_of
+from ..tables.levels import CampaignDay
+from ..tables.metrics import DAY_NUMBERS, number_of
 
 if TYPE_CHECKING:
     from ..scenario.model import Scenario

@@ -10,13 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..tables.metrics import DAY_NUMBERS, number_of
+from ..tables.metrics import COMPARED_DAYS, DAY_NUMBERS, number_of
 from .arms import label_of, order_of
 from .campaign import CampaignResult
 from .statistics import Mean, mean_of, paired_mean
 
-#: Numbers of a day of which differences between arms are told.
-COMPARED = ("adoption_smartphones", "recall", "precision", "n_warned_f1")
 #: Numbers of a day of which means over seeds are told: all but the ends of a run's own interval.
 MEANS = tuple(name for name in DAY_NUMBERS if not name.startswith("recall_ci95"))
 
@@ -97,7 +95,7 @@ def campaign_differences(base: CampaignArm, arm: CampaignArm) -> list[CampaignDi
         CampaignDifference(arm.label, base.label, date, name, arm.less(name, date, base))
         for date in arm.dates
         if date in base.dates
-        for name in COMPARED
+        for name in COMPARED_DAYS
     ]
 
 
@@ -158,3 +156,10 @@ def _arm(
 
 def _number(value: float | None) -> float:
     return float("nan") if value is None else float(value)
+
+
+def curves(arms: Sequence[CampaignArm]) -> list[tuple[str, str, CampaignArm]]:
+    """What the chart has a line for: its name, the measures and the arm."""
+    if len(arms) == 1:
+        return [(measures, measures, arms[0]) for measures in arms[0].measures]
+    return [(arm.label, arm.measures[0], arm) for arm in arms]

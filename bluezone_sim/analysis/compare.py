@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from ..errors import InputError
-from ..tables.metrics import LevelMetrics
+from ..tables.levels import same_level
+from ..tables.metrics import COMPARED, names_of, number_of, to_json
 from ..tables.stages import OUTCOMES
-from .arms import COMPARED, Arm, Difference, paired
+from .arms import Arm, Difference, paired
 from .campaign_arms import CampaignArm, campaign_differences, campaign_of, is_of_campaign
 from .criteria import Verdict, judge
-from .result import Result
+from .result import RunResult
 from .statistics import Mean
-from .words import same_level
 
 if TYPE_CHECKING:
-    from .sweep import Sweep
+    from .sweep import SweepResult
 
 
 _A = TypeVar("_A", Arm, CampaignArm)
@@ -50,7 +50,7 @@ class Comparison:
                     "a": dict(a.values),
                     "b": dict(b.values),
                     "levels": [
-                        {"a": asdict(x), "b": asdict(y)}
+                        {"a": to_json(x), "b": to_json(y)}
                         for x in a.metrics
                         for y in b.metrics
                         if same_level(x, y)
@@ -68,12 +68,10 @@ class Comparison:
         }
 
 
-def arm_of(result: Result) -> Arm:
+def arm_of(result: RunResult) -> Arm:
     """A run as an arm of one seed; its intervals stay those of the run."""
     levels = sorted(result.metrics, key=lambda m: m.users)
-    names = [
-        f for f in LevelMetrics.__dataclass_fields__ if f != "lost" and not f.endswith("_ci95")
-    ]
+    names = [n for n in names_of(levels) if not ("_ci95_" in n or n.startswith("lost_"))]
     return Arm(
         label=result.scenario.protocol.name,
         values={},
@@ -81,13 +79,13 @@ def arm_of(result: Result) -> Arm:
         metrics=type(result.metrics)(levels),
         recall_sd=(None,) * len(levels),
         by_seed={
-            name: np.array([[np.nan if (v := getattr(m, name)) is None else v] for m in levels])
+            name: np.array([[np.nan if (v := number_of(m, name)) is None else v] for m in levels])
             for name in names
         },
     )
 
 
-def compare(a: Result | Sweep, b: Result | Sweep) -> Comparison:
+def compare(a: RunResult | SweepResult, b: RunResult | SweepResult) -> Comparison:
     """Sets B beside A.
 
     Raises:
@@ -100,7 +98,7 @@ def compare(a: Result | Sweep, b: Result | Sweep) -> Comparison:
     ]
     for first, second in levels:
         differences += paired(first, replace(second, label=_label(first, second)), COMPARED)
-    if isinstance(a, Result) and isinstance(b, Result):
+    if isinstance(a, RunResult) and isinstance(b, RunResult):
         differences = [_by_case(a, b, d) for d in differences]
     judged = b.scenario if b.scenario.expect else a.scenario
     campaigns = _campaigns(a, b)
@@ -125,7 +123,9 @@ def _label(a: Arm | CampaignArm, b: Arm | CampaignArm) -> str:
     return b.label if b.label == a.label else f"{b.label} / {a.label}"
 
 
-def _campaigns(a: Result | Sweep, b: Result | Sweep) -> tuple[tuple[CampaignArm, CampaignArm], ...]:
+def _campaigns(
+    a: RunResult | SweepResult, b: RunResult | SweepResult
+) -> tuple[tuple[CampaignArm, CampaignArm], ...]:
     mine, other = campaigns_in(a), campaigns_in(b)
     if not mine or not other:
         return ()
@@ -133,17 +133,17 @@ def _campaigns(a: Result | Sweep, b: Result | Sweep) -> tuple[tuple[CampaignArm,
     return tuple((x, replace(y, label=_label(x, y))) for x, y in both)
 
 
-def campaigns_in(of: Result | Sweep) -> Sequence[CampaignArm]:
+def campaigns_in(of: RunResult | SweepResult) -> Sequence[CampaignArm]:
     """Campaigns of a run or sweep, an arm each; empty without."""
-    if not isinstance(of, Result):
+    if not isinstance(of, RunResult):
         return of.campaigns
     if of.campaign is None:
         return []
     return [campaign_of(of.campaign, of.scenario.protocol.name, of.seed)]
 
 
-def _arms(of: Result | Sweep) -> Sequence[Arm]:
-    return [arm_of(of)] if isinstance(of, Result) else of.arms
+def _arms(of: RunResult | SweepResult) -> Sequence[Arm]:
+    return [arm_of(of)] if isinstance(of, RunResult) else of.arms
 
 
 def _together(a: Sequence[_A], b: Sequence[_A]) -> list[tuple[_A, _A]]:
@@ -167,7 +167,7 @@ def _together(a: Sequence[_A], b: Sequence[_A]) -> list[tuple[_A, _A]]:
     return both
 
 
-def _by_case(a: Result, b: Result, difference: Difference) -> Difference:
+def _by_case(a: RunResult, b: RunResult, difference: Difference) -> Difference:
     """Recall's difference with an interval by bootstrap over cases, where both have the same pairs."""
     if difference.metric != "recall":
         return difference

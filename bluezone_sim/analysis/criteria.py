@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import CriterionError
 from ..scenario.checks.asked import SHORT
+from ..tables.levels import same_level
 from ..tables.metrics import METRICS, number_of
-from .words import percent, same_level, value_of
+from ..tables.words import percent
 
 if TYPE_CHECKING:
     from ..scenario.model import Scenario
     from ..scenario.schema.experiment import Criterion
-    from ..tables.metrics import LevelMetrics
+    from ..tables.levels import LevelMetrics
     from .arms import Arm
     from .campaign_arms import CampaignArm
 
@@ -49,16 +50,15 @@ class Verdict:
 
     def __str__(self) -> str:
         verdict = "kept" if self.passed else "MISSED"
+        metric = METRICS.get(self.metric)
         if self.adoption is None:
             what = "level or arm" if self.date is None else "day or arm"
-            return f"{verdict}: {METRICS[self.metric]} of {self.arm}: there is no such {what}"
-        change = (
-            "" if self.change is None else f" ({value_of(self.metric, self.change, sign=True)})"
-        )
+            return f"{verdict}: {metric.title} of {self.arm}: there is no such {what}"
+        change = "" if self.change is None else f" ({metric.unit.change(self.change)})"
         on = "" if self.date is None else f" on {self.date}"
         return (
-            f"{verdict}: {METRICS[self.metric]}{on} at {percent(self.adoption)} of phones, {self.arm}: "
-            f"{value_of(self.metric, self.value)}{change}, expected {self.expected}"
+            f"{verdict}: {metric.title}{on} at {percent(self.adoption)} of phones, {self.arm}: "
+            f"{metric.unit.told(self.value)}{change}, expected {self.expected}"
         )
 
 
@@ -149,9 +149,10 @@ def _keeps(name: str, bound: float, value: float, change: float | None) -> bool:
 
 
 def _in_words(metric: str, bounds: dict[str, float]) -> str:
+    unit = METRICS.get(metric).unit
     return " and ".join(
         f"{name.replace('_', ' ')} "
-        + value_of(metric, bound, sign=name.endswith("_at_most")).removeprefix("+")
+        + (unit.change(bound).removeprefix("+") if name.endswith("_at_most") else unit.told(bound))
         for name, bound in bounds.items()
     )
 

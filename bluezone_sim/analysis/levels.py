@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..scenario.model import Scenario
-from ..tables.metrics import LevelMetrics
-from ..tables.rows import Outcomes, Warnings
+from ..tables.levels import LevelMetrics
+from ..tables.metrics import METRICS, LevelFound, Metric
+from ..tables.rows import Histogram, Outcomes, Warnings
 from ..world import Days, World
 from ..world.course import true_cases
 from .evaluation import Evaluation
 from .outcomes import _CODE, _among
-from .result import Histogram
 from .statistics import _ratio, bootstrap_weights, interval_of
 
 
@@ -44,6 +45,7 @@ def level_metrics(
     def level(i: int) -> float:
         return users[i] / owners if owners else 0.0
 
+    outside = [METRICS.get(name) for name in METRICS.outside()]
     rows = []
     for i, n_users in enumerate(users):
         at = outcomes.take(outcomes.level_index == i)
@@ -59,30 +61,35 @@ def level_metrics(
         right = warned & true[np.searchsorted(cases, at.index_case)]
         since_contact = (told.told_s - days.start_s[told.first_day]) / 86_400
         followed = np.count_nonzero(np.isin(told.index_case, evaluation.f2_cases))
-        rows.append(
-            LevelMetrics(
-                users=n_users,
-                adoption_people=n_users / world.n_people,
-                adoption_smartphones=n_users / owners if owners else 0.0,
-                share_both_have_app=_ratio(both.sum(), n_risky.sum()),
-                share_both_have_app_ci95=interval_of(weights, both, n_risky),
-                share_both_have_app_expected=_ratio(
-                    n_users * (n_users - 1), world.n_people * (world.n_people - 1)
-                ),
-                share_recorded=_ratio(np.count_nonzero(at.recorded), len(at)),
-                recall=share.pop("warned"),
-                recall_ci95=interval_of(weights, _per_case(cases, at.index_case[warned]), n_risky),
-                precision=_ratio(np.count_nonzero(right), n_told),
-                n_warned_f1=_ratio(n_told, len(cases)),
-                n_warned_f2=_ratio(len(f2), len(evaluation.f2_cases)) if f2 is not None else None,
-                n_f2_per_f1=_ratio(len(f2), followed) if f2 is not None else None,
-                share_in_reach=_ratio(np.count_nonzero(world.rank[at.other] < level(i)), len(at)),
-                hours_to_warning_p50=float(np.median(delay_h)) if n_told else None,
-                days_contact_to_warning_p50=float(np.median(since_contact)) if n_told else None,
-                lost=share,
-            )
+        row = LevelMetrics(
+            users=n_users,
+            adoption_people=n_users / world.n_people,
+            adoption_smartphones=n_users / owners if owners else 0.0,
+            share_both_have_app=_ratio(both.sum(), n_risky.sum()),
+            share_both_have_app_ci95=interval_of(weights, both, n_risky),
+            share_both_have_app_expected=_ratio(
+                n_users * (n_users - 1), world.n_people * (world.n_people - 1)
+            ),
+            share_recorded=_ratio(np.count_nonzero(at.recorded), len(at)),
+            recall=share.pop("warned"),
+            recall_ci95=interval_of(weights, _per_case(cases, at.index_case[warned]), n_risky),
+            precision=_ratio(np.count_nonzero(right), n_told),
+            n_warned_f1=_ratio(n_told, len(cases)),
+            n_warned_f2=_ratio(len(f2), len(evaluation.f2_cases)) if f2 is not None else None,
+            n_f2_per_f1=_ratio(len(f2), followed) if f2 is not None else None,
+            share_in_reach=_ratio(np.count_nonzero(world.rank[at.other] < level(i)), len(at)),
+            hours_to_warning_p50=float(np.median(delay_h)) if n_told else None,
+            days_contact_to_warning_p50=float(np.median(since_contact)) if n_told else None,
+            lost=share,
         )
+        found = LevelFound(row, at, len(cases))
+        rows.append(replace(row, others={m.name: _measured(m, found) for m in outside}))
     return tuple(rows)
+
+
+def _measured(metric: Metric, found: LevelFound) -> float | None:
+    value = None if metric.measure is None else metric.measure(found)
+    return None if value is None else float(value)
 
 
 def _per_case(cases: NDArray[np.int32], of: NDArray[np.int32]) -> NDArray[np.int64]:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, overload
-
-import numpy as np
-from numpy.typing import NDArray
 
 from .._version import NUMERIC_VERSION, SCHEMA_VERSION
 from ..scenario.model import Scenario
-from ..tables.metrics import Interval, LevelMetrics
-from ..tables.rows import Outcomes, Warnings
+from ..tables.level_tables import levels_table
+from ..tables.levels import LevelMetrics
+from ..tables.metrics import to_json
+from ..tables.rows import Histogram, Outcomes, Warnings
+from ..tables.table import notebook
+from ..tables.words import Interval
 from .adopters import AdopterRow
 from .campaign import CampaignResult
 
@@ -28,22 +28,6 @@ class SensitivityRow:
     recall_ci95: Interval | None
     precision: float | None
     n_warned_f1: float | None
-
-
-@dataclass(frozen=True)
-class Histogram:
-    """Counts of one or more series over shared bins.
-
-    Attributes:
-        name, unit: of the quantity.
-        edges: ``float64[k + 1]``.
-        counts: series name to ``int64[k]``.
-    """
-
-    name: str
-    unit: str
-    edges: NDArray[np.float64]
-    counts: Mapping[str, NDArray[np.int64]]
 
 
 class Metrics(Sequence[LevelMetrics]):
@@ -74,18 +58,14 @@ class Metrics(Sequence[LevelMetrics]):
         return hash(tuple((level.users, level.recall) for level in self._levels))
 
     def __repr__(self) -> str:
-        from ..report.text import metrics_table, plain
-
-        return plain(metrics_table(self))
+        return levels_table(self).text()
 
     def _repr_html_(self) -> str:
-        from ..report.notebook import metrics_html
-
-        return metrics_html(self)
+        return notebook(levels_table(self).html())
 
     def to_arrow(self) -> Any:
         """A ``pyarrow.Table``, a row a level; intervals and stages are columns of their own."""
-        from ..storage.arrow import metrics_to_arrow
+        from .arrow import metrics_to_arrow
 
         return metrics_to_arrow(self)
 
@@ -101,7 +81,7 @@ class Metrics(Sequence[LevelMetrics]):
 
 
 @dataclass(frozen=True, eq=False)
-class Result:
+class RunResult:
     """A run.
 
     Attributes:
@@ -144,28 +124,9 @@ class Result:
             f"{self.n_risky_pairs:,} risky pairs"
         )
 
-    def __repr__(self) -> str:
-        from ..report.panels import text
-        from ..report.text import metrics_table, plain, waterfall_table
-
-        return "\n".join(
-            [
-                self.headline(),
-                plain(metrics_table(self.metrics)),
-                plain(waterfall_table(self.metrics)),
-                text(self),
-                f"{self.seconds:.1f} s, {self.peak_memory_mib:,.0f} MiB",
-            ]
-        )
-
-    def _repr_html_(self) -> str:
-        from ..report.notebook import result_html
-
-        return result_html(self)
-
     def to_arrow(self) -> Any:
         """A ``pyarrow.Table`` of :attr:`outcomes`, a row per risky pair and level."""
-        from ..storage.arrow import outcomes_to_arrow
+        from .arrow import outcomes_to_arrow
 
         return outcomes_to_arrow(self.outcomes)
 
@@ -190,7 +151,7 @@ class Result:
             "index_cases": self.n_f0,
             "f2_cases": self.n_f2_cases,
             "risky_pairs": self.n_risky_pairs,
-            "levels": [_plain(asdict(level)) for level in self.metrics],
+            "levels": [_plain(to_json(level)) for level in self.metrics],
             "sensitivity": [_plain(asdict(row)) for row in self.sensitivity],
             "trace": self._trace(),
             "adopters": [_plain(asdict(row)) for row in self.adopters],
@@ -204,20 +165,6 @@ class Result:
         """Rows of the contact trace, and those counted as bad or odd."""
         trace = self.scenario.trace
         return None if trace is None else {"rows": trace.rows, "counted": trace.counted}
-
-    def save(self, out: str | Path, *, force: bool = False) -> Path:
-        """Writes the run directory: Parquet tables, manifest, report, figure; whole or not at all.
-
-        Args:
-            out: the directory to make.
-            force: replace one that exists.
-
-        Raises:
-            InputError: it exists and ``force`` is not given, or it cannot be written.
-        """
-        from ..storage.run_save import save
-
-        return save(self, Path(out), force=force)
 
 
 def _plain(value: Any) -> Any:

@@ -8,8 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError
 from ..scenario.model import Scenario
+from ..tables.metrics import to_json
 from .arms import Arm, Difference, arms_of, differences
 from .campaign_arms import (
     MEANS,
@@ -21,11 +21,11 @@ from .campaign_arms import (
 )
 
 if TYPE_CHECKING:
-    from .result import Histogram
+    from ..tables.rows import Histogram
 
 
 @dataclass(frozen=True, eq=False)
-class Sweep:
+class SweepResult:
     """What a sweep gave.
 
     Attributes:
@@ -88,18 +88,6 @@ class Sweep:
             f"{self.scenario.population.people:,} people"
         )
 
-    def __repr__(self) -> str:
-        from ..report.panels import sweep_tables
-        from ..report.text import SWEEP_WIDTH, plain
-
-        parts = [self.headline(), *(plain(t, SWEEP_WIDTH) for t in sweep_tables(self))]
-        return "\n".join(parts)
-
-    def _repr_html_(self) -> str:
-        from ..report.notebook import sweep_html
-
-        return sweep_html(self)
-
     def to_arrow(self) -> Any:
         """A ``pyarrow.Table``, a row a task."""
         return self.table
@@ -113,21 +101,6 @@ class Sweep:
         import polars
 
         return polars.from_arrow(self.table)
-
-    def report(self, path: str | Path) -> Path:
-        """Writes the report, one HTML file.
-
-        Raises:
-            InputError: it cannot be written.
-        """
-        from ..report.page.page import render_sweep
-
-        path = Path(path)
-        try:
-            path.write_text(render_sweep(self), encoding="utf-8")
-        except OSError as error:
-            raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
-        return path
 
     def to_dict(self) -> dict[str, Any]:
         """The document that ``bluezone-sim sweep --json`` prints: plain JSON types, None for null."""
@@ -144,7 +117,7 @@ class Sweep:
                     "label": arm.label,
                     "values": dict(arm.values),
                     "seeds": list(arm.seeds),
-                    "levels": [asdict(level) for level in arm.metrics],
+                    "levels": [to_json(level) for level in arm.metrics],
                     "seeds_for_width": arm.seeds_for(self.width),
                 }
                 for arm in self.arms

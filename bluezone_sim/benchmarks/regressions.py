@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
 
 from ..errors import FormatError
+from ..tables.table import Column, Table
+from ..tables.words import DASH
 from .rounds import Measurement
 
 
@@ -81,21 +82,22 @@ def regressions(
     return out
 
 
-def table(measurements: Sequence[Measurement]) -> Any:
-    """A row a figure, for rich."""
-    from rich import box
-    from rich.table import Table
-
-    out = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("figure", "value", "", "ratio", "baseline", "peak MiB"):
-        right = name in ("value", "ratio", "peak MiB")
-        # The words give way before the numbers do.
-        out.add_column(name, no_wrap=name != "baseline", justify="right" if right else "left")
+def table(measurements: Sequence[Measurement]) -> Table:
+    """A row a figure."""
+    rows = []
     for m in measurements:
         value, unit = scaled(m.value, m.unit)
-        ratio = "–" if m.ratio is None else f"{m.ratio:.1f}"
-        out.add_row(m.name, value, unit, ratio, m.baseline, f"{m.peak_memory_mib:,.0f}")
-    return out
+        ratio = DASH if m.ratio is None else f"{m.ratio:.1f}"
+        rows.append((m.name, value, unit, ratio, m.baseline, f"{m.peak_memory_mib:,.0f}"))
+    heads = (
+        Column("figure", left=True),
+        Column("value"),
+        Column("", left=True),
+        Column("ratio"),
+        Column("baseline", left=True, wrap=True),  # the words give way before the numbers do
+        Column("peak MiB"),
+    )
+    return Table("", heads, tuple(rows))
 
 
 def scaled(value: float, unit: str) -> tuple[str, str]:

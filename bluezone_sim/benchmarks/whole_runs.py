@@ -19,6 +19,7 @@ from ..scenario import Scenario, load
 from ..scenario.schema.exposure import IndexCases
 from ..scenario.schema.population import District
 from ..scenario.schema.radio import Protocol
+from ..tables.table import Table
 
 #: What is made: identifiers of phones whose keys are published (lazy) or of every phone (full), and the
 #: contacts and records of phones that sent a published one; or those of every phone as well (whole).
@@ -226,33 +227,33 @@ def too_many(people: int) -> str | None:
     return f"may need {needed:,.0f} MiB of memory, {free:,.0f} are free"
 
 
-def engine_table(figures: list[EngineFigure], peer: PeerFigure | None = None) -> Any:
-    """A row a figure, for rich: rate, memory, and seconds by part."""
-    from rich import box
-    from rich.table import Table
-
-    out = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("", "people", "M person-days/s", "seconds", "peak MiB", *PARTS):
-        out.add_column(name, no_wrap=True, justify="right" if name else "left")
-    for f in figures:
-        out.add_row(
+def engine_table(figures: list[EngineFigure], peer: PeerFigure | None = None) -> Table:
+    """A row a figure: rate, memory, and seconds by part."""
+    rows = [
+        [
             f"{f.protocol}, {f.mode}",
             f"{f.people:,}",
             f"{f.person_days_per_s / 1e6:.2f}",
             f"{f.seconds:.2f}",
             f"{f.peak_memory_mib:,.0f}",
             *(f"{s:.2f}" for s in f.parts_s.values()),
-        )
+        ]
+        for f in figures
+    ]
     if peer is not None:
-        out.add_row(
-            peer.name,
-            f"{peer.people:,}",
-            f"{peer.person_days_per_s / 1e6:.2f}",
-            f"{peer.population_s + peer.days_s:.2f}",
-            f"{peer.peak_memory_mib:,.0f}",
-            f"{peer.population_s:.2f}",
+        rows.append(
+            [
+                peer.name,
+                f"{peer.people:,}",
+                f"{peer.person_days_per_s / 1e6:.2f}",
+                f"{peer.population_s + peer.days_s:.2f}",
+                f"{peer.peak_memory_mib:,.0f}",
+                f"{peer.population_s:.2f}",
+                *[""] * (len(PARTS) - 1),
+            ]
         )
-    return out
+    heads = ["", "people", "M person-days/s", "seconds", "peak MiB", *PARTS]
+    return Table.of_text("", heads, rows, 1)
 
 
 if __name__ == "__main__":

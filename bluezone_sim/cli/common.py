@@ -13,10 +13,11 @@ import typer
 from ..errors import BluezoneSimError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from ..analysis.criteria import Verdict
     from ..simulation.engine import Progress
+    from ..tables.table import Table
 
 
 class StoppedError(BluezoneSimError):
@@ -68,7 +69,7 @@ def console(width: int = 0) -> Any:
     """A console on stdout, wide enough for the tables, or as wide as is asked."""
     from rich.console import Console
 
-    from ..report.text import WIDTH
+    from ..tables.table import WIDTH
 
     width = width or WIDTH
     # A table that a narrow terminal wraps can still be read; one with its numbers cut off cannot.
@@ -77,6 +78,15 @@ def console(width: int = 0) -> Any:
     if not console.is_terminal or console.width < width:
         console.width = width
     return console
+
+
+def show(terminal: Any, tables: Iterable[Table]) -> None:
+    """Prints tables, each with its note below."""
+    for table in tables:
+        terminal.print(table.rich())
+        if table.note:
+            terminal.print(table.note, style="dim")
+            terminal.print()
 
 
 def conclude(verdicts: Sequence[Verdict], *, quiet: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .common import Json, conclude, console
+from .common import Json, conclude, console, show
 
 
 def register(app: typer.Typer) -> None:
@@ -23,20 +23,19 @@ def compare(
 ) -> None:
     """Set two runs or sweeps side by side; exit 1 where a criterion of the scenario is missed."""
     from ..analysis import compare as comparing
+    from ..api import open_any
     from ..report.panels import compare_tables
-    from ..report.text import SWEEP_WIDTH
-    from ..storage.run_load import open_any
+    from ..tables.table import WIDE
 
     first, second = open_any(a), open_any(b)
     found = comparing.compare(first, second)
     if as_json:
         typer.echo(json.dumps(found.to_dict(), allow_nan=False))
     else:
-        terminal = console(SWEEP_WIDTH)
+        terminal = console(WIDE)
         terminal.print(f"A: {first.headline()}")
         terminal.print(f"B: {second.headline()}")
-        for table in compare_tables(found):
-            terminal.print(table)
+        show(terminal, compare_tables(found))
         if bool(comparing.campaigns_in(first)) != bool(comparing.campaigns_in(second)):
             terminal.print("Only one of them has a campaign, so campaigns are not compared.")
     conclude(found.verdicts, quiet=as_json)

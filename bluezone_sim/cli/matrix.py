@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ..errors import CriterionError
-from .common import Json, console, progress_bar, settings_of
+from .common import Json, console, progress_bar, settings_of, show
 
 _EXAMPLE = "ios.background.sends=service"
 #: Packets that are logged of each case.
@@ -67,8 +67,7 @@ def matrix(
         terminal = console()
         terminal.print(found.table())
         typer.echo(found.words() + "\n")
-        terminal.print(found.measured_table())
-        terminal.print(found.NOTE, style="dim")
+        show(terminal, [found.measured_table()])
     if found.missed:
         raise CriterionError(
             f"{len(found.missed)} of 24 cases differ from the white paper: "

@@ -32,7 +32,7 @@ def report(
     for name in chosen:
         if name not in FORMATS:
             raise InputError(f"--format {name}: expected one or more of {', '.join(FORMATS)}")
-    from ..report.export import write_reports
+    from ..api import write_reports
 
     for path in write_reports(directory, chosen, out or directory):
         typer.echo(f"Written: {path}")

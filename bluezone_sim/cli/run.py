@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .common import Json, Scenario, Settings, conclude, console, progress_bar, settings_of
+from .common import Json, Scenario, Settings, conclude, console, progress_bar, settings_of, show
 
 if TYPE_CHECKING:
-    from ..analysis.result import Result
+    from ..api import Result
 
 
 def register(app: typer.Typer) -> None:
@@ -44,7 +44,7 @@ def run(
     from ..storage.run_save import check_free
 
     check_free(target, force=force)
-    from ..simulation.engine import run as simulate
+    from ..api import run as simulate
 
     with progress_bar(quiet=quiet) as report:
         result = simulate(chosen, seed, threads=threads, progress=report)
@@ -76,14 +76,8 @@ def _default_out(name: str, seed: int) -> Path:
 
 def _print(result: Result) -> None:
     from ..report.panels import tables
-    from ..report.text import NOTES, metrics_table, waterfall_table
 
     terminal = console()
     terminal.print(result.headline())
-    terminal.print(metrics_table(result.metrics))
-    terminal.print(NOTES, style="dim")
-    terminal.print()
-    terminal.print(waterfall_table(result.metrics))
-    for table in tables(result):
-        terminal.print(table)
+    show(terminal, tables(result))
     terminal.print(f"{result.seconds:.1f} s, {result.peak_memory_mib:,.0f} MiB")

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InputError
-from .common import Json, Scenario, Settings, StoppedError, conclude, console, settings_of
+from .common import Json, Scenario, Settings, StoppedError, conclude, console, settings_of, show
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ..analysis.sweep import Sweep
+    from ..api import Sweep
     from ..sweeping.sweep import Progress
 
 #: Seconds between lines of progress where standard error is no terminal.
@@ -56,8 +56,8 @@ def sweep(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
     """Run a grid of scenarios with many seeds; run it again to go on where it stopped."""
+    from ..api import sweep as sweep_all
     from ..scenario import load
-    from ..sweeping.sweep import sweep as sweep_all
 
     chosen = load(scenario, settings_of(settings))
     axes = axes_of(grid)
@@ -186,12 +186,11 @@ def left_in_words(at: Progress) -> str:
 
 def _print(result: Sweep) -> None:
     from ..report.panels import sweep_tables
-    from ..report.text import SWEEP_WIDTH
+    from ..tables.table import WIDE
 
-    terminal = console(SWEEP_WIDTH)
+    terminal = console(WIDE)
     terminal.print(result.headline())
-    for table in sweep_tables(result):
-        terminal.print(table)
+    show(terminal, sweep_tables(result))
     about = result.about
     terminal.print(
         f"{about['core_hours']:.2g} core-hours, up to {about['peak_memory_mib']:,.0f} MiB a process"

@@ -94,13 +94,6 @@ def info(
 
 
 def _print(trace: Trace, *, dated: bool) -> None:
-    from rich.table import Table
+    from ..report.trace import trace_table
 
-    from ..report.trace import counted_rows, info_rows
-
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    for name, text in info_rows(trace, dated=dated):
-        table.add_row(name, text)
-    for name, text in counted_rows(trace):
-        table.add_row(name, text, style="yellow")
-    console().print(table)
+    console().print(trace_table(trace, dated=dated))

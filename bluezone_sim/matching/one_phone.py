@@ -15,6 +15,7 @@ from ..protocols.registry import get_key_protocol
 from ..scenario.profiles import load_profile
 from ..scenario.schema.exposure import Thresholds
 from ..tables.rows import Matches, PublishedKeys, Sightings
+from ..tables.table import Column, Table
 from .match import match
 from .rules import RULES, DayScores, day_scores
 from .windows import ScanInstances, previous_scans, scan_instances
@@ -131,33 +132,22 @@ class PhoneMatches:
             return {}
         return {name: day_scores(self.scans, rule) for name, rule in RULES.items()}
 
-    def table(self) -> Any:
-        """A row a match, for rich; the first ones where they are many."""
-        from rich import box
-        from rich.table import Table
-
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        m = self.matches
-        names = ["key", "day (UTC)", "interval", "time (UTC)", "RSSI dBm"]
+    def table(self) -> Table:
+        """A row a match; the first ones where they are many."""
+        m, n = self.matches, min(len(self.matches), _MOST_ROWS)
+        heads = [
+            Column("key", lambda text: f"{text[:16]}…", left=True),
+            Column("day (UTC)", lambda s: f"{_utc(s):%Y-%m-%d}", left=True),
+            Column("interval", left=True),
+            Column("time (UTC)", lambda ms: f"{_utc(ms / 1000):%Y-%m-%d %H:%M:%S}", left=True),
+            Column("RSSI dBm"),
+        ]
+        keys = [self.key_hex(int(key)) for key in m.key[:n]]
+        columns = [keys, *(c[:n].tolist() for c in (m.day_s, m.interval, m.time_ms, m.rssi_dbm))]
         if m.attenuation_db is not None:
-            names.append("attenuation dB")
-        for name in names:
-            right = name.endswith(("dBm", "dB"))
-            table.add_column(name, no_wrap=True, justify="right" if right else "left")
-        for row in range(min(len(m), _MOST_ROWS)):
-            day = dt.datetime.fromtimestamp(int(m.day_s[row]), dt.UTC)
-            time = dt.datetime.fromtimestamp(int(m.time_ms[row]) / 1000, dt.UTC)
-            cells = [
-                f"{self.key_hex(int(m.key[row]))[:16]}…",
-                f"{day:%Y-%m-%d}",
-                str(m.interval[row]),
-                f"{time:%Y-%m-%d %H:%M:%S}",
-                str(m.rssi_dbm[row]),
-            ]
-            if m.attenuation_db is not None:
-                cells.append(f"{m.attenuation_db[row]:g}")
-            table.add_row(*cells)
-        return table
+            heads.append(Column("attenuation dB", "{:g}".format))
+            columns.append(m.attenuation_db[:n].tolist())
+        return Table("", tuple(heads), tuple(zip(*columns, strict=True)))
 
     def summary(self) -> str:
         """Counts, minutes near by key, risk by day, and what was odd."""
@@ -277,3 +267,7 @@ def minutes_near(
     same = key[1:] == key[:-1]
     until_next[:-1][same] = np.minimum(np.diff(time)[same], period_ms)
     return np.bincount(key, until_next, n_keys) / 60_000
+
+
+def _utc(unix_s: float) -> dt.datetime:
+    return dt.datetime.fromtimestamp(unix_s, dt.UTC)

@@ -7,41 +7,46 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..analysis.adopters import AdopterRow
-from ..analysis.words import interval, share
+from ..tables.level_tables import columns
+from ..tables.metrics import interval_column
+from ..tables.table import Column, Table
+from ..tables.words import share
+from .figures import BLUE, GREEN, INK, ORANGE, as_svg, canvas
+
+TITLE = "Who adopts"
 
 
-def header(rows: Sequence[AdopterRow]) -> list[str]:
-    """Heads of :func:`cells`."""
-    out = ["users", "of\nphones\n%", "a'\n%"]
+def adopters_table(rows: Sequence[AdopterRow], draws: int) -> Table:
+    """A row a level: what is found over draws of who adopts."""
+    heads = [*columns(("users", "adoption_smartphones")), Column("a'\n%", share)]
     for arm in rows[0].arms:
-        out += [f"{arm}:\nboth\nhave %", "95 %", "recall\n%", "95 %"]
-    return out
-
-
-def cells(row: AdopterRow) -> list[str]:
-    """One row of the table."""
-    out = [f"{row.users:,}", share(row.adoption_smartphones), share(row.square_law)]
-    for spread in row.arms.values():
-        out += [
-            share(spread.both_have_app),
-            interval(spread.both_have_app_95),
-            share(spread.recall),
-            interval(spread.recall_95),
-        ]
-    return out
+        for head in (f"{arm}:\nboth\nhave %", "recall\n%"):
+            heads += [Column(head, share), interval_column()]
+    cells = tuple(
+        (
+            row.users,
+            row.adoption_smartphones,
+            row.square_law,
+            *(
+                value
+                for s in row.arms.values()
+                for value in (s.both_have_app, s.both_have_app_95, s.recall, s.recall_95)
+            ),
+        )
+        for row in rows
+    )
+    return Table(f"{TITLE}: {draws:,} draws of the adopters", tuple(heads), cells)
 
 
 def figure_svg(rows: Sequence[AdopterRow]) -> str:
     """Recall by adoption for each arm, beside the square law."""
-    from .figures import _BLUE, _GREEN, _INK, _ORANGE, _figure, _svg
-
     rows = sorted(rows, key=lambda row: row.users)
     x = np.array([100 * row.adoption_smartphones for row in rows])
-    with _figure(_INK, 7.2, 3.8) as (figure, (axes,)):
+    with canvas(INK, 7.2, 3.8) as (figure, (axes,)):
         law = [np.nan if r.recall_square_law is None else r.recall_square_law for r in rows]
-        axes.plot(x, 100 * np.array(law), "--", lw=1, color=_BLUE, label="square law")
+        axes.plot(x, 100 * np.array(law), "--", lw=1, color=BLUE, label="square law")
         arms, apart = list(rows[0].arms), 0.6 * (len(rows[0].arms) - 1)
-        for name, colour, shift in zip(arms, (_GREEN, _ORANGE), (-apart, apart), strict=False):
+        for name, colour, shift in zip(arms, (GREEN, ORANGE), (-apart, apart), strict=False):
             mean = 100 * np.array([r.arms[name].recall for r in rows])
             ends = 100 * np.array([r.arms[name].recall_95 for r in rows]).T
             axes.errorbar(
@@ -59,4 +64,4 @@ def figure_svg(rows: Sequence[AdopterRow]) -> str:
         axes.set_xlabel("smartphone owners who run the app (%)")
         axes.set_ylabel("risky pairs warned (%)")
         axes.legend(loc="upper left")
-        return _svg(figure, "Share of risky pairs warned, by adoption and by who adopts")
+        return as_svg(figure, "Share of risky pairs warned, by adoption and by who adopts")

@@ -3,171 +3,156 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
-from ..analysis.words import ends_of, interval, number, percent, share, value_of
+from ..analysis.campaign_arms import CampaignArm, curves
+from ..analysis.statistics import seeds_for
+from ..tables.level_tables import columns
+from ..tables.metrics import METRICS, interval_column
+from ..tables.table import Column, Table
+from ..tables.words import SHARE, interval, number, percent, share, whole
+from .campaign import MEASURES_TITLE, day
 from .charts import N_COLOURS, Line, Tip, line_chart
 
-if TYPE_CHECKING:
-    from ..analysis.campaign_arms import CampaignArm
-
-DAYS_COLUMNS = (
-    "arm", "day", "users", "of\nphones\n%", "both\n%", "recall\n%", "95 %\nover seeds", "random\n%",
-    "none\n%", "precision\n%", "F1 per\ncase", "days to\nwarning", "seeds\nneeded",
-)  # fmt: skip
-DAYS_NOTE = (
+_DAYS_NOTE = (
     "First day, the day with most users, last day, with all measures. both: share of risky pairs in "
     "which both run the app. random: recall with as many users a day, any smartphone owners. none: "
     "without the measures. days: median from contact to warning."
 )
+#: How differences of recall are told.
+_RECALL = SHARE
+_ARM, _DAY = Column("arm", left=True), Column("day", day, left=True)
 
 
-def days_rows(arms: Sequence[CampaignArm], width: float) -> list[list[str]]:
-    """A row an arm and key day; see :data:`DAYS_COLUMNS`.
+def days_table(arms: Sequence[CampaignArm], width: float) -> Table:
+    """A row an arm and key day.
 
     Args:
         arms: of a sweep.
         width: of the interval of recall for which seeds are counted.
     """
-    from ..analysis.statistics import seeds_for
-
+    before = ("users", "adoption_smartphones", "share_both_have_app")
+    after = ("precision", "n_warned_f1", "days_contact_to_warning_p50")
     rows = []
     for arm in arms:
         for i, date in enumerate(arm.key_dates()):
             recall = arm.mean("recall", date)
-            needed = seeds_for(recall.sd, width)
             rows.append(
-                [
+                (
                     arm.label if i == 0 else "",
-                    day(date),
-                    number(arm.mean("users", date).mean, 0),
-                    share(arm.mean("adoption_smartphones", date).mean),
-                    share(arm.mean("share_both_have_app", date).mean),
-                    share(recall.mean),
-                    interval(recall.ci95),
-                    *(share(arm.mean("recall", date, m).mean) for m in arm.measures[1:3]),
-                    share(arm.mean("precision", date).mean),
-                    number(arm.mean("n_warned_f1", date).mean, 2),
-                    number(arm.mean("days_contact_to_warning_p50", date).mean),
-                    "–" if needed is None else f"{needed:,}",
-                ]
+                    date,
+                    *(arm.mean(name, date).mean for name in before),
+                    recall.mean,
+                    recall.ci95,
+                    *(arm.mean("recall", date, m).mean for m in arm.measures[1:3]),
+                    *(arm.mean(name, date).mean for name in after),
+                    seeds_for(recall.sd, width),
+                )
             )
-    return rows
+    recall_of = METRICS.get("recall")
+    heads = (
+        _ARM,
+        _DAY,
+        *columns(before, ("users", "of\nphones\n%", "both\n%")),
+        recall_of.column(),
+        interval_column("95 %\nover seeds"),
+        recall_of.column("random\n%"),
+        recall_of.column("none\n%"),
+        *columns(after, ("precision\n%", "F1 per\ncase", "days to\nwarning")),
+        Column("seeds\nneeded", whole),
+    )
+    return Table("The campaign, means over seeds", heads, tuple(rows), _DAYS_NOTE)
 
 
-def measures_columns(arms: Sequence[CampaignArm]) -> list[str]:
-    """Heads of :func:`measures_rows`: key days by name, since each arm may have its own."""
-    last = {arm.key_dates()[-1] for arm in arms}
-    most = {arm.key_dates()[-2] for arm in arms if len(arm.key_dates()) > 2}
-    names = [day(*d) if len(d) == 1 else w for d, w in ((most, "most users"), (last, "end")) if d]
-    return [
-        "arm",
-        "",
-        *(h for n in names for h in (f"{n}\nusers", "recall\n%", "less\npoints", "95 %")),
-    ]
-
-
-MEASURES_NOTE = (
+_MEASURES_NOTE = (
     "less: recall less that of all measures, paired by seed. at random: as many users on every day, but "
     "any smartphone owners. Without a measure, those whom it would have brought are left to later ones."
 )
 
 
-def measures_rows(arms: Sequence[CampaignArm]) -> list[list[str]]:
-    """With and without each measure on the day with most users and the last one."""
+def measures_table(arms: Sequence[CampaignArm]) -> Table:
+    """With and without each measure on the day with most users and the last one.
+
+    The days are named in the heads where all arms have the same.
+    """
+    last = {arm.key_dates()[-1] for arm in arms}
+    most = {arm.key_dates()[-2] for arm in arms if len(arm.key_dates()) > 2}
+    names = [day(*d) if len(d) == 1 else w for d, w in ((most, "most users"), (last, "end")) if d]
+    heads = [
+        "arm",
+        "",
+        *(h for n in names for h in (f"{n}\nusers", "recall\n%", "less\npoints", "95 %")),
+    ]
     rows = []
-    wide = any(len(arm.key_dates()) > 2 for arm in arms)
     for arm in arms:
         dates = arm.key_dates()
-        at = [dates[-2], dates[-1]] if wide else dates[-1:]
+        at = [dates[-2], dates[-1]] if most else dates[-1:]
         for measures in arm.measures:
             row = [arm.label if measures == arm.measures[0] else "", measures]
             for date in at:
                 less = arm.less("recall", date, arm, (measures, arm.measures[0]))
-                told = "" if measures == arm.measures[0] else _points("recall", less.mean)
+                told = "" if measures == arm.measures[0] else _RECALL.change(less.mean, unit=False)
                 row += [
-                    number(arm.mean("users", date, measures).mean, 0),
+                    whole(arm.mean("users", date, measures).mean),
                     share(arm.mean("recall", date, measures).mean),
                     told,
-                    ends_of("recall", less.ci95) if told else "",
+                    _RECALL.ends(less.ci95) if told else "",
                 ]
             rows.append(row)
-    return rows
+    return Table.of_text(MEASURES_TITLE, heads, rows, 2, _MEASURES_NOTE)
 
 
-DIFFERENCE_COLUMNS = (
-    "arm", "day", "of phones\npoints", "recall\npoints", "95 %", "precision\npoints", "95 %",
-    "F1 per\ncase",
-)  # fmt: skip
-
-
-def difference_rows(pairs: Sequence[tuple[CampaignArm, CampaignArm]]) -> list[list[str]]:
-    """A row an arm and key day that both have; see :data:`DIFFERENCE_COLUMNS`.
+def differences_table(pairs: Sequence[tuple[CampaignArm, CampaignArm]], title: str) -> Table:
+    """A row an arm and key day that both have.
 
     Args:
         pairs: what is compared with, then what is.
+        title: of the table.
     """
+    names = ("adoption_smartphones", "recall", "precision", "n_warned_f1")
+    units = [METRICS.get(name).unit for name in names]
     rows = []
     for base, arm in pairs:
         for i, date in enumerate(_shared(base, arm)):
+            less = [arm.less(name, date, base) for name in names]
             phones, recall, precision, f1 = (
-                arm.less(name, date, base)
-                for name in ("adoption_smartphones", "recall", "precision", "n_warned_f1")
+                [u.change(d.mean, unit=False), u.ends(d.ci95)]
+                for u, d in zip(units, less, strict=True)
             )
-            rows.append(
-                [
-                    arm.label if i == 0 else "",
-                    day(date),
-                    _points("adoption_smartphones", phones.mean),
-                    _points("recall", recall.mean),
-                    ends_of("recall", recall.ci95),
-                    _points("precision", precision.mean),
-                    ends_of("precision", precision.ci95),
-                    value_of("n_warned_f1", f1.mean, sign=True),
-                ]
-            )
-    return rows
+            label = arm.label if i == 0 else ""
+            rows.append([label, day(date), phones[0], *recall, *precision, f1[0]])
+    heads = [
+        "arm", "day", "of phones\npoints", "recall\npoints", "95 %", "precision\npoints", "95 %",
+        "F1 per\ncase",
+    ]  # fmt: skip
+    return Table.of_text(title, heads, rows, 2)
 
 
-COMPARE_COLUMNS = (
-    "arm", "day",
-    *(f"{x}\n{side}" for x in ("users", "recall\n%", "precision\n%", "F1 per\ncase") for side in "AB"),
-)  # fmt: skip
-
-
-def compare_rows(pairs: Sequence[tuple[CampaignArm, CampaignArm]]) -> list[list[str]]:
-    """Both side by side on the key days that both have; see :data:`COMPARE_COLUMNS`."""
-    told: tuple[tuple[str, Callable[[float | None], str]], ...] = (
-        ("users", lambda v: number(v, 0)),
-        ("recall", share),
-        ("precision", share),
-        ("n_warned_f1", lambda v: number(v, 2)),
-    )
-    return [
-        [
+def compare_table(pairs: Sequence[tuple[CampaignArm, CampaignArm]]) -> Table:
+    """Both side by side on the key days that both have."""
+    names = ("users", "recall", "precision", "n_warned_f1")
+    heads = [_ARM, _DAY]
+    for name, head in zip(
+        names, ("users", "recall\n%", "precision\n%", "F1 per\ncase"), strict=True
+    ):
+        heads += [METRICS.get(name).column(f"{head}\n{side}") for side in "AB"]
+    rows = tuple(
+        (
             "" if i else arm.label,
-            day(date),
-            *(text(x.mean(name, date).mean) for name, text in told for x in (base, arm)),
-        ]
+            date,
+            *(x.mean(name, date).mean for name in names for x in (base, arm)),
+        )
         for base, arm in pairs
         for i, date in enumerate(_shared(base, arm))
-    ]
+    )
+    return Table("The campaign side by side", tuple(heads), rows)
 
 
 def _shared(base: CampaignArm, arm: CampaignArm) -> list[dt.date]:
     """Key days of either that both have."""
     either = sorted({*base.key_dates(), *arm.key_dates()})
     return [date for date in either if date in base.dates and date in arm.dates]
-
-
-def _points(metric: str, value: float | None) -> str:
-    return value_of(metric, value, sign=True).removesuffix(" points")
-
-
-def day(date: dt.date) -> str:
-    """A day, as tables have it."""
-    return f"{date:%d %b}"
 
 
 def answer(arms: Sequence[CampaignArm]) -> str:
@@ -194,7 +179,9 @@ def answer(arms: Sequence[CampaignArm]) -> str:
     )
     if best.dates[-1] == worst.dates[-1]:
         gain = best.less("recall", best.dates[-1], worst)
-        text += f" The difference is {_points('recall', gain.mean).removeprefix('+')} points"
+        text += (
+            f" The difference is {_RECALL.change(gain.mean, unit=False).removeprefix('+')} points"
+        )
         if gain.ci95 is not None:
             text += f" (95 % interval {interval(gain.ci95)}, paired by seed)"
         text += "."
@@ -207,13 +194,6 @@ def _in_words(date: dt.date) -> str:
 
 def _recall(mean: Any) -> str:
     return percent(mean.mean) + (f" ({interval(mean.ci95)} %)" if mean.ci95 else "")
-
-
-def curves(arms: Sequence[CampaignArm]) -> list[tuple[str, str, CampaignArm]]:
-    """What the chart has a line for: its name, the measures and the arm."""
-    if len(arms) == 1:
-        return [(measures, measures, arms[0]) for measures in arms[0].measures]
-    return [(arm.label, arm.measures[0], arm) for arm in arms]
 
 
 def legend(arms: Sequence[CampaignArm]) -> list[tuple[int, str, bool]]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..analysis.result import Histogram
+from ..tables.rows import Histogram
 
 #: Classes of colours that the page defines.
 N_COLOURS = 7

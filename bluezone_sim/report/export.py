@@ -1,21 +1,18 @@
-"""Reports on disk: the HTML file, and figures and tables in the formats that papers take."""
+"""Reports as files: the HTML page, and figures and tables in the formats that papers take."""
 
 from __future__ import annotations
 
-import csv
 import io
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..analysis.arrow import campaign_to_arrow, histograms_to_arrow, metrics_to_arrow
 from ..analysis.compare import arm_of, campaigns_in
-from ..analysis.result import Result
-from ..errors import InputError
-from ..storage.arrow import campaign_to_arrow, histograms_to_arrow, metrics_to_arrow
-from ..storage.run_load import manifest_of, open_any
+from ..analysis.result import RunResult
+from ..tables.table import Table
 from .figures import (
-    _figure,
+    canvas,
     draw_adoption,
     draw_arms,
     draw_campaigns,
@@ -27,49 +24,32 @@ from .page.page import render, render_sweep
 if TYPE_CHECKING:
     from ..analysis.arms import Difference
     from ..analysis.campaign_arms import CampaignDifference
-    from ..analysis.sweep import Sweep
+    from ..analysis.sweep import SweepResult
 
 
-def write_reports(directory: Path, formats: Sequence[str], out: Path) -> list[Path]:
-    """Writes the report of a run or sweep.
+def reports(
+    found: RunResult | SweepResult, about: dict[str, Any], formats: Sequence[str]
+) -> dict[str, bytes]:
+    """Files of a report by their place.
 
     Args:
-        directory: of the run or sweep.
+        found: a run or a sweep.
+        about: the manifest of a run.
         formats: among html, png, svg, pdf, csv.
-        out: ``report.html`` goes there, figures and tables into its ``figures`` folder.
-
-    Returns:
-        What was written.
-
-    Raises:
-        InputError: it is no run or sweep, or ``out`` cannot be written.
     """
-    found = open_any(directory)
-    files: dict[Path, bytes] = {}
+    out: dict[str, bytes] = {}
     for name in formats:
         if name == "html":
-            html = (
-                render(found, manifest_of(directory))
-                if isinstance(found, Result)
-                else render_sweep(found)
-            )
-            files[out / "report.html"] = html.encode()
+            html = render(found, about) if isinstance(found, RunResult) else render_sweep(found)
+            out["report.html"] = html.encode()
         elif name == "csv":
-            for stem, table in _tables(found).items():
-                files[out / "figures" / f"{stem}.csv"] = _csv(table)
+            for stem, records in _records(found).items():
+                table = Table.of_records(stem, records)
+                out[f"figures/{stem}.csv"] = table.csv().encode()
         else:
             for stem, data in paper_figures(found, name).items():
-                files[out / "figures" / f"{stem}.{name}"] = data
-    for path, data in files.items():
-        part = path.with_name(f".{path.name}.part")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(data)
-            part.replace(path)
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
-    return list(files)
+                out[f"figures/{stem}.{name}"] = data
+    return out
 
 
 #: One or two columns of a journal's page, small type, embedded fonts that can be edited.
@@ -88,18 +68,18 @@ _PAPER: dict[str, Any] = {
 }
 
 
-def paper_figures(found: Result | Sweep, kind: str) -> dict[str, bytes]:
+def paper_figures(found: RunResult | SweepResult, kind: str) -> dict[str, bytes]:
     """Figures for print by name: black on white, 7.2 inches wide, 300 dots an inch.
 
     Args:
         found: a run or a sweep.
         kind: png, svg or pdf.
     """
-    run = isinstance(found, Result)
-    arms = [arm_of(found)] if isinstance(found, Result) else list(found.stationary)
+    run = isinstance(found, RunResult)
+    arms = [arm_of(found)] if isinstance(found, RunResult) else list(found.stationary)
     histograms = (
         found.histograms
-        if isinstance(found, Result)
+        if isinstance(found, RunResult)
         else found.histograms.get(found.arms[0].label, ())
     )
     campaigns = campaigns_in(found)
@@ -119,7 +99,7 @@ def paper_figures(found: Result | Sweep, kind: str) -> dict[str, bytes]:
         drawn[_slug(h.name)] = (2.6, lambda axes, h=h: draw_histogram(axes, h))
     out = {}
     for name, (height, draw) in drawn.items():
-        with _figure("#000000", 7.2, height, style=_PAPER) as (figure, (axes,)):
+        with canvas("#000000", 7.2, height, style=_PAPER) as (figure, (axes,)):
             draw(axes)
             stream = io.BytesIO()
             metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
@@ -134,8 +114,8 @@ def _slug(text: str) -> str:
     return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-")[:60]
 
 
-def _tables(found: Result | Sweep) -> dict[str, list[dict[str, Any]]]:
-    arms = [arm_of(found)] if isinstance(found, Result) else found.arms
+def _records(found: RunResult | SweepResult) -> dict[str, list[dict[str, Any]]]:
+    arms = [arm_of(found)] if isinstance(found, RunResult) else found.arms
     out: dict[str, list[dict[str, Any]]] = {
         "metrics": [
             {**arm.values, "seeds": len(arm.seeds), **row}
@@ -143,7 +123,7 @@ def _tables(found: Result | Sweep) -> dict[str, list[dict[str, Any]]]:
             for row in metrics_to_arrow(arm.metrics).drop_columns(["level_index"]).to_pylist()
         ]
     }
-    if isinstance(found, Result):
+    if isinstance(found, RunResult):
         out["histograms"] = histograms_to_arrow(found.histograms).to_pylist()
         if found.campaign is not None:
             out["campaign"], out["campaign-parts"] = (
@@ -183,13 +163,3 @@ def _difference(of: Difference | CampaignDifference, **where: Any) -> dict[str, 
         "ci95_hi": found.ci95 and found.ci95[1],
         "seeds": found.n,
     }
-
-
-def _csv(rows: Sequence[dict[str, Any]]) -> bytes:
-    """Comma-separated, with a head; undefined is empty."""
-    out = io.StringIO()
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    writer = csv.DictWriter(out, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return out.getvalue().encode()

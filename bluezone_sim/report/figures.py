@@ -10,21 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..analysis.words import percent
+from ..analysis.campaign_arms import CampaignArm, curves
 from ..tables.stages import OUTCOMES, STAGES
+from ..tables.words import percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..analysis.arms import Arm
-    from ..analysis.campaign_arms import CampaignArm
-    from ..analysis.result import Histogram, Result, SensitivityRow
-    from ..tables.metrics import LevelMetrics
+    from ..analysis.result import RunResult, SensitivityRow
+    from ..tables.levels import LevelMetrics
+    from ..tables.rows import Histogram
 
 #: Okabe and Ito's colours, told apart by colour-blind readers too.
-_BLUE, _ORANGE, _GREEN, _RED = "#0072b2", "#e69f00", "#009e73", "#d55e00"
+BLUE, ORANGE, GREEN, _RED = "#0072b2", "#e69f00", "#009e73", "#d55e00"
 #: Lines of arms, in this order.
-ARM_COLOURS = (_BLUE, _RED, _GREEN, "#cc79a7", _ORANGE, "#56b4e9", "#8c6bb1")
+ARM_COLOURS = (BLUE, _RED, GREEN, "#cc79a7", ORANGE, "#56b4e9", "#8c6bb1")
 _STAGE_COLOURS = {
     "no_smartphone": "#999999",
     "no_app": "#56b4e9",
@@ -37,7 +38,7 @@ _STAGE_COLOURS = {
     "warned": "#009e73",
 }
 #: Stands for the page's text colour until the SVG is written.
-_INK = "#010203"
+INK = "#010203"
 
 _STYLE: dict[str, Any] = {
     "font.family": "sans-serif",
@@ -63,7 +64,7 @@ _INK_KEYS = (
 
 
 @contextmanager
-def _figure(
+def canvas(
     ink: str, width: float, height: float, panels: int = 1, style: dict[str, Any] | None = None
 ) -> Iterator[tuple[Any, Any]]:
     """A figure without a window system, with its axes."""
@@ -76,12 +77,12 @@ def _figure(
         yield figure, axes
 
 
-def _svg(figure: Any, alt: str) -> str:
+def as_svg(figure: Any, alt: str) -> str:
     """Inline SVG: no prolog, transparent, in the page's own text colour, with a text for readers."""
     out = io.StringIO()
     figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = out.getvalue()
-    text = text[text.index("<svg") :].replace(_INK, "currentColor")
+    text = text[text.index("<svg") :].replace(INK, "currentColor")
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     size = re.match(r'<svg[^>]*?width="([\d.]+)pt" height="([\d.]+)pt"', text)
     assert size is not None
@@ -98,19 +99,17 @@ def draw_adoption(axes: Any, metrics: Sequence[LevelMetrics]) -> None:
     rows = sorted(metrics, key=lambda m: m.users)
     x = np.array([100 * m.adoption_smartphones for m in rows])
     dots: dict[str, Any] = {"marker": "o", "markersize": 4}
-    _line(
-        axes, x, [m.share_both_have_app for m in rows], color=_BLUE, **dots, label="both have app"
-    )
+    _line(axes, x, [m.share_both_have_app for m in rows], color=BLUE, **dots, label="both have app")
     fine = np.linspace(0, x.max(), 200)
     people = rows[-1].adoption_people / rows[-1].adoption_smartphones if x.max() else 0.0
     axes.plot(
-        fine, 100 * (fine / 100 * people) ** 2, "--", lw=1, color=_BLUE, label="square law, a'"
+        fine, 100 * (fine / 100 * people) ** 2, "--", lw=1, color=BLUE, label="square law, a'"
     )
-    _line(axes, x, [m.share_recorded for m in rows], color=_ORANGE, **dots, label="recorded")
-    _line(axes, x, [m.recall for m in rows], color=_GREEN, **dots, lw=2.2, label="warned (recall)")
+    _line(axes, x, [m.share_recorded for m in rows], color=ORANGE, **dots, label="recorded")
+    _line(axes, x, [m.recall for m in rows], color=GREEN, **dots, lw=2.2, label="warned (recall)")
     ends = [(np.nan, np.nan) if m.recall_ci95 is None else m.recall_ci95 for m in rows]
     low, high = 100 * np.array(ends).T
-    axes.fill_between(x, low, high, color=_GREEN, alpha=0.25, lw=0)
+    axes.fill_between(x, low, high, color=GREEN, alpha=0.25, lw=0)
     for m, px in zip(rows, x, strict=True):
         if m.recall is not None:
             axes.annotate(
@@ -120,7 +119,7 @@ def draw_adoption(axes: Any, metrics: Sequence[LevelMetrics]) -> None:
                 xytext=(0, -13),
                 ha="center",
                 fontsize=8,
-                color=_GREEN,
+                color=GREEN,
             )
     axes.set_xlim(0, 104)
     axes.set_ylim(bottom=-2)
@@ -131,9 +130,9 @@ def draw_adoption(axes: Any, metrics: Sequence[LevelMetrics]) -> None:
 
 def adoption_svg(metrics: Sequence[LevelMetrics]) -> str:
     """What the app finds, by adoption."""
-    with _figure(_INK, 7.2, 4.0) as (figure, (axes,)):
+    with canvas(INK, 7.2, 4.0) as (figure, (axes,)):
         draw_adoption(axes, metrics)
-        return _svg(figure, "Share of risky pairs warned, by adoption")
+        return as_svg(figure, "Share of risky pairs warned, by adoption")
 
 
 def draw_arms(axes: Any, arms: Sequence[Arm]) -> None:
@@ -165,8 +164,6 @@ def draw_arms(axes: Any, arms: Sequence[Arm]) -> None:
 
 def draw_campaigns(axes: Any, arms: Sequence[CampaignArm]) -> None:
     """Recall by day: of each arm with all measures, or of one with and without its measures."""
-    from .campaign_sweep import curves
-
     for i, (name, measures, arm) in enumerate(curves(arms)):
         colour = ARM_COLOURS[i % len(ARM_COLOURS)]
         means = [arm.mean("recall", date, measures) for date in arm.dates]
@@ -185,22 +182,22 @@ def draw_campaigns(axes: Any, arms: Sequence[CampaignArm]) -> None:
 
 def arms_svg(arms: Sequence[Arm]) -> str:
     """Recall against adoption, an arm a line."""
-    with _figure(_INK, 7.2, 4.0) as (figure, (axes,)):
+    with canvas(INK, 7.2, 4.0) as (figure, (axes,)):
         draw_arms(axes, arms)
-        return _svg(figure, "Share of risky pairs warned, by adoption and arm")
+        return as_svg(figure, "Share of risky pairs warned, by adoption and arm")
 
 
 def campaigns_svg(arms: Sequence[CampaignArm]) -> str:
     """:func:`draw_campaigns` as SVG."""
-    with _figure(_INK, 7.2, 4.0) as (figure, (axes,)):
+    with canvas(INK, 7.2, 4.0) as (figure, (axes,)):
         draw_campaigns(axes, arms)
-        return _svg(figure, "Share of risky pairs warned, by day of the campaign")
+        return as_svg(figure, "Share of risky pairs warned, by day of the campaign")
 
 
-def adoption_png(result: Result) -> bytes:
+def adoption_png(result: RunResult) -> bytes:
     """The same figure for slides and README files."""
     out = io.BytesIO()
-    with _figure("#222222", 7.2, 4.2) as (figure, (axes,)):
+    with canvas("#222222", 7.2, 4.2) as (figure, (axes,)):
         draw_adoption(axes, result.metrics)
         axes.set_title(result.scenario.title or result.scenario.name, loc="left")
         figure.savefig(out, format="png", dpi=150, metadata={"Software": None})
@@ -209,9 +206,9 @@ def adoption_png(result: Result) -> bytes:
 
 def waterfall_svg(metrics: Sequence[LevelMetrics]) -> str:
     """Where risky pairs are lost, a bar a level."""
-    with _figure(_INK, 7.2, 1.4 + 0.45 * len(metrics)) as (figure, (axes,)):
+    with canvas(INK, 7.2, 1.4 + 0.45 * len(metrics)) as (figure, (axes,)):
         draw_waterfall(axes, metrics)
-        return _svg(figure, "Stages at which risky pairs are lost, by adoption")
+        return as_svg(figure, "Stages at which risky pairs are lost, by adoption")
 
 
 def draw_waterfall(axes: Any, metrics: Sequence[LevelMetrics]) -> None:
@@ -257,12 +254,12 @@ def draw_waterfall(axes: Any, metrics: Sequence[LevelMetrics]) -> None:
 def sensitivity_svg(rows: Sequence[SensitivityRow]) -> str:
     """Recall and precision when one assumption changes."""
     names = [row.label for row in reversed(rows)]
-    with _figure(_INK, 7.2, 0.9 + 0.32 * len(names), panels=2) as (figure, (left, right)):
+    with canvas(INK, 7.2, 0.9 + 0.32 * len(names), panels=2) as (figure, (left, right)):
         for y, row in enumerate(reversed(rows)):
             if row.recall is not None and row.recall_ci95 is not None:
                 low, high = row.recall_ci95
-                left.plot([100 * low, 100 * high], [y, y], color=_GREEN, lw=2)
-                left.plot(100 * row.recall, y, "o", color=_GREEN, markersize=5)
+                left.plot([100 * low, 100 * high], [y, y], color=GREEN, lw=2)
+                left.plot(100 * row.recall, y, "o", color=GREEN, markersize=5)
             if row.precision is not None:
                 right.plot(100 * row.precision, y, "o", color=_RED, markersize=5)
         left.set_yticks(range(len(names)), names)
@@ -272,7 +269,7 @@ def sensitivity_svg(rows: Sequence[SensitivityRow]) -> str:
         for axes in (left, right):
             axes.set_xlim(left=0)
             axes.set_ylim(-0.6, len(names) - 0.4)
-        return _svg(figure, "Recall and precision under changed assumptions")
+        return as_svg(figure, "Recall and precision under changed assumptions")
 
 
 def draw_histogram(axes: Any, histogram: Histogram) -> None:
@@ -282,9 +279,7 @@ def draw_histogram(axes: Any, histogram: Histogram) -> None:
     ]
     series = list(histogram.counts.items())
     width = 0.8 / max(1, len(series))
-    for i, ((name, counts), colour) in enumerate(
-        zip(series, (_BLUE, _ORANGE, _GREEN), strict=False)
-    ):
+    for i, ((name, counts), colour) in enumerate(zip(series, (BLUE, ORANGE, GREEN), strict=False)):
         total = counts.sum()
         share = 100 * counts / total if total else np.zeros(len(counts))
         at = np.arange(len(labels)) + (i - (len(series) - 1) / 2) * width

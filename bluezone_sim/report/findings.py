@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..analysis.words import ends_of, interval, number, percent, value_of
+from ..analysis.arms import Arm, Difference, paired
 from ..tables.stages import OUTCOMES, STAGES
+from ..tables.words import SHARE, interval, number, percent
 from .charts import N_COLOURS, Line, Tip, line_chart
 
 if TYPE_CHECKING:
-    from ..analysis.arms import Arm, Difference
-    from ..tables.metrics import LevelMetrics
+    from ..tables.levels import LevelMetrics
 
 #: The level that a report opens with is the one nearest to this share of smartphones: the target of
 #: the order of 13 August 2020.
@@ -65,11 +65,9 @@ def answer(arms: Sequence[Arm], differences: Sequence[Difference], level: float)
         f"{where}, {_recall(top)} of the risky contacts of a case are warned with {best.label}, the most "
         f"of {len(known)} arms, and {_recall(least)} with {worst.label}, the fewest."
     )
-    from ..analysis.arms import paired
-
     for d in paired(worst, best, ("recall",)):
         if abs(d.adoption_smartphones - level) < 1e-9:
-            text += f" The difference is {value_of('recall', d.difference.mean)[:-2]} points"
+            text += f" The difference is {SHARE.told(d.difference.mean).removesuffix(' %')} points"
             if d.difference.ci95 is not None:
                 text += f" (95 % interval {interval(d.difference.ci95)}, paired by seed)"
             text += "."
@@ -236,26 +234,8 @@ def difference_bars(
             rows.append(None)
             continue
         place = [round(50 + 50 * v / reach, 3) for v in (low, high, d.difference.mean)]
-        text = value_of("recall", d.difference.mean, sign=True)
+        text = SHARE.change(d.difference.mean)
         if d.difference.ci95:
-            text += f" ({ends_of('recall', d.difference.ci95)})"
+            text += f" ({SHARE.ends(d.difference.ci95)})"
         rows.append((place[0], round(place[1] - place[0], 3), place[2], text))
-    return rows
-
-
-def excess(metrics: Sequence[LevelMetrics]) -> list[list[str]]:
-    """Share in which both have the app, over what two people drawn at random give."""
-    rows = []
-    for m in metrics:
-        seen, drawn = m.share_both_have_app, m.share_both_have_app_expected
-        ratio = number(seen / drawn, 2) if seen is not None and drawn else "–"
-        rows.append(
-            [
-                percent(m.adoption_smartphones),
-                percent(seen),
-                interval(m.share_both_have_app_ci95),
-                percent(drawn),
-                ratio,
-            ]
-        )
     return rows

@@ -2,43 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..analysis.campaign import CampaignResult
-from ..analysis.words import number, share
-from . import adopters, campaign
-from . import campaign_sweep as campaign_arms
-from .text import _table, compare_table, differences_table, plain, sweep_table
-from .trace import counted_rows, info_rows
+from ..tables.level_tables import levels_table, waterfall_table
+from ..tables.table import Table
+from . import adopters, campaign, campaign_sweep
+from .text import compare_table, differences_table, sweep_table, warned_table
+from .trace import counted_rows, trace_table
 
 if TYPE_CHECKING:
     from ..analysis.compare import Comparison
-    from ..analysis.result import Result
-    from ..analysis.sweep import Sweep
+    from ..analysis.result import RunResult
+    from ..analysis.sweep import SweepResult
 
-ADOPTERS_TITLE = "Who adopts"
-MEASURES_TITLE = "With and without each measure"
-
-
-WARNED_HEADER = [
-    "of phones\n%", "risky pairs whose\nother runs it %", "recall\n%", "precision\n%", "F1 per\ncase",
-    "F2 per\ncase", "F2 per\nF1", "hours from\npublication", "days from\ncontact",
-]  # fmt: skip
-
-
-def _warned(result: Result) -> list[list[str]]:
-    """A row a level: whom a warning could reach, whom it reaches, when (medians)."""
-    return [
-        [
-            share(m.adoption_smartphones), share(m.share_in_reach), share(m.recall),
-            share(m.precision), number(m.n_warned_f1, 2), number(m.n_warned_f2, 2),
-            number(m.n_f2_per_f1, 2), number(m.hours_to_warning_p50),
-            number(m.days_contact_to_warning_p50),
-        ]
-        for m in result.metrics
-    ]  # fmt: skip
+_MEASURES = campaign.MEASURES_TITLE
 
 
 @dataclass(frozen=True)
@@ -49,116 +30,72 @@ class Panel:
     html: str
 
 
-def tables(result: Result) -> list[Any]:
-    """Tables for the terminal."""
-    out: list[Any] = [_table("Who is warned, and when", WARNED_HEADER, _warned(result), 0)]
+def tables(result: RunResult) -> Iterator[Table]:
+    """A run's tables for the terminal."""
+    yield levels_table(result.metrics)
+    yield waterfall_table(result.metrics)
+    yield warned_table(result.metrics)
     trace = result.scenario.trace
     if trace is not None and trace.counted:
-        out += [f"Rows of the trace that were {name} {text}" for name, text in counted_rows(trace)]
+        lines = [[" ".join(row)] for row in counted_rows(trace)]
+        yield Table.of_text("Rows of the trace", [""], lines, 1)
     if result.adopters:
-        title = f"{ADOPTERS_TITLE}: {result.scenario.adoption.draws:,} draws of the adopters"
-        rows = [adopters.cells(row) for row in result.adopters]
-        out.append(_table(title, adopters.header(result.adopters), rows, 0))
+        yield adopters.adopters_table(result.adopters, result.scenario.adoption.draws)
     if result.campaign is not None:
         found = result.campaign
         dates = found.key_dates(result.scenario)
-        out += [
-            _table("The campaign, day by day", campaign.DAYS_HEADER, campaign.day_rows(found), 1),
-            campaign.DAYS_NOTE,
-            "",
-            _table(
-                MEASURES_TITLE,
-                campaign.arms_header(found, dates),
-                campaign.arm_rows(found, dates),
-                1,
-            ),
-            campaign.ARMS_NOTE,
-            "",
-        ]
-        out += [
-            _table(
-                f"By {what} of the case",
-                campaign.parts_header(dates),
-                campaign.part_rows(found, what, dates),
-                1,
-            )
-            for what in ("district", "group")
-        ]
-    return out
+        yield campaign.days_table(found)
+        yield campaign.arms_table(found, dates)
+        for what in ("district", "group"):
+            yield campaign.parts_table(found, what, dates)
 
 
-def sweep_tables(sweep: Sweep) -> list[Any]:
+def sweep_tables(sweep: SweepResult) -> Iterator[Table]:
     """A sweep's tables for the terminal: its levels, then its campaigns."""
-    out = [sweep_table(sweep)]
+    yield sweep_table(sweep)
     if sweep.differences:
-        out += ["", differences_table(sweep.differences)]
+        yield differences_table(sweep.differences)
     if sweep.campaigns:
         arms, first = sweep.campaigns, sweep.campaigns[0]
-        out += [
-            "",
-            _table(
-                "The campaign, means over seeds",
-                campaign_arms.DAYS_COLUMNS,
-                campaign_arms.days_rows(arms, sweep.width),
-                2,
-            ),
-            campaign_arms.DAYS_NOTE,
-        ]
+        yield campaign_sweep.days_table(arms, sweep.width)
         if len(arms) == 1:
-            rows = campaign_arms.measures_rows(arms)
-            heads = campaign_arms.measures_columns(arms)
-            out += ["", _table(MEASURES_TITLE, heads, rows, 2), campaign_arms.MEASURES_NOTE]
-        if len(arms) > 1:
-            rows = campaign_arms.difference_rows([(first, arm) for arm in arms[1:]])
+            yield campaign_sweep.measures_table(arms)
+        else:
             title = f"The campaign less that of {first.label}, paired by seed"
-            out += [
-                "",
-                _table(title, campaign_arms.DIFFERENCE_COLUMNS, rows, 2),
-                f"{MEASURES_TITLE}, for every arm: in the report.",
-            ]
-    return out
+            less = campaign_sweep.differences_table([(first, arm) for arm in arms[1:]], title)
+            yield less.noted(f"{_MEASURES}, for every arm: in the report.")
 
 
-def compare_tables(found: Comparison) -> list[Any]:
+def compare_tables(found: Comparison) -> Iterator[Table]:
     """Two runs or sweeps side by side, for the terminal."""
-    out = [compare_table(found.arms), "", differences_table(found.differences, "B less A")]
+    yield compare_table(found.arms)
+    yield differences_table(found.differences, "B less A")
     if found.campaigns:
-        rows = campaign_arms.compare_rows(found.campaigns)
-        less = campaign_arms.difference_rows(found.campaigns)
-        out += [
-            _table("The campaign side by side", campaign_arms.COMPARE_COLUMNS, rows, 2),
-            _table("The campaign, B less A", campaign_arms.DIFFERENCE_COLUMNS, less, 2),
-        ]
-    return out
+        yield campaign_sweep.compare_table(found.campaigns)
+        yield campaign_sweep.differences_table(found.campaigns, "The campaign, B less A")
 
 
-def text(result: Result) -> str:
-    """:func:`tables` as plain text."""
-    return "\n".join(plain(table) for table in tables(result))
-
-
-def panels(result: Result) -> list[Panel]:
+def panels(result: RunResult) -> list[Panel]:
     """Sections for the report."""
-    out = [Panel("Who is warned, and when", html_table(WARNED_HEADER, _warned(result)))]
+    out = [_panel(warned_table(result.metrics))]
     trace = result.scenario.trace
     if trace is not None:
-        lines = [list(row) for row in (*info_rows(trace), *counted_rows(trace))]
-        out.append(Panel("The contact trace", html_table(["", ""], lines, 2)))
+        out.append(_panel(trace_table(trace)))
     if result.adopters:
-        rows = [adopters.cells(row) for row in result.adopters]
+        draws = result.scenario.adoption.draws
         note = (
-            f"{result.scenario.adoption.draws:,} draws of who adopts; the bars hold 95 % of them. "
+            f"{draws:,} draws of who adopts; the bars hold 95 % of them. "
             "Square law: recall when every smartphone runs the app, times a' over its value then."
         )
         html = _figure(adopters.figure_svg(result.adopters), note)
-        html += html_table(adopters.header(result.adopters), rows)
-        out.append(Panel(ADOPTERS_TITLE, html))
+        html += adopters.adopters_table(result.adopters, draws).html()
+        out.append(Panel(adopters.TITLE, html))
     if result.campaign is not None:
         out += _campaign(result, result.campaign)
     return out
 
 
-def _campaign(result: Result, found: CampaignResult) -> list[Panel]:
+def _campaign(result: RunResult, found: CampaignResult) -> list[Panel]:
     """Curve, map and tables of a campaign."""
     dates = found.key_dates(result.scenario)
     curve = _figure(
@@ -171,35 +108,15 @@ def _campaign(result: Result, found: CampaignResult) -> list[Panel]:
         "Districts at schematic places, as large as their people; share of risky pairs warned, "
         "percent, of the cases that live there.",
     )
+    parts = [campaign.parts_table(found, what, dates) for what in ("district", "group")]
     return [
-        Panel(
-            "The campaign, day by day",
-            curve
-            + html_table(campaign.DAYS_HEADER, campaign.day_rows(found), 1)
-            + _soft(campaign.DAYS_NOTE),
-        ),
-        Panel(
-            MEASURES_TITLE,
-            html_table(campaign.arms_header(found, dates), campaign.arm_rows(found, dates), 1)
-            + _soft(campaign.ARMS_NOTE),
-        ),
-        Panel(
-            "By district and group",
-            schematic
-            + "".join(
-                html_table(
-                    campaign.parts_header(dates),
-                    campaign.part_rows(found, what, dates),
-                    1,
-                    f"By {what} of the case",
-                )
-                for what in ("district", "group")
-            ),
-        ),
+        _panel(campaign.days_table(found), curve),
+        _panel(campaign.arms_table(found, dates)),
+        Panel("By district and group", schematic + "".join(t.html(t.title) for t in parts)),
     ]
 
 
-def sweep_panels(sweep: Sweep) -> list[Panel]:
+def sweep_panels(sweep: SweepResult) -> list[Panel]:
     """Sections for the report of a sweep."""
     arms = sweep.campaigns
     if not arms:
@@ -207,34 +124,30 @@ def sweep_panels(sweep: Sweep) -> list[Panel]:
     n = max(len(arm.seeds) for arm in arms)
     key = "".join(
         f'<li class="c{colour}"><i{" class=dashed" if dashed else ""}></i>{escape(name)}</li>'
-        for colour, name, dashed in campaign_arms.legend(arms)
+        for colour, name, dashed in campaign_sweep.legend(arms)
     )
     caption = (
         "The same cases, confirmed at the end of each day. Bands are 95 % intervals of the mean over "
         f"{n} seeds (Student's t). Point at the figure, or use the arrow keys on it, for numbers."
     )
+    chart = f'<ul class="legend">{key}</ul>' + _figure(campaign_sweep.chart(arms), caption)
+    days = campaign_sweep.days_table(arms, sweep.width)
     out = [
-        Panel(
-            "The campaign, day by day",
-            f'<ul class="legend">{key}</ul>'
-            + _figure(campaign_arms.chart(arms), caption)
-            + html_table(
-                list(campaign_arms.DAYS_COLUMNS), campaign_arms.days_rows(arms, sweep.width), 2
-            )
-            + _soft(campaign_arms.DAYS_NOTE),
-        ),
-        Panel(
-            MEASURES_TITLE,
-            html_table(campaign_arms.measures_columns(arms), campaign_arms.measures_rows(arms), 2)
-            + _soft(campaign_arms.MEASURES_NOTE),
-        ),
+        Panel("The campaign, day by day", chart + days.html() + _soft(days.note)),
+        _panel(campaign_sweep.measures_table(arms)),
     ]
     if len(arms) > 1:
-        rows = campaign_arms.difference_rows([(arms[0], arm) for arm in arms[1:]])
+        pairs = [(arms[0], arm) for arm in arms[1:]]
         note = f"With all measures, less {arms[0].label}, paired by seed."
-        html = html_table(list(campaign_arms.DIFFERENCE_COLUMNS), rows, 2) + _soft(note)
-        out.append(Panel("Campaigns compared", html))
+        out.append(
+            _panel(campaign_sweep.differences_table(pairs, "Campaigns compared").noted(note))
+        )
     return out
+
+
+def _panel(table: Table, before: str = "") -> Panel:
+    """A table under its title, with its note; what stands before it."""
+    return Panel(table.title, before + table.html() + (_soft(table.note) if table.note else ""))
 
 
 def _soft(note: str) -> str:
@@ -243,20 +156,3 @@ def _soft(note: str) -> str:
 
 def _figure(svg: str, caption: str) -> str:
     return f"<figure>{svg}<figcaption>{escape(caption)}</figcaption></figure>"
-
-
-def html_table(header: list[str], rows: list[list[str]], left: int = 0, caption: str = "") -> str:
-    """A table as HTML."""
-
-    def line(cells: list[str], tag: str) -> str:
-        return "".join(
-            f"<{tag}{' class=left' if k < left else ''}>{escape(cell)}</{tag}>"
-            for k, cell in enumerate(cells)
-        )
-
-    body = "".join(f"<tr>{line(row, 'td')}</tr>" for row in rows)
-    head = f"<caption>{escape(caption)}</caption>" if caption else ""
-    return (
-        f'<div class="wide"><table>{head}<thead><tr>{line(header, "th")}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
-    )

@@ -1,220 +1,132 @@
-"""Results in words: the cells of the tables that the terminal, notebooks and the report show."""
+"""Tables of runs, sweeps and comparisons."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..analysis.words import ends_of, interval, number, percent, same_level, share, value_of
-from ..tables.stages import OUTCOMES, STAGES
+from ..analysis.statistics import seeds_for
+from ..tables.level_tables import columns
+from ..tables.levels import LevelMetrics, same_level
+from ..tables.metrics import METRICS
+from ..tables.table import Column, Table
+from ..tables.words import DASH, hundredths, interval, percent, share, whole
 
 if TYPE_CHECKING:
     from ..analysis.arms import Arm, Difference
     from ..analysis.criteria import Verdict
-    from ..analysis.sweep import Sweep
-    from ..tables.metrics import LevelMetrics
+    from ..analysis.sweep import SweepResult
 
-#: Heads of the metrics table; shares are in percent.
-COLUMNS = (
-    "users",
-    "of\npeople\n%",
-    "of\nphones\n%",
-    "both\nhave\napp %",
-    "a'\n%",
-    "recorded\n%",
-    "recall\n%",
-    "95 %\ninterval",
-    "precision\n%",
-    "F1 per\ncase",
-    "F2 per\ncase",
-    "hours to\nwarning",
-)
+ARM = Column("arm", left=True)
+PHONES = METRICS.get("adoption_smartphones").column()
 
-#: Characters that the metrics table needs, and those of a sweep with arms of long names.
-WIDTH, SWEEP_WIDTH = 104, 130
-
-NOTES = (
-    "both have app, recorded, recall: shares of risky pairs. a': both have app for two people drawn at "
-    "random. hours: median from publication to warning."
-)
+_WARNED = {
+    "adoption_smartphones": "of phones\n%",
+    "share_in_reach": "risky pairs whose\nother runs it %",
+    "recall": "",
+    "precision": "",
+    "n_warned_f1": "",
+    "n_warned_f2": "",
+    "n_f2_per_f1": "",
+    "hours_to_warning_p50": "hours from\npublication",
+    "days_contact_to_warning_p50": "",
+}
 
 
-def cells(level: LevelMetrics) -> list[str]:
-    """One row of the metrics table; see :data:`COLUMNS`."""
-    return [
-        f"{level.users:,}",
-        share(level.adoption_people),
-        share(level.adoption_smartphones),
-        share(level.share_both_have_app),
-        share(level.share_both_have_app_expected),
-        share(level.share_recorded),
-        share(level.recall),
-        interval(level.recall_ci95),
-        share(level.precision),
-        number(level.n_warned_f1, 2),
-        number(level.n_warned_f2, 2),
-        number(level.hours_to_warning_p50),
-    ]
+def warned_table(levels: Sequence[LevelMetrics]) -> Table:
+    """A row a level: whom a warning could reach, whom it reaches, when (medians)."""
+    rows = tuple(tuple(getattr(m, name) for name in _WARNED) for m in levels)
+    heads = columns(tuple(_WARNED), tuple(_WARNED.values()))
+    return Table("Who is warned, and when", heads, rows)
 
 
-def waterfall_rows(metrics: Sequence[LevelMetrics]) -> list[list[str]]:
-    """A row a stage, a column a level: share of risky pairs lost there, then warned."""
-    rows = []
-    for stage in OUTCOMES:
-        at = [m.recall if stage == "warned" else m.lost.get(stage) for m in metrics]
-        rows.append([STAGES[stage], *(share(v) for v in at)])
-    return rows
-
-
-def _table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> Any:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(
-        title=title,
-        box=box.SIMPLE_HEAD,
-        title_justify="left",
-        pad_edge=False,
-        padding=(0, 1),
-        collapse_padding=True,
-    )
-    for i, name in enumerate(header):
-        table.add_column(name, justify="left" if i < left else "right", no_wrap=True)
-    for row in rows:
-        table.add_row(*row)
-    return table
-
-
-def metrics_table(metrics: Sequence[LevelMetrics]) -> Any:
-    """The main table, for rich."""
-    return _table("What the app finds", COLUMNS, [cells(m) for m in metrics], 0)
-
-
-def waterfall_table(metrics: Sequence[LevelMetrics]) -> Any:
-    """Where risky pairs are lost, for rich."""
-    header = ["of risky pairs", *(percent(m.adoption_smartphones) for m in metrics)]
-    rows = waterfall_rows(metrics)
-    return _table("Where risky pairs are lost (%), by share of smartphones", header, rows, 1)
-
-
-SWEEP_COLUMNS = (
-    "arm",
-    "of\nphones\n%",
-    "seeds",
-    "recall\n%",
-    "95 %\nover seeds",
-    "precision\n%",
-    "F1 per\ncase",
-    "F2 per\ncase",
-    "hours to\nwarning",
-    "seeds\nneeded",
-)
-
-
-def sweep_rows(sweep: Sweep) -> list[list[str]]:
-    """A row an arm and level; see :data:`SWEEP_COLUMNS`."""
-    from ..analysis.statistics import seeds_for
-
+def sweep_table(sweep: SweepResult) -> Table:
+    """A row an arm and level: means over seeds."""
+    names = ("precision", "n_warned_f1", "n_warned_f2", "hours_to_warning_p50")
     rows = []
     for arm in sweep.stationary:
         for i, (m, sd) in enumerate(zip(arm.metrics, arm.recall_sd, strict=True)):
-            needed = seeds_for(sd, sweep.width)
             rows.append(
-                [
+                (
                     arm.label if i == 0 else "",
-                    share(m.adoption_smartphones),
-                    f"{len(arm.seeds):,}",
-                    share(m.recall),
-                    interval(m.recall_ci95),
-                    share(m.precision),
-                    number(m.n_warned_f1, 2),
-                    number(m.n_warned_f2, 2),
-                    number(m.hours_to_warning_p50),
-                    "–" if needed is None else f"{needed:,}",
-                ]
+                    m.adoption_smartphones,
+                    len(arm.seeds),
+                    m.recall,
+                    m.recall_ci95,
+                    *(getattr(m, name) for name in names),
+                    seeds_for(sd, sweep.width),
+                )
             )
-    return rows
-
-
-def sweep_table(sweep: Sweep) -> Any:
-    """Means over seeds, for rich."""
+    heads = (
+        ARM,
+        PHONES,
+        Column("seeds", whole),
+        METRICS.get("recall").column(),
+        Column("95 %\nover seeds", interval),
+        *columns(names),
+        Column("seeds\nneeded", whole),
+    )
     title = f"Means over seeds; seeds needed for an interval of recall {100 * sweep.width:g} points wide"
-    return _table(title, SWEEP_COLUMNS, sweep_rows(sweep), 1)
+    return Table(title, heads, tuple(rows))
 
 
-DIFFERENCE_COLUMNS = (
-    "arm",
-    "of\nphones\n%",
-    "recall\npoints",
-    "95 %",
-    "precision\npoints",
-    "95 %",
-    "F1 per\ncase",
-)
-
-
-def difference_rows(differences: Sequence[Difference]) -> list[list[str]]:
-    """A row an arm and level; see :data:`DIFFERENCE_COLUMNS`."""
-    rows: dict[tuple[str, float], dict[str, list[str]]] = {}
+def differences_table(differences: Sequence[Difference], title: str | None = None) -> Table:
+    """A row an arm and level: what it has over another."""
+    told = {m: METRICS.get(m).unit for m in ("recall", "precision", "n_warned_f1")}
+    found: dict[tuple[str, float], dict[str, list[str]]] = {}
     for d in differences:
-        value = value_of(d.metric, d.difference.mean, sign=True).removesuffix(" points")
-        at = rows.setdefault((d.arm, d.adoption_smartphones), {})
-        at[d.metric] = [value, ends_of(d.metric, d.difference.ci95)]
-    out: list[list[str]] = []
+        at = found.setdefault((d.arm, d.adoption_smartphones), {})
+        if d.metric in told:
+            unit = told[d.metric]
+            mean = unit.change(d.difference.mean, unit=False)
+            at[d.metric] = [mean, unit.ends(d.difference.ci95)]
+    rows = []
     shown = None
-    for (arm, adoption), found in rows.items():
-        cells_of = {m: found.get(m, ["–", "–"]) for m in ("recall", "precision", "n_warned_f1")}
-        out.append(
-            [
-                "" if arm == shown else arm,
-                share(adoption),
-                *cells_of["recall"],
-                *cells_of["precision"],
-                cells_of["n_warned_f1"][0],
-            ]
-        )
+    for (arm, adoption), cells in found.items():
+        recall, precision, f1 = (cells.get(m, [DASH, DASH]) for m in told)
+        rows.append(["" if arm == shown else arm, share(adoption), *recall, *precision, f1[0]])
         shown = arm
-    return out
-
-
-def differences_table(differences: Sequence[Difference], title: str | None = None) -> Any:
-    """Differences between arms, for rich."""
+    heads = [
+        "arm", "of\nphones\n%", "recall\npoints", "95 %", "precision\npoints", "95 %", "F1 per\ncase",
+    ]  # fmt: skip
     title = title or f"Less {differences[0].base}, paired by seed"
-    return _table(title, DIFFERENCE_COLUMNS, difference_rows(differences), 1)
+    return Table.of_text(title, heads, rows, 1)
 
 
-def compare_table(arms: Sequence[tuple[Arm, Arm]]) -> Any:
-    """Two runs or sweeps side by side, for rich."""
-    header = ["arm", "of\nphones\n%"]
-    for what in ("recall\n%", "precision\n%", "F1 per\ncase", "F2 per\ncase"):
-        header += [f"{what}\n{side}" for side in "AB"]
+def compare_table(arms: Sequence[tuple[Arm, Arm]]) -> Table:
+    """Two runs or sweeps side by side."""
+    names = ("recall", "precision", "n_warned_f1", "n_warned_f2")
+    heads = [ARM, PHONES]
+    for name, head in zip(
+        names, ("recall\n%", "precision\n%", "F1 per\ncase", "F2 per\ncase"), strict=True
+    ):
+        heads += [METRICS.get(name).column(f"{head}\n{side}") for side in "AB"]
     rows = []
     for a, b in arms:
         pairs = [(x, y) for y in b.metrics for x in a.metrics if same_level(x, y)]
         for i, both in enumerate(pairs):
-            rows.append(
-                [
-                    "" if i else b.label,
-                    share(both[1].adoption_smartphones),
-                    *(share(m.recall) for m in both),
-                    *(share(m.precision) for m in both),
-                    *(number(m.n_warned_f1, 2) for m in both),
-                    *(number(m.n_warned_f2, 2) for m in both),
-                ]
-            )
-    return _table("Side by side", header, rows, 1)
+            values = [getattr(m, name) for name in names for m in both]
+            rows.append(("" if i else b.label, both[1].adoption_smartphones, *values))
+    return Table("Side by side", tuple(heads), tuple(rows))
+
+
+def excess_table(levels: Sequence[LevelMetrics]) -> Table:
+    """Share in which both have the app, over what two people drawn at random give."""
+    rows = []
+    for m in levels:
+        seen, drawn = m.share_both_have_app, m.share_both_have_app_expected
+        ratio = seen / drawn if seen is not None and drawn else None
+        rows.append((m.adoption_smartphones, seen, m.share_both_have_app_ci95, drawn, ratio))
+    heads = (
+        Column("of phones", percent, left=True),
+        Column("both have app", percent),
+        Column("95 %", interval),
+        Column("a'", percent),
+        Column("ratio", hundredths),
+    )
+    return Table("Beside the square law", heads, tuple(rows))
 
 
 def verdict_lines(verdicts: Sequence[Verdict]) -> list[str]:
     """Criteria, a line each."""
     return ["What the scenario expects", *(f"  {v}" for v in verdicts)]
-
-
-def plain(renderable: Any, width: int = WIDTH) -> str:
-    """A rich renderable as plain text."""
-    from rich.console import Console
-
-    out = io.StringIO()
-    Console(file=out, width=width, color_system=None, markup=False).print(renderable)
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())

@@ -6,6 +6,7 @@ import datetime as dt
 
 from ..scenario.inputs.trace_reader import describe_counted
 from ..tables.days import EPOCH
+from ..tables.table import Column, Table
 from ..tables.trace import Trace
 from ..world.trace_summary import trace_info
 
@@ -38,3 +39,12 @@ def info_rows(trace: Trace, *, dated: bool = True) -> list[tuple[str, str]]:
 def counted_rows(trace: Trace) -> list[tuple[str, str]]:
     """A line a kind of bad or odd row."""
     return [("counted", f"{n:,}: {what}") for what, n in describe_counted(trace.counted)]
+
+
+def trace_table(trace: Trace, *, dated: bool = True) -> Table:
+    """What is in it, and what was counted."""
+    heads = (
+        Column("", left=True, style=lambda what: "yellow" if what == "counted" else ""),
+        Column("", left=True),
+    )
+    return Table("The contact trace", heads, (*info_rows(trace, dated=dated), *counted_rows(trace)))

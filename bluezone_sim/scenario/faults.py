@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from ..errors import Fault
-from ..tables.metrics import NUMBERS
+from ..tables.metrics import level_names
 from .schema.experiment import Arm, Criterion
 
 #: What a unit suffix of a key means.
@@ -93,11 +93,12 @@ def nearest(key: str, names: list[str]) -> str:
 
 def near_metrics(name: str) -> str:
     """What to say of a metric that there is none of: those whose names have it in them, or nearly."""
-    inside = [known for known in NUMBERS if len(name) > 3 and name.lower() in known]
-    near = (inside or get_close_matches(name.lower(), NUMBERS, 3, 0.6))[:4]
+    known = level_names()
+    inside = [n for n in known if len(name) > 3 and name.lower() in n]
+    near = (inside or get_close_matches(name.lower(), known, 3, 0.6))[:4]
     if near:
         return f"did you mean {' or '.join(repr(n) for n in near)}?"
-    return f"known: {', '.join(NUMBERS)}"
+    return f"known: {', '.join(known)}"
 
 
 def fault_of(error: Any, root: type[BaseModel]) -> Fault:

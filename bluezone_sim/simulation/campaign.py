@@ -20,7 +20,7 @@ from ..matching.pairs import PairDays, pairs_of
 from ..matching.warnings import Told, f1_warnings, in_time
 from ..scenario.model import Scenario
 from ..tables.days import EPOCH
-from ..tables.metrics import CampaignDay
+from ..tables.levels import CampaignDay
 from ..world import World
 from ..world.course import true_cases, while_infectious
 from ..world.installs import Installs, installs, occupation_names, occupations, scattered

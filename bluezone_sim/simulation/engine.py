@@ -12,7 +12,7 @@ from ..analysis.adopters import AdopterRow, spread_of_adopters
 from ..analysis.evaluation import Evaluation
 from ..analysis.levels import histograms, level_metrics, warnings_table
 from ..analysis.outcomes import outcomes_of
-from ..analysis.result import Metrics, Result, SensitivityRow
+from ..analysis.result import Metrics, RunResult, SensitivityRow
 from ..errors import InputError
 from ..kernels import rng
 from ..kernels.contacts.meetings import permute_many
@@ -106,22 +106,8 @@ def run(
     *,
     threads: int | None = None,
     progress: Progress | None = None,
-) -> Result:
-    """Runs a scenario.
-
-    Args:
-        scenario: from :func:`bluezone_sim.load`.
-        seed: replaces the scenario's own.
-        threads: threads to use, by default one a core; the result does not depend on it.
-        progress: called with (share done, stage).
-
-    Returns:
-        Metrics by adoption level, outcomes, warnings.
-
-    Raises:
-        InputError: the scenario cannot be built, it may need more memory than its ``limits`` allow, or
-            ``threads`` is below 1.
-    """
+) -> RunResult:
+    """What :func:`bluezone_sim.run` gives, without its report."""
     seed = scenario.seed if seed is None else seed
     if seed < 0 or seed >= 2**63:
         raise InputError(f"seed: expected 0 <= seed < 2**63, found {seed}")
@@ -162,7 +148,7 @@ def run(
     sensitivity = _sensitivity(tracer, drawn)
     clock.lap("sensitivity")
     report(1.0, "done")
-    return Result(
+    return RunResult(
         scenario=scenario,
         seed=seed,
         metrics=Metrics(metrics),

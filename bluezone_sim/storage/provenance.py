@@ -15,7 +15,7 @@ from .._version import NUMERIC_VERSION, SCHEMA_VERSION, __version__
 from ..scenario.profiles import profile_of
 
 if TYPE_CHECKING:
-    from ..analysis.result import Result
+    from ..analysis.result import RunResult
 
 
 _PACKAGES = (
@@ -32,7 +32,7 @@ _PACKAGES = (
 )
 
 
-def manifest(result: Result) -> dict[str, Any]:
+def manifest(result: RunResult) -> dict[str, Any]:
     """What is needed to repeat the run, and what it took."""
     return {
         "schema_version": SCHEMA_VERSION,

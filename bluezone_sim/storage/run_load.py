@@ -3,44 +3,25 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from pydantic import TypeAdapter
 
 from ..analysis.adopters import AdopterRow
+from ..analysis.arrow import histograms_from_arrow, outcomes_from_arrow
 from ..analysis.campaign import CampaignPart, CampaignResult
-from ..analysis.result import Metrics, Result, SensitivityRow
+from ..analysis.result import Metrics, RunResult, SensitivityRow
 from ..errors import FormatError, InputError
 from ..files import read_document
 from ..scenario.model import Scenario
-from ..tables.metrics import CampaignDay, LevelMetrics
+from ..tables.levels import CampaignDay, LevelMetrics
 from ..tables.rows import Warnings
-from .arrow import histograms_from_arrow, outcomes_from_arrow
-
-if TYPE_CHECKING:
-    from ..analysis.sweep import Sweep
 
 
-def open_any(path: str | Path) -> Result | Sweep:
-    """A run or a sweep by its directory.
-
-    Raises:
-        InputError: it is neither, or cannot be read.
-    """
-    path = Path(path)
-    if (path / "sweep.json").exists():
-        from ..sweeping.sweep import open_sweep
-
-        return open_sweep(path)
-    if (path / "manifest.json").exists():
-        return open_run(path)
-    what = "no such directory" if not path.is_dir() else "holds no run and no sweep"
-    raise InputError(f"{path}: {what}; expected what `run` or `sweep` has written")
-
-
-def open_run(path: str | Path) -> Result:
+def open_run(path: str | Path) -> RunResult:
     """Reads a run directory.
 
     Raises:
@@ -62,13 +43,13 @@ def manifest_of(path: Path) -> dict[str, Any]:
     return read_document(path / "manifest.json", "a run")
 
 
-def _result(path: Path, about: dict[str, Any]) -> Result:
+def _result(path: Path, about: dict[str, Any]) -> RunResult:
     document = about["result"]
     warnings = _table(path / "warnings.parquet")
-    return Result(
+    return RunResult(
         scenario=Scenario.model_validate_json(json.dumps(about["scenario"])),
         seed=about["seed"],
-        metrics=Metrics([_row(LevelMetrics, level) for level in document["levels"]]),
+        metrics=Metrics([_level(level) for level in document["levels"]]),
         outcomes=outcomes_from_arrow(_table(path / "outcomes.parquet")),
         warnings=Warnings(**{k: _column(warnings, k) for k in Warnings.__dataclass_fields__}),
         n_risky_pairs=document["risky_pairs"],
@@ -94,6 +75,14 @@ def _campaign(given: dict[str, Any] | None) -> CampaignResult | None:
         brought=tuple(given["brought"].items()),
         n_cases=given["cases"],
     )
+
+
+def _level(given: dict[str, Any]) -> LevelMetrics:
+    """A level; what is no built-in number is a metric that a package brought."""
+    known = {name: given.get(name) for name in LevelMetrics.__dataclass_fields__}
+    others = {name: value for name, value in given.items() if name not in known}
+    level: LevelMetrics = _row(LevelMetrics, {**known, **given, "others": {}})
+    return replace(level, others=others)
 
 
 def _row(kind: Any, given: dict[str, Any]) -> Any:

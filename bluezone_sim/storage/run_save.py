@@ -6,22 +6,22 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError
-from ..files import _move, _write
-from .arrow import (
+from ..analysis.arrow import (
     adopters_to_arrow,
     campaign_to_arrow,
     histograms_to_arrow,
     outcomes_to_arrow,
     warnings_to_arrow,
 )
-from .provenance import manifest
+from ..errors import InputError
+from ..files import _move, _write
 
 if TYPE_CHECKING:
-    from ..analysis.result import Result
+    from ..analysis.result import RunResult
 
 
 def check_free(out: Path, *, force: bool) -> None:
@@ -37,12 +37,24 @@ def check_free(out: Path, *, force: bool) -> None:
         raise InputError(f"{out}: cannot be made, {parent} is not a folder that can be written to")
 
 
-def save(result: Result, out: Path, *, force: bool) -> Path:
-    """Writes a run directory; see :meth:`bluezone_sim.Result.save`."""
-    import pyarrow.parquet as pq
+def save(
+    result: RunResult,
+    out: Path,
+    about: Mapping[str, Any],
+    more: Mapping[str, bytes],
+    *,
+    force: bool,
+) -> Path:
+    """Writes a run directory; see :meth:`bluezone_sim.Result.save`.
 
-    from ..report.figures import adoption_png
-    from ..report.page.page import render
+    Args:
+        result: the run.
+        out: where.
+        about: its manifest.
+        more: other files by name: the page and the picture.
+        force: replace a run that is there.
+    """
+    import pyarrow.parquet as pq
 
     check_free(out, force=force)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -63,10 +75,9 @@ def save(result: Result, out: Path, *, force: bool) -> Path:
             tables = campaign_to_arrow(result.campaign)
             for name, table in zip(("campaign", "campaign_parts"), tables, strict=True):
                 pq.write_table(table, part / f"{name}.parquet", compression="zstd")
-        about = manifest(result)
         _write(part / "manifest.json", json.dumps(about, indent=2, ensure_ascii=False) + "\n")
-        _write(part / "report.html", render(result, about))
-        (part / "adoption.png").write_bytes(adoption_png(result))
+        for name, data in more.items():
+            (part / name).write_bytes(data)
         _move(part, out)
     except OSError as error:
         raise InputError(f"{out}: cannot be written ({error})") from None

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..analysis.arms import label_of
-from ..storage.arrow import histograms_from_arrow
+from ..analysis.arrow import histograms_from_arrow
 
 if TYPE_CHECKING:
-    from ..analysis.result import Histogram
+    from ..tables.rows import Histogram
     from .store import Store
 
 

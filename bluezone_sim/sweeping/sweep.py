@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..analysis.arms import label_of
-from ..analysis.sweep import Sweep
+from ..analysis.sweep import SweepResult
 from ..errors import BluezoneSimError, InputError
 from ..scenario.model import Scenario
 from .plan import Plan, plan
@@ -46,23 +46,8 @@ def sweep(
     dask: str | None = None,
     progress: Callable[[Progress], None] | None = None,
     warn: Callable[[str], None] | None = None,
-) -> Sweep:
-    """Runs every combination of a grid with every seed, and what of it is not there yet only.
-
-    Args:
-        scenario: from :func:`bluezone_sim.load`; its ``[sweep]`` gives what is not given here.
-        grid: dotted keys (or ``protocol``, ``adoption``) to their values.
-        seeds: how many, upwards from the scenario's.
-        workers: processes; by default one a core, as far as memory allows. Results do not change.
-        out: directory that keeps the results, so that they can be gone on with; by default none.
-        dask: ``"local"`` or a scheduler's address, to run on a Dask cluster.
-        progress: called after each simulation.
-        warn: told of damaged files, which are redone; by default a :class:`UserWarning`.
-
-    Raises:
-        InputError: the grid or the scenario is at fault, or ``out`` is in use or something else.
-        SweepFailedError: some simulations failed; the others are kept.
-    """
+) -> SweepResult:
+    """What :func:`bluezone_sim.sweep` gives, without its report."""
     given = scenario.sweep
     chosen: dict[str, Sequence[Any]] = dict(given.grid) if given else {}
     for key, values in (grid or {}).items():
@@ -92,7 +77,7 @@ def _into(
     dask: str | None,
     progress: Callable[[Progress], None] | None,
     warn: Callable[[str], None],
-) -> Sweep:
+) -> SweepResult:
     from ..kernels.threads import available_threads
     from ..simulation.memory import check_limit
 
@@ -159,7 +144,7 @@ def _workers(planned: Plan, cores: int) -> int:
     return cores if free is None else max(1, min(cores, int(0.9 * free / needed)))
 
 
-def _read(store: Store, planned: Plan) -> Sweep:
+def _read(store: Store, planned: Plan) -> SweepResult:
     """The planned tasks out of what the directory holds."""
     import pyarrow as pa
 
@@ -171,7 +156,7 @@ def _read(store: Store, planned: Plan) -> Sweep:
     return _sweep(store, planned.scenario, axes, table.take(pa.array([r for _, r in keep])))
 
 
-def open_sweep(path: str | Path) -> Sweep:
+def open_sweep(path: str | Path) -> SweepResult:
     """Reads the directory of a sweep, finished or not.
 
     Raises:
@@ -197,10 +182,10 @@ def open_sweep(path: str | Path) -> Sweep:
 
 def _sweep(
     store: Store, scenario: Scenario, axes: Mapping[str, tuple[Any, ...]], table: Any
-) -> Sweep:
+) -> SweepResult:
     from .collect import about_of, campaign_days, histograms_of
 
-    return Sweep(
+    return SweepResult(
         scenario=scenario,
         axes=axes,
         table=table,

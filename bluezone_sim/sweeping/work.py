@@ -52,8 +52,8 @@ def work(job: Job, threads: int) -> Done:
     """
     import pyarrow as pa
 
+    from ..analysis.arrow import histograms_to_arrow
     from ..simulation.engine import run
-    from ..storage.arrow import histograms_to_arrow
 
     if (job.schema_version, job.numeric_version) != (SCHEMA_VERSION, NUMERIC_VERSION):
         raise InputError(
@@ -96,7 +96,7 @@ def rows(job: Job, result: Any) -> Any:
     """A row a task: its id, the axes, the seed, then the metrics of its level."""
     import pyarrow as pa
 
-    from ..storage.arrow import VERSIONS
+    from ..analysis.arrow import VERSIONS
 
     metrics = result.metrics.to_arrow().drop_columns(["level_index"])
     n = len(job.tasks)
@@ -118,7 +118,7 @@ def days(job: Job, campaign: CampaignResult) -> Any:
     """A row a day and arm of the campaign: its id, the axes, the seed, then what is found."""
     import pyarrow as pa
 
-    from ..storage.arrow import VERSIONS
+    from ..analysis.arrow import VERSIONS
 
     found = campaign.days
     columns: dict[str, Any] = {"task": pa.array([job.campaign] * len(found), pa.string())}

@@ -1,143 +1,171 @@
-"""What is measured at an adoption level and on a day of a campaign, and the name of each number."""
+"""Metrics: every number of a level or a day by name, what it is called and how it is told.
+
+The built-in ones are read from a row; those that packages bring (entry points ``bluezone_sim.metrics``)
+are measured of each level of a run, and stand behind the built-in columns.
+"""
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
+from ..registry import Registry
+from .levels import CampaignDay, LevelMetrics
 from .stages import OUTCOMES, STAGES
+from .table import Column
+from .words import DAYS, HOURS, PEOPLE, PER_CASE, RATIO, SHARE, Interval, Unit, interval
 
-Interval = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class LevelMetrics:
-    """One adoption level. Shares are of risky pairs; None where undefined.
-
-    Attributes:
-        users: people who run the app.
-        adoption_people, adoption_smartphones: users as a share of people and of smartphone owners.
-        share_both_have_app: with its bootstrap interval, and what two people drawn at random give (a').
-        share_recorded: the other's phone holds a row of the case from inside a risky day.
-        recall: share of risky pairs warned, with its bootstrap interval over cases.
-        precision: share of warned pairs that are risky.
-        n_warned_f1, n_warned_f2: people warned per case.
-        n_f2_per_f1: F2s over F1s, of the cases followed to F2.
-        share_in_reach: share of risky pairs whose other runs the app, and so could be warned.
-        hours_to_warning_p50: median time from publication to warning.
-        days_contact_to_warning_p50: median time from the midnight before the first contact held.
-        lost: share of risky pairs lost at each stage; with recall they add up to 1.
-    """
-
-    users: int
-    adoption_people: float
-    adoption_smartphones: float
-    share_both_have_app: float | None
-    share_both_have_app_ci95: Interval | None
-    share_both_have_app_expected: float | None
-    share_recorded: float | None
-    recall: float | None
-    recall_ci95: Interval | None
-    precision: float | None
-    n_warned_f1: float | None
-    n_warned_f2: float | None
-    n_f2_per_f1: float | None
-    share_in_reach: float | None
-    hours_to_warning_p50: float | None
-    days_contact_to_warning_p50: float | None
-    lost: Mapping[str, float | None]
-
-
-@dataclass(frozen=True)
-class CampaignDay:
-    """What the app finds of cases confirmed at the end of one day, under one arm of the campaign.
-
-    Attributes:
-        arm: "all measures", "no measure", "at random" (the same number of users a day, any owners) or
-            "without" one measure.
-        date: local day.
-        users, adoption_smartphones: who runs the app at its end, and their share of smartphone owners.
-        square_law: the chance that two people drawn at random both run it.
-        share_both_have_app: share of risky pairs in which both run it.
-        share_in_reach: share of risky pairs whose other runs it, and so could be warned.
-        recall, recall_ci95: share of risky pairs warned; interval by bootstrap over cases.
-        precision: share of those warned that are risky.
-        n_warned_f1: people warned per case.
-        days_contact_to_warning_p50: median from the first contact's midnight to the warning.
-    """
-
-    arm: str
-    date: dt.date
-    users: int
-    adoption_smartphones: float
-    square_law: float
-    share_both_have_app: float | None
-    share_in_reach: float | None
-    recall: float | None
-    recall_ci95: Interval | None
-    precision: float | None
-    n_warned_f1: float
-    days_contact_to_warning_p50: float | None
-
+if TYPE_CHECKING:
+    from .rows import Outcomes
 
 _ENDS = ("_lo", "_hi")
 
 
-def _numbers(of: type[LevelMetrics | CampaignDay], *others: str) -> tuple[str, ...]:
-    """Fields but for ``others``, an interval as its two ends, behind the rest."""
-    names = [name for name in of.__dataclass_fields__ if name not in others]
-    intervals = [name for name in names if name.endswith("_ci95")]
-    return (
-        *(name for name in names if name not in intervals),
-        *(f"{name}{end}" for name in intervals for end in _ENDS),
-    )
+@dataclass(frozen=True)
+class LevelFound:
+    """What a metric from outside is measured of: one adoption level of a run.
+
+    Attributes:
+        level: the built-in metrics.
+        outcomes: of the level's risky pairs.
+        n_cases: index cases.
+    """
+
+    level: LevelMetrics
+    outcomes: Outcomes
+    n_cases: int
 
 
-#: Every number of a level by name, as columns of tables and criteria have it: an interval is ``_lo`` and
-#: ``_hi``, a stage ``lost_…``.
-NUMBERS = (*_numbers(LevelMetrics, "lost"), *(f"lost_{stage}" for stage in OUTCOMES[:-1]))
+@dataclass(frozen=True)
+class Metric:
+    """A number.
+
+    Attributes:
+        name: in columns of files, in JSON and in criteria.
+        title: in words.
+        head: of a column, broken into lines.
+        unit: how it is told.
+        better: "higher", "lower", or "" where neither is.
+        of: rows that have it, "level", "day" or both.
+        compared: rows for which differences between arms are told.
+        measure: of one from outside, a level to its value; None where it is not defined.
+    """
+
+    name: str
+    title: str
+    head: str
+    unit: Unit
+    better: Literal["higher", "lower", ""] = ""
+    of: tuple[str, ...] = ("level",)
+    compared: tuple[str, ...] = ()
+    measure: Callable[[LevelFound], float | None] | None = None
+
+    def value(self, row: LevelMetrics | CampaignDay) -> float | None:
+        """Of a row; None where undefined."""
+        return number_of(row, self.name)
+
+    def column(self, head: str = "") -> Column:
+        """A column of its values, under a head of its own where a table is narrow."""
+        return Column(head or self.head, self.unit.cell, self.name)
+
+
+def interval_column(head: str = "95 %") -> Column:
+    """A column of intervals of shares."""
+    return Column(head, interval)
+
+
+_BOTH = ("level", "day")
+_SHIPPED = (
+    Metric("users", "users", "users", PEOPLE, of=_BOTH),
+    Metric("adoption_people", "users of all people", "of\npeople\n%", SHARE),
+    Metric(
+        "adoption_smartphones", "users of smartphone owners", "of\nphones\n%", SHARE,
+        of=_BOTH, compared=("day",),
+    ),
+    Metric("share_both_have_app", "both have app", "both\nhave\napp %", SHARE, "higher", _BOTH),
+    Metric(
+        "share_both_have_app_expected", "both have app, two people at random", "a'\n%", SHARE
+    ),
+    Metric("share_recorded", "recorded", "recorded\n%", SHARE, "higher"),
+    Metric("recall", "recall", "recall\n%", SHARE, "higher", _BOTH, _BOTH),
+    Metric("precision", "precision", "precision\n%", SHARE, "higher", _BOTH, _BOTH),
+    Metric("n_warned_f1", "F1 per case", "F1 per\ncase", PER_CASE, of=_BOTH, compared=_BOTH),
+    Metric("n_warned_f2", "F2 per case", "F2 per\ncase", PER_CASE, compared=("level",)),
+    Metric("n_f2_per_f1", "F2 per F1", "F2 per\nF1", RATIO),
+    Metric("share_in_reach", "in reach", "in reach\n%", SHARE, "higher", _BOTH),
+    Metric(
+        "hours_to_warning_p50", "hours to warning", "hours to\nwarning", HOURS, "lower",
+        compared=("level",),
+    ),
+    Metric(
+        "days_contact_to_warning_p50", "days from contact to warning", "days from\ncontact", DAYS,
+        "lower", _BOTH,
+    ),
+    Metric("share_both_have_app_ci95_lo", "both have app, lower end", "95 %\nlower", SHARE),
+    Metric("share_both_have_app_ci95_hi", "both have app, upper end", "95 %\nupper", SHARE),
+    Metric("recall_ci95_lo", "recall, lower end", "95 %\nlower", SHARE, of=_BOTH),
+    Metric("recall_ci95_hi", "recall, upper end", "95 %\nupper", SHARE, of=_BOTH),
+    *(
+        Metric(f"lost_{stage}", f"lost: {STAGES[stage]}", STAGES[stage], SHARE, "lower")
+        for stage in OUTCOMES[:-1]
+    ),
+    Metric("square_law", "two people at random both have the app", "a'\n%", SHARE, of=("day",)),
+)  # fmt: skip
+
+#: All of them by name.
+METRICS: Registry[Metric] = Registry(
+    "bluezone_sim.metrics",
+    "metric",
+    "bluezone_sim.tables.metrics:Metric",
+    {metric.name: metric for metric in _SHIPPED},
+)
+
+#: The built-in numbers of a level, in the order of columns: an interval is ``_lo`` and ``_hi``, a stage
+#: ``lost_…``.
+NUMBERS = tuple(metric.name for metric in _SHIPPED if "level" in metric.of)
 #: The same of a day.
-DAY_NUMBERS = _numbers(CampaignDay, "arm", "date")
+DAY_NUMBERS = (
+    *(n for n in CampaignDay.__dataclass_fields__ if n not in ("arm", "date", "recall_ci95")),
+    "recall_ci95_lo",
+    "recall_ci95_hi",
+)
+#: Those of which differences between arms are told, of levels and of days.
+COMPARED, COMPARED_DAYS = (
+    tuple(metric.name for metric in _SHIPPED if row in metric.compared) for row in _BOTH
+)
+
+
+def level_names() -> tuple[str, ...]:
+    """Every number of a level, those that packages bring behind the rest.
+
+    Raises:
+        InputError: two packages bring one name.
+    """
+    return (*NUMBERS, *METRICS.outside())
+
+
+def names_of(levels: Sequence[LevelMetrics]) -> tuple[str, ...]:
+    """Numbers that these levels have, whether or not the packages that brought them are still there."""
+    return (*NUMBERS, *dict.fromkeys(name for level in levels for name in level.others))
 
 
 def number_of(row: LevelMetrics | CampaignDay, name: str) -> float | None:
     """A number of a level or a day by name; None where undefined."""
-    if isinstance(row, LevelMetrics) and name.startswith("lost_"):
-        return row.lost[name.removeprefix("lost_")]
+    if isinstance(row, LevelMetrics):
+        if name.startswith("lost_"):
+            return row.lost[name.removeprefix("lost_")]
+        if name in row.others:
+            return row.others[name]
     if not name.endswith(_ENDS):
-        value: float | None = getattr(row, name)
+        value: float | None = getattr(row, name, None)
         return value
     ends: Interval | None = getattr(row, name[:-3])
     return None if ends is None else ends[_ENDS.index(name[-3:])]
 
 
-#: Metrics that are no shares; the others are told in percent and percentage points.
-_PLAIN = ("users", "n_", "hours_", "days_")
-
-
-SHARES = tuple(name for name in NUMBERS if not name.startswith(_PLAIN))
-
-
-#: Metrics in words.
-METRICS = {
-    "users": "users",
-    "adoption_people": "users of all people",
-    "adoption_smartphones": "users of smartphone owners",
-    "share_both_have_app": "both have app",
-    "share_both_have_app_expected": "both have app, two people at random",
-    "share_both_have_app_ci95_lo": "both have app, lower end",
-    "share_both_have_app_ci95_hi": "both have app, upper end",
-    "share_recorded": "recorded",
-    "recall": "recall",
-    "recall_ci95_lo": "recall, lower end",
-    "recall_ci95_hi": "recall, upper end",
-    "precision": "precision",
-    "n_warned_f1": "F1 per case",
-    "n_warned_f2": "F2 per case",
-    "n_f2_per_f1": "F2 per F1",
-    "share_in_reach": "in reach",
-    "hours_to_warning_p50": "hours to warning",
-    "days_contact_to_warning_p50": "days from contact to warning",
-    **{f"lost_{stage}": f"lost: {words}" for stage, words in STAGES.items() if stage != "warned"},
-}
+def to_json(level: LevelMetrics) -> dict[str, Any]:
+    """A level as JSON has it: metrics of packages beside the built-in ones."""
+    out = {name: getattr(level, name) for name in LevelMetrics.__dataclass_fields__}
+    out |= out.pop("others")
+    return out

@@ -6,6 +6,7 @@ which they hold. Rows are in no particular order unless a docstring says so.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
@@ -226,3 +227,19 @@ class Outcomes(_Table):
 
     def __post_init__(self) -> None:
         self._check_lengths()
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Counts of one or more series over shared bins.
+
+    Attributes:
+        name, unit: of the quantity.
+        edges: ``float64[k + 1]``.
+        counts: series name to ``int64[k]``.
+    """
+
+    name: str
+    unit: str
+    edges: NDArray[np.float64]
+    counts: Mapping[str, NDArray[np.int64]]

@@ -15,6 +15,8 @@ from ..._version import SCHEMA_VERSION, __version__
 from ...captures.key_files import KeyFile
 from ...captures.packets import Packets
 from ...errors import InputError, NothingToRunError
+from ...tables.table import Column, Table
+from ...tables.words import DASH
 from ..listening.buffer import _PACKETS_MOST, _READ_AGAIN_S, Keeper
 from ..listening.gatt_client import Read, Reader
 from ..listening.listener import Listener, Sink
@@ -193,22 +195,20 @@ def judge(
     )
 
 
-def table(measurements: Sequence[Measurement]) -> Any:
-    """A row a measurement, for the terminal."""
-    from rich.text import Text
+_COLOURS = {"pass": "green", "fail": "bold red", "error": "bold magenta"}
 
-    from ..listening.live_tables import _table
 
-    colours = {"pass": "green", "fail": "bold red", "error": "bold magenta"}
-    out = _table("measurement", "value", "unit", "limits", "outcome", "detail", numbers=(1,))
-    out.columns[-1].no_wrap = False
-    for m in measurements:
-        out.add_row(
-            m.name,
-            "–" if m.value is None else f"{m.value:g}",
-            m.unit,
-            m.limit.text(),
-            Text(m.outcome, style=colours.get(m.outcome, "yellow")),
-            Text(m.detail),
-        )
-    return out
+def table(measurements: Sequence[Measurement]) -> Table:
+    """A row a measurement."""
+    heads = (
+        Column("measurement", left=True),
+        Column("value", lambda value: DASH if value is None else f"{value:g}"),
+        Column("unit", left=True),
+        Column("limits", left=True),
+        Column("outcome", left=True, style=lambda outcome: _COLOURS.get(outcome, "yellow")),
+        Column("detail", left=True, wrap=True),
+    )
+    rows = tuple(
+        (m.name, m.value, m.unit, m.limit.text(), m.outcome, m.detail) for m in measurements
+    )
+    return Table("", heads, rows)

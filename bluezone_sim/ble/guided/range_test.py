@@ -15,6 +15,8 @@ from ...captures.packets import Packets
 from ...errors import InputError
 from ...scenario.schema.phones import PlatformPhones
 from ...scenario.schema.radio import Radio
+from ...tables.table import Table
+from ...tables.words import DASH
 from .prompt import QuitError, Say, ask
 from .sample import Sample, strongest
 
@@ -216,19 +218,17 @@ def document(
     }
 
 
-def table(stops: Sequence[Stop]) -> Any:
+def table(stops: Sequence[Stop]) -> Table:
     """A row a distance."""
-    from ..listening.live_tables import _table
-
-    heads = ("distance m", "packets", "RSSI mean", "sd", "5 %", "95 %", "received %")
-    out = _table(*heads, numbers=range(7))
+    rows = []
     for s, share in zip(stops, received_shares(stops), strict=True):
-        cells = ["–"] * 4
+        cells = [DASH] * 4
         if len(s.rssi_dbm):
             low, high = np.quantile(s.rssi_dbm, [0.05, 0.95])
             cells = [f"{x:.1f}" for x in (s.rssi_dbm.mean(), s.rssi_dbm.std(), low, high)]
-        out.add_row(f"{s.distance_m:g}", str(len(s.rssi_dbm)), *cells, f"{100 * share:.0f}")
-    return out
+        rows.append([f"{s.distance_m:g}", str(len(s.rssi_dbm)), *cells, f"{100 * share:.0f}"])
+    heads = ["distance m", "packets", "RSSI mean", "sd", "5 %", "95 %", "received %"]
+    return Table.of_text("", heads, rows)
 
 
 def figure(stops: Sequence[Stop], found: Fit | None) -> bytes:

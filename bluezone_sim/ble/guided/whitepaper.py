@@ -19,6 +19,8 @@ from ...errors import FormatError, InputError
 from ...files import WholeFile
 from ...protocols import bluezone
 from ...protocols.bluezone_files import parse_history
+from ...tables.table import Table
+from ...tables.words import DASH
 from ...validation.whitepaper.cases import CASES, Case
 from .prompt import QuitError, Say, ask
 from .sample import Sample
@@ -227,29 +229,28 @@ def _rows_of(path: Path, known: set[bytes], taken: Sample) -> int:
     return sum(history.identifier[i].tobytes() in known for i in np.flatnonzero(inside))
 
 
-def table(results: dict[int, Result]) -> Any:
+def table(results: dict[int, Result]) -> Table:
     """The white paper's table beside this session's."""
-    from ..listening.live_tables import _table
-
-    out = _table(
-        "case", "scanner", "state", "advertiser", "state", "white paper", "here", "decided by"
-    )
+    rows = []
     for case in CASES:
         result = results.get(case.number)
-        here = "–" if result is None else _word(result.recorded)
+        here = DASH if result is None else _word(result.recorded)
         if result is not None and result.recorded != case.recorded:
             here += " (differs)"
-        out.add_row(
-            str(case.number),
-            case.scanner,
-            case.scanner_state,
-            case.advertisers,
-            case.advertiser_state,
-            _word(case.recorded),
-            here,
-            "–" if result is None else result.decided_by,
+        rows.append(
+            [
+                str(case.number),
+                case.scanner,
+                case.scanner_state,
+                case.advertisers,
+                case.advertiser_state,
+                _word(case.recorded),
+                here,
+                DASH if result is None else result.decided_by,
+            ]
         )
-    return out
+    heads = ["case", "scanner", "state", "advertiser", "state", "white paper", "here", "decided by"]
+    return Table.of_text("", heads, rows, len(heads))
 
 
 def _word(recorded: bool) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
+from ...tables.table import Column, Table
+from ...tables.words import DASH
 from ..adapters.inventory import Adapter
 from .on_air import Phone
 from .reports import address_text
@@ -12,50 +13,53 @@ from .reports import address_text
 _ROWS = 40
 
 
-def adapters_table(adapters: Sequence[Adapter]) -> Any:
+def adapters_table(adapters: Sequence[Adapter]) -> Table:
     """A row an adapter."""
-    table = _table(
-        "adapter", "address", "on", "roles", "advertisements", "passive scan", "Bluetooth"
-    )
+    rows = []
     for a in adapters:
         roles = [r for r, has in (("central", a.central), ("peripheral", a.peripheral)) if has]
-        table.add_row(
-            a.name,
-            a.address or "–",
-            "yes" if a.powered else "no",
-            ", ".join(roles) or "none",
-            f"{a.instances} at a time" if a.instances else "none",
-            "yes" if a.passive else "no",
-            a.core or "–",
+        rows.append(
+            [
+                a.name,
+                a.address or DASH,
+                "yes" if a.powered else "no",
+                ", ".join(roles) or "none",
+                f"{a.instances} at a time" if a.instances else "none",
+                "yes" if a.passive else "no",
+                a.core or DASH,
+            ]
         )
-    return table
+    heads = ["adapter", "address", "on", "roles", "advertisements", "passive scan", "Bluetooth"]
+    return Table.of_text("", heads, rows, len(heads))
 
 
-def phones_table(phones: Sequence[Phone], now_us: int, title: str = "") -> Any:
+def phones_table(phones: Sequence[Phone], now_us: int, title: str = "") -> Table:
     """A row a phone, strongest first; the strongest forty."""
-    from rich.text import Text
-
-    heads = ("phone", "protocol", "identifier", "RSSI\nnow", "mean", "min…max", "per\ns", "age\ns")
-    table = _table(*heads, "id changed\ns ago", "address", numbers=(3, 4, 5, 6, 7, 8))
-    table.columns[0].min_width = len(address_text(0))
-    table.title = Text(title)
+    rows = []
     for p in phones[:_ROWS]:
-        identifier = p.identifier.hex() or ("not read yet" if p.gatt else "–")
-        table.add_row(
-            Text("\n".join(filter(None, (address_text(p.address), p.name)))),
-            p.protocol[0],
-            identifier if len(identifier) <= 24 else identifier[:15] + "…",
-            str(p.rssi_dbm),
-            f"{p.rssi_sum / max(p.packets, 1):.0f}",
-            f"{p.rssi_min_dbm}…{p.rssi_max_dbm}",
-            f"{p.rate_hz(now_us):.1f}",
-            f"{max(0, now_us - p.last_us) / 1e6:.0f}",
-            f"{(now_us - p.changed_us) / 1e6:.0f}" if p.changed_us else "–",
-            _address(p),
+        identifier = p.identifier.hex() or ("not read yet" if p.gatt else DASH)
+        rows.append(
+            (
+                "\n".join(filter(None, (address_text(p.address), p.name))),
+                p.protocol[0],
+                identifier if len(identifier) <= 24 else identifier[:15] + "…",
+                p.rssi_dbm,
+                f"{p.rssi_sum / max(p.packets, 1):.0f}",
+                f"{p.rssi_min_dbm}…{p.rssi_max_dbm}",
+                f"{p.rate_hz(now_us):.1f}",
+                f"{max(0, now_us - p.last_us) / 1e6:.0f}",
+                f"{(now_us - p.changed_us) / 1e6:.0f}" if p.changed_us else DASH,
+                _address(p),
+            )
         )
-    if len(phones) > _ROWS:
-        table.caption = f"and {len(phones) - _ROWS:,} weaker"
-    return table
+    text, numbers = ("phone", "protocol", "identifier"), ("RSSI\nnow", "mean", "min…max")
+    heads = (
+        *(Column(head, left=True) for head in text),
+        *map(Column, (*numbers, "per\ns", "age\ns", "id changed\ns ago")),
+        Column("address", left=True),
+    )
+    more = f"and {len(phones) - _ROWS:,} weaker" if len(phones) > _ROWS else ""
+    return Table(title, heads, tuple(rows), more)
 
 
 def _address(p: Phone) -> str:
@@ -64,13 +68,3 @@ def _address(p: Phone) -> str:
     if p.address_changed is None:
         return "random" if p.address_random else "public"
     return "changed too"
-
-
-def _table(*names: str, numbers: Sequence[int] = ()) -> Any:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for i, name in enumerate(names):
-        table.add_column(name, justify="right" if i in numbers else "left", no_wrap=True)
-    return table

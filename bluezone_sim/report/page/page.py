@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from ...analysis.compare import arm_of, campaigns_in
 from ...analysis.criteria import judge
-from ...analysis.words import interval, number, percent
 from ...scenario import resolved_toml
+from ...tables.level_tables import NOTES, levels_table, waterfall_table
 from ...tables.stages import OUTCOMES, STAGES
+from ...tables.table import Column, Table
+from ...tables.words import hundredths, interval, percent
 from ..campaign_sweep import answer as campaign_answer
 from ..charts import histogram_chart
 from ..figures import sensitivity_svg
@@ -21,7 +23,6 @@ from ..findings import (
     answer,
     at_level,
     difference_bars,
-    excess,
     fall,
     focus_of,
     legend,
@@ -29,24 +30,16 @@ from ..findings import (
     tiles,
 )
 from ..panels import Panel, panels, sweep_panels
-from ..text import (
-    COLUMNS,
-    DIFFERENCE_COLUMNS,
-    NOTES,
-    SWEEP_COLUMNS,
-    cells,
-    difference_rows,
-    sweep_rows,
-    waterfall_rows,
-)
+from ..text import differences_table, excess_table, sweep_table
 
 if TYPE_CHECKING:
     from ...analysis.arms import Arm, Difference
     from ...analysis.campaign_arms import CampaignArm
-    from ...analysis.result import Histogram, Result
-    from ...analysis.sweep import Sweep
+    from ...analysis.result import RunResult
+    from ...analysis.sweep import SweepResult
     from ...scenario.model import Scenario
-    from ...tables.metrics import LevelMetrics
+    from ...tables.levels import LevelMetrics
+    from ...tables.rows import Histogram
 
 
 @cache
@@ -62,7 +55,7 @@ def _file(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
-def render(result: Result, about: dict[str, Any]) -> str:
+def render(result: RunResult, about: dict[str, Any]) -> str:
     """The report of a run as HTML text.
 
     Args:
@@ -79,6 +72,7 @@ def render(result: Result, about: dict[str, Any]) -> str:
         ["commit", about["git_commit"] or "–"],
         ["packages", ", ".join(f"{k} {v}" for k, v in about["packages"].items())],
     ]
+    levels = levels_table(result.metrics)
     note = f"The band is the 95 % interval of recall, by bootstrap over the {result.n_f0:,} cases."
     return _render(
         result.scenario,
@@ -89,16 +83,19 @@ def render(result: Result, about: dict[str, Any]) -> str:
         made=made,
         versions=about,
         interval_note=note,
-        numbers=(COLUMNS, [cells(m) for m in result.metrics], 0),
-        notes=NOTES + _f2_note(result.n_f2_cases),
+        numbers=levels.noted(levels.note + _f2_note(result.n_f2_cases)),
         sensitivity=_sensitivity(result),
-        stages=[[k, f"{round(v, 3):.2f}"] for k, v in result.stages_s.items()],
+        stages=Table(
+            "Where the time went",
+            (Column("stage", left=True), Column("seconds", hundredths)),
+            tuple((k, round(v, 3)) for k, v in result.stages_s.items()),
+        ),
         sections=panels(result),
         campaigns=campaigns_in(result),
     )
 
 
-def render_sweep(sweep: Sweep) -> str:
+def render_sweep(sweep: SweepResult) -> str:
     """The report of a sweep as HTML text."""
     about = sweep.about
     n = max(len(arm.seeds) for arm in sweep.arms)
@@ -120,13 +117,20 @@ def render_sweep(sweep: Sweep) -> str:
         made=made,
         versions=about,
         interval_note=f"Bands are 95 % intervals of the mean over {n} seeds (Student's t).",
-        numbers=(SWEEP_COLUMNS, sweep_rows(sweep), 1),
-        notes=f"{NOTES} Seeds needed: for an interval of recall {100 * sweep.width:g} points wide.",
+        numbers=sweep_table(sweep).noted(
+            f"{NOTES} Seeds needed: for an interval of recall {100 * sweep.width:g} points wide."
+        ),
         histograms_of=first if len(sweep.stationary) > 1 else "",
         sections=sweep_panels(sweep),
         campaigns=sweep.campaigns,
         judged=sweep.arms,
     )
+
+
+def _markup(table: Table | None, caption: str | None = None) -> Any:
+    from markupsafe import Markup  # jinja2's own; a table escapes its cells
+
+    return table and Markup(table.html(caption))
 
 
 def _f2_note(n: int) -> str:
@@ -143,11 +147,10 @@ def _render(
     made: list[list[str]],
     versions: Any,
     interval_note: str,
-    numbers: tuple[Sequence[str], Sequence[Sequence[str]], int],
-    notes: str,
+    numbers: Table,
     histograms_of: str = "",
     sensitivity: dict[str, Any] | None = None,
-    stages: Sequence[Sequence[str]] = (),
+    stages: Table | None = None,
     sections: Sequence[Panel] = (),
     campaigns: Sequence[CampaignArm] = (),
     judged: Sequence[Arm] | None = None,
@@ -197,20 +200,18 @@ def _render(
             adoption=Markup(adoption_chart(arms)),
             legend=legend(arms),
             interval_note=interval_note,
-            numbers=numbers,
-            notes=notes,
+            numbers=_markup(numbers),
+            notes=numbers.note,
             waterfalls=[
-                (
-                    arm.label,
-                    ["of risky pairs", *(percent(m.adoption_smartphones) for m in arm.metrics)],
-                    waterfall_rows(arm.metrics),
+                _markup(
+                    waterfall_table(arm.metrics),
+                    (f"{arm.label}: " if len(arms) > 1 else "")
+                    + "percent, by share of smartphones; each column adds up to 100.",
                 )
                 for arm in arms
             ],
-            differences=(DIFFERENCE_COLUMNS, difference_rows(differences), 1)
-            if differences
-            else None,
-            excess=[(arm.label, excess(arm.metrics)) for arm in arms],
+            differences=_markup(differences_table(differences)) if differences else None,
+            excess=_markup(excess_table(arms[0].metrics)),
             sensitivity=sensitivity,
             histograms=[_histogram(h) for h in histograms],
             histograms_of=histograms_of,
@@ -221,7 +222,7 @@ def _render(
                 ["numeric version", str(versions["numeric_version"])],
                 ["schema version", str(versions["schema_version"])],
             ],
-            stages=stages,
+            stages=_markup(stages),
             panels=[(panel.title, Markup(panel.html)) for panel in sections],
             toml=resolved_toml(scenario),
             css=Markup(_file("report.css")),
@@ -247,42 +248,49 @@ def _histogram(h: Histogram) -> dict[str, Any]:
 
     names = list(h.counts)
     total = {name: int(counts.sum()) for name, counts in h.counts.items()}
-    rows = [
-        [
+    rows = tuple(
+        (
             f"{low:g} to {high:g}",
             *(f"{100 * h.counts[n][i] / max(1, total[n]):.1f}" for n in names),
-        ]
+        )
         for i, (low, high) in enumerate(zip(h.edges[:-1], h.edges[1:], strict=True))
-    ]
+    )
     alt = f"Shares of {' and '.join(names)} by {h.name}, {h.unit}"
     return {
         "title": h.name[:1].upper() + h.name[1:],
         "svg": Markup(histogram_chart(h, alt)),
         "legend": [(k, f"{name} (n = {total[name]:,})") for k, name in enumerate(names)],
-        "table": ([h.unit, *(f"{n} %" for n in names)], rows),
+        "table": _markup(Table.of_text(h.name, [h.unit, *(f"{n} %" for n in names)], rows, 1)),
     }
 
 
-def _sensitivity(result: Result) -> dict[str, Any] | None:
+def _sensitivity(result: RunResult) -> dict[str, Any] | None:
     from markupsafe import Markup
 
     if not result.sensitivity or result.scenario.sensitivity is None:
         return None
     asked = result.scenario.sensitivity
-    rows = [
-        [
+    heads = (
+        Column("assumption", left=True),
+        Column("change", left=True),
+        Column("recall", percent),
+        Column("95 %", interval),
+        Column("precision", percent),
+        Column("F1 / case", hundredths),
+    )
+    rows = tuple(
+        (
             row.label,
             ", ".join(f"{k} = {v}" for k, v in row.changes.items()) or "–",
-            percent(row.recall),
-            interval(row.recall_ci95),
-            percent(row.precision),
-            number(row.n_warned_f1, 2),
-        ]
+            row.recall,
+            row.recall_ci95,
+            row.precision,
+            row.n_warned_f1,
+        )
         for row in result.sensitivity
-    ]
+    )
+    at = f"At {percent(asked.level)} of smartphones, first {asked.cases:,} cases"
     return {
         "svg": Markup(sensitivity_svg(result.sensitivity)),
-        "table": (["assumption", "change", "recall", "95 %", "precision", "F1 / case"], rows, 2),
-        "caption": f"At {percent(asked.level)} of smartphones, first {asked.cases:,} cases, the same "
-        "draws in each.",
+        "table": _markup(Table("Sensitivity", heads, rows), f"{at}, the same draws in each."),
     }

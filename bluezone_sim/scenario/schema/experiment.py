@@ -5,23 +5,28 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from ...tables.metrics import NUMBERS
+from ...tables.metrics import METRICS, NUMBERS, level_names
 from .table import Positive, Share, Table
 
 
 def _known_metric(name: str) -> str:
-    if name not in NUMBERS:
+    if name not in NUMBERS and name not in METRICS.outside():
         raise PydanticCustomError("unknown_metric", "unknown metric")
     return name
 
 
+class _Names:
+    """The names in the schema, those that installed packages bring among them."""
+
+    def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> dict[str, Any]:
+        return {"type": "string", "enum": list(level_names())}
+
+
 #: What a criterion may be about: any number of a level.
-Metric = Annotated[
-    str, AfterValidator(_known_metric), WithJsonSchema({"type": "string", "enum": list(NUMBERS)})
-]
+Metric = Annotated[str, AfterValidator(_known_metric), _Names()]
 
 
 class SweepTable(Table):

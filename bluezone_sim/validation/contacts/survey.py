@@ -15,7 +15,9 @@ import numpy as np
 from ..._version import NUMERIC_VERSION, SCHEMA_VERSION
 from ...errors import InputError
 from ...files import write_folder
+from ...report.figures import BLUE, GREEN, canvas
 from ...scenario.model import Scenario
+from ...tables.table import Table
 from ...world import Days, build_world
 from .diary import AGE_GROUPS, FORTNIGHT, PLACES, Diary, keep_diary
 
@@ -159,10 +161,8 @@ def _share(name: str, measured: float, generated: float, kind: str) -> Check:
 # -- output ------------------------------------------------------------------------------------------
 
 
-def table(result: Survey) -> Any:
-    """Every number, for rich."""
-    from ...report.text import _table
-
+def table(result: Survey) -> Table:
+    """Every number."""
     rows = [
         [
             c.name,
@@ -173,21 +173,19 @@ def table(result: Survey) -> Any:
         ]
         for c in result.checks
     ]
-    return _table("Generated contacts beside the diary survey", ["", "measured", "generated",
-                  "may be", ""], rows, 1)  # fmt: skip
+    heads = ["", "measured", "generated", "may be", ""]
+    return Table.of_text("Generated contacts beside the diary survey", heads, rows, 1)
 
 
 def figure_png(result: Survey) -> bytes:
     """Numbers of contacts, durations by place, ages of those who meet."""
-    from ...report.figures import _BLUE, _GREEN, _figure
-
     out = io.BytesIO()
-    with _figure("#222222", 12.0, 4.0, panels=3) as (figure, (left, middle, right)):
+    with canvas("#222222", 12.0, 4.0, panels=3) as (figure, (left, middle, right)):
         counts = result.diary.people_met.ravel()
         share = 100 * np.bincount(np.minimum(counts, 25), minlength=26) / len(counts)
-        left.bar(range(26), share, color=_GREEN, label="generated")
+        left.bar(range(26), share, color=GREEN, label="generated")
         for q, value in QUANTILES.items():
-            left.axvline(value, color=_BLUE, lw=1, label="survey's quantiles" if q == 5 else None)
+            left.axvline(value, color=BLUE, lw=1, label="survey's quantiles" if q == 5 else None)
         left.set_xlabel("people met a day")
         left.set_ylabel("person-days (%)")
         left.legend(fontsize=8)

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from ...files import write_folder
-from ...report.figures import _BLUE, _ORANGE, _figure
+from ...report.figures import BLUE, ORANGE, canvas
 from .validate import NEAR_M, Validation
 
 
@@ -15,13 +15,13 @@ def qq_png(result: Validation) -> bytes:
     """Quantiles of attenuation, 1 to 99 %, predicted over measured; a panel a scene."""
     names = {"near": f"{NEAR_M:g} m or less", "far": "farther"}
     n = len(result.scenes)
-    with _figure("#000000", 3.2 * n + 0.4, 3.6, panels=n) as (figure, panels):
+    with canvas("#000000", 3.2 * n + 0.4, 3.6, panels=n) as (figure, panels):
         for axes, scene in zip(panels, result.scenes, strict=True):
             ends = [v for pair in scene.qq.values() for values in pair for v in values[[0, -1]]]
             low, high = min(ends) - 2, max(ends) + 2
             axes.plot([low, high], [low, high], color="#999999", lw=1)
             for (name, (measured, predicted)), colour in zip(
-                scene.qq.items(), (_BLUE, _ORANGE), strict=False
+                scene.qq.items(), (BLUE, ORANGE), strict=False
             ):
                 axes.plot(measured, predicted, "o", color=colour, markersize=3, label=names[name])
             axes.set_xlim(low, high)

@@ -10,6 +10,8 @@ import numpy as np
 
 from ...scenario.profiles import load_profile
 from ...scenario.schema.phones import Phones
+from ...tables.table import Column, Table
+from ...tables.words import DASH, whole
 from .cases import CASES
 from .simulate import (
     CASE_S,
@@ -35,6 +37,21 @@ IN_THE_FIELD = Phones(off_share=0.0, night_off_share=0.0)
 _QUANTILES = (0.5, 0.9, 0.95, 0.99)
 _PHONES = {"android": "Android", "ios": "iPhone"}
 _NAMES = {"android": "Android", "ios": "iOS", "screen_off": "screen off"}
+
+
+#: What the reader of the last table should know.
+_MEASURED_NOTE = (
+    "In the background: phones are on and run the app all the time. Androids near each other then "
+    "always record each other, and iPhones never do: iOS shows a background app the service of "
+    "another only where it is in the open. As phones live: apps killed, batteries saved and iPhones "
+    "in the foreground (5 % of the time, so not locked) as [phones] has it by default, Bluetooth "
+    "on. The share of Androids with the app killed was taken from two of these figures (NHS beta, "
+    "Smittestopp), so they do not confirm it; the others are assumed. iPhones come out between the "
+    "field's figures, which are far apart: left out are connections that iPhones keep open from the "
+    "foreground, so the model is low for iPhones that met before. Smittestopp's figures for either "
+    "side are 1 - (1 - p)^2 of those for one: there each direction fails by itself, here most "
+    "failures are a killed app's, which fails both."
+)
 
 
 @dataclass(frozen=True)
@@ -99,25 +116,29 @@ class Matrix:
             ],
         }
 
-    def table(self) -> Any:
+    def table(self) -> Table:
         """The 24 cases."""
-        from rich.table import Table
-
-        table = Table(title=f"24 cases, {self.protocol}", title_justify="left")
-        for head in ("case", "scanner", "advertisers", "white paper", "recorded", "s to first"):
-            table.add_column(head, justify="right" if head in ("case", "s to first") else "left")
+        rows = []
         for o in self.outcomes:
             c = o.case
-            wrong = o.case.number in self.missed
-            table.add_row(
-                str(c.number),
-                f"{_name(c.scanner)}, {_name(c.scanner_state)}",
-                f"{_name(c.advertisers)}, {_name(c.advertiser_state)}",
-                ("yes" if c.recorded else "no") if self.expected else "–",
-                ("yes" if o.recorded else "no") + ("  ← differs" if wrong else ""),
-                "–" if o.seconds_to_first is None else f"{o.seconds_to_first:.0f}",
+            wrong = c.number in self.missed
+            rows.append(
+                (
+                    c.number,
+                    f"{_name(c.scanner)}, {_name(c.scanner_state)}",
+                    f"{_name(c.advertisers)}, {_name(c.advertiser_state)}",
+                    ("yes" if c.recorded else "no") if self.expected else DASH,
+                    ("yes" if o.recorded else "no") + ("  ← differs" if wrong else ""),
+                    o.seconds_to_first,
+                )
             )
-        return table
+        text = ("scanner", "advertisers", "white paper", "recorded")
+        heads = (
+            Column("case"),
+            *(Column(head, left=True) for head in text),
+            Column("s to first", whole),
+        )
+        return Table(f"24 cases, {self.protocol}", heads, tuple(rows))
 
     def words(self) -> str:
         """What follows from it, in sentences."""
@@ -148,38 +169,19 @@ class Matrix:
             )
         return "\n".join(lines)
 
-    #: What the reader of the last table should know.
-    NOTE = (
-        "In the background: phones are on and run the app all the time. Androids near each other then "
-        "always record each other, and iPhones never do: iOS shows a background app the service of "
-        "another only where it is in the open. As phones live: apps killed, batteries saved and iPhones "
-        "in the foreground (5 % of the time, so not locked) as [phones] has it by default, Bluetooth "
-        "on. The share of Androids with the app killed was taken from two of these figures (NHS beta, "
-        "Smittestopp), so they do not confirm it; the others are assumed. iPhones come out between the "
-        "field's figures, which are far apart: left out are connections that iPhones keep open from the "
-        "foreground, so the model is low for iPhones that met before. Smittestopp's figures for either "
-        "side are 1 - (1 - p)^2 of those for one: there each direction fails by itself, here most "
-        "failures are a killed app's, which fails both."
-    )
-
-    def measured_table(self) -> Any:
+    def measured_table(self) -> Table:
         """Measured detection beside the model's."""
-        from rich.table import Table
-
-        table = Table(
-            title="Measured detection, beside contacts of 15 minutes at 2 m in the model",
-            title_justify="left",
-        )
-        for head in ("measured", "share", "model: profile, phones"):
-            table.add_column(head)
-        table.add_column("in the\nbackground", justify="right")
-        table.add_column("as phones\nlive", justify="right")
+        rows = []
         for m, *shares in self.measured:
             one, other = (_PHONES[p] for p in m.platforms)
             phones = f"{one}s" if one == other else f"{one}, {other}"
             cells = [f"{100 * share:.0f} %" for share in shares]
-            table.add_row(m.system, m.figure, f"{m.protocol}, {phones}", *cells)
-        return table
+            rows.append([m.system, m.figure, f"{m.protocol}, {phones}", *cells])
+        heads = [
+            "measured", "share", "model: profile, phones", "in the\nbackground", "as phones\nlive",
+        ]  # fmt: skip
+        title = "Measured detection, beside contacts of 15 minutes at 2 m in the model"
+        return Table.of_text(title, heads, rows, 3, _MEASURED_NOTE)
 
 
 def build_matrix(

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .._version import NUMERIC_VERSION, SCHEMA_VERSION
-from ..analysis.adopters import AdopterRow
-from ..analysis.campaign import CampaignResult
-from ..tables.metrics import NUMBERS, number_of
-from ..tables.rows import Outcomes, Warnings
+from ..tables.levels import LevelMetrics
+from ..tables.metrics import names_of, number_of
+from ..tables.rows import Histogram, Outcomes, Warnings
 from ..tables.stages import OUTCOMES
-
-if TYPE_CHECKING:
-    from ..analysis.result import Histogram
-    from ..tables.metrics import LevelMetrics
+from .adopters import AdopterRow
+from .campaign import CampaignResult
 
 #: In the metadata of every Parquet file.
 VERSIONS = {
@@ -33,7 +30,7 @@ def metrics_to_arrow(metrics: Sequence[LevelMetrics]) -> Any:
     columns: dict[str, Any] = {
         "level_index": pa.array(range(len(metrics)), pa.uint8()),
     }
-    for name in NUMBERS:
+    for name in names_of(metrics):
         kind = pa.int64() if name == "users" else pa.float64()
         columns[name] = pa.array([number_of(m, name) for m in metrics], kind)
     return pa.table(columns, metadata=VERSIONS)
@@ -92,7 +89,6 @@ def histograms_to_arrow(histograms: Sequence[Histogram]) -> Any:
 
 def histograms_from_arrow(table: Any) -> tuple[Histogram, ...]:
     """What :func:`histograms_to_arrow` wrote; names and series in the order of their first rows."""
-    from ..analysis.result import Histogram
 
     found: dict[tuple[str, str], dict[str, dict[tuple[float, float], int]]] = {}
     for row in table.to_pylist():

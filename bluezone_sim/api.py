@@ -1,0 +1,211 @@
+"""What users call: run, sweep, open; results that print, draw and save themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Self
+
+from .analysis.result import RunResult
+from .analysis.sweep import SweepResult
+from .errors import InputError
+from .files import write_file
+from .report.export import reports
+from .report.figures import adoption_png
+from .report.notebook import result_html, sweep_html
+from .report.page.page import render, render_sweep
+from .report.panels import sweep_tables, tables
+from .scenario.model import Scenario
+from .simulation import engine
+from .storage import run_load, run_save
+from .storage.provenance import manifest
+from .sweeping import sweep as sweeping
+from .sweeping.sweep import Progress
+from .tables.table import WIDE
+
+__all__ = [
+    "Result",
+    "Sweep",
+    "open_any",
+    "open_run",
+    "open_sweep",
+    "run",
+    "sweep",
+    "write_reports",
+]
+
+
+class Result(RunResult):
+    __doc__ = RunResult.__doc__
+
+    @classmethod
+    def of(cls, found: RunResult) -> Self:
+        """What the engine or a directory gave."""
+        return cls(**_values(found))
+
+    def __repr__(self) -> str:
+        return "\n".join(
+            [
+                self.headline(),
+                *(table.text() for table in tables(self)),
+                f"{self.seconds:.1f} s, {self.peak_memory_mib:,.0f} MiB",
+            ]
+        )
+
+    def _repr_html_(self) -> str:
+        return result_html(self)
+
+    def save(self, out: str | Path, *, force: bool = False) -> Path:
+        """Writes the run directory: Parquet tables, manifest, report, figure; whole or not at all.
+
+        Args:
+            out: the directory to make.
+            force: replace one that exists.
+
+        Raises:
+            InputError: it exists and ``force`` is not given, or it cannot be written.
+        """
+        about = manifest(self)
+        more = {"report.html": render(self, about).encode(), "adoption.png": adoption_png(self)}
+        return run_save.save(self, Path(out), about, more, force=force)
+
+
+class Sweep(SweepResult):
+    __doc__ = SweepResult.__doc__
+
+    @classmethod
+    def of(cls, found: SweepResult) -> Self:
+        """What the workers or a directory gave."""
+        return cls(**_values(found))
+
+    def __repr__(self) -> str:
+        return "\n".join([self.headline(), *(table.text(WIDE) for table in sweep_tables(self))])
+
+    def _repr_html_(self) -> str:
+        return sweep_html(self)
+
+    def report(self, path: str | Path) -> Path:
+        """Writes the report, one HTML file.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        return write_file(Path(path), render_sweep(self).encode())
+
+
+def _values(found: Any) -> dict[str, Any]:
+    return {field.name: getattr(found, field.name) for field in fields(found)}
+
+
+def run(
+    scenario: Scenario,
+    seed: int | None = None,
+    *,
+    threads: int | None = None,
+    progress: Callable[[float, str], None] | None = None,
+) -> Result:
+    """Runs a scenario.
+
+    Args:
+        scenario: from :func:`bluezone_sim.load`.
+        seed: replaces the scenario's own.
+        threads: threads to use, by default one a core; the result does not depend on it.
+        progress: called with (share done, stage).
+
+    Returns:
+        Metrics by adoption level, outcomes, warnings.
+
+    Raises:
+        InputError: the scenario cannot be built, it may need more memory than its ``limits`` allow, or
+            ``threads`` is below 1.
+    """
+    return Result.of(engine.run(scenario, seed, threads=threads, progress=progress))
+
+
+def sweep(
+    scenario: Scenario,
+    grid: Mapping[str, Sequence[Any]] | None = None,
+    seeds: int | None = None,
+    *,
+    workers: int | None = None,
+    out: str | Path | None = None,
+    dask: str | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    warn: Callable[[str], None] | None = None,
+) -> Sweep:
+    """Runs every combination of a grid with every seed, and what of it is not there yet only.
+
+    Args:
+        scenario: from :func:`bluezone_sim.load`; its ``[sweep]`` gives what is not given here.
+        grid: dotted keys (or ``protocol``, ``adoption``) to their values.
+        seeds: how many, upwards from the scenario's.
+        workers: processes; by default one a core, as far as memory allows. Results do not change.
+        out: directory that keeps the results, so that they can be gone on with; by default none.
+        dask: ``"local"`` or a scheduler's address, to run on a Dask cluster.
+        progress: called after each simulation.
+        warn: told of damaged files, which are redone; by default a :class:`UserWarning`.
+
+    Raises:
+        InputError: the grid or the scenario is at fault, or ``out`` is in use or something else.
+        SweepFailedError: some simulations failed; the others are kept.
+    """
+    found = sweeping.sweep(
+        scenario, grid, seeds, workers=workers, out=out, dask=dask, progress=progress, warn=warn
+    )
+    return Sweep.of(found)
+
+
+def open_run(path: str | Path) -> Result:
+    """Reads a run directory.
+
+    Raises:
+        InputError: there is none.
+        FormatError: a file is damaged, or of another schema version.
+    """
+    return Result.of(run_load.open_run(path))
+
+
+def open_sweep(path: str | Path) -> Sweep:
+    """Reads the directory of a sweep, finished or not.
+
+    Raises:
+        InputError: it holds none, nothing is done yet, or another version wrote it.
+        FormatError: a file is damaged.
+    """
+    return Sweep.of(sweeping.open_sweep(path))
+
+
+def open_any(path: str | Path) -> Result | Sweep:
+    """A run or a sweep by its directory.
+
+    Raises:
+        InputError: it is neither, or cannot be read.
+    """
+    path = Path(path)
+    if (path / "sweep.json").exists():
+        return open_sweep(path)
+    if (path / "manifest.json").exists():
+        return open_run(path)
+    what = "no such directory" if not path.is_dir() else "holds no run and no sweep"
+    raise InputError(f"{path}: {what}; expected what `run` or `sweep` has written")
+
+
+def write_reports(directory: Path, formats: Sequence[str], out: Path) -> list[Path]:
+    """Writes the report of a run or sweep.
+
+    Args:
+        directory: of the run or sweep.
+        formats: among html, png, svg, pdf, csv.
+        out: ``report.html`` goes there, figures and tables into its ``figures`` folder.
+
+    Returns:
+        What was written.
+
+    Raises:
+        InputError: it is no run or sweep, or ``out`` cannot be written.
+    """
+    found = open_any(directory)
+    about = run_load.manifest_of(directory) if isinstance(found, Result) else {}
+    made = reports(found, about, formats)
+    return [write_file(out / name, data) for name, data in made.items()]

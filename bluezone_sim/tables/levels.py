@@ -1,0 +1,86 @@
+"""What is measured at an adoption level, and on a day of a campaign."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .words import Interval
+
+
+@dataclass(frozen=True)
+class LevelMetrics:
+    """One adoption level. Shares are of risky pairs; None where undefined.
+
+    Attributes:
+        users: people who run the app.
+        adoption_people, adoption_smartphones: users as a share of people and of smartphone owners.
+        share_both_have_app: with its bootstrap interval, and what two people drawn at random give (a').
+        share_recorded: the other's phone holds a row of the case from inside a risky day.
+        recall: share of risky pairs warned, with its bootstrap interval over cases.
+        precision: share of warned pairs that are risky.
+        n_warned_f1, n_warned_f2: people warned per case.
+        n_f2_per_f1: F2s over F1s, of the cases followed to F2.
+        share_in_reach: share of risky pairs whose other runs the app, and so could be warned.
+        hours_to_warning_p50: median time from publication to warning.
+        days_contact_to_warning_p50: median time from the midnight before the first contact held.
+        lost: share of risky pairs lost at each stage; with recall they add up to 1.
+        others: metrics that installed packages bring, by name.
+    """
+
+    users: int
+    adoption_people: float
+    adoption_smartphones: float
+    share_both_have_app: float | None
+    share_both_have_app_ci95: Interval | None
+    share_both_have_app_expected: float | None
+    share_recorded: float | None
+    recall: float | None
+    recall_ci95: Interval | None
+    precision: float | None
+    n_warned_f1: float | None
+    n_warned_f2: float | None
+    n_f2_per_f1: float | None
+    share_in_reach: float | None
+    hours_to_warning_p50: float | None
+    days_contact_to_warning_p50: float | None
+    lost: Mapping[str, float | None]
+    others: Mapping[str, float | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CampaignDay:
+    """What the app finds of cases confirmed at the end of one day, under one arm of the campaign.
+
+    Attributes:
+        arm: "all measures", "no measure", "at random" (the same number of users a day, any owners) or
+            "without" one measure.
+        date: local day.
+        users, adoption_smartphones: who runs the app at its end, and their share of smartphone owners.
+        square_law: the chance that two people drawn at random both run it.
+        share_both_have_app: share of risky pairs in which both run it.
+        share_in_reach: share of risky pairs whose other runs it, and so could be warned.
+        recall, recall_ci95: share of risky pairs warned; interval by bootstrap over cases.
+        precision: share of those warned that are risky.
+        n_warned_f1: people warned per case.
+        days_contact_to_warning_p50: median from the first contact's midnight to the warning.
+    """
+
+    arm: str
+    date: dt.date
+    users: int
+    adoption_smartphones: float
+    square_law: float
+    share_both_have_app: float | None
+    share_in_reach: float | None
+    recall: float | None
+    recall_ci95: Interval | None
+    precision: float | None
+    n_warned_f1: float
+    days_contact_to_warning_p50: float | None
+
+
+def same_level(a: LevelMetrics, b: LevelMetrics) -> bool:
+    """Both are at one share of smartphone owners."""
+    return abs(a.adoption_smartphones - b.adoption_smartphones) < 1e-9
