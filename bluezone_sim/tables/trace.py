@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -11,7 +12,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from ..kernels import rng
-from .days import Days
+from .days import EPOCH, Days
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,15 @@ class Trace:
     def n_people(self) -> int:
         """Number of people."""
         return len(self.ids)
+
+    @property
+    def last_day(self) -> dt.date:
+        """The local day of the last contact."""
+        return EPOCH + dt.timedelta(days=int(self.days.number[-1]))
+
+    def group_sizes(self) -> list[int]:
+        """People of each group."""
+        return [int(n) for n in np.bincount(self.group)]
 
     @cached_property
     def contact(self) -> NDArray[np.uint64]:

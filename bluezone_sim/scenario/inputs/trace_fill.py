@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import copy
-import datetime as dt
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from pydantic import ValidationError
 
 from ...errors import Fault, FormatError
-from ...tables.days import EPOCH
 from ..schema.contacts import TraceTable
 
 Raw = dict[str, Any]
@@ -84,7 +81,7 @@ def with_trace(raw: Raw, folder: Path, faults: list[Fault]) -> Raw:
     population.setdefault("smartphones", n)
     districts = [
         {"name": name or "everybody", "people": count}
-        for name, count in zip(trace.groups, np.bincount(trace.group).tolist(), strict=True)
+        for name, count in zip(trace.groups, trace.group_sizes(), strict=True)
     ]
     if population.setdefault("districts", districts) != districts and not _as_dumped(
         population["districts"], districts
@@ -92,7 +89,7 @@ def with_trace(raw: Raw, folder: Path, faults: list[Fault]) -> Raw:
         faults.append(
             Fault("population.districts", "are the groups of the trace", "leave them out")
         )
-    last = EPOCH + dt.timedelta(days=int(trace.days.number[-1]))
+    last = trace.last_day
     if table.start is None and last.year < _FIRST_YEAR:
         faults.append(
             Fault(
