@@ -1,4 +1,4 @@
-"""The trace that ``scenarios/workplace-trace.toml`` reads. ``python tests/workplace_trace.py`` writes it.
+"""The trace that ``scenarios/workplace-trace.toml`` reads. ``python tests/helpers/workplace_trace.py`` writes it.
 
 A made-up firm of 72 people in six departments, through one working week: desks side by side, short
 talks, a meeting of each department, lunch at tables of four. Distances are quantiles of camera-tracked

@@ -204,7 +204,7 @@ def test_uniform_adoption_follows_the_square_law():
 
 
 def test_numbers_are_those_of_the_baseline():
-    """A change here is a Regression line in the changelog: ``python tests/baseline.py`` writes it."""
+    """A change here is a Regression line in the changelog: ``python tests/verification/baseline.py`` writes it."""
     want = json.loads(Path(BASELINE).read_text(encoding="utf-8"))
     got = json.loads(json.dumps(numbers()))
     assert got["numeric_version"] == want["numeric_version"]

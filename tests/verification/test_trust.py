@@ -58,9 +58,11 @@ def test_chunks_and_threads_change_no_number(protocol, made, monkeypatch):
 
 @pytest.mark.parametrize("name", sorted(baselines()))
 def test_every_shipped_scenario_has_the_numbers_of_its_baseline(name):
-    """A change here is a Regression line in the changelog: ``python tests/baseline.py`` writes it."""
+    """A change here is a Regression line in the changelog: ``python tests/verification/baseline.py`` writes it."""
     path = ROOT / "tests" / "baselines" / f"{name}.json"
-    assert path.exists(), "a new scenario: python tests/baseline.py writes its baseline"
+    assert path.exists(), (
+        "a new scenario: python tests/verification/baseline.py writes its baseline"
+    )
     want = json.loads(path.read_text(encoding="utf-8"))
     got = json.loads(json.dumps(baselines()[name]()))
     assert got["numeric_version"] == want["numeric_version"]

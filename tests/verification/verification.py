@@ -1,6 +1,6 @@
 """Both radio engines over the whole grid: figures with a clear right and wrong, and a table.
 
-``python tests/verification.py DIR [CONTACTS]`` writes ``agreement.png`` (quantiles against quantiles: the
+``python tests/verification/verification.py DIR [CONTACTS]`` writes ``agreement.png`` (quantiles against quantiles: the
 points lie on the line where the engines agree), ``theory.png`` (the event engine on the closed forms) and
 ``agreement.json``. It ends with 1 where a p-value is below 0.01 / number of tests.
 """

@@ -1,6 +1,6 @@
 """The numbers of one run of middling size, and of each shipped scenario made smaller, kept in files.
 
-``python tests/baseline.py`` writes them.
+``python tests/verification/baseline.py`` writes them.
 """
 
 from __future__ import annotations

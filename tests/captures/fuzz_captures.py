@@ -4,7 +4,7 @@ Every input is read or refused with an InputError; anything else, and anything t
 fault::
 
     python -m pip install atheris
-    python tests/fuzz/fuzz_captures.py -max_total_time=60 -timeout=10 -rss_limit_mb=2048
+    python tests/captures/fuzz_captures.py -max_total_time=60 -timeout=10 -rss_limit_mb=2048
 """
 
 from __future__ import annotations

@@ -11,18 +11,9 @@ import pytest
 
 import bluezone_sim as bz
 from bluezone_sim import cli
-from bluezone_sim.benchmarks import (
-    Case,
-    Measurement,
-    regressions,
-    to_json,
-)
-from bluezone_sim.benchmarks import (
-    rounds as measure,
-)
-from bluezone_sim.benchmarks import (
-    whole_runs as engine,
-)
+from bluezone_sim.benchmarks import Case, Measurement, regressions, to_json
+from bluezone_sim.benchmarks import rounds as measure
+from bluezone_sim.benchmarks import whole_runs as engine
 from bluezone_sim.benchmarks.core import FIGURES, too_large
 from bluezone_sim.benchmarks.regressions import parse_baseline, scaled
 from bluezone_sim.errors import BluezoneSimError, FormatError, InputError
