@@ -1,4 +1,4 @@
-"""The core under pytest-benchmark: ``pytest tests/bench --benchmark-enable``."""
+"""The core under pytest-benchmark: ``pytest tests/benchmarks --benchmark-enable``."""
 
 from __future__ import annotations
 

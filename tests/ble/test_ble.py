@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import sys
 import threading
@@ -39,10 +38,10 @@ from bluezone_sim.protocols import bluezone, gaen
 from bluezone_sim.protocols.ad import long_uuid
 from bluezone_sim.protocols.bluezone_files import parse_f0_message
 from bluezone_sim.protocols.gaen_export import parse_export
+from helpers.ble import U_BLUEZONE, U_GAEN, answers
 
 pytestmark = pytest.mark.ble
 
-U_BLUEZONE, U_GAEN = long_uuid(0x4E56), long_uuid(0xFD6F)
 T0_US = 1_700_000_100_000_000
 
 
@@ -601,10 +600,6 @@ def test_too_few_distances_give_no_fit():
 
 
 # -- guided sessions ---------------------------------------------------------------------------------
-
-
-def answers(monkeypatch, *lines):
-    monkeypatch.setattr("sys.stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
 
 
 def taken(*identifiers, begin_s=0.0):

@@ -12,11 +12,11 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from test_ble import U_BLUEZONE, U_GAEN, answers
 
 import bluezone_sim as bz
 from bluezone_sim import cli
@@ -28,8 +28,13 @@ from bluezone_sim.ble.listening.recorder import read_packets
 from bluezone_sim.ble.virtual import Phone, VirtualBench
 from bluezone_sim.captures.formats.parquet import read_sightings
 from bluezone_sim.protocols import bluezone
-from bluezone_sim.protocols.bluezone_files import parse_f0_message, write_history
+from bluezone_sim.protocols.bluezone_files import parse_f0_message
 from bluezone_sim.protocols.gaen_export import parse_export
+from helpers import commands
+from helpers.ble import U_BLUEZONE, U_GAEN, answers
+from helpers.bluezone_files import write_history
+from helpers.commands import environment, process
+from helpers.paths import ROOT
 
 pytestmark = [
     pytest.mark.ble,
@@ -38,9 +43,8 @@ pytestmark = [
         reason="needs dbus-daemon (Debian package dbus) and Linux",
     ),
 ]
-#: Where the package under test lies, and the checkout that holds these tests.
-PACKAGE, ROOT = Path(cli.__file__).parents[2], Path(__file__).resolve().parents[1]
 PHONE = "C0:00:00:00:00:01"
+call = partial(commands.call, "ble")
 
 
 @pytest.fixture
@@ -53,10 +57,6 @@ def bench():
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def call(*arguments):
-    return cli.main(["ble", *map(str, arguments)])
 
 
 def call_json(capsys, *arguments, code=0):
@@ -356,16 +356,8 @@ def test_a_flood_is_stored_whole(bench, folder, capsys):
 def test_ten_thousand_a_second_for_a_minute(bench, folder):
     """Nothing is lost, and the memory of the second half is that of the first."""
     rate, seconds = 10_000, 60
-    scanning = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "bluezone_sim", "ble", "scan", "--json", "--no-read"),
-            *("--adapter", "hci0", "--record", "x.pcapng"),
-        ],
-        env={**os.environ, "PYTHONPATH": str(PACKAGE)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    what = ("--json", "--no-read", "--adapter", "hci0", "--record", "x.pcapng")
+    scanning = process("ble", "scan", *what)
     adapter = bench.bluez._state["/org/bluez/hci0"]
     while not adapter.scanning:
         assert scanning.poll() is None, scanning.communicate()[1]
@@ -435,23 +427,7 @@ def test_an_interrupt_ends_a_scan_with_a_whole_file(bench, folder):
             await asyncio.sleep(0.05)
 
     bench.after(0, forever)
-    running = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "bluezone_sim",
-            "ble",
-            "scan",
-            "--record",
-            "x.btsnoop",
-            "--json-lines",
-            "--seconds=60",
-        ],
-        env={**os.environ, "PYTHONPATH": str(PACKAGE)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    running = process("ble", "scan", "--record", "x.btsnoop", "--json-lines", "--seconds=60")
     assert running.stdout.readline()
     running.send_signal(signal.SIGINT)
     _, err = running.communicate(timeout=20)
@@ -854,7 +830,7 @@ def run_pytest(*arguments):
     return subprocess.run(
         command,
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(PACKAGE)},
+        env=environment(),
         capture_output=True,
         text=True,
         timeout=120,

@@ -76,10 +76,9 @@ def one(data: bytes) -> None:
 
 def seeds(folder: Path) -> None:
     """Whole files to start from."""
-    from captures import START_US, btsnoop, event, extended, mixed, pcapng, report
-    from test_bluezone import message, trace
-
     from bluezone_sim.captures.formats.pcapng import PcapngWriter
+    from helpers.bluezone_files import message, trace
+    from helpers.capture_files import START_US, btsnoop, event, extended, mixed, pcapng, report
 
     ad = b"\x02\x01\x1a\x03\x03\x6f\xfd\x17\x16\x6f\xfd" + bytes(range(20))
     log = btsnoop(

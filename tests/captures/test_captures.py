@@ -12,8 +12,22 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
-from captures import (
-    DATA,
+
+from bluezone_sim import protocols
+from bluezone_sim.ble.listening.recorder import read_packets
+from bluezone_sim.captures.formats import frames
+from bluezone_sim.captures.formats.btsnoop import BtsnoopWriter
+from bluezone_sim.captures.formats.dp3t_sqlite import PhoneNumbers
+from bluezone_sim.captures.formats.frames import in_order, read_btsnoop, read_pcapng
+from bluezone_sim.captures.formats.hci import HciReader, concatenate
+from bluezone_sim.captures.formats.link_layer import read_link_layer
+from bluezone_sim.captures.formats.parquet import read_sightings, write_sightings
+from bluezone_sim.captures.formats.pcapng import PcapngWriter, crc24
+from bluezone_sim.captures.importing import import_file
+from bluezone_sim.protocols.bluezone import IOS_CHARACTERISTIC, ios_advertisement
+from bluezone_sim.tables.rows import Sightings
+from helpers.bluezone_files import write_history
+from helpers.capture_files import (
     START_US,
     advertisement,
     btsnoop,
@@ -28,24 +42,10 @@ from captures import (
     same,
     without_channel,
 )
-from test_cli import call
+from helpers.commands import call
+from helpers.paths import MEASUREMENTS
 
-from bluezone_sim import protocols
-from bluezone_sim.ble.listening.recorder import read_packets
-from bluezone_sim.captures.formats import frames
-from bluezone_sim.captures.formats.btsnoop import BtsnoopWriter
-from bluezone_sim.captures.formats.dp3t_sqlite import PhoneNumbers
-from bluezone_sim.captures.formats.frames import in_order, read_btsnoop, read_pcapng
-from bluezone_sim.captures.formats.hci import HciReader, concatenate
-from bluezone_sim.captures.formats.link_layer import read_link_layer
-from bluezone_sim.captures.formats.parquet import read_sightings, write_sightings
-from bluezone_sim.captures.formats.pcapng import PcapngWriter, crc24
-from bluezone_sim.captures.importing import import_file
-from bluezone_sim.protocols.bluezone import IOS_CHARACTERISTIC, ios_advertisement
-from bluezone_sim.protocols.bluezone_files import write_history
-from bluezone_sim.tables.rows import Sightings
-
-PCAPS = DATA / "exp34-epfl-soldiers" / "pcaps"
+PCAPS = MEASUREMENTS / "exp34-epfl-soldiers" / "pcaps"
 needs_captures = pytest.mark.skipif(not PCAPS.is_dir(), reason=f"needs the captures in {PCAPS}")
 needs_tshark = pytest.mark.skipif(
     shutil.which("tshark") is None, reason="needs tshark (Debian package tshark)"

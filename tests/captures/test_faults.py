@@ -9,8 +9,6 @@ import struct
 
 import numpy as np
 import pytest
-from captures import START_US, advertisement, btsnoop, event, mixed, pcap, pcapng, report
-from test_cli import call
 
 from bluezone_sim.captures.formats import frames
 from bluezone_sim.captures.formats.btsnoop import BtsnoopWriter
@@ -19,6 +17,18 @@ from bluezone_sim.captures.formats.parquet import read_sightings
 from bluezone_sim.captures.formats.pcapng import PcapngWriter
 from bluezone_sim.captures.importing import import_file
 from bluezone_sim.errors import FormatError, InputError, TableError
+from helpers.capture_files import (
+    RESULTS,
+    START_US,
+    advertisement,
+    btsnoop,
+    event,
+    mixed,
+    pcap,
+    pcapng,
+    report,
+)
+from helpers.commands import call
 
 
 def log(n: int = 3) -> bytes:
@@ -118,9 +128,6 @@ def sqlite_file(path, sql: str, rows: list[tuple] = ()) -> None:
     database.close()
 
 
-RESULTS = """CREATE TABLE results(db_id INTEGER PRIMARY KEY, receiver_id TEXT, receiver_model TEXT,
-transmitter_id TEXT, transmitter_model TEXT, timestamp REAL, rssi INTEGER, tx_power INTEGER,
-ground_truth_distance REAL)"""
 GOOD = (None, "6", "SM-G981B/DS", "2", "SM-G981B/DS", 1596113489.281193, -84, 0, 2.0)
 
 

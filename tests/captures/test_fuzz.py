@@ -8,7 +8,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from captures import (
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from bluezone_sim.captures.formats import frames
+from bluezone_sim.captures.formats.btsnoop import BtsnoopWriter
+from bluezone_sim.captures.formats.dp3t_sqlite import PhoneNumbers
+from bluezone_sim.captures.formats.pcapng import PcapngWriter
+from bluezone_sim.captures.importing import import_file
+from bluezone_sim.captures.key_files import read_keys
+from bluezone_sim.captures.packets import Packets
+from bluezone_sim.errors import InputError
+from bluezone_sim.protocols import dp3t_files, gaen_export, tcn
+from bluezone_sim.tables.rows import PublishedKeys
+from helpers.bluezone_files import message, trace
+from helpers.capture_files import (
     START_US,
     btsnoop,
     event,
@@ -21,20 +35,6 @@ from captures import (
     same,
     without_channel,
 )
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
-from test_bluezone import message, trace
-
-from bluezone_sim.captures.formats import frames
-from bluezone_sim.captures.formats.btsnoop import BtsnoopWriter
-from bluezone_sim.captures.formats.dp3t_sqlite import PhoneNumbers
-from bluezone_sim.captures.formats.pcapng import PcapngWriter
-from bluezone_sim.captures.importing import import_file
-from bluezone_sim.captures.key_files import read_keys
-from bluezone_sim.captures.packets import Packets
-from bluezone_sim.errors import InputError
-from bluezone_sim.protocols import dp3t_files, gaen_export, tcn
-from bluezone_sim.tables.rows import PublishedKeys
 
 _SETTINGS = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

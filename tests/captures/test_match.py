@@ -6,11 +6,8 @@ import json
 
 import numpy as np
 import pytest
-from captures import packets
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from test_bluezone import CAPTURE, message, trace
-from test_cli import call
 
 from bluezone_sim import protocols
 from bluezone_sim.captures.formats.btsnoop import BtsnoopWriter
@@ -19,6 +16,10 @@ from bluezone_sim.captures.formats.pcapng import PcapngWriter
 from bluezone_sim.captures.packets import Packets
 from bluezone_sim.protocols import dp3t_files, gaen, gaen_export, tcn
 from bluezone_sim.tables.rows import PublishedKeys, Sightings
+from helpers.authorities import write_export_zip
+from helpers.bluezone_files import CAPTURE, message, trace
+from helpers.capture_files import packets
+from helpers.commands import call
 
 DAY = 1_597_190_400  # 12 August 2020, midnight UTC
 TX_DBM = -25
@@ -99,9 +100,7 @@ def test_an_export_with_attenuations_windows_and_risk(zipped, written, tmp_path,
     keys = tmp_path / "keys"
     signer = ec.generate_private_key(ec.SECP256R1())
     keys.write_bytes(
-        gaen_export.write_export_zip(published, signer)
-        if zipped
-        else gaen_export.write_export(published)
+        write_export_zip(published, signer) if zipped else gaen_export.write_export(published)
     )
     document = found(capsys, "--keys", keys, "--history", written(table, "gaen"))
     assert document["protocol"] == "gaen"
@@ -140,7 +139,7 @@ def test_signatures_are_verified_with_the_key_given(tmp_path, capsys):
     export = gaen_export.write_export(published)
     (tmp_path / "export.bin").write_bytes(export)
     (tmp_path / "export.sig").write_bytes(gaen_export.write_signature(export, signer))
-    (tmp_path / "export.zip").write_bytes(gaen_export.write_export_zip(published, signer))
+    (tmp_path / "export.zip").write_bytes(write_export_zip(published, signer))
     (tmp_path / "alone.bin").write_bytes(export)
     (tmp_path / "message.json").write_bytes(message())
 

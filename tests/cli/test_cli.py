@@ -9,38 +9,20 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
-from baseline import _TOWN
-from test_bluezone import CAPTURE, message, trace
 
-from bluezone_sim import cli
-
-PACKAGE = Path(cli.__file__).parents[1]
+from helpers.bluezone_files import CAPTURE, message, trace
+from helpers.commands import call, environment, process
+from helpers.paths import ROOT
+from helpers.small import TOWN
 
 
 @pytest.fixture
 def town(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "town.toml").write_text(_TOWN, encoding="utf-8")
+    (tmp_path / "town.toml").write_text(TOWN, encoding="utf-8")
     return tmp_path
-
-
-def call(*arguments):
-    return cli.main([str(a) for a in arguments])
-
-
-def process(*arguments, cwd, **kwargs):
-    return subprocess.Popen(
-        [sys.executable, "-m", "bluezone_sim", *map(str, arguments)],
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(PACKAGE.parent), "NO_COLOR": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **kwargs,
-    )
 
 
 def test_run_prints_tables_and_writes_the_run_directory(town, capsys):
@@ -129,7 +111,7 @@ def test_the_tables_carry_their_versions_and_agree_with_the_document(town):
 
 
 def test_the_report_needs_no_network_and_hides_no_markup(town):
-    text = _TOWN.replace('name = "town"', 'name = "town"\ntitle = "<script>alert(1)</script>"')
+    text = TOWN.replace('name = "town"', 'name = "town"\ntitle = "<script>alert(1)</script>"')
     (town / "evil.toml").write_text(text, encoding="utf-8")
     assert call("run", "evil.toml", "--quiet", "--out", "out") == 0
     html = (town / "out" / "report.html").read_text(encoding="utf-8")
@@ -261,7 +243,7 @@ def test_help_is_quick_because_it_imports_little():
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)},
+        env=environment(),
         capture_output=True,
         text=True,
         check=False,
@@ -333,13 +315,12 @@ def test_a_reader_that_leaves_is_no_error(tmp_path):
 
 def test_the_installed_wheel_runs_from_any_folder(tmp_path):
     """Builds the wheel, installs it into a folder of its own, and runs a shipped scenario from it."""
-    root = Path(__file__).resolve().parent.parent
-    if not (root / "pyproject.toml").exists():
+    if not (ROOT / "pyproject.toml").exists():
         pytest.skip("needs a checkout: run the tests from the project's folder")
     pytest.importorskip("hatchling", reason="needs hatchling: pip install '.[test]'")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
     build = ["wheel", "--no-deps", "--no-build-isolation", "-w", str(tmp_path / "dist")]
-    subprocess.run([*pip, *build, str(root)], check=True)
+    subprocess.run([*pip, *build, str(ROOT)], check=True)
     (wheel,) = (tmp_path / "dist").iterdir()
     target = tmp_path / "site"
     subprocess.run([*pip, "install", "--no-deps", "--target", str(target), str(wheel)], check=True)
@@ -361,5 +342,5 @@ def test_the_installed_wheel_runs_from_any_folder(tmp_path):
     assert document["levels"][0]["users"] == 66_081
     (out,) = (work / "runs").iterdir()
     manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
-    if (root / ".git").exists():
+    if (ROOT / ".git").exists():
         assert len(manifest["git_commit"]) >= 40

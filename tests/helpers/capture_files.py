@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import struct
-from pathlib import Path
 
 import numpy as np
 
 from bluezone_sim import protocols
 from bluezone_sim.captures.packets import Packets
 
-#: Measured captures and scenes; not part of the project.
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "dp3t-bt-measurements"
 EPOCH_US = 0x00DCDDB30F2F8000
 START_US = 1_597_219_200_000_000  # 12 August 2020, 08:00 UTC
+#: The table of a measurement of DP-3T.
+RESULTS = """CREATE TABLE results(db_id INTEGER PRIMARY KEY, receiver_id TEXT, receiver_model TEXT,
+transmitter_id TEXT, transmitter_model TEXT, timestamp REAL, rssi INTEGER, tx_power INTEGER,
+ground_truth_distance REAL)"""
 
 
 def advertisement(name: str, rng: np.random.Generator) -> bytes:

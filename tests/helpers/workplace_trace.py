@@ -1,4 +1,6 @@
-"""The trace that ``scenarios/workplace-trace.toml`` reads. ``python tests/helpers/workplace_trace.py`` writes it.
+"""The trace that ``scenarios/workplace-trace.toml`` reads.
+
+``python tests/helpers/workplace_trace.py`` writes it.
 
 A made-up firm of 72 people in six departments, through one working week: desks side by side, short
 talks, a meeting of each department, lunch at tables of four. Distances are quantiles of camera-tracked
@@ -10,14 +12,19 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import sys
 from pathlib import Path
 
 import numpy as np
 
+if __name__ == "__main__":  # its own folder is where Python looks
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+
 from bluezone_sim.kernels import rng
 from bluezone_sim.world.contacts import distance_table
+from helpers.paths import ROOT
 
-TRACE = Path(__file__).parent.parent / "scenarios" / "workplace-trace.csv"
+TRACE = ROOT / "scenarios" / "workplace-trace.csv"
 
 DEPARTMENTS = ("Accounts", "Design", "Floor", "Research", "Sales", "Store")
 PER_DEPARTMENT = 12

@@ -9,10 +9,7 @@ import math
 
 import numpy as np
 import pytest
-from radio_cells import START_S, always_on
 from scipy import stats
-from small import scenario
-from twin import draw, unit
 
 from bluezone_sim.errors import ScenarioError
 from bluezone_sim.kernels.radio.availability import ALL_HOURS, hour_bits, link_hours, phone_hours
@@ -21,6 +18,9 @@ from bluezone_sim.radio.parameters import RadioModel, model_of
 from bluezone_sim.scenario.profiles import load_profile
 from bluezone_sim.scenario.schema.phones import Phones as PhonesTable
 from bluezone_sim.validation.whitepaper.simulate import contacts_at
+from helpers.small import scenario
+from twins.day_loop import draw, unit
+from verification.radio_cells import START_S, always_on
 
 PEOPLE = 400
 DAY = 18_486

@@ -5,20 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import zlib
 
 import numba as nb
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from radio_cells import CELLS, model, one_day, people, segments
 from scipy.stats import binom
 
 from bluezone_sim.kernels.lanes import FLOAT, LONG, WIDTH, WORD, Array, splat, vectorised
 from bluezone_sim.kernels.radio import spans_ir as radio_spans_ir
 from bluezone_sim.kernels.rng import NORMAL_TABLE
-from bluezone_sim.radio import record
+from verification.radio_cells import some_records
 
 
 @vectorised
@@ -126,30 +124,12 @@ def test_arrivals_are_binomial(n, p):
     assert out.max() <= n
 
 
-def some_records() -> int:
-    """Checksum of records of both platforms, with reads, jitter and a crowd."""
-    out = 0
-    for name in ("bluezone, Android hears iOS", "gaen, 2 m, 15 min"):
-        cell = next(c for c in CELLS if c.name == name)
-        emitter, observer = 2 * np.arange(100) + 1, 2 * np.arange(100)
-        crowd = np.full(100, 20)
-        found = record(
-            model(cell, people(cell, 200, 1), 1),
-            segments(cell, emitter, observer),
-            one_day(),
-            crowd=crowd,
-        )
-        assert len(found.row) > 100
-        for column in found:
-            out = zlib.crc32(column.tobytes(), out)
-    return out
-
-
 @pytest.mark.slow
 def test_other_processors_give_the_same_bytes(tmp_path):
     """Code for the plainest x86-64 (SSE2), in a process of its own."""
+    code = "from verification.radio_cells import some_records; print(some_records())"
     found = subprocess.run(
-        [sys.executable, "-c", "from test_lanes import some_records; print(some_records())"],
+        [sys.executable, "-c", code],
         env={
             **os.environ,
             "NUMBA_CPU_NAME": "generic",

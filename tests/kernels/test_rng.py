@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
-from twin import draw as naive_draw
 
 from bluezone_sim.kernels import rng
+from twins.day_loop import draw as naive_draw
 
 
 def test_known_values_of_splitmix64():

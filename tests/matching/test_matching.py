@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 
-import naive
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -18,6 +17,7 @@ from bluezone_sim.matching import index_published
 from bluezone_sim.matching import match as engine
 from bluezone_sim.matching import published as matching_published
 from bluezone_sim.tables.rows import PublishedKeys, Sightings
+from twins import naive_protocols as naive
 
 DAY_MS = 86_400_000
 

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small import scenario
 
 from bluezone_sim.errors import ScenarioError, TableError
 from bluezone_sim.matching.rules import (
@@ -25,6 +24,7 @@ from bluezone_sim.matching.rules import (
 from bluezone_sim.matching.windows import previous_scans, scan_instances
 from bluezone_sim.scenario.schema.exposure import Thresholds
 from bluezone_sim.tables.rows import Matches, Sightings
+from helpers.small import scenario
 
 T0 = 1_597_190_400  # midnight UTC
 

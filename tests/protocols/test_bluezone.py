@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
-from pathlib import Path
 
-import naive
 import numpy as np
 import pytest
 from hypothesis import example, given
@@ -15,31 +12,14 @@ from hypothesis import strategies as st
 
 from bluezone_sim import match, protocols
 from bluezone_sim.errors import FormatError, InputError, TableError
-from bluezone_sim.matching.one_phone import look_up, minutes_near
+from bluezone_sim.matching.one_phone import minutes_near
 from bluezone_sim.protocols.bluezone_files import (
     parse_f0_message,
     parse_history,
     write_f0_message,
-    write_history,
 )
-
-CAPTURE = json.loads(
-    (Path(__file__).parent / "vectors" / "bluezone_capture.json").read_text(encoding="utf-8")
-)
-DAY = CAPTURE["base_day_unix_s"]
-
-
-def message(key=CAPTURE["base_id"], start=DAY, end=DAY + 86_399, per_day=96) -> bytes:
-    entry = {"daily_key": key, "time_start": start, "time_end": end, "max": per_day}
-    return json.dumps({"data": [entry]}).encode()
-
-
-def trace(rows=None) -> bytes:
-    """What the other phone of the capture would have written."""
-    rows = CAPTURE["contact_history"] if rows is None else rows
-    return b"".join(
-        f"{r['seen_id']}\t{r['own_id']}\t{r['rssi_dbm']}\t{r['unix_ms']}\n".encode() for r in rows
-    )
+from helpers.bluezone_files import CAPTURE, DAY, look_up, message, trace, write_history
+from twins import naive_protocols as naive
 
 
 def test_a_real_phones_base_id_gives_its_own_identifiers_at_the_recorded_times():

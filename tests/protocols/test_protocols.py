@@ -8,9 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
-import naive
 import numpy as np
 import pytest
 
@@ -24,13 +22,14 @@ from bluezone_sim.protocols import bluetrace, gaen, skinny
 from bluezone_sim.protocols.robert import Server
 from bluezone_sim.protocols.tcn import first_contact_key
 from bluezone_sim.tables.rows import PublishedKeys, Sightings
+from helpers.authorities import server_matches
+from helpers.paths import VECTORS
+from twins import naive_protocols as naive
 
-FOLDER = Path(__file__).parent
-VECTORS = {
-    path.stem: json.loads(path.read_text(encoding="utf-8"))
-    for path in (FOLDER / "vectors").glob("*.json")
+PUBLISHED = {
+    path.stem: json.loads(path.read_text(encoding="utf-8")) for path in VECTORS.glob("*.json")
 }
-GAEN, DP3T, TCN = VECTORS["gaen_v1_2"], VECTORS["dp3t"], VECTORS["tcn"]
+GAEN, DP3T, TCN = PUBLISHED["gaen_v1_2"], PUBLISHED["dp3t"], PUBLISHED["tcn"]
 DAY_S = 86_400
 
 
@@ -108,7 +107,7 @@ def test_tcn_gives_its_published_vectors(path):
 
 
 def test_bluetrace_gives_opentraces_temporary_id():
-    v = VECTORS["bluetrace"]
+    v = PUBLISHED["bluetrace"]
     key = bytes.fromhex(v["key"])
     temp = bluetrace.TempId(bytes.fromhex(v["uid"]), v["start_unix_s"], v["expiry_unix_s"])
     text = bluetrace.encrypt(key, temp, bytes.fromhex(v["iv"]))
@@ -117,7 +116,7 @@ def test_bluetrace_gives_opentraces_temporary_id():
 
 
 def test_skinny_gives_its_published_vector():
-    v = VECTORS["robert"]
+    v = PUBLISHED["robert"]
     key, plain, cipher = (bytes.fromhex(v[k]) for k in ("key", "plaintext", "ciphertext"))
     assert skinny.encrypt(key, rows(plain.hex()))[0].tobytes() == cipher
     assert skinny.decrypt(key, rows(cipher.hex()))[0].tobytes() == plain
@@ -301,7 +300,7 @@ def test_robert_opens_its_own_hellos_and_no_others():
     time_s = np.array([1_596_844_800, 1_596_844_999])
     epochs = (time_s - server.start_s) // 900
     hellos = [
-        server.hello(users[u], int(e), u, int(t))
+        naive.robert(server, users[u], int(e), u, int(t))
         for u, e, t in zip(users, epochs, time_s, strict=True)
     ]
     table = np.frombuffer(b"".join(hellos), np.uint8).reshape(2, 16)
@@ -322,7 +321,7 @@ def test_bluetraces_server_keeps_only_its_own_ids_in_their_time():
     tampered = text[:10] + ("A" if text[10] != "A" else "B") + text[11:]
     foreign = bluetrace.encrypt(bytes(32), temp, b"i" * 16)
     history = [(text, 1000), (text, 1900), (text, 1901), (tampered, 1500), (foreign, 1500)]
-    assert [row for row, _ in bluetrace.server_matches(key, history)] == [0, 1]
+    assert [row for row, _ in server_matches(key, history)] == [0, 1]
 
 
 ON_AIR = {
@@ -428,7 +427,7 @@ assert [bytes(x).hex() for x in ids[0]] == v["rpi"]
 @pytest.mark.slow
 def test_a_cpu_without_any_of_the_instructions_gives_the_same(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-c", _ON_A_PLAIN_CPU, str(FOLDER / "vectors" / "gaen_v1_2.json")],
+        [sys.executable, "-c", _ON_A_PLAIN_CPU, str(VECTORS / "gaen_v1_2.json")],
         env={**os.environ, "NUMBA_CPU_NAME": "generic", "NUMBA_CACHE_DIR": str(tmp_path)},
         capture_output=True,
         text=True,

@@ -6,7 +6,6 @@ import contextlib
 import io
 import json
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,9 +18,10 @@ from bluezone_sim.errors import FormatError, SignatureError, TableError
 from bluezone_sim.protocols import bluetrace, dp3t_files, tcn
 from bluezone_sim.protocols import gaen_export as ek
 from bluezone_sim.tables.rows import PublishedKeys, Sightings
+from helpers.authorities import write_export_zip
+from helpers.paths import EXPORT, VECTORS
 
-REAL = Path(__file__).parents[2] / "shared" / "data" / "gaen-export" / "export.bin"
-TCN = json.loads((Path(__file__).parent / "vectors" / "tcn.json").read_text(encoding="utf-8"))
+TCN = json.loads((VECTORS / "tcn.json").read_text(encoding="utf-8"))
 START = 1_596_844_800
 
 
@@ -63,9 +63,9 @@ def test_an_export_survives_a_round_trip():
 
 
 @pytest.mark.data
-@pytest.mark.skipif(not REAL.exists(), reason=f"needs Google's export, at {REAL}")
+@pytest.mark.skipif(not EXPORT.exists(), reason=f"needs Google's export, at {EXPORT}")
 def test_a_real_export_is_read_whole_expanded_and_matched():
-    keys, info = ek.parse_export(REAL.read_bytes())
+    keys, info = ek.parse_export(EXPORT.read_bytes())
     assert len(keys) == 200
     odd = keys.count != 144
     assert np.count_nonzero(odd) > 150  # which Google's own matcher leaves out
@@ -98,7 +98,7 @@ def test_a_real_export_is_read_whole_expanded_and_matched():
 
 def test_a_zip_is_verified_with_the_key_that_signed_it():
     private, other = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    data = ek.write_export_zip(some_keys(), private, ek.ExportInfo(region="VN"))
+    data = write_export_zip(some_keys(), private, ek.ExportInfo(region="VN"))
     keys, info = ek.parse_export_zip(data, public_key=private.public_key())
     assert same(keys, some_keys())
     assert info.region == "VN"

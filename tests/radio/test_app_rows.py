@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from radio_cells import CELLS, Cell, model, one_day, people, segments
 
 from bluezone_sim.errors import TableError
 from bluezone_sim.kernels.radio.link_budget import advertise_phase_ms, faintest_dbm
 from bluezone_sim.radio import expand_rows, record
 from bluezone_sim.radio.app_rows import _spread_db
 from bluezone_sim.tables.rows import Sightings
+from verification.radio_cells import CELLS, Cell, model, one_day, people, segments
 
 
 def sightings_of(cell: Cell, n: int):

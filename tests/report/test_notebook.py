@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-from small import scenario
 
 import bluezone_sim as bz
-from bluezone_sim import cli
+from helpers.commands import environment
+from helpers.paths import ROOT
+from helpers.small import scenario
 
-#: Where the package under test lies, and the checkout that holds these tests.
-PACKAGE, ROOT = Path(cli.__file__).parents[2], Path(__file__).resolve().parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.ipynb"))
 
 
@@ -72,7 +69,7 @@ def test_the_example_runs(path, tmp_path):
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", _RUN, str(path)],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(PACKAGE)},
+        env=environment(),
         capture_output=True,
         text=True,
         check=False,

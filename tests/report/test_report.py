@@ -5,12 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import re
-from html.parser import HTMLParser
 
 import pytest
-from baseline import smaller
-from browser import CHROMIUM, DRIVER, Browser
-from small import scenario
 
 import bluezone_sim as bz
 from bluezone_sim import cli
@@ -19,6 +15,9 @@ from bluezone_sim.report.charts import nice_ceiling
 from bluezone_sim.report.page.page import render, render_sweep
 from bluezone_sim.storage.run_load import manifest_of, open_any
 from bluezone_sim.tables.stages import OUTCOMES
+from helpers.browser import CHROMIUM, DRIVER, Browser
+from helpers.page import Page
+from helpers.small import scenario, smaller
 
 EXPECT = [{"metric": "recall", "at_least": 0.0}, {"metric": "recall", "at_most": 0.0}]
 ARMS = {
@@ -43,28 +42,6 @@ def sweep_dir(tmp_path_factory):
     grid = {"phones.off_share": [0.1, 0.5, 0.9], "adoption": [0.3, 0.6, 1.0]}
     bz.sweep(scenario(), grid, 3, workers=1, out=out)
     return out
-
-
-class Page(HTMLParser):
-    """Tags of a page and what is open; a tag that closes what is not open is a fault."""
-
-    VOID = ("meta", "input", "br", "img", "link", "hr")
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.tags = [], []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
 
 
 def test_a_run_read_back_is_the_run(run_dir):

@@ -10,8 +10,6 @@ import dataclasses
 import numpy as np
 import pytest
 from scipy import stats
-from small import scenario
-from twin import Twin
 
 from bluezone_sim.errors import FormatError, ScenarioError
 from bluezone_sim.kernels.radio.link_budget import link_dbm
@@ -24,6 +22,8 @@ from bluezone_sim.scenario.profiles import load_profile
 from bluezone_sim.scenario.schema.radio import Radio
 from bluezone_sim.validation.radio.calibration import CALIBRATIONS
 from bluezone_sim.world import Days, build_world, contact_model, contacts_of
+from helpers.small import scenario
+from twins.day_loop import Twin
 
 PLACES = [
     {"position": "pocket", "share": 0.5, "loss_db": 4.0},

@@ -10,7 +10,6 @@ import tomllib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small import raw_scenario
 
 from bluezone_sim.errors import FormatError, InputError, ScenarioError
 from bluezone_sim.scenario import (
@@ -24,6 +23,7 @@ from bluezone_sim.scenario import (
 )
 from bluezone_sim.scenario.dotted import override
 from bluezone_sim.scenario.loading import validate
+from helpers.small import raw_scenario
 
 
 def faults(raw):

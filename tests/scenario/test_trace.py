@@ -11,10 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import workplace_trace
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small import scenario
 
 import bluezone_sim as bz
 from bluezone_sim.analysis.adopters import spread_of_adopters
@@ -28,6 +26,8 @@ from bluezone_sim.simulation.engine import evaluate
 from bluezone_sim.tables.trace import merge_rows
 from bluezone_sim.world import Days, build_world, contact_model, contacts_of, crowds
 from bluezone_sim.world.trace_summary import trace_info
+from helpers import workplace_trace
+from helpers.small import scenario
 
 PLAIN = "0\t1\t2\n20\t1\t2\n20\t2\t10\n80\t2\t1\n"
 ROWS = [("1", "2", 0, 40), ("1", "2", 80, 20), ("2", "10", 20, 20)]

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pytest
-from small import scenario
 
 import bluezone_sim as bz
 from bluezone_sim.errors import ScenarioError
@@ -15,6 +14,7 @@ from bluezone_sim.simulation.server_ids import ServerRing
 from bluezone_sim.tables.rows import Sightings
 from bluezone_sim.world import build_world
 from bluezone_sim.world.course import infectious_from_s, true_cases
+from helpers.small import scenario
 
 DAY = 86_400
 

@@ -6,14 +6,14 @@ from itertools import repeat
 
 import numpy as np
 import pytest
-from small import scenario
-from test_run import same
 
 import bluezone_sim as bz
 from bluezone_sim.matching import index_published
 from bluezone_sim.simulation.context import Clock, Tracer
 from bluezone_sim.simulation.histories import histories, publishers
 from bluezone_sim.world import build_world
+from helpers.results import same
+from helpers.small import scenario
 
 DAY_S = 86_400
 

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
-from baseline import BASELINE, numbers
-from small import scenario
 
 import bluezone_sim as bz
 from bluezone_sim.analysis.result import Result
@@ -17,6 +14,10 @@ from bluezone_sim.simulation import engine
 from bluezone_sim.simulation.context import Clock, Tracer
 from bluezone_sim.tables.stages import OUTCOMES
 from bluezone_sim.world import build_world
+from helpers.paths import BASELINES
+from helpers.results import assert_close, same
+from helpers.small import scenario
+from verification.baseline import numbers
 
 
 def run(**changes) -> Result:
@@ -25,14 +26,6 @@ def run(**changes) -> Result:
 
 def rows(table) -> set[tuple]:
     return set(zip(*(table._columns()[k].tolist() for k in table._columns()), strict=True))
-
-
-def same(a: Result, b: Result) -> bool:
-    return all(
-        np.array_equal(x._columns()[k], y._columns()[k])
-        for x, y in ((a.outcomes, b.outcomes), (a.warnings, b.warnings))
-        for k in x._columns()
-    ) and repr(a.metrics) == repr(b.metrics)
 
 
 def test_the_same_seed_gives_the_same_bytes_on_any_number_of_threads():
@@ -204,24 +197,8 @@ def test_uniform_adoption_follows_the_square_law():
 
 
 def test_numbers_are_those_of_the_baseline():
-    """A change here is a Regression line in the changelog: ``python tests/verification/baseline.py`` writes it."""
-    want = json.loads(Path(BASELINE).read_text(encoding="utf-8"))
+    """A change here is a Regression line in the changelog; ``verification/baseline.py`` writes it."""
+    want = json.loads((BASELINES / "town.json").read_text(encoding="utf-8"))
     got = json.loads(json.dumps(numbers()))
     assert got["numeric_version"] == want["numeric_version"]
     assert_close(got, want, "result")
-
-
-def assert_close(got, want, where):
-    """Equal to the last digits that compilers may differ in."""
-    if isinstance(want, dict):
-        assert got.keys() == want.keys(), where
-        for key in want:
-            assert_close(got[key], want[key], f"{where}.{key}")
-    elif isinstance(want, list):
-        assert len(got) == len(want), where
-        for i, (a, b) in enumerate(zip(got, want, strict=True)):
-            assert_close(a, b, f"{where}[{i}]")
-    elif isinstance(want, float):
-        assert got == pytest.approx(want, rel=1e-9), where
-    else:
-        assert got == want, where

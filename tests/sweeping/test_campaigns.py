@@ -10,10 +10,6 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from scipy import stats
-from small import scenario
-from test_campaign import DATE, raw_campaign
-from test_report import Page
-from test_sweep import call, files
 
 import bluezone_sim as bz
 from bluezone_sim.analysis.compare import campaigns_in, compare
@@ -27,6 +23,11 @@ from bluezone_sim.simulation.campaign import ALL, NONE, SCATTERED
 from bluezone_sim.sweeping import local, store
 from bluezone_sim.sweeping import plan as planning
 from bluezone_sim.tables.metrics import DAY_NUMBERS, number_of
+from helpers.campaigns import DATE, raw_campaign
+from helpers.commands import call
+from helpers.page import Page
+from helpers.results import files
+from helpers.small import scenario
 
 GRID = {"campaign.users": [30, 70], "campaign.measures[1].share": [0.1, 0.5]}
 FOLDERS = ("results.parquet", "histograms.parquet", "campaign.parquet")

@@ -13,30 +13,25 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from baseline import _TOWN
-from small import scenario
 
 import bluezone_sim as bz
 from bluezone_sim import cli, errors
 from bluezone_sim.simulation import memory
 from bluezone_sim.sweeping import local, plan, store, work
+from helpers.commands import environment, process
+from helpers.results import files
+from helpers.small import TOWN, scenario
 
-#: Where the package under test lies.
-PACKAGE = Path(cli.__file__).parents[2]
 GRID = {"phones.off_share": [0.1, 0.4], "adoption": [0.6, 1.0]}
 SEEDS = 4
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
-
-
-def files(path, folder="results.parquet"):
-    return {p.name: p.read_bytes() for p in (path / folder).iterdir()}
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """The town's sweep as one process does it: what every other way must give, to the byte."""
     out = tmp_path_factory.mktemp("whole") / "out"
-    bz.sweep(bz.parse(_TOWN), GRID, SEEDS, workers=1, out=out)
+    bz.sweep(bz.parse(TOWN), GRID, SEEDS, workers=1, out=out)
     return out
 
 
@@ -45,17 +40,10 @@ MANY = 200
 
 
 def start(tmp_path, out):
-    (tmp_path / "town.toml").write_text(_TOWN, encoding="utf-8")
+    (tmp_path / "town.toml").write_text(TOWN, encoding="utf-8")
     grid = ("--grid", "phones.off_share=0.1,0.4", "--grid", "adoption=0.6,1.0")
     how = ("--seeds", str(MANY), "--workers", "2", "--out", str(out))
-    return subprocess.Popen(
-        [sys.executable, "-m", "bluezone_sim", "sweep", "town.toml", *grid, *how],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(PACKAGE), "NO_COLOR": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return process("sweep", "town.toml", *grid, *how, cwd=tmp_path)
 
 
 def wait_for(out, n):
@@ -85,7 +73,7 @@ def test_killed_and_gone_on_with_gives_the_same_bytes(tmp_path, whole):
     kept = files(out)
     assert 2 <= len(kept) < 2 * MANY
     # What a process of its own took is within the estimate, and the estimate is not a tale.
-    needed = memory.estimate_mib(bz.parse(_TOWN))
+    needed = memory.estimate_mib(bz.parse(TOWN))
     for path in (out / "timings.parquet").iterdir():
         (peak,) = pq.read_table(path)["peak_memory_mib"].to_pylist()
         assert 0.3 * needed < peak <= needed
@@ -100,7 +88,7 @@ def test_killed_and_gone_on_with_gives_the_same_bytes(tmp_path, whole):
         time.sleep(0.05)
     assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
     seen = []
-    bz.sweep(bz.parse(_TOWN), GRID, SEEDS, workers=1, out=out, progress=seen.append)
+    bz.sweep(bz.parse(TOWN), GRID, SEEDS, workers=1, out=out, progress=seen.append)
     assert len(seen) - 1 == 2 * SEEDS - len(kept)
     for folder in ("results.parquet", "histograms.parquet"):
         assert files(whole, folder).items() <= files(out, folder).items()
@@ -112,7 +100,7 @@ def test_ctrl_c_exits_with_130_keeps_what_is_done_and_a_second_sweep_is_refused(
     child = start(tmp_path, out)
     wait_for(out, 1)
     with pytest.raises(errors.InputError, match=f"in use by process {child.pid} on"):
-        bz.sweep(bz.parse(_TOWN), GRID, SEEDS, workers=1, out=out)
+        bz.sweep(bz.parse(TOWN), GRID, SEEDS, workers=1, out=out)
     child.send_signal(signal.SIGINT)
     _, err = child.communicate(timeout=60)
     assert child.returncode == 130
@@ -126,7 +114,7 @@ def test_ctrl_c_exits_with_130_keeps_what_is_done_and_a_second_sweep_is_refused(
 
 
 def test_a_worker_that_is_killed_is_replaced_and_its_job_done_again(tmp_path, whole):
-    jobs = plan.plan(bz.parse(_TOWN), GRID, SEEDS).jobs()
+    jobs = plan.plan(bz.parse(TOWN), GRID, SEEDS).jobs()
     done = []
     pool = local._Pool(jobs, 2, 1)
     try:
@@ -277,14 +265,13 @@ def test_a_read_only_directory_is_named(tmp_path):
 # -- many machines ------------------------------------------------------------------------------------
 
 _ON_DASK = """
-import os, signal, sys
+import json, os, signal, sys
 import bluezone_sim as bz
-from baseline import _TOWN
-from test_sweep_faults import GRID, SEEDS
 
 if __name__ == "__main__":
     from distributed import Client, LocalCluster
 
+    town, grid, seeds = json.load(sys.stdin)
     options = {"dashboard_address": None, "memory_limit": None}
     with LocalCluster(n_workers=2, threads_per_worker=1, **options) as cluster:
         with Client(cluster) as client:
@@ -296,7 +283,7 @@ if __name__ == "__main__":
                 killed.append(pids[0])
                 os.kill(pids[0], signal.SIGKILL)
 
-        bz.sweep(bz.parse(_TOWN), GRID, SEEDS, out=sys.argv[1], dask=cluster.scheduler_address,
+        bz.sweep(bz.parse(town), grid, seeds, out=sys.argv[1], dask=cluster.scheduler_address,
                  progress=progress)
     print("killed", len(killed))
 """
@@ -307,11 +294,11 @@ if __name__ == "__main__":
 def test_dask_with_a_worker_killed_in_mid_sweep_gives_the_same_bytes(tmp_path, whole):
     pytest.importorskip("distributed", reason="needs dask: pip install 'bluezone-sim[dask]'")
     (tmp_path / "on_dask.py").write_text(_ON_DASK, encoding="utf-8")
-    path = os.pathsep.join([str(PACKAGE), str(Path(__file__).parent)])
     done = subprocess.run(
         [sys.executable, "on_dask.py", "out"],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": path},
+        env=environment(),
+        input=json.dumps([TOWN, GRID, SEEDS]),
         capture_output=True,
         text=True,
         check=False,
@@ -325,7 +312,7 @@ def test_dask_with_a_worker_killed_in_mid_sweep_gives_the_same_bytes(tmp_path, w
 def test_dask_without_a_scheduler_is_bad_input(tmp_path, capsys, monkeypatch):
     pytest.importorskip("distributed", reason="needs dask: pip install 'bluezone-sim[dask]'")
     monkeypatch.setattr("bluezone_sim.sweeping.cluster.CONNECT_S", 0.5)
-    (tmp_path / "town.toml").write_text(_TOWN, encoding="utf-8")
+    (tmp_path / "town.toml").write_text(TOWN, encoding="utf-8")
     for address in ("tcp://127.0.0.1:9", "nonsense"):
         arguments = ["sweep", str(tmp_path / "town.toml"), "--seeds", "1", "--dask", address]
         assert cli.main([*arguments, "--out", str(tmp_path / "out")]) == 2

@@ -8,12 +8,9 @@ import json
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from baseline import smaller
 from scipy import stats
-from small import raw_scenario, scenario
 
 import bluezone_sim as bz
-from bluezone_sim import cli
 from bluezone_sim.analysis.compare import arm_of
 from bluezone_sim.analysis.criteria import judge, require
 from bluezone_sim.analysis.statistics import mean_of, seeds_for
@@ -24,13 +21,11 @@ from bluezone_sim.scenario.loading import point_scenario, validate
 from bluezone_sim.storage.arrow import metrics_to_arrow
 from bluezone_sim.sweeping import plan as planning
 from bluezone_sim.tables.metrics import METRICS, NUMBERS
+from helpers.commands import call
+from helpers.results import files
+from helpers.small import raw_scenario, scenario, smaller
 
 GRID = {"rule.name": ["any-match", "minutes-near"], "adoption": [0.6, 1.0]}
-
-
-def files(path, folder="results.parquet"):
-    """Bytes of a sweep's result files by name."""
-    return {p.name: p.read_bytes() for p in (path / folder).iterdir()}
 
 
 @pytest.fixture(scope="module")
@@ -502,10 +497,6 @@ def town(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "small.toml").write_text(resolved_toml(scenario()), encoding="utf-8")
     return tmp_path
-
-
-def call(*arguments):
-    return cli.main([str(a) for a in arguments])
 
 
 def test_sweep_compare_and_criteria_from_the_command_line(town, capsys):

@@ -9,6 +9,8 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from bluezone_sim.protocols.robert import Server
+
 #: Bytes of a Bluezone sub-key that are on air.
 ON_AIR = [0, 4, 8, 12, 16, 18, 20, 22, 24, 26, 28, 30]
 
@@ -63,3 +65,12 @@ def tcn(key: bytes, first: int, count: int) -> list[bytes]:
         number = hashlib.sha256(b"H_TCN" + i.to_bytes(2, "little") + contact_key).digest()
         out.append(number[:16])
     return out
+
+
+def robert(server: Server, user_key: bytes, epoch: int, user: int, time_s: int) -> bytes:
+    """The HELLO of a user at a time; the EBID is the server's."""
+    ebid = bytes(server.ephemeral_ids(epoch, user)[0])
+    aes = Cipher(algorithms.AES(server.federation_key), modes.ECB()).encryptor()
+    country = bytes([aes.update(ebid + bytes(8))[0] ^ server.country])
+    body = country + ebid + ((time_s + 2_208_988_800) & 0xFFFF).to_bytes(2, "big")
+    return body + hmac.digest(user_key, b"\x01" + body, "sha256")[:5]

@@ -8,16 +8,16 @@ import sqlite3
 
 import numpy as np
 import pytest
-from captures import DATA
 from scipy.special import log_ndtr, ndtr
-from test_captures_faults import RESULTS
-from test_cli import call
 
 from bluezone_sim.errors import InputError
 from bluezone_sim.validation.radio import fit as module
 from bluezone_sim.validation.radio.calibration import CALIBRATIONS
 from bluezone_sim.validation.radio.fit import EXP34, GRID_DBM, RadioFit, Scene, fit_radio, scans_of
 from bluezone_sim.validation.radio.validate import predicted, simulator, validate_radio
+from helpers.capture_files import RESULTS
+from helpers.commands import call
+from helpers.paths import MEASUREMENTS
 
 MODELS = ("SM-A405FN", "SM-G973F")
 TRUE = RadioFit(
@@ -295,9 +295,11 @@ def test_a_scenarios_radio_is_the_fit_that_the_package_carries():
 
 
 @pytest.mark.data
-@pytest.mark.skipif(not DATA.is_dir(), reason=f"needs the measured scenes in {DATA}")
+@pytest.mark.skipif(
+    not MEASUREMENTS.is_dir(), reason=f"needs the measured scenes in {MEASUREMENTS}"
+)
 def test_the_measured_scenes_are_predicted_when_left_out(capsys):
-    assert call("validate", "radio", "--data", DATA, "--json") == 0
+    assert call("validate", "radio", "--data", MEASUREMENTS, "--json") == 0
     document = json.loads(capsys.readouterr().out)
     measured = {s["scene"]: [x["measured"] for x in s["shares"]] for s in document["scenes"]}
     # Attenuations with each transmitter's own calibration.

@@ -7,7 +7,6 @@ from collections import Counter, defaultdict
 
 import numpy as np
 import pytest
-from small import scenario
 
 import bluezone_sim as bz
 from bluezone_sim.cli import main
@@ -15,6 +14,7 @@ from bluezone_sim.errors import InputError
 from bluezone_sim.validation.contacts.diary import AGE_GROUPS, PLACES, keep_diary
 from bluezone_sim.validation.contacts.survey import survey
 from bluezone_sim.world import SETTINGS, Days, build_world, contact_model, contacts_of
+from helpers.small import scenario
 
 
 def test_the_diary_equals_counting_by_hand():

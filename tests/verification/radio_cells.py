@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -118,6 +119,25 @@ def segments(cell: Cell, a: np.ndarray, b: np.ndarray) -> Contacts:
 def one_day() -> Days:
     """The UTC day of the contacts."""
     return Days.look_back(dt.datetime.fromtimestamp(START_S, dt.UTC).date(), 1, "UTC")
+
+
+def some_records() -> int:
+    """Checksum of records of both platforms, with reads, jitter and a crowd."""
+    out = 0
+    for name in ("bluezone, Android hears iOS", "gaen, 2 m, 15 min"):
+        cell = next(c for c in CELLS if c.name == name)
+        emitter, observer = 2 * np.arange(100) + 1, 2 * np.arange(100)
+        crowd = np.full(100, 20)
+        found = record(
+            model(cell, people(cell, 200, 1), 1),
+            segments(cell, emitter, observer),
+            one_day(),
+            crowd=crowd,
+        )
+        assert len(found.row) > 100
+        for column in found:
+            out = zlib.crc32(column.tobytes(), out)
+    return out
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,6 @@ from statistics import NormalDist
 
 import numpy as np
 import pytest
-from small import scenario
-from twin import Twin, draw, unit
 
 from bluezone_sim.radio import radio_model, record
 from bluezone_sim.radio.parameters import p_clear
@@ -17,6 +15,8 @@ from bluezone_sim.simulation.context import Clock, Tracer
 from bluezone_sim.simulation.engine import evaluate, index_cases
 from bluezone_sim.world import SETTINGS, Days, build_world, contact_model, contacts_of
 from bluezone_sim.world.risk import risky_days
+from helpers.small import scenario
+from twins.day_loop import Twin, draw, unit
 
 SEED = 5
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from radio_cells import CELLS, by_events, by_vectors, compare
 from scipy import stats
 
 from bluezone_sim.radio.parameters import app_of
 from bluezone_sim.scenario.profiles import load_profile
 from bluezone_sim.scenario.schema.phones import Phones as PhonesTable
+from verification.radio_cells import CELLS, by_events, by_vectors, compare
 
 FAMILY_ALPHA = 0.01
 #: Cells of the default suite: each protocol, both platforms, strong and weak, short and long, a crowd.

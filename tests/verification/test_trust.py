@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-from baseline import _TOWN, baselines
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from small import raw_scenario, scenario
-from test_run import assert_close, same
 
 import bluezone_sim as bz
 from bluezone_sim import _version
@@ -24,8 +19,11 @@ from bluezone_sim.scenario.describe import resolved_toml, toml_of
 from bluezone_sim.scenario.dotted import override
 from bluezone_sim.simulation import memory
 from bluezone_sim.world import whole as day_loop
-
-ROOT = Path(__file__).resolve().parents[1]
+from helpers.commands import environment
+from helpers.paths import BASELINES, ROOT
+from helpers.results import assert_close, same
+from helpers.small import TOWN, raw_scenario, scenario
+from verification.baseline import baselines
 
 # -- the same bytes -----------------------------------------------------------------------------------
 
@@ -58,8 +56,8 @@ def test_chunks_and_threads_change_no_number(protocol, made, monkeypatch):
 
 @pytest.mark.parametrize("name", sorted(baselines()))
 def test_every_shipped_scenario_has_the_numbers_of_its_baseline(name):
-    """A change here is a Regression line in the changelog: ``python tests/verification/baseline.py`` writes it."""
-    path = ROOT / "tests" / "baselines" / f"{name}.json"
+    """A change here is a Regression line in the changelog; ``verification/baseline.py`` writes it."""
+    path = BASELINES / f"{name}.json"
     assert path.exists(), (
         "a new scenario: python tests/verification/baseline.py writes its baseline"
     )
@@ -110,9 +108,9 @@ print(bz.run(scenario, 1, threads=2).peak_memory_mib)
     ("text", "changes"),
     [
         (resolved_toml(scenario()), {}),
-        (_TOWN, {}),
-        (_TOWN, {"protocol.name": "tcn"}),
-        (_TOWN, {"protocol.histories": "whole"}),
+        (TOWN, {}),
+        (TOWN, {"protocol.name": "tcn"}),
+        (TOWN, {"protocol.histories": "whole"}),
     ],
     ids=["small", "town", "tcn", "whole"],
 )
@@ -122,7 +120,7 @@ def test_the_estimate_is_above_the_peak_and_not_far_above(text, changes):
     done = subprocess.run(
         [sys.executable, "-c", _PEAK],
         input=resolved_toml(s),
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env=environment(),
         capture_output=True,
         text=True,
         check=True,
@@ -133,7 +131,7 @@ def test_the_estimate_is_above_the_peak_and_not_far_above(text, changes):
 
 def test_the_estimate_grows_with_what_takes_memory():
     few = {"index_cases.count": 20, "index_cases.f2_count": 0}
-    base = memory.estimate_mib(bz.parse(_TOWN, overrides=few))
+    base = memory.estimate_mib(bz.parse(TOWN, overrides=few))
     for key, value in (
         ("index_cases.count", 2000),
         ("look_back_days", 28),
@@ -144,7 +142,7 @@ def test_the_estimate_grows_with_what_takes_memory():
         ("adoption.levels", [0.1, 0.2, 0.4, 0.6, 0.8, 1.0]),
     ):
         overrides = {**few, key: value}
-        assert memory.estimate_mib(bz.parse(_TOWN, overrides=overrides)) > base, key
+        assert memory.estimate_mib(bz.parse(TOWN, overrides=overrides)) > base, key
 
 
 # -- any scenario -------------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 """Both radio engines over the whole grid: figures with a clear right and wrong, and a table.
 
-``python tests/verification/verification.py DIR [CONTACTS]`` writes ``agreement.png`` (quantiles against quantiles: the
-points lie on the line where the engines agree), ``theory.png`` (the event engine on the closed forms) and
-``agreement.json``. It ends with 1 where a p-value is below 0.01 / number of tests.
+``python tests/verification/verification.py DIR [CONTACTS]`` writes ``agreement.png`` (quantiles against
+quantiles: the points lie on the line where the engines agree), ``theory.png`` (the event engine on the
+closed forms) and ``agreement.json``. It ends with 1 where a p-value is below 0.01 / number of tests.
 """
 
 from __future__ import annotations
@@ -17,7 +17,13 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
-from radio_cells import CELLS, Sample, by_events, by_vectors, compare
+
+if __name__ == "__main__":  # its own folder is where Python looks
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from bluezone_sim.scenario.profiles import load_profile
+from verification.plain_radio import always, plain_model, run
+from verification.radio_cells import CELLS, Sample, by_events, by_vectors, compare
 
 FAMILY_ALPHA = 0.01
 #: Cells with a queue of reads: an approximation, shown and not tested.
@@ -80,8 +86,6 @@ def agreement(folder: Path, contacts: int) -> bool:
 
 
 def theory(folder: Path) -> None:
-    from test_event_engine import always, plain_model, run
-
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6))
     a_ms, spacing_ms = (16 + 31) * 8 / 1000, 25.0
     sizes = [2, 5, 10, 20, 30, 40]
@@ -95,8 +99,6 @@ def theory(folder: Path) -> None:
     left.plot(sizes, measured, "o", label="event engine")
     left.set(xlabel="phones in the room", ylabel="packets that do not collide")
     left.legend()
-    from bluezone_sim.scenario.profiles import load_profile
-
     profile = load_profile("gaen", {"android.scan_pause_jitter_s": 0.0})
     lengths = [10, 30, 60, 120, 180, 240, 290]
     seen = []

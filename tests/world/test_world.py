@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small import scenario
 
 import bluezone_sim as bz
 from bluezone_sim.errors import InputError
@@ -17,6 +16,7 @@ from bluezone_sim.world import SETTINGS, Days, build_world, contact_model, conta
 from bluezone_sim.world.adoption import STATIC_LAYERS
 from bluezone_sim.world.contacts import concatenate, distance_table, duration_table
 from bluezone_sim.world.whole import gathering, whole_day
+from helpers.small import scenario
 
 
 @pytest.fixture(scope="module")
