@@ -8,7 +8,6 @@ from importlib.resources import files
 
 import numpy as np
 import pytest
-from small import scenario
 
 from bluezone_sim.cli import main
 from bluezone_sim.errors import InputError, ScenarioError
@@ -22,6 +21,7 @@ from bluezone_sim.simulation.context import Clock, Tracer
 from bluezone_sim.validation.whitepaper import document
 from bluezone_sim.validation.whitepaper.cases import CASES
 from bluezone_sim.world import build_world
+from helpers.small import scenario
 
 
 def leaves(table: dict, path: str = ""):
@@ -35,7 +35,7 @@ def leaves(table: dict, path: str = ""):
 
 @pytest.mark.parametrize("name", names())
 def test_every_value_of_a_profile_has_its_source(name):
-    text = (files("bluezone_sim") / "radio" / "profiles" / f"{name}.toml").read_text("utf-8")
+    text = (files("bluezone_sim") / "protocols" / "profiles" / f"{name}.toml").read_text("utf-8")
     found = dict(leaves(tomllib.loads(text)))
     assert len(found) > 30
     for key, value in found.items():
