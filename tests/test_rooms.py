@@ -1,4 +1,4 @@
-"""The order of the rooms: no file imports in a circle."""
+"""The order of the rooms: no file imports in a circle, and no test file another test file."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ import ast
 import re
 from pathlib import Path
 
-import bluezone_sim
-
-PACKAGE = Path(bluezone_sim.__file__).parent
-ROOT = PACKAGE.parent
+from helpers.paths import PACKAGE, ROOT
 
 
 def _modules() -> dict[str, Path]:
@@ -88,3 +85,20 @@ def test_no_more_files_import_in_a_circle():
 
 def test_a_circle_is_found():
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c"]]
+
+
+def test_what_test_files_share_is_in_helpers():
+    found = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in (ROOT / "tests").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for name in _imported(node)
+        if name.split(".")[-1].startswith("test_")
+    ]
+    assert found == []
+
+
+def _imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.ImportFrom):
+        return [node.module or ""]
+    return [a.name for a in node.names] if isinstance(node, ast.Import) else []

@@ -4,7 +4,7 @@ A draw is a 64-bit hash of its coordinates, so results do not depend on threads,
 scenarios that differ in one knob share every other draw. ``mix64`` is Stafford's variant 13 of the
 MurmurHash3 finaliser, the output function of SplitMix64 (Steele, Lea and Flood 2014). Coordinates are
 folded in one at a time, each followed by a full mix, so that neighbouring coordinates give unrelated
-draws; ``tests/test_rng.py`` shows avalanche and equidistribution.
+draws; ``tests/kernels/test_rng.py`` shows avalanche and equidistribution.
 """
 
 from __future__ import annotations

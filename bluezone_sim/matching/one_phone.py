@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._version import SCHEMA_VERSION
-from ..protocols.bluezone_files import parse_f0_message, parse_history
 from ..protocols.registry import get_key_protocol
 from ..scenario.profiles import load_profile
 from ..scenario.schema.exposure import Thresholds
@@ -177,24 +176,6 @@ class PhoneMatches:
                 "was set back"
             )
         return "\n".join(lines)
-
-
-def look_up(
-    message: bytes, history: bytes, message_source: str = "keys", history_source: str = "history"
-) -> PhoneMatches:
-    """Looks a Bluezone message's keys up in a phone's history.
-
-    Args:
-        message: CHECK_CONTACT_F0, JSON.
-        history: ``data_trace.txt``.
-        message_source, history_source: names of the files, for errors.
-
-    Raises:
-        FormatError: a file is at fault; the entry or row is named.
-    """
-    keys = parse_f0_message(message, message_source)
-    sightings, report = parse_history(history, history_source)
-    return find(keys, sightings, "bluezone", report.n_out_of_order)
 
 
 def find(

@@ -145,38 +145,6 @@ def open_sealed(key: bytes, raw: bytes) -> TempId | None:
     return TempId(plain[:UID_BYTES], start, expiry)
 
 
-def server_matches(key: bytes, history: list[tuple[str, float]]) -> list[tuple[int, TempId]]:
-    """Rows of an uploaded history whose temporary ids are the server's and were valid when seen.
-
-    Args:
-        key: the server's.
-        history: (temporary id, unix seconds).
-
-    Returns:
-        (row, what the id says) of the good rows; the others are left out, as the server does.
-    """
-    out = []
-    for row, (text, time_s) in enumerate(history):
-        try:
-            found = decrypt(key, text)
-        except FormatError:
-            continue
-        if found.valid_at(time_s):
-            out.append((row, found))
-    return out
-
-
-def exchange_message(
-    temp_id: str, model: str, organisation: str, rssi_dbm: int | None = None
-) -> bytes:
-    """What phones read and write over GATT: JSON of id, model, organisation, version 2, and the
-    writer's RSSI where it writes."""
-    message: dict[str, Any] = {"id": temp_id, "mp": model, "o": organisation, "v": 2}
-    if rssi_dbm is not None:
-        message["rs"] = rssi_dbm
-    return json.dumps(message, separators=(",", ":")).encode()
-
-
 def parse_exchange(data: bytes, source: str = "message") -> dict[str, Any]:
     """A GATT message.
 

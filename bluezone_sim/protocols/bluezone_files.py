@@ -233,16 +233,3 @@ def _integers(
             )
         out[row] = value
     return out
-
-
-def write_history(sightings: Sightings) -> bytes:
-    """The same rows as the app writes them; without own identifiers they are zeros."""
-    own = sightings.own_identifier
-    if own is None:
-        own = np.zeros_like(sightings.identifier)
-    rows = zip(own, sightings.identifier, sightings.rssi_dbm, sightings.time_ms, strict=True)
-    return b"".join(
-        b"%s\t%s\t%d\t%d\n"
-        % (bytes(o).hex().upper().encode(), bytes(i).hex().upper().encode(), r, t)
-        for o, i, r, t in rows
-    )

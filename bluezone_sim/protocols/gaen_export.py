@@ -360,18 +360,3 @@ def _member(archive: zipfile.ZipFile, name: str, most: int, source: str) -> byte
     if len(out) > most:
         raise FormatError(f"{source}: {name}: more than {most:,} bytes when inflated")
     return out
-
-
-def write_export_zip(
-    published: PublishedKeys,
-    private_key: EllipticCurvePrivateKey,
-    info: ExportInfo | None = None,
-    signature_info: SignatureInfo | None = None,
-) -> bytes:
-    """A signed ``export.zip``."""
-    export = write_export(published, info)
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("export.bin", export)
-        archive.writestr("export.sig", write_signature(export, private_key, signature_info))
-    return out.getvalue()

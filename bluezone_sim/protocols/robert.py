@@ -122,14 +122,6 @@ class Server:
         cipher = Cipher(algorithms.AES(self.federation_key), modes.ECB()).encryptor()
         return np.frombuffer(cipher.update(blocks.tobytes()), np.uint8).reshape(-1, 16)[:, 0]
 
-    def hello(self, user_key: bytes, epoch: int, user: int, time_s: int) -> bytes:
-        """The HELLO of a user at a time."""
-        ebid = self.ephemeral_ids(epoch, user)
-        country = bytes([int(self._pad(ebid)[0]) ^ self.country])
-        time_16 = ((time_s + NTP_OFFSET_S) & 0xFFFF).to_bytes(2, "big")
-        body = country + ebid.tobytes() + time_16
-        return body + _mac(user_key, body)
-
     def hellos(
         self,
         user_keys: Mapping[int, bytes],

@@ -1,0 +1,114 @@
+"""Coverage-guided fuzzing of the parsers of captures and keys; not part of the test suite.
+
+Every input is read or refused with an InputError; anything else, and anything that takes too long, is a
+fault::
+
+    python -m pip install atheris
+    python tests/captures/fuzz_captures.py -max_total_time=60 -timeout=10 -rss_limit_mb=2048
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import tempfile
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+import atheris
+import numpy as np
+
+sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1])]
+
+with atheris.instrument_imports(include=["bluezone_sim"]):
+    from bluezone_sim.captures.decode import Recogniser
+    from bluezone_sim.captures.formats.frames import READERS, in_order
+    from bluezone_sim.captures.formats.hci import HciReader
+    from bluezone_sim.captures.formats.link_layer import LINK_LAYER, read_link_layer
+    from bluezone_sim.captures.gatt_reads import GattReader
+    from bluezone_sim.errors import InputError
+    from bluezone_sim.protocols.bluezone_files import parse_f0_message, parse_history
+    from bluezone_sim.protocols.dp3t import Hybrid, LowCost
+    from bluezone_sim.protocols.dp3t_files import CuckooFilter, parse_list
+    from bluezone_sim.protocols.gaen_export import parse_export_zip
+    from bluezone_sim.protocols.tcn import parse_report
+
+_HCI = (187, 201, 254, 1001, 1002, 2001)
+
+
+def capture(reader, data: bytes) -> None:
+    """A whole capture, to sightings."""
+    hci, gatt, recogniser = HciReader(), GattReader(), Recogniser()
+    for part, _ in in_order(reader(io.BytesIO(data))):
+        for links, read in ((_HCI, hci.read), (LINK_LAYER, read_link_layer)):
+            rows = np.flatnonzero(np.isin(part.link, links))
+            packets, own, *_ = read(part.take(rows))
+            if links is _HCI:
+                reads = gatt.read(part.take(rows))
+                recogniser.reads(packets, reads, np.zeros(len(reads), np.int32))
+            for table in recogniser.sightings(
+                packets, own if links is _HCI else [], packets.observer
+            ):
+                assert len(table) <= len(packets)
+
+
+TARGETS = (
+    *(partial(capture, reader) for reader in READERS.values()),
+    parse_history,
+    parse_f0_message,
+    lambda data: parse_list(data, LowCost()),
+    lambda data: parse_list(data, Hybrid()),
+    CuckooFilter.from_bytes,
+    parse_export_zip,
+    parse_report,
+)
+
+
+def one(data: bytes) -> None:
+    """The first byte chooses the parser."""
+    if not data:
+        return
+    with suppress(InputError):
+        TARGETS[data[0] % len(TARGETS)](data[1:])
+
+
+def seeds(folder: Path) -> None:
+    """Whole files to start from."""
+    from bluezone_sim.captures.formats.pcapng import PcapngWriter
+    from helpers.bluezone_files import message, trace
+    from helpers.capture_files import START_US, btsnoop, event, extended, mixed, pcapng, report
+
+    ad = b"\x02\x01\x1a\x03\x03\x6f\xfd\x17\x16\x6f\xfd" + bytes(range(20))
+    log = btsnoop(
+        [
+            (START_US, event(report(ad), report(b""))),
+            (START_US + 1, event(extended(ad, 0x20, sid=1), sub=0x0D)),
+            (START_US + 2, event(extended(ad, 0, sid=1), sub=0x0D)),
+            (START_US + 3, b"\x04\x3e\x13\x01\x00\x40\x00\x00\x01" + bytes(13)),
+            (START_US + 3, b"\x02\x40\x00\x07\x00\x03\x00\x04\x00\x0b\x21\x00"),
+            (START_US + 3, b"\x01\x37\x20\x23" + bytes([0, 3, 1, 31]) + ad),
+        ]
+    )
+    with PcapngWriter(folder / "mixed") as out:
+        out.write(mixed(7, observers=2))
+    files = [
+        (0, log),
+        (1, (folder / "mixed").read_bytes()),
+        (1, pcapng([(0, START_US, bytes(4) + event(report(ad)))], (201,), ">")),
+        (2, trace()),
+        (3, message()),
+        (4, json.dumps({"exposed": [{"key": "A" * 43 + "=", "keyDate": 1}]}).encode()),
+        (6, CuckooFilter.build(np.ones((3, 32), np.uint8)).to_bytes()),
+    ]
+    (folder / "mixed").unlink()
+    for k, (target, data) in enumerate(files):
+        (folder / str(k)).write_bytes(bytes([target]) + data)
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as corpus:
+        seeds(Path(corpus))
+        atheris.Setup([*sys.argv, corpus], one)
+        atheris.Fuzz()

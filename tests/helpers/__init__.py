@@ -1,0 +1,1 @@
+"""What several tests share: small scenarios, files made by hand, commands, a browser."""

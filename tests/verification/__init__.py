@@ -1,0 +1,1 @@
+"""Whole runs against their twins, both radio engines against each other, and kept numbers."""
