@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError
+from ..files import write_file
 from ..scenario.model import Scenario
 from .arms import Arm, Difference, arms_of, differences
 from .campaign_arms import (
@@ -122,12 +122,7 @@ class Sweep:
         """
         from ..report.page.page import render_sweep
 
-        path = Path(path)
-        try:
-            path.write_text(render_sweep(self), encoding="utf-8")
-        except OSError as error:
-            raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
-        return path
+        return write_file(Path(path), render_sweep(self))
 
     def to_dict(self) -> dict[str, Any]:
         """The document that ``bluezone-sim sweep --json`` prints: plain JSON types, None for null."""

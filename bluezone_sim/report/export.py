@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..analysis.compare import arm_of, campaigns_in
 from ..analysis.result import Result
-from ..errors import InputError
+from ..files import make_folder, write_file
 from ..storage.arrow import campaign_to_arrow, histograms_to_arrow, metrics_to_arrow
 from ..storage.run_load import manifest_of, open_any
 from .figures import (
@@ -61,14 +61,8 @@ def write_reports(directory: Path, formats: Sequence[str], out: Path) -> list[Pa
             for stem, data in paper_figures(found, name).items():
                 files[out / "figures" / f"{stem}.{name}"] = data
     for path, data in files.items():
-        part = path.with_name(f".{path.name}.part")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(data)
-            part.replace(path)
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
+        make_folder(path.parent)
+        write_file(path, data)
     return list(files)
 
 

@@ -13,7 +13,7 @@ from ..analysis.adopters import AdopterRow
 from ..analysis.campaign import CampaignPart, CampaignResult
 from ..analysis.result import Metrics, Result, SensitivityRow
 from ..errors import FormatError, InputError
-from ..files import read_document
+from ..files import read_document, recover
 from ..scenario.model import Scenario
 from ..tables.metrics import CampaignDay, LevelMetrics
 from ..tables.rows import Warnings
@@ -30,6 +30,7 @@ def open_any(path: str | Path) -> Result | Sweep:
         InputError: it is neither, or cannot be read.
     """
     path = Path(path)
+    recover(path)
     if (path / "sweep.json").exists():
         from ..sweeping.sweep import open_sweep
 
