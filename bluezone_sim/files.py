@@ -39,6 +39,8 @@ from .errors import FormatError, InputError
 _SUFFIX = ".bluezone-writing"
 #: How the text of a lock begins.
 _MARK = b"bluezone-sim "
+#: How often a working folder may be removed by its writer while another one is about to take it.
+_TRIES = 1000
 
 if sys.platform == "win32":
     import msvcrt
@@ -195,7 +197,7 @@ class _Writing:
                 raise
 
     def _take(self) -> IO[bytes]:
-        while True:
+        for _ in range(_TRIES):
             try:
                 DISK.make_folder(self.folder)
                 made = True
@@ -213,6 +215,7 @@ class _Writing:
                 lock.close()
                 raise
             lock.close()
+        raise self._in_use("others, one after another")
 
     def _check_ours(self) -> None:
         """The lock is the first thing in a working folder and the last: without it, it is none."""
@@ -233,17 +236,29 @@ class _Writing:
         lock.seek(0)
         label = lock.read(200).strip(b"\0")
         if not mine:
-            who = label.removeprefix(_MARK).decode(errors="replace").strip() or "another process"
-            raise InputError(
-                f"{self.path}: is being written by {who}; wait for it, or, if that has ended, remove "
-                f"{self.folder}"
-            )
+            who = label.removeprefix(_MARK).decode(errors="replace").strip()
+            raise self._in_use(who or "another process")
         if label and not label.startswith(_MARK):
             raise self._in_the_way()
         try:
             return os.path.samestat(os.fstat(lock.fileno()), (self.folder / "lock").stat())
         except FileNotFoundError:
             return False
+
+    def _cut_off(self) -> bool:
+        """Whether the earlier folder has gone aside, and the new one, which is whole, is not in place."""
+        return (
+            os.path.lexists(self._old)
+            and os.path.lexists(self.new)
+            and not os.path.lexists(self.place)
+        )
+
+    def _in_use(self, who: str) -> InputError:
+        first = f"move {self.new} to {self.place} and " if self._cut_off() else ""
+        return InputError(
+            f"{self.path}: is being written by {who}; wait for it, or, if that has ended, {first}remove "
+            f"{self.folder}"
+        )
 
     def _in_the_way(self) -> InputError:
         return InputError(
@@ -253,11 +268,7 @@ class _Writing:
 
     def _settle(self) -> None:
         """Ends what an earlier writer, or this one, has begun."""
-        if (
-            os.path.lexists(self._old)
-            and os.path.lexists(self.new)
-            and not os.path.lexists(self.place)
-        ):
+        if self._cut_off():
             DISK.rename(self.new, self.place)
             DISK.sync(self.place.parent)
         for left in (self.new, self._old):

@@ -409,6 +409,10 @@ def test_without_locks_on_the_file_system_a_leftover_is_named(tmp_path, monkeypa
     with pytest.raises(InputError, match=r"process 7 on there.*remove .*bluezone-writing"):
         write_file(tmp_path / "a", b"2")
     assert (tmp_path / "a").read_bytes() == b"1"
+    (tmp_path / "a").rename(work / "old")
+    (work / "new").mkdir()
+    with pytest.raises(InputError, match=r"process 7 on there.*move .*new to .*a and remove "):
+        recover(tmp_path / "a")
 
 
 def test_places_that_cannot_be_written_are_named_with_the_remedy(tmp_path):
