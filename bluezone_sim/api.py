@@ -10,7 +10,7 @@ from typing import Any, Self
 from .analysis.result import RunResult
 from .analysis.sweep import SweepResult
 from .errors import InputError
-from .files import write_file
+from .files import make_folder, recover, write_file
 from .report.export import reports
 from .report.figures import adoption_png
 from .report.notebook import result_html, sweep_html
@@ -91,7 +91,7 @@ class Sweep(SweepResult):
         Raises:
             InputError: it cannot be written.
         """
-        return write_file(Path(path), render_sweep(self).encode())
+        return write_file(Path(path), render_sweep(self))
 
 
 def _values(found: Any) -> dict[str, Any]:
@@ -183,6 +183,7 @@ def open_any(path: str | Path) -> Result | Sweep:
         InputError: it is neither, or cannot be read.
     """
     path = Path(path)
+    recover(path)
     if (path / "sweep.json").exists():
         return open_sweep(path)
     if (path / "manifest.json").exists():
@@ -207,5 +208,8 @@ def write_reports(directory: Path, formats: Sequence[str], out: Path) -> list[Pa
     """
     found = open_any(directory)
     about = run_load.manifest_of(directory) if isinstance(found, Result) else {}
-    made = reports(found, about, formats)
-    return [write_file(out / name, data) for name, data in made.items()]
+    written = []
+    for name, data in reports(found, about, formats).items():
+        make_folder((out / name).parent)
+        written.append(write_file(out / name, data))
+    return written

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ..errors import CriterionError, InputError
+from ..files import write_file
 from .common import Json, console, read_bytes
 
 
@@ -64,12 +65,7 @@ def bench(
         typer.echo(f"{case.name}: {value} {unit}", err=True)
     console().print(table(found))
     if json_file is not None:
-        part = json_file.with_name(f".{json_file.name}.part")
-        try:
-            part.write_text(to_json(found), encoding="utf-8")
-            part.replace(json_file)
-        except OSError as error:
-            raise InputError(f"{json_file}: cannot be written ({error})") from None
+        write_file(json_file, to_json(found))
     if before is not None:
         missing = sorted(set(before) - {m.name for m in found}) if only is None else []
         for name in missing:

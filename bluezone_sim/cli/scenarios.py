@@ -51,17 +51,14 @@ def new(
     file: Annotated[Path, typer.Argument(help="File to write; it must not exist.")],
 ) -> None:
     """Write a commented scenario to start from."""
+    from ..files import write_file
     from ..scenario import template
 
     if not file.parent.is_dir():
         raise InputError(f"{file}: there is no folder {file.parent}")
-    try:
-        with file.open("x", encoding="utf-8") as stream:
-            stream.write(template())
-    except FileExistsError:
-        raise InputError(f"{file}: exists already; give another name, or remove it") from None
-    except OSError as error:
-        raise InputError(f"{file}: cannot be written ({error})") from None
+    if file.exists():
+        raise InputError(f"{file}: exists already; give another name, or remove it")
+    write_file(file, template())
     typer.echo(f"Written: {file}. Run it: bluezone-sim run {file}")
 
 

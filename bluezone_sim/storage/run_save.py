@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +16,7 @@ from ..analysis.arrow import (
     warnings_to_arrow,
 )
 from ..errors import InputError
-from ..files import _move, _write
+from ..files import recover, whole_folder
 
 if TYPE_CHECKING:
     from ..analysis.result import RunResult
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
 
 def check_free(out: Path, *, force: bool) -> None:
     """Raises InputError if a run may not be written to ``out``; called before the work starts."""
+    recover(out)
     if out.exists() and not force:
         raise InputError(f"{out}: exists already; give --force to replace it, or another --out")
     if out.exists() and not out.is_dir():
@@ -57,11 +56,7 @@ def save(
     import pyarrow.parquet as pq
 
     check_free(out, force=force)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    # Beside its place, so that the last step is a rename within one file system.
-    part = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    part.chmod(0o755)
-    try:
+    with whole_folder(out, replace=force) as part:
         for name, table in (
             ("metrics", result.metrics.to_arrow()),
             ("outcomes", outcomes_to_arrow(result.outcomes)),
@@ -75,12 +70,8 @@ def save(
             tables = campaign_to_arrow(result.campaign)
             for name, table in zip(("campaign", "campaign_parts"), tables, strict=True):
                 pq.write_table(table, part / f"{name}.parquet", compression="zstd")
-        _write(part / "manifest.json", json.dumps(about, indent=2, ensure_ascii=False) + "\n")
+        text = json.dumps(about, indent=2, ensure_ascii=False) + "\n"
+        (part / "manifest.json").write_bytes(text.encode())
         for name, data in more.items():
             (part / name).write_bytes(data)
-        _move(part, out)
-    except OSError as error:
-        raise InputError(f"{out}: cannot be written ({error})") from None
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return out

@@ -20,15 +20,14 @@ import datetime as dt
 import hashlib
 import io
 import json
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from .._version import NUMERIC_VERSION, SCHEMA_VERSION, __version__
 from ..errors import FormatError, InputError
-from ..files import read_document
+from ..files import make_folder, read_document, remove_leftovers, whole_folder, write_file
 from ..scenario import parse, resolved_toml
 from ..scenario.model import Scenario
 from .lock import locked
@@ -97,18 +96,19 @@ class Store:
             }
         elif self.path.is_dir() and any(p.name != "lock" for p in self.path.iterdir()):
             raise InputError(f"{self.path}: holds other files and no sweep; give another --out")
-        about = {
-            "schema_version": SCHEMA_VERSION,
-            "numeric_version": NUMERIC_VERSION,
-            "bluezone_sim": __version__,
-            "axes": axes,
-            "base": base,
-            "scenario": resolved_toml(plan.scenario),
-        }
-        text = json.dumps(about, indent=2, ensure_ascii=False) + "\n"
+        text = _document(plan, base, axes)
         path = self.path / "sweep.json"
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             self._write(path, text.encode())
+
+    def _create(self, plan: Plan, folders: Sequence[str]) -> None:
+        """The directory of a new sweep, whole: with what it is a sweep of, and nothing done."""
+        axes = {key: list(values) for key, values in plan.axes.items()}
+        text = _document(plan, base_of(plan.scenario, plan.axes), axes)
+        with whole_folder(self.path) as part:
+            (part / "sweep.json").write_bytes(text.encode())
+            for folder in folders:
+                (part / folder).mkdir()
 
     # -- writing --------------------------------------------------------------------------------------
 
@@ -123,21 +123,22 @@ class Store:
         Raises:
             InputError: another sweep holds it, it cannot be written, or it is not one of ``plan``.
         """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise _unwritable(self.path, error) from None
+        folders = [_RESULTS, _HISTOGRAMS, _TIMINGS]
+        if any(point.scenario.campaign for point in plan.points):
+            folders.append(_CAMPAIGN)
+        if not self.path.exists():
+            try:
+                self._create(plan, folders)
+            except InputError:
+                if not self.path.is_dir():  # else another sweep was first
+                    raise
+        make_folder(self.path)
         with locked(self.path / "lock"):
+            remove_leftovers(self.path)
             self.claim(plan)
-            folders = [_RESULTS, _HISTOGRAMS, _TIMINGS]
-            if any(point.scenario.campaign for point in plan.points):
-                folders.append(_CAMPAIGN)
             for folder in folders:
-                with _named(self.path):
-                    (self.path / folder).mkdir(exist_ok=True)
-                for part in (self.path / folder).glob(".*.part"):
-                    with suppress(OSError):
-                        part.unlink()
+                make_folder(self.path / folder)
+                remove_leftovers(self.path / folder)
             yield self._checked(warn)
 
     def _checked(self, warn: Callable[[str], None]) -> set[str]:
@@ -186,18 +187,10 @@ class Store:
                     other.unlink(missing_ok=True)
 
     def _write(self, path: Path, data: bytes) -> None:
-        """The file appears whole, and stays if the power goes."""
-        part = path.with_name(f".{path.name}.part")
-        with _named(path):
-            try:
-                with part.open("wb") as stream:
-                    stream.write(data)
-                    stream.flush()
-                    os.fsync(stream.fileno())
-                part.replace(path)
-            except OSError:
-                part.unlink(missing_ok=True)
-                raise
+        try:
+            write_file(path, data)
+        except InputError as error:
+            raise InputError(f"{error}; what is done is kept") from None
 
     # -- reading --------------------------------------------------------------------------------------
 
@@ -250,6 +243,19 @@ class Store:
         tables = [_read(path) for path in self._files(folder)]
         # A column of an axis is of no type in the jobs where the key has no value.
         return pa.concat_tables(tables, promote_options="default") if tables else None
+
+
+def _document(plan: Plan, base: dict[str, Any], axes: dict[str, list[Any]]) -> str:
+    """``sweep.json``."""
+    about = {
+        "schema_version": SCHEMA_VERSION,
+        "numeric_version": NUMERIC_VERSION,
+        "bluezone_sim": __version__,
+        "axes": axes,
+        "base": base,
+        "scenario": resolved_toml(plan.scenario),
+    }
+    return json.dumps(about, indent=2, ensure_ascii=False) + "\n"
 
 
 def _read(path: Path) -> Any:

@@ -248,7 +248,7 @@ def test_a_task_counts_as_done_when_its_days_are_there(tmp_path, monkeypatch):
 
     def full(handle):
         synced.append(handle)
-        if len(synced) > 2:  # sweep.json and the distributions; then the days
+        if len(synced) > 7 + 2:  # the new directory and the distributions; then the days
             raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from ...captures.formats.parquet import write_sightings
+from ...files import make_folder
 from ...tables.rows import Sightings
 from ..listening.listener import Listener
 from ..listening.reports import Heard
@@ -194,7 +195,7 @@ async def drive(
             sightings = _simulated(plan, began, heard)
             air = plan.judge(sightings)
             if out is not None:
-                out.mkdir(parents=True, exist_ok=True)
+                make_folder(out)
                 write_sightings(out / f"level-{level:g}.parquet", [sightings])
         rows.append(compare(plan, level, air, len(heard)))
         if out is not None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..._version import SCHEMA_VERSION
 from ...errors import FormatError, InputError
-from ...files import WholeFile
+from ...files import make_folder, write_file
 from ...protocols.bluezone_files import parse_history
 from ...scenario.model import Scenario
 from ...tables.rows import Sightings
@@ -111,7 +111,7 @@ def summary(plan: Plan, rows: list[Level]) -> Drive:
 
 def write_run(out: Path, plan: Plan, played: list[dict[str, float]], levels: list[float]) -> None:
     """What is needed to judge a phone's history later."""
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     document = {
         "schema_version": SCHEMA_VERSION,
         "scenario": plan.tracer.scenario.name,
@@ -126,12 +126,10 @@ def write_run(out: Path, plan: Plan, played: list[dict[str, float]], levels: lis
         "levels": levels,
         "played": played,
     }
-    with WholeFile(out / RUN_FILE) as file:
-        file.stream.write(json.dumps(document, indent=1).encode())
+    write_file(out / RUN_FILE, json.dumps(document, indent=1))
     name = plan.keys.protocol.name
     if name in PUBLISHED:
-        with WholeFile(out / key_file_name(name)) as file:
-            file.stream.write(PUBLISHED[name](plan.keys.published(plan.peers)))
+        write_file(out / key_file_name(name), PUBLISHED[name](plan.keys.published(plan.peers)))
 
 
 def _settings(scenario: Scenario) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..._version import SCHEMA_VERSION
 from ...errors import FormatError, InputError
-from ...files import WholeFile
+from ...files import write_file
 from ...protocols import bluezone
 from ...protocols.bluezone_files import parse_history
 from ...tables.table import Table
@@ -94,8 +94,7 @@ def load(path: Path) -> dict[int, Result]:
 
 def save(path: Path, results: dict[int, Result]) -> None:
     """Writes the session, whole."""
-    with WholeFile(path) as file:
-        file.stream.write(json.dumps(to_dict(results), indent=1).encode())
+    write_file(path, json.dumps(to_dict(results), indent=1))
 
 
 def to_dict(results: dict[int, Result]) -> dict[str, Any]:

@@ -198,7 +198,6 @@ async def advertise(
 
 def write_keys(path: Path, crowd: Crowd) -> None:
     """Replaces the key file, whole."""
-    from ...files import WholeFile
+    from ...files import write_file
 
-    with WholeFile(path) as file:
-        file.stream.write(crowd.key_file())
+    write_file(path, crowd.key_file())

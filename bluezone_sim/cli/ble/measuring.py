@@ -39,7 +39,7 @@ def conformance(
     from ...ble.conformance.limits import load_profile
     from ...ble.listening.session import run
     from ...captures.key_files import read_keys
-    from ...files import WholeFile
+    from ...files import write_file
 
     limits = load_profile(profile)
     above_zero(seconds, "--seconds")
@@ -95,8 +95,7 @@ def conformance(
         console().print(table(report.measurements))
     for path, content in ((junit, files.junit), (html, files.html)):
         if path is not None:
-            with WholeFile(path) as file:
-                file.stream.write(content(report))
+            write_file(path, content(report))
             typer.echo(f"Written: {path}", err=True)
     if report.failed:
         raise typer.Exit(1)
@@ -131,7 +130,7 @@ def walk_test(
     from ...ble.listening.scan import check_protocols
     from ...ble.listening.session import run
     from ...errors import InputError
-    from ...files import WholeFile
+    from ...files import write_file
     from ...scenario.schema.phones import Phones
 
     check_protocols([protocol])
@@ -174,8 +173,7 @@ def walk_test(
     if figure is not None and stops:
         written.append((figure, walk.figure(stops, found)))
     for path, content in written:
-        with WholeFile(path) as file:
-            file.stream.write(content)
+        write_file(path, content)
         typer.echo(f"Written: {path}", err=True)
 
 
