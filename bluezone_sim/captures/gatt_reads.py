@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..protocols.bluezone import IOS_CHARACTERISTIC
+from ..protocols.bluezone.wire import IOS_CHARACTERISTIC
 from .formats.frames import Frames
 from .formats.hci import EVENT, hci_packets, u8
 

@@ -20,7 +20,7 @@ from .rules import RULES, DayScores, day_scores
 from .windows import ScanInstances, previous_scans, scan_instances
 
 if TYPE_CHECKING:
-    from ..protocols.dp3t_files import CuckooFilter
+    from ..protocols.dp3t.files import CuckooFilter
 
 
 #: Rows that the table in the terminal shows.

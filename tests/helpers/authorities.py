@@ -8,8 +8,8 @@ import zipfile
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 from bluezone_sim.errors import FormatError
-from bluezone_sim.protocols import bluetrace
-from bluezone_sim.protocols.gaen_export import ExportInfo, write_export, write_signature
+from bluezone_sim.protocols.bluetrace import keys as bluetrace
+from bluezone_sim.protocols.gaen.files import ExportInfo, write_export, write_signature
 from bluezone_sim.tables.rows import PublishedKeys
 
 

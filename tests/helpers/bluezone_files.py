@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bluezone_sim.matching.one_phone import PhoneMatches, find
-from bluezone_sim.protocols.bluezone_files import parse_f0_message, parse_history
+from bluezone_sim.protocols.bluezone.files import parse_f0_message, parse_history
 from bluezone_sim.tables.rows import Sightings
 
 from .paths import VECTORS

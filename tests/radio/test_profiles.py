@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import tomllib
-from importlib.resources import files
 
 import numpy as np
 import pytest
 
 from bluezone_sim.cli import main
 from bluezone_sim.errors import InputError, ScenarioError
-from bluezone_sim.protocols.registry import names as protocol_names
-from bluezone_sim.scenario.checks.cross import KEY_PROTOCOLS
+from bluezone_sim.protocols import get, names
 from bluezone_sim.scenario.describe import resolved_toml
 from bluezone_sim.scenario.loading import parse
-from bluezone_sim.scenario.profiles import load_profile, names, profile_of
+from bluezone_sim.scenario.profiles import load_profile, profile_of
 from bluezone_sim.scenario.schema.profile import STATES
 from bluezone_sim.simulation.context import Clock, Tracer
 from bluezone_sim.validation.whitepaper import document
@@ -35,7 +33,7 @@ def leaves(table: dict, path: str = ""):
 
 @pytest.mark.parametrize("name", names())
 def test_every_value_of_a_profile_has_its_source(name):
-    text = (files("bluezone_sim") / "protocols" / "profiles" / f"{name}.toml").read_text("utf-8")
+    text = get(name).radio.read_text("utf-8")
     found = dict(leaves(tomllib.loads(text)))
     assert len(found) > 30
     for key, value in found.items():
@@ -49,7 +47,7 @@ def test_every_value_of_a_profile_has_its_source(name):
 
 
 def test_there_is_a_profile_for_every_protocol():
-    for name in protocol_names():
+    for name in names():
         assert load_profile(name).title
     assert load_profile("dp3t-hybrid") == load_profile("dp3t-lowcost")
 
@@ -105,7 +103,7 @@ def test_keys_that_another_protocol_reads_are_refused():
         scenario(phones__screen_on_share=0.5)
 
 
-@pytest.mark.parametrize("name", KEY_PROTOCOLS)
+@pytest.mark.parametrize("name", [n for n in names() if get(n).publishes_keys])
 def test_every_protocol_finds_what_its_phones_recorded(name):
     """Whoever holds a record of a case in the look-back finds it by what the case publishes."""
     s = scenario(protocol__name=name, look_back_days=3, phones__off_share=0.0)

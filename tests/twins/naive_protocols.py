@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from bluezone_sim.protocols.robert import Server
+from bluezone_sim.protocols.robert.keys import Server
 
 #: Bytes of a Bluezone sub-key that are on air.
 ON_AIR = [0, 4, 8, 12, 16, 18, 20, 22, 24, 26, 28, 30]

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from ...captures.key_files import KeyFile
 from ...errors import BluezoneSimError
 from ...matching.match import match
-from ...protocols import ad, gaen
-from ...protocols.protocol import KeyProtocol
+from ...protocols import Keys, ad
 from ...protocols.registry import get
 from ...tables.rows import Sightings
 from ..listening.gatt_client import Read
@@ -264,7 +263,7 @@ def _matches(e: Evidence) -> Any:
         raise NotMeasuredError("no keys given; export them from the phone under test (--keys)")
     if "matches" not in e._cache:
         system = get(e.profile.protocol)
-        if not isinstance(system, KeyProtocol):
+        if not system.publishes_keys:
             raise NotMeasuredError("the protocol publishes no keys")
         seen = _sightings(e)
         e._cache["matches"] = match(e.keys.published_for(seen), seen, system)
@@ -285,9 +284,10 @@ def _sightings(e: Evidence) -> Sightings:
         )
     keep = np.flatnonzero(t.identifier >= 0)
     payload = None
-    if e.profile.protocol == "gaen":
+    system = get(e.profile.protocol)
+    if isinstance(system.keys, Keys) and system.keys.payload is not None:
         payload = np.frombuffer(b"".join(t.payload[i] for i in keep), np.uint8)
-        payload = payload.reshape(len(keep), gaen.METADATA_BYTES).copy()
+        payload = payload.reshape(len(keep), system.wire.payload_bytes[0]).copy()
     return Sightings(
         observer=np.zeros(len(keep), np.int32),
         time_ms=t.packets.time_us[keep] // 1000,

@@ -220,7 +220,9 @@ def _simulated(plan: Plan, began: float, heard: list[_Row]) -> Sightings:
     ids = np.frombuffer(b"".join(i for _, _, i, _ in heard), np.uint8).reshape(n, size)
     rssi = np.fromiter((r for _, r, *_ in heard), np.int16, n)
     payload = None
-    if plan.keys.protocol.name == "gaen":
-        payload = np.frombuffer(b"".join(p for *_, p in heard), np.uint8).reshape(n, 4)[inside]
+    facts = plan.keys.protocol
+    if facts.published_keys.payload is not None:
+        sent = np.frombuffer(b"".join(p for *_, p in heard), np.uint8)
+        payload = sent.reshape(n, facts.wire.payload_bytes[0])[inside]
     time_ms = plan.timeline.simulated_ms(played[inside])
     return plan.records(time_ms, ids[inside], rssi[inside], payload)

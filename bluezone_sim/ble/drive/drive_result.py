@@ -14,10 +14,10 @@ import numpy as np
 from ..._version import SCHEMA_VERSION
 from ...errors import FormatError, InputError
 from ...files import make_folder, write_file
-from ...protocols.bluezone_files import parse_history
+from ...protocols.bluezone.files import parse_history
 from ...scenario.model import Scenario
 from ...tables.rows import Sightings
-from ..sending.crowd import PUBLISHED, key_file_name
+from ..sending.crowd import key_file, key_file_name
 from .encounter_plan import Plan, Seen, make_plan
 
 #: Name of the file that says how a run went, for judging a phone's history afterwards.
@@ -127,9 +127,10 @@ def write_run(out: Path, plan: Plan, played: list[dict[str, float]], levels: lis
         "played": played,
     }
     write_file(out / RUN_FILE, json.dumps(document, indent=1))
-    name = plan.keys.protocol.name
-    if name in PUBLISHED:
-        write_file(out / key_file_name(name), PUBLISHED[name](plan.keys.published(plan.peers)))
+    system = plan.keys.protocol
+    if system.files:
+        keys = key_file(system, plan.keys.published(plan.peers))
+        write_file(out / key_file_name(system), keys)
 
 
 def _settings(scenario: Scenario) -> str:

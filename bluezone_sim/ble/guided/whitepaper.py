@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from ... import protocols
 from ..._version import SCHEMA_VERSION
 from ...errors import FormatError, InputError
 from ...files import write_file
-from ...protocols import bluezone
-from ...protocols.bluezone_files import parse_history
+from ...protocols.bluezone.files import parse_history
 from ...tables.table import Table
 from ...tables.words import DASH
 from ...validation.whitepaper.cases import CASES, Case
@@ -130,7 +130,7 @@ def instructions(case: Case) -> str:
 
 def identifiers_on_air(taken: Sample) -> tuple[set[bytes], int]:
     """(identifiers, packets) of Bluezone phones in a sample, those read over GATT included."""
-    parser, packets = bluezone.Bluezone(), taken.packets
+    parser, packets = protocols.get("bluezone"), taken.packets
     found: set[bytes] = set()
     for data in {
         row[:size].tobytes() for row, size in zip(packets.data, packets.size, strict=True)
