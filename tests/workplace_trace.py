@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from bluezone_sim.kernels import rng
-from bluezone_sim.world.contacts import distance_table
+from bluezone_sim.world.generated import distance_table
 
 TRACE = Path(__file__).parent.parent / "scenarios" / "workplace-trace.csv"
 

@@ -13,10 +13,12 @@ from .._version import SCHEMA_VERSION
 from ..protocols.bluezone_files import parse_f0_message, parse_history
 from ..protocols.registry import get_key_protocol
 from ..scenario.profiles import load_profile
-from ..scenario.schema.exposure import Thresholds
+from ..scenario.schema.rules import Thresholds
+from ..scenario.values.registries import RULES
+from ..scenario.values.risk_rule import AppliedRule
 from ..tables.rows import Matches, PublishedKeys, Sightings
 from .match import match
-from .rules import RULES, DayScores, day_scores
+from .rules import DayScores, day_scores
 from .windows import ScanInstances, previous_scans, scan_instances
 
 if TYPE_CHECKING:
@@ -129,7 +131,11 @@ class PhoneMatches:
         """Scores of the days by each rule in use, where the protocol tells attenuations."""
         if self.scans is None:
             return {}
-        return {name: day_scores(self.scans, rule) for name, rule in RULES.items()}
+        return {
+            rule.name: day_scores(self.scans, AppliedRule(rule, rule.parameters(name=rule.name)))
+            for rule in RULES.all()
+            if rule.needs == "attenuation"
+        }
 
     def table(self) -> Any:
         """A row a match, for rich; the first ones where they are many."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from ..analysis.campaign import CampaignPart, CampaignResult
 from ..analysis.result import Metrics, Result, SensitivityRow
 from ..errors import FormatError, InputError
 from ..files import read_document
-from ..scenario.model import Scenario
+from ..scenario.loading import stored_scenario
 from ..tables.metrics import CampaignDay, LevelMetrics
 from ..tables.rows import Warnings
 from .arrow import histograms_from_arrow, outcomes_from_arrow
@@ -66,7 +65,7 @@ def _result(path: Path, about: dict[str, Any]) -> Result:
     document = about["result"]
     warnings = _table(path / "warnings.parquet")
     return Result(
-        scenario=Scenario.model_validate_json(json.dumps(about["scenario"])),
+        scenario=stored_scenario(about["scenario"]),
         seed=about["seed"],
         metrics=Metrics([_row(LevelMetrics, level) for level in document["levels"]]),
         outcomes=outcomes_from_arrow(_table(path / "outcomes.parquet")),

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from ...errors import Fault, FormatError
 from ...tables.days import EPOCH
-from ..schema.contacts import TraceTable
+from ..schema.layers import TraceTable
 
 Raw = dict[str, Any]
 
