@@ -15,7 +15,6 @@ from ..protocols.registry import get_key_protocol
 from ..scenario.profiles import load_profile
 from ..scenario.schema.rules import Thresholds
 from ..scenario.values.registries import RULES
-from ..scenario.values.risk_rule import AppliedRule
 from ..tables.rows import Matches, PublishedKeys, Sightings
 from .match import match
 from .rules import DayScores, day_scores
@@ -132,9 +131,9 @@ class PhoneMatches:
         if self.scans is None:
             return {}
         return {
-            rule.name: day_scores(self.scans, AppliedRule(rule, rule.parameters(name=rule.name)))
+            rule.name: day_scores(self.scans, applied)
             for rule in RULES.all()
-            if rule.needs == "attenuation"
+            if rule.needs == "attenuation" and (applied := rule.by_default) is not None
         }
 
     def table(self) -> Any:

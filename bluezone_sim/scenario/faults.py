@@ -32,7 +32,7 @@ def _model_at(
 ) -> type[BaseModel] | None:
     """The model whose keys the last element of ``loc`` is one of, in a file that says ``raw``."""
     from .schema.adoption import Users
-    from .schema.by_name import ParametersOf, by_name_in
+    from .schema.by_name import by_name_in, parameters_of
     from .schema.campaign import Campaign
     from .schema.exposure import Course
     from .schema.layers import TraceTable
@@ -50,7 +50,7 @@ def _model_at(
         if field is None:
             return None
         choice = by_name_in(field)
-        of_named = next((m for m in field.metadata if isinstance(m, ParametersOf)), None)
+        of_named = parameters_of(field)
         if of_named is not None:
             model = of_named.table(above)
         elif choice is not None:

@@ -22,7 +22,7 @@ from .inputs.radio_file import KEY as RADIO_FILE
 from .inputs.radio_file import with_radio_file
 from .inputs.trace_fill import TRACE_SAYS, with_trace
 from .model import Scenario
-from .schema.by_name import by_name_in
+from .schema.by_name import by_name_in, parameters_of
 from .schema.experiment import Arm
 
 Raw = dict[str, Any]
@@ -146,6 +146,9 @@ def with_defaults(model: type[BaseModel], raw: Any) -> Any:
             table = choice.table(given)
             if table is not None:
                 out[name] = {choice.key: choice.default, **_over(_defaults(table), given)}
+        elif (of_named := parameters_of(field)) is not None:
+            if of_named.table(raw) is not None:
+                out[name] = {} if out.get(name) is None else out[name]
         elif isinstance(default, BaseModel):
             given = raw.get(name, {})
             if isinstance(given, dict):

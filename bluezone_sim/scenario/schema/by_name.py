@@ -195,6 +195,11 @@ class ParametersOf:
         return {"anyOf": [*tables, {"type": "null"}]}
 
 
+def parameters_of(field: FieldInfo) -> ParametersOf | None:
+    """What chooses the table of a field by another key of the same table."""
+    return next((m for m in field.metadata if isinstance(m, ParametersOf)), None)
+
+
 def by_name_in(field: FieldInfo) -> ByName | None:
     """What chooses the table of a field, or of each element of a list."""
     inner = [m for a in get_args(field.annotation) for m in getattr(a, "__metadata__", ())]

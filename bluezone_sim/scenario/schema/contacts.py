@@ -19,7 +19,7 @@ class Source(Table):
         "generated", description="made from the population, read from a file, or a package's own"
     )
     parameters: Annotated[Table | None, ParametersOf(SOURCES, "source")] = Field(
-        None, validate_default=True, description="of a source that a package brings"
+        None, description="of a source that a package brings"
     )
 
 

@@ -51,6 +51,14 @@ class RiskRule:
         told = ", ".join(part for part in which if part)
         return f"{self.title} ({told})" if told else self.title
 
+    @property
+    def by_default(self) -> AppliedRule | None:
+        """The rule with its parameters' defaults; None where one of them has none."""
+        fields = self.parameters.model_fields
+        if any(field.is_required() for key, field in fields.items() if key != "name"):
+            return None
+        return AppliedRule(self, self.parameters(name=self.name))
+
 
 @dataclass(frozen=True)
 class AppliedRule:
