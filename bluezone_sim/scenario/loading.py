@@ -141,7 +141,7 @@ def with_defaults(model: type[BaseModel], raw: Any) -> Any:
     out = dict(raw)
     for name, field in model.model_fields.items():
         default, choice = field.default, by_name_in(field)
-        if choice is not None and not isinstance(raw.get(name), list):
+        if choice is not None and isinstance(default, BaseModel):
             given = raw.get(name, {})
             table = choice.table(given)
             if table is not None:

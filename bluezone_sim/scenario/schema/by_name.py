@@ -15,7 +15,10 @@ from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, cor
 from ...errors import InputError
 from ...registry import Registry
 
-Raw = dict[str, Any]
+#: A table is written by its own fields, whatever the field's type is.
+_AS_IT_IS = core_schema.wrap_serializer_function_ser_schema(
+    lambda value, inner: inner(value), schema=core_schema.any_schema()
+)
 
 
 def _unknown(registry: Registry[Any], name: Any) -> PydanticCustomError:
@@ -34,7 +37,7 @@ def _unknown(registry: Registry[Any], name: Any) -> PydanticCustomError:
 
 
 def _validated(table: type[BaseModel], value: Any, mode: str) -> BaseModel:
-    # What JSON has as text, such as dates, is told from text in a scenario only by the mode.
+    # JSON has dates as text, which a strict table takes in JSON only.
     if mode == "json":
         return table.model_validate_json(json.dumps(value))
     return table.model_validate(value)
@@ -111,11 +114,7 @@ class ByName:
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
         return core_schema.with_info_plain_validator_function(
-            self._validate,
-            serialization=core_schema.wrap_serializer_function_ser_schema(
-                lambda value, inner: inner(value), schema=core_schema.any_schema()
-            ),
-            metadata={"source": source},
+            self._validate, serialization=_AS_IT_IS
         )
 
     def _validate(self, value: Any, info: core_schema.ValidationInfo) -> BaseModel:
@@ -169,10 +168,7 @@ class ParametersOf:
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
         return core_schema.with_info_plain_validator_function(
-            self._validate,
-            serialization=core_schema.wrap_serializer_function_ser_schema(
-                lambda value, inner: inner(value), schema=core_schema.any_schema()
-            ),
+            self._validate, serialization=_AS_IT_IS
         )
 
     def _validate(self, value: Any, info: core_schema.ValidationInfo) -> BaseModel | None:
