@@ -6,7 +6,7 @@ the same way as an outsider's: both are ``"module:value"`` until somebody asks f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from functools import cache, cached_property
 from importlib import import_module
@@ -113,6 +113,12 @@ def resolve(home: str) -> Any:
     """What ``"module:name"`` stands for."""
     module, _, name = home.partition(":")
     return getattr(import_module(module), name)
+
+
+def code_of(home: str | Callable[..., Any]) -> Callable[..., Any]:
+    """The function that a value brings, as ``"module:function"`` or itself."""
+    function: Callable[..., Any] = resolve(home) if isinstance(home, str) else home
+    return function
 
 
 @cache

@@ -55,7 +55,7 @@ def info(
     from pydantic import ValidationError
 
     from ..scenario.inputs.trace_reader import read_trace
-    from ..scenario.schema.contacts import TraceTable
+    from ..scenario.schema.layers import TraceTable
     from ..world.trace_summary import trace_info
 
     try:

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from .._version import SCHEMA_VERSION
 from ..protocols.registry import get_key_protocol
 from ..scenario.profiles import load_profile
-from ..scenario.schema.exposure import Thresholds
+from ..scenario.schema.rules import Thresholds
+from ..scenario.values.registries import RULES
 from ..tables.rows import Matches, PublishedKeys, Sightings
 from ..tables.table import Column, Table
 from .match import match
-from .rules import RULES, DayScores, day_scores
+from .rules import DayScores, day_scores
 from .windows import ScanInstances, previous_scans, scan_instances
 
 if TYPE_CHECKING:
@@ -129,7 +130,11 @@ class PhoneMatches:
         """Scores of the days by each rule in use, where the protocol tells attenuations."""
         if self.scans is None:
             return {}
-        return {name: day_scores(self.scans, rule) for name, rule in RULES.items()}
+        return {
+            rule.name: day_scores(self.scans, applied)
+            for rule in RULES.all()
+            if rule.needs == "attenuation" and (applied := rule.by_default) is not None
+        }
 
     def table(self) -> Table:
         """A row a match; the first ones where they are many."""

@@ -7,10 +7,33 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import TableError
-from ..scenario.schema.exposure import Rule
+from ..scenario.values.risk_rule import AppliedRule
 from ..tables.rows import Matches
-from .rules import attenuation_rule, near_by_platform
+
+
+@dataclass(frozen=True)
+class MatchedRecords:
+    """Records that published keys match, as a rule weighs them.
+
+    Attributes:
+        source: ``int32[n]``, whose keys matched.
+        observer: ``int32[n]``, whose phone holds the record.
+        time_ms: ``int64[n]``, unix milliseconds.
+        rssi_dbm: ``int16[n]``.
+        attenuation_db: ``float32[n]`` or whole decibels, None where the protocol tells none.
+        observer_ios, source_ios: ``bool[n]``, platforms of the two phones.
+    """
+
+    source: NDArray[np.int32]
+    observer: NDArray[np.int32]
+    time_ms: NDArray[np.int64]
+    rssi_dbm: NDArray[np.int16]
+    attenuation_db: NDArray[np.number] | None
+    observer_ios: NDArray[np.bool_]
+    source_ios: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.source)
 
 
 @dataclass(frozen=True)
@@ -23,7 +46,7 @@ class PairDays:
         day: ``int64[n]``, index of the local day.
         records: ``int64[n]``, number of records.
         near_s: ``int64[n]``, seconds near, or weighted seconds, by the rule: each record stands for one
-            scan period.
+            scan period; ``float64[n]`` where scans tell how long each stands for.
         strongest_dbm: ``int16[n]``, RSSI of the strongest record.
     """
 
@@ -31,7 +54,7 @@ class PairDays:
     person: NDArray[np.int32]
     day: NDArray[np.int64]
     records: NDArray[np.int64]
-    near_s: NDArray[np.int64]
+    near_s: NDArray[np.number]
     strongest_dbm: NDArray[np.int16]
 
     def __len__(self) -> int:
@@ -78,7 +101,7 @@ def pair_days(
     day: NDArray[np.int64],
     n_people: int,
     *,
-    rule: Rule,
+    rule: AppliedRule,
     ios: NDArray[np.bool_],
     scan_period_s: float,
 ) -> PairDays:
@@ -89,20 +112,22 @@ def pair_days(
         sources: ``int32[keys]``, the person behind each published key.
         day: ``int64[len(matches)]``, index of the local day of each match.
         n_people: people in the population.
-        rule: its thresholds or weights decide what is near.
+        rule: it weighs the records.
         ios: ``bool[n_people]``, platform of each phone.
         scan_period_s: time that one record stands for.
     """
     source = sources[matches.key]
-    weighing = attenuation_rule(rule)
-    if weighing is None:
-        weight = near_by_platform(
-            matches.rssi_dbm, ios[matches.observer], ios[source], rule.thresholds
-        ).astype(np.float64)
-    elif matches.attenuation_db is None:
-        raise TableError(f"matches: no attenuation, which the rule {rule.name} weighs")
-    else:
-        weight = weighing.weight(matches.attenuation_db)
+    weight = rule.weigh(
+        MatchedRecords(
+            source=source,
+            observer=matches.observer,
+            time_ms=matches.time_ms,
+            rssi_dbm=matches.rssi_dbm,
+            attenuation_db=matches.attenuation_db,
+            observer_ios=ios[matches.observer],
+            source_ios=ios[source],
+        )
+    )
     # Whole milliseconds, so that sums do not depend on their order.
     near_ms = np.rint(weight * 1000 * scan_period_s).astype(np.int64)
     n_days = int(day.max(initial=0)) + 1
@@ -125,15 +150,12 @@ def pair_days(
     )
 
 
-def pairs_of(table: PairDays, rule: Rule) -> Pairs:
+def pairs_of(table: PairDays, rule: AppliedRule) -> Pairs:
     """One row a pair, with the rule's verdict."""
     changed = (np.diff(table.source, prepend=-1) != 0) | (np.diff(table.person, prepend=-1) != 0)
     first = np.flatnonzero(changed)
-    if rule.name == "any-match":
-        fired = np.ones(len(first), dtype=np.bool_)
-    else:
-        enough = table.near_s >= rule.minutes * 60
-        fired = np.logical_or.reduceat(enough, first) if len(first) else enough
+    enough = rule.enough(table)
+    fired = np.logical_or.reduceat(enough, first) if len(first) else enough
     return Pairs(
         source=table.source[first],
         person=table.person[first],

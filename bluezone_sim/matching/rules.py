@@ -1,94 +1,85 @@
-"""Risk rules: how much of a day's exposure counts, and from when on it warns.
+"""How the rules that ship weigh records, and which days are enough; and risk by exposure windows.
 
-Each takes whole tables and gives weighted seconds; the day's sum is compared with a limit.
+A rule's functions take its parameters and a whole table: see
+:class:`bluezone_sim.scenario.values.risk_rule.RiskRule`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import TableError
-from ..scenario.schema.exposure import Rule, Thresholds
+from ..scenario.schema.rules import (
+    Buckets,
+    MinutesAtAttenuation,
+    MinutesNear,
+    MinutesRule,
+    RuleTable,
+    Thresholds,
+)
+from ..scenario.values.risk_rule import AppliedRule
 from ..tables.rows import _Table
+from .pairs import MatchedRecords, PairDays
 from .windows import ScanInstances, whole_db
 
 DAY_S = 86_400
 
 
-@dataclass(frozen=True)
-class AttenuationRule:
-    """Seconds weighted by bucket of attenuation.
-
-    Attributes:
-        thresholds_db: upper edges of the buckets, rising; what is above the last is the last bucket.
-        weights: one a bucket, one more than thresholds.
-        minutes: weighted minutes of a day from which on it warns.
-        inclusive: an attenuation at a threshold belongs to the bucket below it.
-
-    Raises:
-        TableError: the numbers do not fit each other.
-    """
-
-    thresholds_db: tuple[float, ...]
-    weights: tuple[float, ...]
-    minutes: float = 15.0
-    inclusive: bool = True
-
-    def __post_init__(self) -> None:
-        if len(self.weights) != len(self.thresholds_db) + 1:
-            raise TableError(
-                f"weights: expected {len(self.thresholds_db) + 1}, one more than thresholds, found "
-                f"{len(self.weights)}"
-            )
-        if any(np.diff(self.thresholds_db) <= 0):
-            raise TableError(f"thresholds_db: expected rising values, found {self.thresholds_db}")
-
-    def weight(self, attenuation_db: NDArray[np.number]) -> NDArray[np.float64]:
-        """``float64[n]``: weight of each attenuation, in whole decibels as phones keep it."""
-        bucket = np.searchsorted(
-            self.thresholds_db,
-            whole_db(attenuation_db),
-            side="left" if self.inclusive else "right",
-        )
-        return np.asarray(np.array(self.weights, np.float64)[bucket])
-
-    def seconds(self, scans: ScanInstances) -> NDArray[np.float64]:
-        """``float64[n]``: weighted seconds of scan instances, by their typical attenuation."""
-        return np.asarray(self.weight(scans.typical_db) * scans.since_last_s)
+def near(p: MinutesNear, records: MatchedRecords) -> NDArray[np.float64]:
+    """1 at or above the threshold for the pair of platforms, else 0."""
+    return _near(records, p.thresholds)
 
 
-def minutes_at_most(threshold_db: float, minutes: float = 15.0) -> AttenuationRule:
-    """Minutes at or below a threshold."""
-    return AttenuationRule((threshold_db,), (1.0, 0.0), minutes)
+def near_by_default(p: RuleTable, records: MatchedRecords) -> NDArray[np.float64]:
+    """The same with the app's own thresholds; it says how long a phone was near, not whether it warns."""
+    return _near(records, Thresholds())
 
 
-#: Corona-Warn-App: below 55 dB whole, below 63 dB half (risk assessment of the app, 2020).
-CWA = AttenuationRule((55.0, 63.0), (1.0, 0.5, 0.0), inclusive=False)
-#: Exposure Notification's buckets (immediate, near, medium, other) with the weights of the Risk Score
-#: Symposium of November 2020 (lfph/gaen-risk-scoring): the narrower net, which most authorities began
-#: with, and the wider one.
-GAEN_NARROW = AttenuationRule((55.0, 63.0, 70.0), (1.5, 1.0, 0.4, 0.0))
-GAEN_WIDE = AttenuationRule((55.0, 70.0, 80.0), (2.0, 1.0, 0.25, 0.0))
-#: Rules by name, as scenarios have it.
-RULES = {
-    "minutes-at-attenuation": minutes_at_most(63.0),
-    "cwa": CWA,
-    "gaen-v2": GAEN_NARROW,
-}
+def at_most(p: MinutesAtAttenuation, records: MatchedRecords) -> NDArray[np.float64]:
+    """1 up to the attenuation, else 0."""
+    return _weighted(records, p.attenuation_db, [1.0, 0.0], "left")
 
 
-def attenuation_rule(rule: Rule) -> AttenuationRule | None:
-    """A scenario's rule; None where it does not weigh attenuations."""
-    base = RULES.get(rule.name)
-    if base is None:
-        return None
-    edges = base.thresholds_db if rule.attenuation_db is None else tuple(rule.attenuation_db)
-    weights = base.weights if rule.weights is None else tuple(rule.weights)
-    return replace(base, thresholds_db=edges, weights=weights, minutes=rule.minutes)
+def up_to_edges(p: Buckets, records: MatchedRecords) -> NDArray[np.float64]:
+    """The weight of each record's bucket; an edge belongs to the bucket below it."""
+    return _weighted(records, p.attenuation_db, p.weights, "left")
+
+
+def below_edges(p: Buckets, records: MatchedRecords) -> NDArray[np.float64]:
+    """The weight of each record's bucket; an edge belongs to the bucket above it."""
+    return _weighted(records, p.attenuation_db, p.weights, "right")
+
+
+def _weighted(
+    records: MatchedRecords,
+    edges_db: Sequence[float],
+    weights: Sequence[float],
+    side: Literal["left", "right"],
+) -> NDArray[np.float64]:
+    """Weights by bucket of attenuation, in whole decibels as phones keep it."""
+    assert records.attenuation_db is not None  # the rule needs it, and is asked only with it
+    bucket = np.searchsorted(edges_db, whole_db(records.attenuation_db), side=side)
+    return np.asarray(np.array(weights, np.float64)[bucket])
+
+
+def _near(records: MatchedRecords, thresholds: Thresholds) -> NDArray[np.float64]:
+    return near_by_platform(
+        records.rssi_dbm, records.observer_ios, records.source_ios, thresholds
+    ).astype(np.float64)
+
+
+def any_day(p: RuleTable, days: PairDays) -> NDArray[np.bool_]:
+    """Every day with a record."""
+    return np.ones(len(days), np.bool_)
+
+
+def enough_minutes(p: MinutesRule, days: PairDays) -> NDArray[np.bool_]:
+    """Days with the rule's minutes or more."""
+    return np.asarray(days.near_s >= p.minutes * 60)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -100,7 +91,7 @@ class DayScores(_Table):
         day_s: ``int64[n]``, UTC midnight, unix seconds.
         weighted_s: ``float64[n]``, weighted seconds of all keys together.
         max_window_s: ``float64[n]``, of the window with the most.
-        fired: ``bool[n]``, the day's sum reaches the rule's minutes.
+        fired: ``bool[n]``, the day's sum is enough.
     """
 
     observer: NDArray[np.int32]
@@ -115,7 +106,7 @@ class DayScores(_Table):
 
 def day_scores(
     scans: ScanInstances,
-    rule: AttenuationRule,
+    rule: AppliedRule,
     *,
     infectiousness: NDArray[np.floating] | Sequence[float] | None = None,
     min_window_s: float = 0.0,
@@ -124,12 +115,12 @@ def day_scores(
 
     Args:
         scans: from :func:`bluezone_sim.matching.windows.scan_instances`.
-        rule: weights by attenuation.
+        rule: one that weighs attenuations; a scan counts by its typical one.
         infectiousness: a factor a published key, for its report type and day of illness; None: 1.
         min_window_s: windows with less are left out.
     """
     first = np.flatnonzero(np.diff(scans.window, prepend=-1))
-    seconds = rule.seconds(scans)
+    seconds = rule.weigh(_records(scans)) * scans.since_last_s
     window = np.add.reduceat(seconds, first) if len(first) else seconds
     if infectiousness is not None:
         window = window * np.asarray(infectiousness, np.float64)[scans.key[first]]
@@ -139,12 +130,34 @@ def day_scores(
     observer, day, window = observer[order], day[order], window[order]
     days = np.flatnonzero((np.diff(observer, prepend=-1) != 0) | (np.diff(day, prepend=-1) != 0))
     total = np.add.reduceat(window, days) if len(days) else window
+    summed = PairDays(
+        source=np.zeros(len(days), np.int32),
+        person=observer[days],
+        day=day[days] // DAY_S,
+        records=np.diff(np.append(days, len(day))),
+        near_s=total,
+        strongest_dbm=np.zeros(len(days), np.int16),
+    )
     return DayScores(
         observer=observer[days],
         day_s=day[days],
         weighted_s=total,
         max_window_s=np.maximum.reduceat(window, days) if len(days) else window,
-        fired=total >= rule.minutes * 60,
+        fired=rule.enough(summed),
+    )
+
+
+def _records(scans: ScanInstances) -> MatchedRecords:
+    """Scans as records of one phone's key each; nothing is known of platforms."""
+    android = np.zeros(len(scans), np.bool_)
+    return MatchedRecords(
+        source=scans.key,
+        observer=scans.observer,
+        time_ms=scans.time_s * 1000,
+        rssi_dbm=np.zeros(len(scans), np.int16),
+        attenuation_db=scans.typical_db,
+        observer_ios=android,
+        source_ios=android,
     )
 
 

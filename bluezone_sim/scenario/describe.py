@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from .model import Scenario
+from .schema.by_name import ByName, by_name_in
 
 
 def schema() -> dict[str, Any]:
@@ -151,10 +152,11 @@ def _template(model: type[BaseModel], given: dict[str, Any], path: str, quiet: b
     plain, nested = [], []
     for name, field in model.model_fields.items():
         full = f"{path}.{name}" if path else name
-        value = given.get(name, field.default)
+        value, choice = given.get(name, field.default), by_name_in(field)
         if isinstance(value, BaseModel):
             nested += ["", f"# [{full}]", *_doc(type(value), field)]
             nested += _template(type(value), value.model_dump(), full, True)
+            nested += [] if choice is None else _others(choice, full)
         elif name in given and isinstance(value, dict):
             inner: Any = field.annotation
             nested += ["", f"{'# ' if quiet else ''}[{full}]", *_doc(inner, field)]
@@ -168,6 +170,17 @@ def _template(model: type[BaseModel], given: dict[str, Any], path: str, quiet: b
             sign = "# " if quiet else ""
             plain.append(f"{sign}{name} = {_value(value)}{_comment(field)}")
     return plain + nested
+
+
+def _others(choice: ByName, path: str) -> list[str]:
+    """The tables of the values that are not chosen, in comments."""
+    lines = []
+    for value in choice.registry.all():
+        if value.name != choice.default:
+            lines += ["", f"# With {choice.key} = {_value(value.name)}: {value.about}"]
+            made = value.parameters.model_construct(**{choice.key: value.name})
+            lines += _template(value.parameters, made.model_dump(), path, True)
+    return lines
 
 
 def _comment(field: FieldInfo) -> str:

@@ -29,22 +29,35 @@ def _dotted(loc: tuple[str | int, ...]) -> str:
     return "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in loc).lstrip(".")
 
 
-def _model_at(loc: tuple[str | int, ...], root: type[BaseModel]) -> type[BaseModel] | None:
-    """The model whose keys the last element of ``loc`` is one of."""
-    from .schema.adoption import Campaign, Measure, Users
-    from .schema.contacts import TraceTable
+def _model_at(
+    loc: tuple[str | int, ...], root: type[BaseModel], raw: Any
+) -> type[BaseModel] | None:
+    """The model whose keys the last element of ``loc`` is one of, in a file that says ``raw``."""
+    from .schema.adoption import Users
+    from .schema.by_name import by_name_in, parameters_of
+    from .schema.campaign import Campaign
     from .schema.exposure import Course
+    from .schema.layers import TraceTable
     from .schema.phones import Carry, PhoneModel
     from .schema.population import AgeBand, District, Occupation
 
     model: Any = root
+    choice = None
     for part in loc[:-1]:
+        above, raw = raw, _at(raw, part)
         if isinstance(part, int):
+            model = model if choice is None else choice.table(raw)
             continue
         field = model.model_fields.get(part) if model else None
         if field is None:
             return None
-        if isinstance(field.default, BaseModel):
+        choice = by_name_in(field)
+        of_named = parameters_of(field)
+        if of_named is not None:
+            model = of_named.table(above)
+        elif choice is not None:
+            model = choice.table(raw)
+        elif isinstance(field.default, BaseModel):
             model = type(field.default)
         else:
             names = {
@@ -56,7 +69,6 @@ def _model_at(loc: tuple[str | int, ...], root: type[BaseModel]) -> type[BaseMod
                 "course": Course,
                 "bands": AgeBand,
                 "campaign": Campaign,
-                "measures": Measure,
                 "models": PhoneModel,
                 "carry": Carry,
                 "expect": Criterion,
@@ -64,6 +76,12 @@ def _model_at(loc: tuple[str | int, ...], root: type[BaseModel]) -> type[BaseMod
             inner = [a for a in (field.annotation, *_args(field.annotation)) if _is_model(a)]
             model = inner[0] if inner else names.get(str(part))
     return model if _is_model(model) else None
+
+
+def _at(raw: Any, part: str | int) -> Any:
+    if isinstance(raw, dict):
+        return raw.get(part)
+    return raw[part] if isinstance(raw, list) and isinstance(part, int) else None
 
 
 def _args(annotation: Any) -> tuple[Any, ...]:
@@ -113,8 +131,8 @@ def _near(found: Any, names: Sequence[str]) -> str:
     return f"did you mean {near[0]!r}?" if near else ""
 
 
-def fault_of(error: Any, root: type[BaseModel]) -> Fault:
-    """What one of Pydantic's errors means in a file whose root is ``root``."""
+def fault_of(error: Any, root: type[BaseModel], raw: Any = None) -> Fault:
+    """What one of Pydantic's errors means in a file whose root is ``root`` and that says ``raw``."""
     loc = tuple(p for p in error["loc"])
     # The tags of an adoption level are no part of its path.
     if loc[:2] == ("adoption", "levels") and len(loc) > 3:
@@ -124,7 +142,7 @@ def fault_of(error: Any, root: type[BaseModel]) -> Fault:
     last = str(loc[-1]) if loc else ""
     unit = next((f" in {UNITS[suffix]}" for suffix in UNITS if last.endswith(suffix)), "")
     if kind == "extra_forbidden":
-        model = _model_at(loc, root)
+        model = _model_at(loc, root, raw)
         names = list(model.model_fields) if model else []
         return Fault(path, "unknown key", nearest(str(loc[-1]), names) if names else "")
     if kind == "missing":
@@ -146,6 +164,8 @@ def fault_of(error: Any, root: type[BaseModel]) -> Fault:
     if kind == "unknown_protocol":
         able = protocols.followed()
         return Fault(path, f"expected {_either(able)}, found {found!r}", _near(found, able))
+    if kind == "unknown_name":
+        return Fault(path, f"expected {context['expected']}, found {found!r}", context["hint"])
     if kind == "unknown_metric":
         return Fault(path, f"unknown metric {found!r}", near_metrics(str(found)))
     if kind == "date_type":

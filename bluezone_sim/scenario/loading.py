@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
@@ -21,6 +22,7 @@ from .inputs.radio_file import KEY as RADIO_FILE
 from .inputs.radio_file import with_radio_file
 from .inputs.trace_fill import TRACE_SAYS, with_trace
 from .model import Scenario
+from .schema.by_name import by_name_in, parameters_of
 from .schema.experiment import Arm
 
 Raw = dict[str, Any]
@@ -113,13 +115,15 @@ def validate(raw: Raw, source: str = "scenario", folder: Path | None = None) -> 
     raw = with_dotted_axes(raw)
     for fill in (with_radio_file, with_trace, with_models):
         raw = fill(raw, folder or Path(), faults)
+    raw, others = _without_others(raw)
+    faults += others
     unread = any(fault.path.startswith("contacts.trace") for fault in faults)
     merged = with_defaults(Scenario, raw)
     scenario: Scenario | None = None
     try:
         scenario = Scenario.model_validate(merged)
     except ValidationError as error:
-        faults += [fault_of(e, Scenario) for e in error.errors()]
+        faults += [fault_of(e, Scenario, merged) for e in error.errors()]
     if unread:  # a trace that can be read says these itself
         faults = [f for f in faults if f.message != "missing" or f.path not in TRACE_SAYS]
     faults += cross_faults(raw, merged)
@@ -136,8 +140,16 @@ def with_defaults(model: type[BaseModel], raw: Any) -> Any:
         return raw
     out = dict(raw)
     for name, field in model.model_fields.items():
-        default = field.default
-        if isinstance(default, BaseModel):
+        default, choice = field.default, by_name_in(field)
+        if choice is not None and isinstance(default, BaseModel):
+            given = raw.get(name, {})
+            table = choice.table(given)
+            if table is not None:
+                out[name] = {choice.key: choice.default, **_over(_defaults(table), given)}
+        elif (of_named := parameters_of(field)) is not None:
+            if of_named.table(raw) is not None:
+                out[name] = {} if out.get(name) is None else out[name]
+        elif isinstance(default, BaseModel):
             given = raw.get(name, {})
             if isinstance(given, dict):
                 out[name] = with_defaults(type(default), _over(default.model_dump(), given))
@@ -150,6 +162,34 @@ def with_defaults(model: type[BaseModel], raw: Any) -> Any:
     if model is Scenario:
         _shrink_cases(out, raw)
     return out
+
+
+def _defaults(table: type[BaseModel]) -> Raw:
+    """Keys of a table that have a default, and it."""
+    fields = table.model_fields
+    made = table.model_construct()
+    return {k: v for k, v in made.model_dump().items() if not fields[k].is_required()}
+
+
+def _without_others(raw: Raw) -> tuple[Raw, list[Fault]]:
+    """``raw`` without the keys of ``[rule]`` that only other rules have, and faults that name them."""
+    choice = by_name_in(Scenario.model_fields["rule"])
+    assert choice is not None
+    given = raw.get("rule")
+    others = choice.of_others(given) if given is not None else {}
+    if not others or not isinstance(given, dict):
+        return raw, []
+    because = f'has no effect with rule.name = "{given.get(choice.key, choice.default)}"'
+    faults = [
+        Fault(
+            f"rule.{key}",
+            because,
+            f"remove it, or name a rule that has it: {', '.join(names)}",
+            True,
+        )
+        for key, names in others.items()
+    ]
+    return {**raw, "rule": {k: v for k, v in given.items() if k not in others}}, faults
 
 
 def _over(base: Raw, top: Raw) -> Raw:
@@ -210,10 +250,10 @@ def _grid_faults(raw: Raw, merged: Raw) -> Iterator[Fault]:
         name = SHORT.get(str(key), str(key))
         try:
             override(changed, name, values[0])
-            Scenario.model_validate(changed)
+            Scenario.model_validate(_without_others(changed)[0])
         except ValidationError as error:
             for found in (e for e in error.errors() if e["type"] == "extra_forbidden"):
-                fault = fault_of(found, Scenario)
+                fault = fault_of(found, Scenario, changed)
                 if name.startswith(fault.path):
                     yield Fault(path, fault.message, fault.hint)
         except ValueError as error:
@@ -233,7 +273,21 @@ def arm_scenario(scenario: Scenario, arm: Arm) -> Scenario:
 
     That the changes are right, and have an effect, was checked when the scenario was loaded.
     """
-    return Scenario.model_validate(_changed(scenario.model_dump(), arm.set))
+    raw = scenario.model_dump()
+    # Another rule has defaults of its own.
+    raw["rule"] = scenario.rule.model_dump(exclude_defaults=True)
+    return Scenario.model_validate(_without_others(_changed(raw, arm.set))[0])
+
+
+def stored_scenario(raw: Raw) -> Scenario:
+    """The scenario of a result that is opened again, as its manifest has it.
+
+    Earlier versions wrote the keys of every rule with each.
+    """
+    rule = raw.get("rule")
+    if isinstance(rule, dict):
+        raw = {**raw, "rule": {k: v for k, v in rule.items() if v is not None}}
+    return Scenario.model_validate_json(json.dumps(_without_others(raw)[0]))
 
 
 def point_scenario(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
@@ -257,4 +311,4 @@ def point_scenario(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
         faults = [f for f in error.faults if not f.unused or f.path in changes]
         if faults:
             raise ScenarioError(error.source, faults) from None
-    return Scenario.model_validate(with_defaults(Scenario, raw))
+    return Scenario.model_validate(with_defaults(Scenario, _without_others(raw)[0]))

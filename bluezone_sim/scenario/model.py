@@ -13,14 +13,18 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator
 
-from .schema.adoption import Adoption, Campaign, Users
+from .schema.adoption import Adoption, Users
+from .schema.campaign import Campaign
 from .schema.contacts import ContactsTable
 from .schema.experiment import Criterion, Limits, Sensitivity, SweepTable
 from .schema.exposure import F2, IndexCases, Publication, Rule
 from .schema.phones import Phones
 from .schema.population import Population
 from .schema.radio import Protocol, Radio
+from .schema.rules import AnyMatch
 from .schema.table import Table
+from .values.registries import RULES
+from .values.risk_rule import AppliedRule
 
 if TYPE_CHECKING:
     from ..tables.trace import Trace
@@ -46,7 +50,7 @@ class Scenario(Table):
     phones: Phones = Phones()
     radio: Radio = Radio()
     index_cases: IndexCases = IndexCases()
-    rule: Rule = Rule()
+    rule: Rule = AnyMatch(name="any-match")
     publication: Publication = Publication()
     f2: F2 = F2()
     sensitivity: Sensitivity | None = None
@@ -73,6 +77,11 @@ class Scenario(Table):
         from .inputs.trace_reader import cached
 
         return cached(self.contacts.trace, self.timezone)
+
+    @property
+    def applied_rule(self) -> AppliedRule:
+        """The rule that is named, with its parameters."""
+        return AppliedRule(RULES.get(self.rule.name), self.rule)
 
     def level_users(self) -> list[int]:
         """Users at each level: a share of smartphone owners, rounded, or the number given."""

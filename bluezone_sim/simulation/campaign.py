@@ -23,8 +23,9 @@ from ..tables.days import EPOCH
 from ..tables.levels import CampaignDay
 from ..world import World
 from ..world.course import true_cases, while_infectious
-from ..world.installs import Installs, installs, occupation_names, occupations, scattered
+from ..world.installs import installs, scattered
 from ..world.risk import RiskyDays
+from ..world.runs import Installs, occupation_names, occupations
 from .context import Clock, Tracer
 from .tracing import follow
 
@@ -85,7 +86,7 @@ def told_on(span: Span, plan: Installs, day: int) -> Told:
     inside = (held.day <= day) & (held.day > day - span.first - 1)
     for who in (held.source, held.person):
         inside &= plan.runs(who, today) & plan.runs(who, then)
-    pairs = pairs_of(held.take(np.flatnonzero(inside)), scenario.rule)
+    pairs = pairs_of(held.take(np.flatnonzero(inside)), scenario.applied_rule)
     seed = span.tracer.world.seed
     told = f1_warnings(seed, pairs, span.known_s(day), scenario.publication)
     return told.take(in_time(told, scenario.publication))
@@ -123,7 +124,7 @@ def run_campaign(
         for m, measure in enumerate(campaign.measures):
             arms[f"without {measure.name}"] = installs(scenario, world, without=frozenset({m}))
     clock.lap("campaign")
-    kind = occupations(scenario, world)
+    kind = occupations(scenario.population, world)
     weights = bootstrap_weights(world.seed, len(cases))
     rows: list[CampaignDay] = []
     parts: list[CampaignPart] = []
@@ -135,7 +136,7 @@ def run_campaign(
             if name in (ALL, NONE):
                 for what, labels, of in (
                     ("district", [d.name for d in scenario.population.districts], world.zone),
-                    ("group", occupation_names(scenario), kind),
+                    ("group", occupation_names(scenario.population), kind),
                 ):
                     parts += found.parts(name, what, labels, of)
         progress((a + 1) / len(arms))

@@ -16,7 +16,7 @@ from ..matching.published import PublishedIndex
 from ..radio import RadioModel, radio_model, record
 from ..scenario.model import Scenario
 from ..tables.rows import Contacts, Matches, PublishedKeys, Sightings
-from ..world import ContactModel, Days, World, contact_model, contacts_of, crowds
+from ..world import ContactModel, Days, World, contact_model
 from ..world.risk import RiskyDays
 from .keys import KeyRing
 from .server_ids import ServerRing
@@ -87,7 +87,7 @@ class Tracer:
 
     def contacts(self, persons: NDArray[np.int32]) -> Contacts:
         """Contacts of ``persons`` in the look-back, each with the person as ``a``."""
-        out = contacts_of(self.contact_model, persons, self.days, threads=self.threads)
+        out = self.contact_model.contacts_of(persons, self.days, threads=self.threads)
         self.clock.lap("contacts")
         return out
 
@@ -117,7 +117,7 @@ class Tracer:
         """
         crowd = None
         if self.scenario.radio.density == "on":
-            crowd = crowds(self.contact_model, contacts, self.days, self.world.rank, level)
+            crowd = self.contact_model.crowds(contacts, self.days, self.world.rank, level)
         records = record(self.radio, contacts, self.days, crowd=crowd, threads=self.threads)
         self.clock.lap("radio")
         row = records.row
@@ -170,7 +170,7 @@ class Tracer:
             np.repeat(sources, self.keys.keys_per_person),
             self.days.index_of(matches.time_ms // 1000),
             self.world.n_people,
-            rule=self.scenario.rule,
+            rule=self.scenario.applied_rule,
             ios=self.world.ios,
             scan_period_s=self.radio.scan_period_s,
         )

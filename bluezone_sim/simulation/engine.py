@@ -64,7 +64,7 @@ def evaluate(
 
     held = [at(held_at, level) for level in levels]
     told = [
-        f1_warnings(world.seed, pairs_of(h, scenario.rule), tracer.published_s, publication)
+        f1_warnings(world.seed, pairs_of(h, scenario.applied_rule), tracer.published_s, publication)
         for h in held
     ]
     timely = [in_time(t, publication) for t in told]
@@ -83,7 +83,7 @@ def evaluate(
             f2_warnings(
                 world.seed,
                 followed[i],
-                pairs_of(at(f2_at, level), scenario.rule),
+                pairs_of(at(f2_at, level), scenario.applied_rule),
                 world.n_people,
                 scenario.f2,
                 publication,

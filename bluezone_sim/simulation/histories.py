@@ -25,8 +25,6 @@ from ..protocols.schedule import KeySchedule
 from ..radio.parameters import p_clear
 from ..radio.records import Desk, desk, others_to_read, padded, records_of
 from ..tables.rows import Contacts, Sightings
-from ..world import crowds
-from ..world.whole import gathering, whole_day
 from .context import Tracer
 
 #: Records of a piece that are looked at together: its columns stay in a core's cache.
@@ -47,7 +45,7 @@ def histories(
         of_sender: wanted is what they sent, wherever it was heard; otherwise what they heard.
     """
     radio, threads = tracer.radio, tracer.threads
-    who = gathering(tracer.contact_model, tracer.world.rank < level)
+    who = tracer.contact_model.participants(tracer.world.rank < level)
     phones = radio.life, radio.phones, radio.streams, who.people
     desks: SimpleQueue[Desk] = SimpleQueue()
     for _ in range(threads):
@@ -56,7 +54,7 @@ def histories(
         awake = day_hours(*phones, int(tracer.days.number[day]), threads=threads)
         tracer.clock.lap("radio")
         visit = partial(_recorded, tracer, level, day, awake, wanted, of_sender, desks)
-        found = whole_day(tracer.contact_model, tracer.days, day, visit, who=who, threads=threads)
+        found = tracer.contact_model.whole_day(tracer.days, day, visit, who=who, threads=threads)
         tracer.clock.share("radio", sum(seconds for seconds, _ in found) / threads)
         tracer.clock.lap("contacts")
         kept = [columns for _, both in found for columns in both]
@@ -78,7 +76,7 @@ def _recorded(
     radio, n, kept = tracer.radio, len(piece), [_NONE]
     midnight_s, clear, queue = int(tracer.days.start_s[day]), np.ones(n), np.zeros(n)
     if tracer.scenario.radio.density == "on":
-        crowd = crowds(tracer.contact_model, piece, tracer.days, tracer.world.rank, level)
+        crowd = tracer.contact_model.crowds(piece, tracer.days, tracer.world.rank, level)
         clear, queue = p_clear(radio, crowd), others_to_read(radio, crowd)
     used = desks.get()
     try:

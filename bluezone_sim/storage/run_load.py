@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from ..analysis.campaign import CampaignPart, CampaignResult
 from ..analysis.result import Metrics, RunResult, SensitivityRow
 from ..errors import FormatError, InputError
 from ..files import read_document
-from ..scenario.model import Scenario
+from ..scenario.loading import stored_scenario
 from ..tables.levels import CampaignDay, LevelMetrics
 from ..tables.rows import Warnings
 
@@ -47,7 +46,7 @@ def _result(path: Path, about: dict[str, Any]) -> RunResult:
     document = about["result"]
     warnings = _table(path / "warnings.parquet")
     return RunResult(
-        scenario=Scenario.model_validate_json(json.dumps(about["scenario"])),
+        scenario=stored_scenario(about["scenario"]),
         seed=about["seed"],
         metrics=Metrics([_level(level) for level in document["levels"]]),
         outcomes=outcomes_from_arrow(_table(path / "outcomes.parquet")),

@@ -3,9 +3,10 @@
 from ..tables.days import Days
 from ..tables.settings import SETTINGS
 from ..tables.trace import Trace
-from .contacts import ContactModel, contact_model, contacts_of, crowds
-from .people import World, build_world
-from .whole import whole_day
+from .contact_model import ContactModel
+from .contacts import contact_model
+from .people import build_world
+from .world import World
 
 __all__ = [
     "SETTINGS",
@@ -15,7 +16,4 @@ __all__ = [
     "World",
     "build_world",
     "contact_model",
-    "contacts_of",
-    "crowds",
-    "whole_day",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,29 @@ class Groups:
     of: NDArray[np.int32]
     start: NDArray[np.int64]
     members: NDArray[np.int32]
+
+
+def number_through(n: int, layers: list[tuple[NDArray[Any], NDArray[Any]]]) -> Groups:
+    """Lasting groups of ``n`` people, from the members of each layer and the labels of their groups."""
+    of = np.full((len(layers), n), -1, dtype=np.int32)
+    starts, members, n_groups, n_members = [], [], 0, 0
+    for row, (person, label) in enumerate(layers):
+        step = np.diff(label)
+        if not np.all((step > 0) | ((step == 0) & (np.diff(person) > 0))):
+            # Labels that are not in order yet number the groups of a layer, so the product fits.
+            label, person = np.divmod(np.sort(label.astype(np.int64) * n + person), n)
+        new = np.flatnonzero(np.diff(label, prepend=label[:1] - 1))
+        length = np.diff(np.append(new, len(label)))
+        of[row, person] = n_groups + np.repeat(np.arange(len(new)), length)
+        starts.append(n_members + new)
+        members.append(person.astype(np.int32))
+        n_groups += len(new)
+        n_members += len(person)
+    return Groups(
+        of=of,
+        start=np.concatenate([*starts, [n_members]]).astype(np.int64),
+        members=np.concatenate(members),
+    )
 
 
 def ranks_of(

@@ -7,7 +7,6 @@ as they were.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,60 +14,16 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..kernels import rng
+from ..registry import code_of
 from ..scenario.model import Scenario
 from ..scenario.schema.population import Ages, Ownership, Population
+from ..scenario.values.registries import SOURCES
 from ..tables.days import EPOCH
-from ..tables.trace import Trace
-from .adoption import Groups, ranks_of
+from .adoption import Groups, number_through, ranks_of
+from .world import People, World
 
 SCHOOL_AGES = (6, 18)
 WORK_AGES = (18, 60)
-
-
-@dataclass(frozen=True)
-class World:
-    """The population as one table.
-
-    Attributes:
-        seed: the seed that made it.
-        zone: ``int16[n]``, district index.
-        zone_start: ``int64[z + 1]``, first person of each district.
-        urban: ``bool[n]``.
-        age: ``uint8[n]``, years.
-        groups: lasting groups.
-        activity: ``float64[n]``, how active a person is, mean 1.
-        rank: ``float64[n]``, adoption rank in (0, 1), infinite for people without a smartphone:
-            the app is there at level a if ``rank < a``.
-        ios: ``bool[n]``, the platform a person's phone has (or would have).
-        tx_power_dbm, rx_correction_db: ``float64[n]``, calibration of the phone.
-        install_day: ``int32[n]``, day (days since 1970-01-01) on which the app is installed by those
-            who install it; at a stationary level at least a look-back before the first day.
-        trace: contacts that were measured; None where they are generated.
-    """
-
-    seed: int
-    zone: NDArray[np.int16]
-    zone_start: NDArray[np.int64]
-    urban: NDArray[np.bool_]
-    age: NDArray[np.uint8]
-    groups: Groups
-    activity: NDArray[np.float64]
-    rank: NDArray[np.float64]
-    ios: NDArray[np.bool_]
-    tx_power_dbm: NDArray[np.float64]
-    rx_correction_db: NDArray[np.float64]
-    install_day: NDArray[np.int32]
-    trace: Trace | None = None
-
-    @property
-    def n_people(self) -> int:
-        """Number of people."""
-        return len(self.zone)
-
-    @property
-    def owner(self) -> NDArray[np.bool_]:
-        """``bool[n]``: who has a smartphone."""
-        return np.isfinite(self.rank)
 
 
 def world_inputs(scenario: Scenario) -> tuple[object, ...]:
@@ -79,6 +34,7 @@ def world_inputs(scenario: Scenario) -> tuple[object, ...]:
         scenario.adoption.together,
         contacts.source,
         contacts.trace,
+        contacts.parameters,
         *(
             (p.tx_power_dbm, p.tx_power_sd_db, p.rx_correction_db, p.rx_correction_sd_db)
             for p in (scenario.phones.android, scenario.phones.ios)
@@ -95,13 +51,39 @@ def build_world(scenario: Scenario, seed: int) -> World:
     """The population of a scenario.
 
     Raises:
-        InputError: more smartphones than people who can own one.
+        InputError: more smartphones than people who can own one, or the source of contacts brings
+            another number of people.
     """
     pop = scenario.population
     zone_start = np.concatenate(([0], np.cumsum([d.people for d in pop.districts])))
     zone = np.repeat(np.arange(len(pop.districts), dtype=np.int16), np.diff(zone_start))
-    if scenario.trace is not None:
-        return _measured(scenario, seed, scenario.trace, zone, zone_start)
+    source = SOURCES.get(scenario.contacts.source)
+    if source.people is None:
+        people = _generated(scenario, seed, zone, zone_start)
+    else:
+        people = code_of(source.people)(scenario.contacts, scenario.timezone, seed)
+        if len(people.age) != len(zone):
+            raise InputError(
+                f"population.people: {source.name} has {len(people.age):,} people, found {len(zone):,}"
+            )
+    return World(
+        seed=seed,
+        zone=zone,
+        zone_start=zone_start,
+        urban=people.urban,
+        age=people.age,
+        groups=people.groups,
+        activity=people.activity,
+        rank=_ranks(scenario, seed, people.weight, people.groups, zone),
+        brought=people.brought,
+        **_phones(scenario, seed),
+    )
+
+
+def _generated(
+    scenario: Scenario, seed: int, zone: NDArray[np.int16], zone_start: NDArray[np.int64]
+) -> People:
+    pop = scenario.population
     people = np.arange(pop.people)
     size, first = _households(pop, seed, zone_start)
     household = np.repeat(np.arange(len(size), dtype=np.int32), size)
@@ -114,56 +96,12 @@ def build_world(scenario: Scenario, seed: int) -> World:
         pop.activity_sigma * rng.normals(rng.key(seed, "activity"), people)
         - pop.activity_sigma**2 / 2
     )
-    groups = _groups(scenario, seed, zone, zone_start, household, first, age)
-    weight = _weights(pop.ownership, age, urban)
-    return World(
-        seed=seed,
-        zone=zone,
-        zone_start=zone_start,
+    return People(
         urban=urban,
         age=age,
-        groups=groups,
+        groups=_groups(scenario, seed, zone, zone_start, household, first, age),
         activity=activity,
-        rank=_ranks(scenario, seed, weight, groups, zone),
-        **_phones(scenario, seed),
-    )
-
-
-def _measured(
-    scenario: Scenario,
-    seed: int,
-    trace: Trace,
-    zone: NDArray[np.int16],
-    zone_start: NDArray[np.int64],
-) -> World:
-    """The people of a trace: adults of whom nothing is known but their group and their contacts.
-
-    Their lasting groups are those with whom each spends the most time, as households, and the file's
-    groups, as work teams and as districts.
-    """
-    people = np.arange(trace.n_people)
-    teams = people if len(trace.groups) > 1 else people[:0]
-    nobody = (people[:0], people[:0])
-    groups = _number_through(
-        len(people),
-        [
-            (people, trace.companions.astype(np.int64)),
-            nobody,
-            nobody,
-            (teams, trace.group[teams].astype(np.int64)),
-        ],
-    )
-    return World(
-        seed=seed,
-        zone=zone,
-        zone_start=zone_start,
-        urban=np.zeros(len(people), np.bool_),
-        age=np.full(len(people), WORK_AGES[0], np.uint8),
-        groups=groups,
-        activity=np.ones(len(people)),
-        rank=_ranks(scenario, seed, np.ones(len(people)), groups, zone),
-        trace=trace,
-        **_phones(scenario, seed),
+        weight=_weights(pop.ownership, age, urban),
     )
 
 
@@ -334,7 +272,7 @@ def _groups(
         at = at.astype(np.min_scalar_type(len(communes) * 256))
         member = member[shuffle][np.argsort(at[shuffle], kind="stable")]
         layers.append((member, _chunks(commune[member], layer.group_size)))
-    return _number_through(len(people), layers)
+    return number_through(len(people), layers)
 
 
 def _chunks(boundary: NDArray[np.int64], size: int) -> NDArray[np.int64]:
@@ -348,25 +286,3 @@ def _chunks(boundary: NDArray[np.int64], size: int) -> NDArray[np.int64]:
     position = np.arange(len(boundary)) - starts[run]
     base = np.concatenate(([0], np.cumsum(parts)[:-1]))
     return np.asarray(base[run] + position * parts[run] // length[run])
-
-
-def _number_through(n: int, layers: list[tuple[NDArray[Any], NDArray[Any]]]) -> Groups:
-    of = np.full((len(layers), n), -1, dtype=np.int32)
-    starts, members, n_groups, n_members = [], [], 0, 0
-    for row, (person, label) in enumerate(layers):
-        step = np.diff(label)
-        if not np.all((step > 0) | ((step == 0) & (np.diff(person) > 0))):
-            # Labels that are not in order yet number the groups of a layer, so the product fits.
-            label, person = np.divmod(np.sort(label.astype(np.int64) * n + person), n)
-        new = np.flatnonzero(np.diff(label, prepend=label[:1] - 1))
-        length = np.diff(np.append(new, len(label)))
-        of[row, person] = n_groups + np.repeat(np.arange(len(new)), length)
-        starts.append(n_members + new)
-        members.append(person.astype(np.int32))
-        n_groups += len(new)
-        n_members += len(person)
-    return Groups(
-        of=of,
-        start=np.concatenate([*starts, [n_members]]).astype(np.int64),
-        members=np.concatenate(members),
-    )

@@ -5,16 +5,84 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ..scenario.inputs.trace_reader import cached
+from ..scenario.schema.layers import Traced as TracedTable
 from ..tables.days import Days
 from ..tables.rows import Contacts
 from ..tables.settings import SETTINGS
 from ..tables.trace import Trace, _ranges
+from .adoption import number_through
+from .contact_model import ContactModel
+from .world import People, World
+
+#: Everybody's age in years, of whom none is known.
+ADULT = 18
+
+
+class Traced(ContactModel):
+    """The segments of a trace."""
+
+    def __init__(self, trace: Trace):
+        self.trace, self.n_people = trace, trace.n_people
+
+    def contacts_of(
+        self,
+        persons: NDArray[np.int32],
+        days: Days,
+        *,
+        ordered: bool = False,
+        threads: int = 1,
+    ) -> Contacts:
+        """Contacts ordered by person (as given), then time."""
+        return trace_contacts(self.trace, persons, days, ordered=ordered)
+
+    def crowds(
+        self, contacts: Contacts, days: Days, rank: NDArray[np.float64], level: float
+    ) -> NDArray[np.int64]:
+        """Phones in contact with an end at the same time: see :func:`trace_crowds`."""
+        return trace_crowds(self.trace, contacts, rank < level)
+
+
+def bind(world: World, table: TracedTable) -> Traced:
+    """The trace that the people of ``world`` are of."""
+    assert isinstance(world.brought, Trace)
+    return Traced(world.brought)
+
+
+def people(table: TracedTable, timezone: str, seed: int) -> People:
+    """The people of a trace: adults of whom nothing is known but their group and their contacts.
+
+    Their lasting groups are those with whom each spends the most time, as households, and the file's
+    groups, as work teams and as districts.
+    """
+    assert table.trace is not None
+    trace = cached(table.trace, timezone)
+    everybody = np.arange(trace.n_people)
+    teams = everybody if len(trace.groups) > 1 else everybody[:0]
+    nobody = (everybody[:0], everybody[:0])
+    groups = number_through(
+        len(everybody),
+        [
+            (everybody, trace.companions.astype(np.int64)),
+            nobody,
+            nobody,
+            (teams, trace.group[teams].astype(np.int64)),
+        ],
+    )
+    return People(
+        urban=np.zeros(len(everybody), np.bool_),
+        age=np.full(len(everybody), ADULT, np.uint8),
+        groups=groups,
+        activity=np.ones(len(everybody)),
+        weight=np.ones(len(everybody)),
+        brought=trace,
+    )
 
 
 def trace_contacts(
     trace: Trace, persons: NDArray[np.int32], days: Days, *, ordered: bool = False
 ) -> Contacts:
-    """Contacts of ``persons`` on ``days``, each with the person as ``a``; see :func:`contacts_of`."""
+    """Contacts of ``persons`` on ``days``, see :meth:`ContactModel.contacts_of`."""
     start, segments = trace.by_person
     persons = np.asarray(persons, np.int32)
     row, at = _ranges(start[persons], start[persons + 1])

@@ -14,10 +14,8 @@ from numpy.typing import NDArray
 
 from ..kernels.contacts import groups
 from ..kernels.contacts import meetings as kernel
-from ..tables.days import Days
 from ..tables.rows import Contacts
-from .contacts import ContactModel, empty_rows
-from .traced import trace_contacts
+from .buffers import empty_rows
 
 #: Rows of a buffer: its columns stay in a core's cache.
 ROWS = 1 << 15
@@ -36,14 +34,8 @@ class _Room:
     seats: groups.Seats
 
 
-def gathering(model: ContactModel, who: NDArray[np.bool_] | None = None) -> groups.Gathering:
-    """Whose contacts :func:`whole_day` shows.
-
-    Args:
-        model: from :func:`contact_model`.
-        who: ``bool[n]``, the people of whose contacts with each other are to be seen; None: everybody.
-    """
-    people = model.town.people
+def gathering(people: kernel.PeopleArrays, who: NDArray[np.bool_] | None) -> groups.Gathering:
+    """Whose contacts :func:`whole_day` shows: everybody's, or those of ``who`` with each other."""
     zone_start = people.zone_start
     if who is None:
         everybody = np.arange(zone_start[-1], dtype=np.int32)
@@ -60,48 +52,22 @@ def gathering(model: ContactModel, who: NDArray[np.bool_] | None = None) -> grou
 
 
 def whole_day(
-    model: ContactModel,
-    days: Days,
-    day: int,
+    town: kernel.Town,
+    when: kernel.Day,
     visit: Callable[[Contacts], T],
-    *,
-    who: groups.Gathering | None = None,
-    threads: int = 1,
+    who: groups.Gathering,
+    threads: int,
 ) -> list[T]:
-    """Shows every contact of a day once, ``a < b``, piece by piece.
-
-    The pieces are views of buffers: what is to be kept of one must be copied. ``visit`` runs in several
-    threads at a time.
-
-    Args:
-        model: from :func:`contact_model`.
-        days: the local days.
-        day: index of the day.
-        visit: called with each piece.
-        who: of :func:`gathering`, by default everybody.
-        threads: threads to use; the pieces and their order do not depend on it.
-
-    Returns:
-        What ``visit`` gave, in the order of layers, then groups.
-    """
-    if model.trace is not None:
-        everybody = np.arange(model.trace.n_people, dtype=np.int32)
-        found = trace_contacts(model.trace, everybody, days, ordered=True)
-        found = found.take(days.index_of(found.start_s) == day)
-        if who is not None:
-            found = found.take(np.isin(found.a, who.people) & np.isin(found.b, who.people))
-        return [visit(found)]
-    when = kernel.Day(int(days.number[day]), int(days.start_s[day]), int(days.weekday[day]))
-    some = gathering(model) if who is None else who
-    tasks = list(_tasks(model.town, when.weekday))
+    """Shows every generated contact of a day once; what ``visit`` gave by layer, then group."""
+    tasks = list(_tasks(town, when.weekday))
     rooms: SimpleQueue[_Room] = SimpleQueue()
     for _ in range(max(1, threads)):
-        rooms.put(_room(model.town))
+        rooms.put(_room(town))
 
     def work(span: groups.Span) -> list[T]:
         room = rooms.get()
         try:
-            return [visit(piece) for piece in _pieces(model.town, when, some, span, room)]
+            return [visit(piece) for piece in _pieces(town, when, who, span, room)]
         finally:
             rooms.put(room)
 

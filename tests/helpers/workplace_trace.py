@@ -21,7 +21,7 @@ if __name__ == "__main__":  # its own folder is where Python looks
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bluezone_sim.kernels import rng
-from bluezone_sim.world.contacts import distance_table
+from bluezone_sim.world.generated import distance_table
 from helpers.paths import ROOT
 
 TRACE = ROOT / "scenarios" / "workplace-trace.csv"

@@ -9,20 +9,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from bluezone_sim.errors import ScenarioError, TableError
-from bluezone_sim.matching.rules import (
-    CWA,
-    GAEN_NARROW,
-    GAEN_WIDE,
-    AttenuationRule,
-    attenuation_rule,
-    day_scores,
-    minutes_at_most,
-    near_by_platform,
-)
+from bluezone_sim.matching.pairs import MatchedRecords
+from bluezone_sim.matching.rules import day_scores, near_by_platform
 from bluezone_sim.matching.windows import previous_scans, scan_instances
-from bluezone_sim.scenario.schema.exposure import Thresholds
+from bluezone_sim.scenario.schema.rules import Thresholds
+from bluezone_sim.scenario.values.registries import RULES
+from bluezone_sim.scenario.values.risk_rule import AppliedRule
 from bluezone_sim.tables.rows import Matches, Sightings
 from helpers.small import scenario
 
@@ -155,25 +150,43 @@ def test_without_attenuation_there_are_no_windows():
     assert scan_instances(bare, attenuation_db=np.array([40.0])).typical_db.tolist() == [40]
 
 
+def applied(name: str, **parameters) -> AppliedRule:
+    rule = RULES.get(name)
+    return AppliedRule(rule, rule.parameters(name=name, **parameters))
+
+
+CWA, GAEN_V2 = applied("cwa"), applied("gaen-v2")
+
+
+def records_at(attenuation_db) -> MatchedRecords:
+    n = len(attenuation_db)
+    who, no = np.zeros(n, np.int32), np.zeros(n, bool)
+    return MatchedRecords(
+        who, who, np.zeros(n, np.int64), who.astype(np.int16), np.array(attenuation_db), no, no
+    )
+
+
 @pytest.mark.parametrize(
     ("rule", "weights"),
     [
         (CWA, {54: 1.0, 55: 0.5, 62: 0.5, 63: 0.0, 90: 0.0}),
-        (GAEN_NARROW, {55: 1.5, 56: 1.0, 63: 1.0, 64: 0.4, 70: 0.4, 71: 0.0}),
-        (minutes_at_most(63), {63: 1.0, 64: 0.0}),
+        (GAEN_V2, {55: 1.5, 56: 1.0, 63: 1.0, 64: 0.4, 70: 0.4, 71: 0.0}),
+        (applied("minutes-at-attenuation"), {63: 1.0, 64: 0.0}),
     ],
 )
 def test_weights_by_bucket(rule, weights):
-    assert rule.weight(np.array(list(weights))).tolist() == list(weights.values())
+    assert rule.weigh(records_at(list(weights))).tolist() == list(weights.values())
 
 
-def naive_days(scans, rule: AttenuationRule, factor, least: float) -> list[tuple]:
+def naive_days(scans, rule: AppliedRule, factor, least: float) -> list[tuple]:
     windows: dict[int, list] = {}
+    p, inclusive = rule.parameters, rule.rule.name != "cwa"
+    weights = getattr(p, "weights", [1.0, 0.0])
     for i in range(len(scans)):
         db = int(scans.typical_db[i])
         k = 0
-        while k < len(rule.thresholds_db) and (
-            db > rule.thresholds_db[k] or (db == rule.thresholds_db[k] and not rule.inclusive)
+        while k < len(p.attenuation_db) and (
+            db > p.attenuation_db[k] or (db == p.attenuation_db[k] and not inclusive)
         ):
             k += 1
         row = windows.setdefault(
@@ -185,20 +198,20 @@ def naive_days(scans, rule: AttenuationRule, factor, least: float) -> list[tuple
                 int(scans.key[i]),
             ],
         )
-        row[2] += rule.weights[k] * int(scans.since_last_s[i])
+        row[2] += weights[k] * int(scans.since_last_s[i])
     days: dict[tuple, list[float]] = {}
     for observer, day, seconds, key in windows.values():
         score = seconds * (1.0 if factor is None else factor[key])
         if score >= least:
             days.setdefault((observer, day), []).append(score)
-    return [
-        (o, d, sum(s), max(s), sum(s) >= 60 * rule.minutes) for (o, d), s in sorted(days.items())
-    ]
+    return [(o, d, sum(s), max(s), sum(s) >= 60 * p.minutes) for (o, d), s in sorted(days.items())]
 
 
 @given(
     _ROWS,
-    st.sampled_from([CWA, GAEN_NARROW, minutes_at_most(50, 2)]),
+    st.sampled_from(
+        [CWA, GAEN_V2, applied("minutes-at-attenuation", attenuation_db=[50.0], minutes=2.0)]
+    ),
     st.sampled_from([None, [1.0, 0.5, 2.0]]),
     st.sampled_from([0.0, 150.0]),
 )
@@ -225,10 +238,12 @@ def test_a_quarter_of_an_hour_close_by_fires_and_the_same_farther_off_does_not()
 
 
 def test_rules_that_make_no_sense_are_refused():
-    with pytest.raises(TableError, match="one more"):
-        AttenuationRule((55.0,), (1.0,))
-    with pytest.raises(TableError, match="rising"):
-        AttenuationRule((63.0, 55.0), (1.0, 0.5, 0.0))
+    with pytest.raises(ValidationError, match="one more"):
+        applied("cwa", attenuation_db=[55.0], weights=[1.0])
+    with pytest.raises(ValidationError, match="rising"):
+        applied("cwa", attenuation_db=[63.0, 55.0])
+    with pytest.raises(TableError, match="no attenuation, which the rule cwa weighs"):
+        CWA.weigh(dataclasses.replace(records_at([50.0]), attenuation_db=None))
 
 
 def test_bluezone_thresholds_by_platform_pair():
@@ -307,5 +322,7 @@ def test_rules_of_a_scenario_with_its_own_numbers():
         rule__weights=[2, 1, 0.25, 0],
         rule__minutes=20,
     )
-    assert attenuation_rule(s.rule) == dataclasses.replace(GAEN_WIDE, minutes=20.0)
-    assert attenuation_rule(scenario().rule) is None
+    rule = s.applied_rule
+    assert rule.weigh(records_at([55, 56, 80, 81])).tolist() == [2.0, 1.0, 0.25, 0.0]
+    assert s.rule.minutes == 20
+    assert scenario().applied_rule.rule.name == "any-match"

@@ -21,7 +21,7 @@ from bluezone_sim.scenario.loading import parse
 from bluezone_sim.scenario.profiles import load_profile
 from bluezone_sim.scenario.schema.radio import Radio
 from bluezone_sim.validation.radio.calibration import CALIBRATIONS
-from bluezone_sim.world import Days, build_world, contact_model, contacts_of
+from bluezone_sim.world import Days, build_world, contact_model
 from helpers.small import scenario
 from twins.day_loop import Twin
 
@@ -166,7 +166,7 @@ def test_places_of_carrying_equal_those_of_the_twin():
     world = build_world(s, 5)
     days = Days.look_back(s.date, 1, s.timezone)
     people = np.arange(25, dtype=np.int32)
-    contacts = contacts_of(contact_model(world, s.contacts), people, days)
+    contacts = contact_model(world, s.contacts).contacts_of(people, days)
     fast = record(radio_model(world, s), contacts, days)
     columns = (fast.time_ms, fast.packets, fast.rssi_dbm, fast.rssi_max_dbm)
     got = sorted(zip(contacts.a[fast.row].tolist(), *(c.tolist() for c in columns), strict=True))

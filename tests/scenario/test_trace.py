@@ -20,11 +20,11 @@ from bluezone_sim.analysis.outcomes import outcomes_of
 from bluezone_sim.cli import main
 from bluezone_sim.errors import FormatError, ScenarioError
 from bluezone_sim.scenario.inputs.trace_reader import read_trace
-from bluezone_sim.scenario.schema.contacts import TraceTable
+from bluezone_sim.scenario.schema.layers import TraceTable
 from bluezone_sim.simulation.context import Clock, Tracer
 from bluezone_sim.simulation.engine import evaluate
 from bluezone_sim.tables.trace import merge_rows
-from bluezone_sim.world import Days, build_world, contact_model, contacts_of, crowds
+from bluezone_sim.world import Days, build_world, contact_model
 from bluezone_sim.world.trace_summary import trace_info
 from helpers import workplace_trace
 from helpers.small import scenario
@@ -269,9 +269,9 @@ def test_a_contact_is_the_same_from_both_ends(workplace):
     model = contact_model(world, s.contacts)
     days = Days.look_back(s.date, s.look_back_days, s.timezone)
     everybody = np.arange(world.n_people, dtype=np.int32)
-    both = contacts_of(model, everybody, days)
-    once = contacts_of(model, everybody, days, ordered=True)
-    assert len(both) == 2 * len(once) == 2 * len(world.trace.a)
+    both = model.contacts_of(everybody, days)
+    once = model.contacts_of(everybody, days, ordered=True)
+    assert len(both) == 2 * len(once) == 2 * len(world.brought.a)
 
     def key(c):
         return sorted(zip(c.contact.tolist(), c.start_s.tolist(), c.a.tolist(), strict=True))
@@ -279,20 +279,20 @@ def test_a_contact_is_the_same_from_both_ends(workplace):
     assert key(once) == key(both.take(both.a < both.b))
     assert key(once.reversed()) == key(both.take(both.a > both.b))
     last = Days.look_back(s.date, 1, s.timezone)
-    one_day = contacts_of(model, everybody, last)
+    one_day = model.contacts_of(everybody, last)
     assert 0 < len(one_day) < len(both)
     assert (one_day.start_s >= last.start_s[0]).all()
     before = Days.look_back(s.date - dt.timedelta(days=1), 4, s.timezone)
-    assert len(contacts_of(model, everybody, before)) + len(one_day) == len(both)
+    assert len(model.contacts_of(everybody, before)) + len(one_day) == len(both)
 
 
 def test_crowds_are_those_in_contact_with_either_end(workplace):
     s, world = workplace
-    trace = world.trace
+    trace = world.brought
     model = contact_model(world, s.contacts)
     days = Days.look_back(s.date, 1, s.timezone)
-    contacts = contacts_of(model, np.arange(12, dtype=np.int32), days)
-    got = crowds(model, contacts, days, world.rank, 0.6)
+    contacts = model.contacts_of(np.arange(12, dtype=np.int32), days)
+    got = model.crowds(contacts, days, world.rank, 0.6)
     segments = list(zip(trace.a, trace.b, trace.start_s, trace.duration_s, strict=True))
     for k in range(0, len(contacts), 7):
         ends = contacts.a[k], contacts.b[k]

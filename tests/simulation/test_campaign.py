@@ -22,15 +22,8 @@ from bluezone_sim.simulation.campaign import ALL, NONE, SCATTERED, span_of, told
 from bluezone_sim.simulation.context import Clock
 from bluezone_sim.tables.days import EPOCH
 from bluezone_sim.world import build_world
-from bluezone_sim.world.installs import (
-    FIRST_USERS,
-    NEVER,
-    NOTHING,
-    installs,
-    occupation_names,
-    occupations,
-    scattered,
-)  # fmt: skip
+from bluezone_sim.world.installs import installs, scattered
+from bluezone_sim.world.runs import FIRST_USERS, NEVER, NOTHING, occupation_names, occupations
 from helpers.campaigns import DATE, raw_campaign
 from helpers.small import raw_scenario
 from twins.day_loop import GOLDEN, MASK, Twin, draw, mix, unit
@@ -59,7 +52,7 @@ def naive_installs(s, world, without=()):
     """Person by person: {person: (install day, first day without, measure)}."""
     seed, today = world.seed, (s.date - EPOCH).days
     groups, out = world.groups.of, {}
-    names = occupation_names(s)
+    names = occupation_names(s.population)
 
     def occupation(p):
         team = int(groups[3, p])
@@ -159,7 +152,7 @@ def test_installs_equal_those_of_the_twin(base, without):
 def test_measures_bring_who_they_say(base):
     s, world = base
     plan = installs(s, world)
-    kind = np.array(occupation_names(s))[occupations(s, world)]
+    kind = np.array(occupation_names(s.population))[occupations(s.population, world)]
     day = {m.name: (plan.by == k) for k, m in enumerate(s.campaign.measures)}
     today = (DATE - EPOCH).days
     assert (plan.by == FIRST_USERS).sum() == 70

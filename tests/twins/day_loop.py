@@ -24,7 +24,7 @@ from bluezone_sim.kernels.radio import lane_plan as tables
 from bluezone_sim.kernels.rng import NORMAL_TABLE, key
 from bluezone_sim.scenario.profiles import profile_of
 from bluezone_sim.world import SETTINGS, Days
-from bluezone_sim.world.contacts import distance_table, duration_table
+from bluezone_sim.world.generated import distance_table, duration_table
 
 MASK, MASK_32 = (1 << 64) - 1, (1 << 32) - 1
 GOLDEN = 0x9E3779B97F4A7C15

@@ -13,7 +13,7 @@ from bluezone_sim.cli import main
 from bluezone_sim.errors import InputError
 from bluezone_sim.validation.contacts.diary import AGE_GROUPS, PLACES, keep_diary
 from bluezone_sim.validation.contacts.survey import survey
-from bluezone_sim.world import SETTINGS, Days, build_world, contact_model, contacts_of
+from bluezone_sim.world import SETTINGS, Days, build_world, contact_model
 from helpers.small import scenario
 
 
@@ -29,7 +29,7 @@ def test_the_diary_equals_counting_by_hand():
             for name in rooms
         }
     )
-    c = contacts_of(contact_model(world, talking), np.arange(world.n_people, dtype=np.int32), days)
+    c = contact_model(world, talking).contacts_of(np.arange(world.n_people, dtype=np.int32), days)
     time_s, met, pairs = Counter(), defaultdict(set), defaultdict(set)
     for a, b, start, length, setting in zip(
         *(x.tolist() for x in (c.a, c.b, c.start_s, c.duration_s, c.setting)), strict=True

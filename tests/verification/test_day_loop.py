@@ -13,7 +13,7 @@ from bluezone_sim.radio import radio_model, record
 from bluezone_sim.radio.parameters import p_clear
 from bluezone_sim.simulation.context import Clock, Tracer
 from bluezone_sim.simulation.engine import evaluate, index_cases
-from bluezone_sim.world import SETTINGS, Days, build_world, contact_model, contacts_of
+from bluezone_sim.world import SETTINGS, Days, build_world, contact_model
 from bluezone_sim.world.risk import risky_days
 from helpers.small import scenario
 from twins.day_loop import Twin, draw, unit
@@ -54,7 +54,7 @@ def as_rows(contacts):
 def test_contacts_equal_those_of_the_twin(base):
     s, world, twin, segments, _ = base
     everybody = np.arange(world.n_people, dtype=np.int32)
-    fast = contacts_of(contact_model(world, s.contacts), everybody, twin.days, ordered=True)
+    fast = contact_model(world, s.contacts).contacts_of(everybody, twin.days, ordered=True)
     naive = sorted(
         (g.contact, g.a, g.b, g.start_s, g.duration_s, g.distance_m, g.setting) for g in segments
     )
@@ -66,8 +66,8 @@ def test_a_contact_is_the_same_seen_from_both_ends(base):
     s, world, twin, *_ = base
     model = contact_model(world, s.contacts)
     everybody = np.arange(world.n_people, dtype=np.int32)
-    both = contacts_of(model, everybody, twin.days)
-    once = contacts_of(model, everybody, twin.days, ordered=True)
+    both = model.contacts_of(everybody, twin.days)
+    once = model.contacts_of(everybody, twin.days, ordered=True)
     assert as_rows(both.take(both.a < both.b)) == as_rows(once)
     assert as_rows(both.take(both.a > both.b)) == as_rows(once)
 
@@ -75,7 +75,7 @@ def test_a_contact_is_the_same_seen_from_both_ends(base):
 def test_records_equal_those_of_the_twin(base):
     s, world, twin, segments, _ = base
     everybody = np.arange(world.n_people, dtype=np.int32)
-    contacts = contacts_of(contact_model(world, s.contacts), everybody, twin.days)
+    contacts = contact_model(world, s.contacts).contacts_of(everybody, twin.days)
     fast = record(radio_model(world, s), contacts, twin.days)
     got = sorted(
         zip(
@@ -102,7 +102,7 @@ def test_bodies_equal_those_of_the_twin(base):
     _, world, twin, segments, _ = base
     s = scenario(radio__body_blockage_db=13.8, radio__shadowing_sd_db=3.6)
     people = np.arange(40, dtype=np.int32)
-    contacts = contacts_of(contact_model(world, s.contacts), people, twin.days)
+    contacts = contact_model(world, s.contacts).contacts_of(people, twin.days)
     fast = record(radio_model(world, s), contacts, twin.days)
     got = sorted(
         zip(
@@ -255,7 +255,7 @@ def test_other_protocols_equal_those_of_the_twin(base, name):
 def test_risky_pairs_equal_those_of_the_twin(base):
     s, world, twin, segments, _ = base
     cases = np.sort(index_cases(SEED, world.n_people, 60))
-    contacts = contacts_of(contact_model(world, s.contacts), cases, twin.days)
+    contacts = contact_model(world, s.contacts).contacts_of(cases, twin.days)
     risky = risky_days(contacts, twin.days, 2.0, 900.0)
     near = {}
     for g in segments:

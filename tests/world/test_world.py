@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 import bluezone_sim as bz
 from bluezone_sim.errors import InputError
 from bluezone_sim.kernels.contacts import meetings as kernel
-from bluezone_sim.world import SETTINGS, Days, build_world, contact_model, contacts_of
+from bluezone_sim.world import SETTINGS, Days, build_world, contact_model
 from bluezone_sim.world.adoption import STATIC_LAYERS
-from bluezone_sim.world.contacts import concatenate, distance_table, duration_table
-from bluezone_sim.world.whole import gathering, whole_day
+from bluezone_sim.world.buffers import concatenate
+from bluezone_sim.world.generated import distance_table, duration_table
 from helpers.small import scenario
 
 
@@ -111,7 +111,7 @@ def test_a_knob_leaves_the_other_draws_as_they_were(town):
 def talks(s, world, days, people):
     """Contacts in which people talk: those that are left without silent co-presence."""
     table = s.contacts.model_copy(update={"copresence_scale": 0.0})
-    return contacts_of(contact_model(world, table), people, days)
+    return contact_model(world, table).contacts_of(people, days)
 
 
 def test_contacts_match_the_diary_survey(town):
@@ -147,8 +147,8 @@ def test_contacts_match_the_diary_survey(town):
 def test_segments_lie_in_their_window_and_do_not_overlap(town):
     s, world = town
     days = Days.look_back(s.date, 3, s.timezone)
-    c = contacts_of(
-        contact_model(world, s.contacts), np.arange(0, world.n_people, 50, dtype=np.int32), days
+    c = contact_model(world, s.contacts).contacts_of(
+        np.arange(0, world.n_people, 50, dtype=np.int32), days
     )
     second = c.start_s - days.start_s[days.index_of(c.start_s)]
     assert c.duration_s.min() > 0
@@ -168,7 +168,7 @@ def test_rows_do_not_depend_on_threads(town):
     days = Days.look_back(s.date, 2, s.timezone)
     model = contact_model(world, s.contacts)
     people = np.arange(0, world.n_people, 30, dtype=np.int32)
-    one, two = (contacts_of(model, people, days, threads=n) for n in (1, 2))
+    one, two = (model.contacts_of(people, days, threads=n) for n in (1, 2))
     for name in one.__dataclass_fields__:
         assert np.array_equal(getattr(one, name), getattr(two, name))
 
@@ -177,8 +177,8 @@ def test_classes_rest_on_sunday(town):
     s, world = town
     days = Days.look_back(dt.date(2020, 8, 9), 1, s.timezone)
     assert days.weekday.tolist() == [6]
-    c = contacts_of(
-        contact_model(world, s.contacts), np.arange(0, world.n_people, 50, dtype=np.int32), days
+    c = contact_model(world, s.contacts).contacts_of(
+        np.arange(0, world.n_people, 50, dtype=np.int32), days
     )
     assert not np.isin(c.setting, [SETTINGS.index("school"), SETTINGS.index("work")]).any()
     assert np.isin(c.setting, [SETTINGS.index("household")]).any()
@@ -222,10 +222,10 @@ def test_the_whole_day_equals_every_person_alone(town):
 
     for day in range(2):
         one = Days(days.number[day:][:1], days.start_s[day:][:1], days.weekday[day:][:1], 0)
-        want = sorted_rows(contacts_of(model, everybody, one, ordered=True))
+        want = sorted_rows(model.contacts_of(everybody, one, ordered=True))
         for threads in (1, 2):
-            pieces = whole_day(
-                model, days, day, lambda c: c.take(np.arange(len(c))), threads=threads
+            pieces = model.whole_day(
+                days, day, lambda c: c.take(np.arange(len(c))), threads=threads
             )
             got = sorted_rows(concatenate(pieces))
             for name, values in want.items():
@@ -239,8 +239,8 @@ def test_a_whole_day_of_some_people_is_what_they_have_with_each_other(town):
     days = Days.look_back(s.date, 1, s.timezone)
     some = world.rank < 0.6
     everybody, theirs = (
-        concatenate(whole_day(model, days, 0, lambda c: c.take(np.arange(len(c))), who=who))
-        for who in (None, gathering(model, some))
+        concatenate(model.whole_day(days, 0, lambda c: c.take(np.arange(len(c))), who=who))
+        for who in (None, model.participants(some))
     )
     want = everybody.take(some[everybody.a] & some[everybody.b])
     assert 0 < len(want) < len(everybody) / 2
@@ -254,9 +254,9 @@ def test_the_whole_day_fills_its_buffers_many_times(town, monkeypatch):
     s, world = town
     model = contact_model(world, s.contacts)
     days = Days.look_back(s.date, 1, s.timezone)
-    lengths = whole_day(model, days, 0, len)
+    lengths = model.whole_day(days, 0, len)
     monkeypatch.setattr("bluezone_sim.world.whole.ROWS", 1)
-    small = whole_day(model, days, 0, len, threads=2)
+    small = model.whole_day(days, 0, len, threads=2)
     assert len(small) > 3 * len(lengths)
     assert sum(small) == sum(lengths)
 
@@ -266,8 +266,8 @@ def test_a_trace_has_whole_days_too():
     world = build_world(s, 1)
     days = Days.look_back(s.date, 5, s.timezone)
     model = contact_model(world, s.contacts)
-    lengths = [sum(whole_day(model, days, d, len)) for d in range(5)]
-    assert sum(lengths) == len(world.trace.a)
+    lengths = [sum(model.whole_day(days, d, len)) for d in range(5)]
+    assert sum(lengths) == len(world.brought.a)
     assert min(lengths) > 0
 
 

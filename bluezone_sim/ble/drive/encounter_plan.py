@@ -169,7 +169,7 @@ class Plan:
         held = t.collect(self.peers, found)
         publication = t.scenario.publication
         told = f1_warnings(
-            t.world.seed, pairs_of(held, t.scenario.rule), t.published_s, publication
+            t.world.seed, pairs_of(held, t.scenario.applied_rule), t.published_s, publication
         )
         timely = in_time(told, publication)
         return Seen(np.unique(held.source), np.unique(told.source[timely]), len(found))

@@ -7,7 +7,6 @@ of single keys; a check whose own inputs are at fault is left out.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 
 from ... import protocols
 from ...errors import Fault, ScenarioError
@@ -18,6 +17,7 @@ from ..dotted import number as _number
 from ..dotted import numbers as _numbers
 from ..profiles import FROM_SCENARIO, load_profile, resolve
 from ..schema.profile import PLATFORMS, STATES
+from ..values.registries import RULES
 from . import asked as checks_asked
 from . import who as checks_who
 
@@ -187,16 +187,16 @@ def _levels(raw: Raw, merged: Raw) -> Iterator[Fault]:
             )
 
 
-#: Rules that weigh attenuations, and how many edges each has by default.
-_ATTENUATION_RULES = {"minutes-at-attenuation": 1, "cwa": 2, "gaen-v2": 3}
-
-
 def _rule(raw: Raw, merged: Raw) -> Iterator[Fault]:
     name = _get(merged, "rule.name")
-    if not isinstance(name, str) or name not in _ATTENUATION_RULES:
+    if not isinstance(name, str) or name not in RULES.names():
         return
     system = _protocol(merged)
-    if system is not None and not _tells_attenuations(system):
+    if (
+        RULES.get(name).needs == "attenuation"
+        and system is not None
+        and not _tells_attenuations(system)
+    ):
         able = [n for n in protocols.names() if _tells_attenuations(protocols.get(n))]
         names = " or ".join(f'"{n}"' for n in able)
         yield Fault(
@@ -204,19 +204,6 @@ def _rule(raw: Raw, merged: Raw) -> Iterator[Fault]:
             f"{name} weighs attenuations, which {system.name} does not tell",
             f'expected protocol.name = {names}, or rule.name = "minutes-near"',
         )
-    edges, weights = _get(merged, "rule.attenuation_db"), _get(merged, "rule.weights")
-    numbers = isinstance(edges, list) and all(isinstance(e, (int, float)) for e in edges)
-    if numbers and any(b <= a for a, b in pairwise(edges)):
-        yield Fault("rule.attenuation_db", f"expected rising values, found {edges}")
-    n_edges = len(edges) if isinstance(edges, list) else _ATTENUATION_RULES[name]
-    if name == "minutes-at-attenuation" and n_edges != 1:
-        yield Fault("rule.attenuation_db", f"expected one value for {name}, found {n_edges}")
-    elif name != "minutes-at-attenuation":
-        n_weights = len(weights) if isinstance(weights, list) else _ATTENUATION_RULES[name] + 1
-        if n_weights != n_edges + 1:
-            yield Fault(
-                "rule.weights", f"expected {n_edges + 1}, one more than edges, found {n_weights}"
-            )
 
 
 #: Shares of the phones' time, and what has no effect where they are 0.
@@ -238,16 +225,6 @@ def _unused(raw: Raw, merged: Raw) -> Iterator[Fault]:
             text = f"has no effect with {because}"
             yield Fault(path, text, "remove it, or change the other", unused=True)
 
-    rule = _get(merged, "rule.name")
-    idle = {
-        "any-match": ("thresholds", "minutes", "attenuation_db", "weights"),
-        "minutes-near": ("attenuation_db", "weights"),
-        "minutes-at-attenuation": ("thresholds", "weights"),
-        "cwa": ("thresholds",),
-        "gaen-v2": ("thresholds",),
-    }
-    for key in idle.get(rule, ()) if isinstance(rule, str) else ():
-        yield from useless(f"rule.{key}", f'rule.name = "{rule}"')
     known_as = _get(merged, "index_cases.course.known_as") or "confirmed"
     dead = "positive_share" if known_as == "confirmed" else "confirmed_after_days"
     yield from useless(f"index_cases.course.{dead}", f'course.known_as = "{known_as}"')

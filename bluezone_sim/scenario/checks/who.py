@@ -15,6 +15,7 @@ from ..dotted import Raw
 from ..dotted import get as _get
 from ..dotted import number as _number
 from ..dotted import numbers as _numbers
+from ..values.registries import SOURCES
 
 #: Most days of a campaign with its first look-back.
 _MOST_DAYS = 366
@@ -90,6 +91,8 @@ def _campaign(raw: Raw, merged: Raw) -> Iterator[Fault]:
             yield Fault(where, f"{twice[0]!r} is there twice; a campaign needs names that differ")
     measures = _get(table, "measures")
     for m, measure in enumerate(measures if isinstance(measures, list) else ()):
+        if (_get(measure, "kind") or "installs") != "installs":
+            continue  # its own table says what its keys are
         yield from _measure(measure, f"{path}.measures[{m}]", date, until, known)
 
 
@@ -129,8 +132,8 @@ def _measure(
                 yield Fault(f"{path}.{key}", f"there is no {name!r}", hint)
 
 
-#: What a trace says in place of a scenario.
-_NOT_WITH_A_TRACE = (
+#: What a source that brings its people says in place of a scenario.
+_NOT_WITH_PEOPLE = (
     "population.household_size_shares",
     "population.ages",
     "population.ownership",
@@ -139,20 +142,36 @@ _NOT_WITH_A_TRACE = (
 )
 
 
-def _unused_trace(raw: Raw, merged: Raw) -> Iterator[Fault]:
-    """Keys of a trace without one, and of a generated population with one."""
-    hint = "remove it, or change the other"
-    if _get(merged, "contacts.source") != "trace":
-        if _get(raw, "contacts.trace") is not None:
-            because = 'has no effect with contacts.source = "generated"'
-            yield Fault("contacts.trace", because, hint, True)
+#: Keys of layers by which a population is generated, whoever brings its contacts.
+_OF_GROUPS = {
+    "neighbours": ("group_size",),
+    "school": ("group_size", "member_share"),
+    "work": ("group_size", "member_share"),
+}
+
+
+def _unused_source(raw: Raw, merged: Raw) -> Iterator[Fault]:
+    """Keys of one source of contacts that another does not read."""
+    name, hint = _get(merged, "contacts.source"), "remove it, or change the other"
+    if not isinstance(name, str) or name not in SOURCES.names():
         return
-    because = 'has no effect with contacts.source = "trace"'
+    source, because = SOURCES.get(name), f'has no effect with contacts.source = "{name}"'
+    if name != "trace" and _get(raw, "contacts.trace") is not None:
+        yield Fault("contacts.trace", because, hint, True)
+    if source.parameters is None and _get(raw, "contacts.parameters") is not None:
+        yield Fault("contacts.parameters", because, hint, True)
     given = _get(raw, "contacts")
-    for key in given if isinstance(given, dict) else ():
-        if key not in ("source", "trace"):
+    for key in given if isinstance(given, dict) and not source.layers else ():
+        of_groups = _OF_GROUPS.get(key, ()) if source.people is None else ()
+        if key in ("source", "trace", "parameters"):
+            continue
+        if not of_groups or not isinstance(given[key], dict):
             yield Fault(f"contacts.{key}", because, hint, True)
-    for path in _NOT_WITH_A_TRACE:
+            continue
+        for inner in given[key]:
+            if inner not in of_groups:
+                yield Fault(f"contacts.{key}.{inner}", because, hint, True)
+    for path in _NOT_WITH_PEOPLE if source.people is not None else ():
         if _get(raw, path) is not None:
             yield Fault(path, because, hint, True)
     for key in ("first_step", "day_start_h"):
@@ -191,4 +210,4 @@ def _ages(raw: Raw, merged: Raw) -> Iterator[Fault]:
         yield Fault(path, f"the shares add up to {total:g}; expected 1")
 
 
-CHECKS = (_ages, _together, _campaign, _upload, _unused_trace)
+CHECKS = (_ages, _together, _campaign, _upload, _unused_source)

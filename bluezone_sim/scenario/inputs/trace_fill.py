@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ...errors import Fault, FormatError
-from ..schema.contacts import TraceTable
+from ..schema.layers import TraceTable
 
 Raw = dict[str, Any]
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ...errors import FormatError
 from ...tables.days import Days
 from ...tables.trace import Trace, merge_rows
-from ..schema.contacts import TraceTable
+from ..schema.layers import TraceTable
 from .trace_columns import parquet_rows, read_bytes, text_rows
 
 #: What can be wrong with a row that could be read; in this order one row has one fault.

@@ -1,4 +1,4 @@
-"""``[adoption]`` and ``[campaign]``: who runs the app, and who installs it when."""
+"""``[adoption]`` and ``[[campaign.measures]]``: who runs the app, and who installs it when."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from .table import Share, Span, Table
+from .table import Share, Table
 
 
 class Users(Table):
@@ -59,13 +59,19 @@ class Adoption(Table):
     )
 
 
-class Measure(Table):
-    """One measure of a campaign: whom it reaches, when, how many of them install.
+class MeasureTable(Table):
+    """One measure of a campaign."""
+
+    kind: str = Field(description="what the measure is; its own parameters stand beside it")
+    name: str = Field(min_length=1)
+
+
+class Measure(MeasureTable):
+    """Whom it reaches, when, how many of them install.
 
     It acts on smartphone owners of its target who have not installed through a measure listed earlier.
     """
 
-    name: str = Field(min_length=1)
     share: Share = Field(description="share of its target, less those with the app, who install")
     start: dt.date = Field(description="first local day")
     end: dt.date | None = Field(None, description="last local day; by default the first")
@@ -86,19 +92,3 @@ class Measure(Table):
     drop_out_per_day: Share | None = Field(
         None, description="of those it brings; by default the campaign's"
     )
-
-
-class Campaign(Table):
-    """Who installs when: the users of ``date``, then measures, day by day until ``until``."""
-
-    users: int = Field(ge=0, description="users at the end of the scenario's date")
-    history: list[Span] = Field(
-        default=[],
-        description="[days before date, share of those users that had the app by then], linear in "
-        "between; without it all had it for longer than a look-back",
-    )
-    until: dt.date = Field(description="last day on which cases are evaluated")
-    drop_out_per_day: Share = Field(
-        0.0, description="chance a day that a user removes the app, after the scenario's date"
-    )
-    measures: list[Measure] = Field(default=[], description="in the order in which they count")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from ..values.registries import RULES
+from .by_name import ByName
+from .rules import RuleTable
 from .table import NonNegative, Positive, Share, Table
 
 
@@ -47,39 +50,8 @@ class IndexCases(Table):
     )
 
 
-class Thresholds(Table):
-    """RSSI by platform pair, scanner then advertiser (the app's own, UI of Bluezone)."""
-
-    android_android_dbm: float = -86.0
-    android_ios_dbm: float = -69.0
-    ios_android_dbm: float = -88.0
-    ios_ios_dbm: float = -74.0
-
-
-class Rule(Table):
-    """When a phone that matched warns."""
-
-    name: Literal["any-match", "minutes-near", "minutes-at-attenuation", "cwa", "gaen-v2"] = Field(
-        "any-match",
-        description="any-match: one record; minutes-near: by RSSI; the others weigh attenuations, which "
-        "only GAEN tells: minutes at or below one, Corona-Warn-App, buckets of GAEN's daily summaries",
-    )
-    thresholds: Thresholds = Thresholds()
-    minutes: Positive = Field(
-        15.0, description="(weighted) minutes on one local day; a record stands for a scan period"
-    )
-    attenuation_db: list[NonNegative] | None = Field(
-        None,
-        min_length=1,
-        max_length=8,
-        description="upper edges of the buckets, rising; by default 63 (minutes-at-attenuation), 55 and "
-        "63 (cwa), 55, 63 and 70 (gaen-v2: the narrower net of lfph/gaen-risk-scoring)",
-    )
-    weights: list[NonNegative] | None = Field(
-        None,
-        description="a weight a bucket and one for what is above; by default 1, 0.5, 0 (cwa), 1.5, 1, "
-        "0.4, 0 (gaen-v2)",
-    )
+#: When a phone that matched warns: the parameters of the rule that is named.
+Rule = Annotated[RuleTable, ByName(RULES, "name", "any-match")]
 
 
 class Publication(Table):

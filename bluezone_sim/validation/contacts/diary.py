@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from ...kernels import rng
 from ...kernels.contacts.meetings import permute_many
-from ...scenario.schema.contacts import ContactsTable, RoomLayer
+from ...scenario.schema.contacts import ContactsTable
+from ...scenario.schema.layers import RoomLayer
 from ...tables.days import Days
 from ...tables.settings import SETTINGS
-from ...world.contacts import contact_model, contacts_of
-from ...world.people import World
+from ...world import World, contact_model
 
 #: Places of the diary, and which of them each setting is.
 PLACES = ("home", "school", "work", "transport", "leisure", "other")
@@ -77,7 +77,7 @@ def keep_diary(
     drawn = permute_many(np.uint64(rng.key(world.seed, "index_cases")), np.arange(participants), n)
     people = np.sort(drawn).astype(np.int32)
     model = contact_model(world, table.model_copy(update=talking))
-    c = contacts_of(model, people, days, threads=threads)
+    c = model.contacts_of(people, days, threads=threads)
     day, who = days.index_of(c.start_s), np.searchsorted(people, c.a)
     # A contact is one of a person, an other and a place on a day, in pieces of an hour.
     meeting, first, of = np.unique(
