@@ -115,9 +115,19 @@ def resolve(home: str) -> Any:
     return getattr(import_module(module), name)
 
 
-def code_of(home: str | Callable[..., Any]) -> Callable[..., Any]:
-    """The function that a value brings, as ``"module:function"`` or itself."""
-    function: Callable[..., Any] = resolve(home) if isinstance(home, str) else home
+def code_of(
+    home: str | Callable[..., Any], shipped: Mapping[str, Callable[..., Any]]
+) -> Callable[..., Any]:
+    """The function that a value brings.
+
+    Args:
+        home: itself or ``"module:function"``; of a value that ships, its name in the room that calls it,
+            since a value stands below the rooms that have its code.
+        shipped: that room's functions by name.
+    """
+    if not isinstance(home, str):
+        return home
+    function: Callable[..., Any] = shipped[home] if home in shipped else resolve(home)
     return function
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..matching.pairs import PairDays
+from ..matching.exposures import PairDays
 from ..matching.warnings import Told
 from ..world.risk import RiskyDays
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..matching.pairs import PairDays
+from ..matching.exposures import PairDays
 from ..matching.warnings import Told, consents
 from ..scenario.schema.exposure import Publication
 from ..tables.rows import Outcomes

@@ -16,6 +16,7 @@ from ..scenario.schema.rules import Thresholds
 from ..scenario.values.registries import RULES
 from ..tables.rows import Matches, PublishedKeys, Sightings
 from ..tables.table import Column, Table
+from .applied_rule import by_default
 from .match import match
 from .rules import DayScores, day_scores
 from .windows import ScanInstances, previous_scans, scan_instances
@@ -133,7 +134,7 @@ class PhoneMatches:
         return {
             rule.name: day_scores(self.scans, applied)
             for rule in RULES.all()
-            if rule.needs == "attenuation" and (applied := rule.by_default) is not None
+            if rule.needs == "attenuation" and (applied := by_default(rule)) is not None
         }
 
     def table(self) -> Table:

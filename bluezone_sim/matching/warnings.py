@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..kernels import rng
 from ..scenario.schema.exposure import F2, Publication
-from .pairs import Pairs
+from .exposures import Pairs
 
 
 @dataclass(frozen=True)

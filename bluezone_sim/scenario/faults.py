@@ -33,9 +33,9 @@ def _model_at(
     loc: tuple[str | int, ...], root: type[BaseModel], raw: Any
 ) -> type[BaseModel] | None:
     """The model whose keys the last element of ``loc`` is one of, in a file that says ``raw``."""
+    from .chosen import Campaign
     from .schema.adoption import Users
     from .schema.by_name import by_name_in, parameters_of
-    from .schema.campaign import Campaign
     from .schema.exposure import Course
     from .schema.layers import TraceTable
     from .schema.phones import Carry, PhoneModel

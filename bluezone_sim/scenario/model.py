@@ -13,18 +13,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator
 
+from .chosen import Campaign, ContactsTable, Rule
 from .schema.adoption import Adoption, Users
-from .schema.campaign import Campaign
-from .schema.contacts import ContactsTable
 from .schema.experiment import Criterion, Limits, Sensitivity, SweepTable
-from .schema.exposure import F2, IndexCases, Publication, Rule
+from .schema.exposure import F2, IndexCases, Publication
 from .schema.phones import Phones
 from .schema.population import Population
 from .schema.radio import Protocol, Radio
 from .schema.rules import AnyMatch
 from .schema.table import Table
-from .values.registries import RULES
-from .values.risk_rule import AppliedRule
 
 if TYPE_CHECKING:
     from ..tables.trace import Trace
@@ -77,11 +74,6 @@ class Scenario(Table):
         from .inputs.trace_reader import cached
 
         return cached(self.contacts.trace, self.timezone)
-
-    @property
-    def applied_rule(self) -> AppliedRule:
-        """The rule that is named, with its parameters."""
-        return AppliedRule(RULES.get(self.rule.name), self.rule)
 
     def level_users(self) -> list[int]:
         """Users at each level: a share of smartphone owners, rounded, or the number given."""

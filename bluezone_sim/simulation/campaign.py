@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from ..analysis.campaign import CampaignPart, CampaignResult
 from ..analysis.statistics import bootstrap_weights, interval_of
-from ..matching.pairs import PairDays, pairs_of
+from ..matching.applied_rule import applied
+from ..matching.exposures import PairDays
+from ..matching.pairs import pairs_of
 from ..matching.warnings import Told, f1_warnings, in_time
 from ..scenario.model import Scenario
 from ..tables.days import EPOCH
@@ -86,7 +88,7 @@ def told_on(span: Span, plan: Installs, day: int) -> Told:
     inside = (held.day <= day) & (held.day > day - span.first - 1)
     for who in (held.source, held.person):
         inside &= plan.runs(who, today) & plan.runs(who, then)
-    pairs = pairs_of(held.take(np.flatnonzero(inside)), scenario.applied_rule)
+    pairs = pairs_of(held.take(np.flatnonzero(inside)), applied(scenario.rule))
     seed = span.tracer.world.seed
     told = f1_warnings(seed, pairs, span.known_s(day), scenario.publication)
     return told.take(in_time(told, scenario.publication))

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from .. import protocols
 from ..kernels.radio.availability import link_hours
+from ..matching.applied_rule import applied
+from ..matching.exposures import PairDays
 from ..matching.match import match
-from ..matching.pairs import PairDays, pair_days
+from ..matching.pairs import pair_days
 from ..matching.published import PublishedIndex
 from ..radio import RadioModel, radio_model, record
 from ..scenario.model import Scenario
@@ -170,7 +172,7 @@ class Tracer:
             np.repeat(sources, self.keys.keys_per_person),
             self.days.index_of(matches.time_ms // 1000),
             self.world.n_people,
-            rule=self.scenario.applied_rule,
+            rule=applied(self.scenario.rule),
             ios=self.world.ios,
             scan_period_s=self.radio.scan_period_s,
         )

@@ -17,7 +17,9 @@ from ..errors import InputError
 from ..kernels import rng
 from ..kernels.contacts.meetings import permute_many
 from ..kernels.threads import available_threads
-from ..matching.pairs import PairDays, pairs_of
+from ..matching.applied_rule import applied
+from ..matching.exposures import PairDays
+from ..matching.pairs import pairs_of
 from ..matching.warnings import Told, f1_warnings, f2_warnings, in_time
 from ..scenario import arm_scenario
 from ..scenario.model import Scenario
@@ -64,7 +66,9 @@ def evaluate(
 
     held = [at(held_at, level) for level in levels]
     told = [
-        f1_warnings(world.seed, pairs_of(h, scenario.applied_rule), tracer.published_s, publication)
+        f1_warnings(
+            world.seed, pairs_of(h, applied(scenario.rule)), tracer.published_s, publication
+        )
         for h in held
     ]
     timely = [in_time(t, publication) for t in told]
@@ -83,7 +87,7 @@ def evaluate(
             f2_warnings(
                 world.seed,
                 followed[i],
-                pairs_of(at(f2_at, level), scenario.applied_rule),
+                pairs_of(at(f2_at, level), applied(scenario.rule)),
                 world.n_people,
                 scenario.f2,
                 publication,

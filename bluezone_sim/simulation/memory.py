@@ -8,9 +8,9 @@ from pathlib import Path
 
 from .. import protocols
 from ..errors import InputError
+from ..scenario.chosen import ContactsTable
 from ..scenario.model import Scenario
 from ..scenario.profiles import profile_of
-from ..scenario.schema.contacts import ContactsTable
 
 #: Interpreter, libraries and compiled kernels, MiB: 235 measured with 10 cases, and 390 to 415 in the run
 #: that compiles them, which keeps what it took (100 to 155 more with 200 cases too).

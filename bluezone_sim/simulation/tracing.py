@@ -9,7 +9,8 @@ from itertools import repeat
 import numpy as np
 from numpy.typing import NDArray
 
-from ..matching.pairs import PairDays, concatenate_pair_days
+from ..matching.exposures import PairDays
+from ..matching.pairs import concatenate_pair_days
 from ..matching.published import PublishedIndex, index_published
 from ..tables.rows import Contacts, Matches, Sightings
 from ..world.risk import RiskyDays, concatenate_risky_days, risky_days

@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..kernels import rng
 from ..registry import code_of
+from ..scenario.chosen import Campaign
 from ..scenario.model import Scenario
 from ..scenario.schema.adoption import MeasureTable
-from ..scenario.schema.campaign import Campaign
 from ..scenario.values.registries import INTERVENTIONS
 from ..tables.days import EPOCH
+from .measures import installed
 from .runs import FIRST_USERS, NEVER, NOTHING, Installs, Occasion, leave_days
 from .world import World
 
@@ -55,7 +56,7 @@ def installs(
 def _after(runs: Installs, measure: MeasureTable, world: World, occasion: Occasion) -> Installs:
     """Everybody's days after one more measure; it brought those who did not have the app before."""
     kind = INTERVENTIONS.get(measure.kind)
-    days = code_of(kind.apply)(measure, world, runs, occasion)
+    days = code_of(kind.apply, {"installed": installed})(measure, world, runs, occasion)
     if [np.shape(d) for d in days] != [(world.n_people,)] * 2:
         raise InputError(
             f"{INTERVENTIONS.what} {kind.name!r}: expected install and leave days of "

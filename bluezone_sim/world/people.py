@@ -19,6 +19,7 @@ from ..scenario.model import Scenario
 from ..scenario.schema.population import Ages, Ownership, Population
 from ..scenario.values.registries import SOURCES
 from ..tables.days import EPOCH
+from . import traced
 from .adoption import Groups, number_through, ranks_of
 from .world import People, World
 
@@ -61,7 +62,9 @@ def build_world(scenario: Scenario, seed: int) -> World:
     if source.people is None:
         people = _generated(scenario, seed, zone, zone_start)
     else:
-        people = code_of(source.people)(scenario.contacts, scenario.timezone, seed)
+        people = code_of(source.people, {"traced": traced.people})(
+            scenario.contacts, scenario.timezone, seed
+        )
         if len(people.age) != len(zone):
             raise InputError(
                 f"population.people: {source.name} has {len(people.age):,} people, found {len(zone):,}"

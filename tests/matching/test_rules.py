@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from bluezone_sim.errors import ScenarioError, TableError
-from bluezone_sim.matching.pairs import MatchedRecords
-from bluezone_sim.matching.rules import day_scores, near_by_platform
+from bluezone_sim.matching.applied_rule import AppliedRule
+from bluezone_sim.matching.applied_rule import applied as applied_of
+from bluezone_sim.matching.exposures import MatchedRecords
+from bluezone_sim.matching.rules import day_scores
+from bluezone_sim.matching.weights import near_by_platform
 from bluezone_sim.matching.windows import previous_scans, scan_instances
 from bluezone_sim.scenario.schema.rules import Thresholds
 from bluezone_sim.scenario.values.registries import RULES
-from bluezone_sim.scenario.values.risk_rule import AppliedRule
 from bluezone_sim.tables.rows import Matches, Sightings
 from helpers.small import scenario
 
@@ -322,7 +324,7 @@ def test_rules_of_a_scenario_with_its_own_numbers():
         rule__weights=[2, 1, 0.25, 0],
         rule__minutes=20,
     )
-    rule = s.applied_rule
+    rule = applied_of(s.rule)
     assert rule.weigh(records_at([55, 56, 80, 81])).tolist() == [2.0, 1.0, 0.25, 0.0]
     assert s.rule.minutes == 20
-    assert scenario().applied_rule.rule.name == "any-match"
+    assert applied_of(scenario().rule).rule.name == "any-match"

@@ -13,11 +13,7 @@ from hypothesis import strategies as st
 from bluezone_sim import match, protocols
 from bluezone_sim.errors import FormatError, InputError, TableError
 from bluezone_sim.matching.one_phone import minutes_near
-from bluezone_sim.protocols.bluezone.files import (
-    parse_f0_message,
-    parse_history,
-    write_f0_message,
-)
+from bluezone_sim.protocols.bluezone.files import parse_f0_message, parse_history, write_f0_message
 from helpers.bluezone_files import CAPTURE, DAY, look_up, message, trace, write_history
 from twins import naive_protocols as naive
 

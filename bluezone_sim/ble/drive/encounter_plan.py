@@ -16,6 +16,7 @@ from ...kernels.radio import link_budget as air
 from ...kernels.radio.availability import link_hours
 from ...kernels.radio.link_budget import scan_phase_ms
 from ...kernels.threads import available_threads
+from ...matching.applied_rule import applied
 from ...matching.pairs import pairs_of
 from ...matching.warnings import f1_warnings, in_time
 from ...radio import radio_model
@@ -169,7 +170,7 @@ class Plan:
         held = t.collect(self.peers, found)
         publication = t.scenario.publication
         told = f1_warnings(
-            t.world.seed, pairs_of(held, t.scenario.applied_rule), t.published_s, publication
+            t.world.seed, pairs_of(held, applied(t.scenario.rule)), t.published_s, publication
         )
         timely = in_time(told, publication)
         return Seen(np.unique(held.source), np.unique(told.source[timely]), len(found))

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from ..values.registries import RULES
-from .by_name import ByName
-from .rules import RuleTable
 from .table import NonNegative, Positive, Share, Table
 
 
@@ -48,10 +45,6 @@ class IndexCases(Table):
     course: Course | None = Field(
         None, description="without it every day of the look-back counts, and cases are confirmed"
     )
-
-
-#: When a phone that matched warns: the parameters of the rule that is named.
-Rule = Annotated[RuleTable, ByName(RULES, "name", "any-match")]
 
 
 class Publication(Table):

@@ -1,4 +1,7 @@
-"""The rules, sources of contacts and interventions that ship."""
+"""The rules, sources of contacts and interventions that ship.
+
+Their code is named as the room that calls it has it.
+"""
 
 from __future__ import annotations
 
@@ -13,16 +16,16 @@ ANY_MATCH = RiskRule(
     "one record",
     "what the published app does",
     AnyMatch,
-    weigh="bluezone_sim.matching.rules:near_by_default",
-    enough="bluezone_sim.matching.rules:any_day",
+    weigh="near_by_default",
+    enough="any_day",
 )
 MINUTES_NEAR = RiskRule(
     "minutes-near",
     "minutes by RSSI",
     "Bluezone's own thresholds",
     MinutesNear,
-    weigh="bluezone_sim.matching.rules:near",
-    enough="bluezone_sim.matching.rules:enough_minutes",
+    weigh="near",
+    enough="enough_minutes",
     needs="rssi",
 )
 MINUTES_AT_ATTENUATION = RiskRule(
@@ -30,8 +33,8 @@ MINUTES_AT_ATTENUATION = RiskRule(
     "minutes at or below one attenuation",
     "",
     MinutesAtAttenuation,
-    weigh="bluezone_sim.matching.rules:at_most",
-    enough="bluezone_sim.matching.rules:enough_minutes",
+    weigh="at_most",
+    enough="enough_minutes",
     needs="attenuation",
 )
 CWA = RiskRule(
@@ -39,8 +42,8 @@ CWA = RiskRule(
     "Corona-Warn-App",
     "risk assessment of the app, 2020",
     Cwa,
-    weigh="bluezone_sim.matching.rules:below_edges",
-    enough="bluezone_sim.matching.rules:enough_minutes",
+    weigh="below_edges",
+    enough="enough_minutes",
     needs="attenuation",
 )
 GAEN_V2 = RiskRule(
@@ -48,8 +51,8 @@ GAEN_V2 = RiskRule(
     "buckets of Exposure Notification's daily summaries",
     "lfph/gaen-risk-scoring, the narrower net",
     GaenV2,
-    weigh="bluezone_sim.matching.rules:up_to_edges",
-    enough="bluezone_sim.matching.rules:enough_minutes",
+    weigh="up_to_edges",
+    enough="enough_minutes",
     needs="attenuation",
 )
 
@@ -57,15 +60,15 @@ GENERATED = ContactSource(
     "generated",
     "made from the population",
     "Horby et al. 2011",
-    bind="bluezone_sim.world.generated:bind",
+    bind="generated",
     layers=True,
 )
 TRACE = ContactSource(
     "trace",
     "read from a file, [contacts.trace]",
     "",
-    bind="bluezone_sim.world.traced:bind",
-    people="bluezone_sim.world.traced:people",
+    bind="traced",
+    people="traced",
 )
 
 INSTALLS = Intervention(
@@ -73,5 +76,5 @@ INSTALLS = Intervention(
     "a share of its target installs",
     "",
     Measure,
-    apply="bluezone_sim.world.measures:installed",
+    apply="installed",
 )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ...kernels import rng
 from ...kernels.contacts.meetings import permute_many
-from ...scenario.schema.contacts import ContactsTable
+from ...scenario.chosen import ContactsTable
 from ...scenario.schema.layers import RoomLayer
 from ...tables.days import Days
 from ...tables.settings import SETTINGS

@@ -1,0 +1,69 @@
+"""A risk rule with its parameters, as matching applies it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import TableError
+from ..registry import code_of
+from ..scenario.schema.rules import RuleTable
+from ..scenario.values.registries import RULES
+from ..scenario.values.risk_rule import RiskRule
+from . import weights
+from .exposures import MatchedRecords, PairDays
+
+#: Code of the rules that ship.
+_SHIPPED = {
+    function.__name__: function
+    for function in (
+        weights.near,
+        weights.near_by_default,
+        weights.at_most,
+        weights.up_to_edges,
+        weights.below_edges,
+        weights.any_day,
+        weights.enough_minutes,
+    )
+}
+
+
+@dataclass(frozen=True)
+class AppliedRule:
+    """A rule with its parameters."""
+
+    rule: RiskRule
+    parameters: RuleTable
+
+    def weigh(self, records: MatchedRecords) -> NDArray[np.float64]:
+        """``float64[n]``: how much the time of each record counts.
+
+        Raises:
+            TableError: the rule weighs attenuations, which the records do not tell.
+        """
+        if self.rule.needs == "attenuation" and records.attenuation_db is None:
+            raise TableError(f"matches: no attenuation, which the rule {self.rule.name} weighs")
+        weigh = code_of(self.rule.weigh, _SHIPPED)
+        found: NDArray[np.float64] = weigh(self.parameters, records)
+        return found
+
+    def enough(self, days: PairDays) -> NDArray[np.bool_]:
+        """``bool[n]``: the days that warn."""
+        enough = code_of(self.rule.enough, _SHIPPED)
+        found: NDArray[np.bool_] = enough(self.parameters, days)
+        return found
+
+
+def applied(table: RuleTable) -> AppliedRule:
+    """The rule that a scenario names."""
+    return AppliedRule(RULES.get(table.name), table)
+
+
+def by_default(rule: RiskRule) -> AppliedRule | None:
+    """The rule with its parameters' defaults; None where one of them has none."""
+    fields = rule.parameters.model_fields
+    if any(field.is_required() for key, field in fields.items() if key != "name"):
+        return None
+    return AppliedRule(rule, rule.parameters(name=rule.name))
