@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..protocols.bluezone import IOS_CHARACTERISTIC
+from ..protocols.bluezone import IOS_CHARACTERISTIC, Bluezone
 from .formats.frames import Frames
 from .formats.hci import EVENT, hci_packets, u8
 
@@ -28,13 +28,22 @@ _MOST_HANDLES = 256
 
 
 @dataclass(frozen=True)
-class Read:
-    """A value that the phone read from a peer's identifier characteristic."""
+class GattRead:
+    """An identifier that a phone read from a peer.
+
+    Attributes:
+        time_us: unix microseconds.
+        observer: who read it.
+        address: the peer's, 48 bits.
+        protocol: whose characteristic it was.
+        identifier: as the protocol has it.
+    """
 
     time_us: int
     observer: int
     address: int
-    value: bytes
+    protocol: str
+    identifier: bytes
 
 
 @dataclass
@@ -51,7 +60,7 @@ class GattReader:
 
     _open: dict[tuple[int, int], _Connection] = field(default_factory=dict)
 
-    def read(self, frames: Frames) -> list[Read]:
+    def read(self, frames: Frames) -> list[GattRead]:
         """Identifiers read in frames of an HCI link type, in order.
 
         A Python loop, since connections are few.
@@ -81,8 +90,10 @@ class GattReader:
                 peer = self._open.get((who, _handle(packet[:2])))
                 end = 8 + int.from_bytes(packet[4:6], "little")
                 value = None if peer is None else _follow(peer, packet[8:end], bool(received[row]))
-                if peer is not None and value is not None:
-                    out.append(Read(int(frames.time_us[row]), who, peer.address, value))
+                if peer is not None and value is not None and len(value) == Bluezone.id_size:
+                    out.append(
+                        GattRead(int(frames.time_us[row]), who, peer.address, Bluezone.name, value)
+                    )
         return out
 
 

@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ... import protocols
+from ...captures.decode import SightingDecoder
 from ...captures.packets import Packets
 from ...protocols import ad
+from ...protocols.ad import Advertisement
 
 #: A phone that changed both is followed to the one that appeared next, within this time, microseconds.
 HANDOVER_US = 5_000_000
@@ -25,7 +27,7 @@ class Trail:
         packets: in order of time.
         identifier: ``int64[n]``, index of the packet's identifier; -1 where it carries none.
         identifiers: ``uint8[k, id_size]``.
-        payload: payload bytes of each packet.
+        found: what each packet's data carry.
         exact: ``bool[n]``, the AD structures are exactly the protocol's.
         others: other phones of the protocol that were heard.
     """
@@ -33,7 +35,7 @@ class Trail:
     packets: Packets
     identifier: NDArray[np.int64]
     identifiers: NDArray[np.uint8]
-    payload: list[bytes]
+    found: list[Advertisement | None]
     exact: NDArray[np.bool_]
     others: int
 
@@ -60,9 +62,10 @@ def follow(packets: Packets, protocol: str, target: int | None) -> Trail | None:
     order = np.argsort(packets.time_us, kind="stable")
     packets = packets.take(order)
     distinct, which = _distinct_data(packets)
-    parser = protocols.get(protocol)
-    found = [parser.parse_advertisement(d) for d in distinct]
-    mine = np.array([f is not None and protocol in f.protocols for f in found], np.bool_)
+    decoder = SightingDecoder()
+    seen = (decoder.look(data) for data in distinct)
+    found = [f if f is not None and protocol in f.protocols else None for f in seen]
+    mine = np.array([f is not None for f in found], np.bool_)
     rows = np.flatnonzero(mine[which]) if len(distinct) else np.empty(0, np.int64)
     if not len(rows):
         return None
@@ -87,8 +90,8 @@ def follow(packets: Packets, protocol: str, target: int | None) -> Trail | None:
         identifier=identifier[own],
         identifiers=np.frombuffer(b"".join(names), np.uint8).reshape(len(names), -1)
         if names
-        else np.empty((0, parser.id_size), np.uint8),
-        payload=[(f.payload if (f := found[w]) is not None else b"") for w in which[own]],
+        else np.empty((0, protocols.get(protocol).id_size), np.uint8),
+        found=[found[w] for w in which[own]],
         exact=exact[which[own]],
         others=len(np.unique(phone)) - 1,
     )

@@ -35,7 +35,7 @@ _NO_RSSI = 127
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Decoded:
     """What advertising data says, decoded once for all packets that repeat it.
 
     Attributes:
@@ -53,15 +53,15 @@ class Known:
     cut: int
 
 
-class Heard(NamedTuple):
-    """One packet.
+class AdvertisingReport(NamedTuple):
+    """One advertisement, as the controller reported it.
 
     Attributes:
         time_us: unix microseconds.
         address: 48 bits.
         address_random: its kind.
         rssi_dbm: as the controller measured it.
-        known: its data.
+        decoded: its data.
         device: bleak's handle, for a GATT read.
     """
 
@@ -69,7 +69,7 @@ class Heard(NamedTuple):
     address: int
     address_random: bool
     rssi_dbm: int
-    known: Known
+    decoded: Decoded
     device: Any
 
 
@@ -108,10 +108,10 @@ class Decoder:
 
     def __init__(self) -> None:
         self.rejected: Counter[str] = Counter()
-        self._cache: OrderedDict[Any, Known] = OrderedDict()
+        self._cache: OrderedDict[Any, Decoded] = OrderedDict()
         self._parsers = [protocols.get(name) for name in protocols.names()]
 
-    def decode(self, reports: Iterable[tuple[int, Any, Any]]) -> list[Heard]:
+    def decode(self, reports: Iterable[tuple[int, Any, Any]]) -> list[AdvertisingReport]:
         """Packets of reports.
 
         Args:
@@ -128,33 +128,35 @@ class Decoder:
                 if address is None:
                     self.rejected["address is none"] += 1
                     continue
-                known = self._known(data)
-                out.append(Heard(time_us, address, _is_random(data), rssi, known, device))
+                decoded = self._decoded(data)
+                out.append(
+                    AdvertisingReport(time_us, address, _is_random(data), rssi, decoded, device)
+                )
             except Exception as error:  # any bytes may be on air; the scan goes on
                 self.rejected[f"not decodable: {type(error).__name__}"] += 1
                 continue
-            if known.rejected:
-                self.rejected[known.rejected] += 1
-            if known.cut:
-                self.rejected["AD structures beyond 31 bytes, dropped"] += known.cut
+            if decoded.rejected:
+                self.rejected[decoded.rejected] += 1
+            if decoded.cut:
+                self.rejected["AD structures beyond 31 bytes, dropped"] += decoded.cut
         return out
 
-    def _known(self, data: Any) -> Known:
+    def _decoded(self, data: Any) -> Decoded:
         key = (
             tuple(data.service_uuids),
             tuple(data.manufacturer_data.items()),
             tuple(data.service_data.items()),
             data.local_name,
         )
-        known = self._cache.get(key)
-        if known is None:
-            known = self._decode(data)
-            self._cache[key] = known
+        decoded = self._cache.get(key)
+        if decoded is None:
+            decoded = self._decode(data)
+            self._cache[key] = decoded
             if len(self._cache) > _CACHE_MOST:
                 self._cache.popitem(last=False)
-        return known
+        return decoded
 
-    def _decode(self, data: Any) -> Known:
+    def _decode(self, data: Any) -> Decoded:
         structures = list(_structures(data))
         kept, size = [], 0
         for kind, content in structures:
@@ -176,7 +178,7 @@ class Decoder:
         # A name comes with the scan response, which has 31 bytes of its own.
         cut = sum(kind not in ad.NAMES for kind, _ in structures)
         cut -= sum(kind not in ad.NAMES for kind, _ in kept)
-        return Known(raw, found, rejected, printable(data.local_name or ""), cut)
+        return Decoded(raw, found, rejected, printable(data.local_name or ""), cut)
 
 
 def _is_random(data: Any) -> bool:
