@@ -40,10 +40,11 @@ from bluezone_sim.ble.listening.reports import Decoder, parse_address, printable
 from bluezone_sim.ble.sending.crowd import Crowd
 from bluezone_sim.captures.key_files import read_keys
 from bluezone_sim.errors import FormatError, InputError, NothingToRunError
-from bluezone_sim.protocols import bluezone, gaen
 from bluezone_sim.protocols.ad import long_uuid
-from bluezone_sim.protocols.bluezone_files import parse_f0_message
-from bluezone_sim.protocols.gaen_export import parse_export
+from bluezone_sim.protocols.bluezone import wire as bluezone
+from bluezone_sim.protocols.bluezone.files import parse_f0_message
+from bluezone_sim.protocols.gaen import keys as gaen
+from bluezone_sim.protocols.gaen.files import parse_export
 
 pytestmark = pytest.mark.ble
 
@@ -385,10 +386,12 @@ def test_a_day_of_real_rotation_walks_the_chain():
     crowd = Crowd("bluezone", 1)
     midnight = 1_700_006_400
     ids = [crowd.identifier(0, midnight - 900 + 900 * i)[0] for i in range(4)]
-    first, second = crowd.keys[0]
-    chain = protocols.get("bluezone").daily_keys(np.frombuffer(first.key, np.uint8)[None], 2)
-    assert chain[0, 1].tobytes() == second.key
-    assert ids[1] == second.identifiers[0].tobytes()
+    published = crowd.published()
+    assert len(published) == 1  # from the first day's key phones walk to the second
+    system = protocols.get("bluezone")
+    chain = system.daily_keys(published.key, 2)
+    assert ids[0] == system.identifiers(chain[:, 0])[0, -1].tobytes()
+    assert ids[1] == system.identifiers(chain[:, 1])[0, 0].tobytes()
 
 
 @pytest.mark.parametrize(
@@ -449,7 +452,7 @@ def judged(packets, profile="gaen", **kwargs):
 
 
 def write_keys(path, keys):
-    from bluezone_sim.protocols.gaen_export import write_export
+    from bluezone_sim.protocols.gaen.files import write_export
 
     path.write_bytes(write_export(keys))
     return read_keys(path)

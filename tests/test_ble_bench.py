@@ -27,9 +27,9 @@ from bluezone_sim.ble.listening import listener as listen
 from bluezone_sim.ble.listening.recorder import read_packets
 from bluezone_sim.ble.virtual import Phone, VirtualBench
 from bluezone_sim.captures.formats.parquet import read_sightings
-from bluezone_sim.protocols import bluezone
-from bluezone_sim.protocols.bluezone_files import parse_f0_message, write_history
-from bluezone_sim.protocols.gaen_export import parse_export
+from bluezone_sim.protocols.bluezone import wire as bluezone
+from bluezone_sim.protocols.bluezone.files import parse_f0_message, write_history
+from bluezone_sim.protocols.gaen.files import parse_export
 
 pytestmark = [
     pytest.mark.ble,

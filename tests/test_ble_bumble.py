@@ -31,7 +31,8 @@ from bluezone_sim.ble.sending.transmit import Sending
 from bluezone_sim.ble.virtual import Phone, VirtualBench
 from bluezone_sim.captures.formats.parquet import read_sightings
 from bluezone_sim.errors import InputError
-from bluezone_sim.protocols import ad, bluezone
+from bluezone_sim.protocols import ad
+from bluezone_sim.protocols.bluezone import wire as bluezone
 from bluezone_sim.protocols.registry import get
 
 pytestmark = pytest.mark.ble
@@ -132,6 +133,8 @@ def test_a_crowd_takes_turns():
 
 
 def test_iphones_on_the_dongle_have_addresses_and_answers_of_their_own():
+    gatt = get("bluezone").wire.gatt
+
     async def work():
         link = Link()
         peer, heard = await a_peer(link)
@@ -139,13 +142,15 @@ def test_iphones_on_the_dongle_have_addresses_and_answers_of_their_own():
         async with OnLink(link) as transmit:
             for answer in (bytes(range(12)), bytes(range(12, 24))):
                 heard.clear()
-                await transmit.put(0, Sending(bluezone.ios_advertisement(), True, 50, answer))
+                await transmit.put(0, Sending(bluezone.ios_advertisement(), True, 50, answer, gatt))
                 while not heard:
                     await asyncio.sleep(0.02)
                 address = heard[-1][0]
                 connection = await peer.connect(address)
                 # Others may have their turns meanwhile.
-                await transmit.put(0, Sending(bluezone.ios_advertisement(), True, 50, b"x" * 12))
+                await transmit.put(
+                    0, Sending(bluezone.ios_advertisement(), True, 50, b"x" * 12, gatt)
+                )
                 values.append((bytes(address), await an_answer(connection)))
         return values
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from bluezone_sim import match, protocols
 from bluezone_sim.errors import FormatError, InputError, TableError
 from bluezone_sim.matching.one_phone import look_up, minutes_near
-from bluezone_sim.protocols.bluezone_files import (
+from bluezone_sim.protocols.bluezone.files import (
     parse_f0_message,
     parse_history,
     write_f0_message,

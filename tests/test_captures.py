@@ -41,8 +41,8 @@ from bluezone_sim.captures.formats.link_layer import read_link_layer
 from bluezone_sim.captures.formats.parquet import read_sightings, write_sightings
 from bluezone_sim.captures.formats.pcapng import PcapngWriter, crc24
 from bluezone_sim.captures.importing import import_file
-from bluezone_sim.protocols.bluezone import IOS_CHARACTERISTIC, ios_advertisement
-from bluezone_sim.protocols.bluezone_files import write_history
+from bluezone_sim.protocols.bluezone.files import write_history
+from bluezone_sim.protocols.bluezone.wire import IOS_CHARACTERISTIC, ios_advertisement
 from bluezone_sim.tables.rows import Sightings
 
 PCAPS = DATA / "exp34-epfl-soldiers" / "pcaps"

@@ -33,7 +33,9 @@ from bluezone_sim.captures.importing import import_file
 from bluezone_sim.captures.key_files import read_keys
 from bluezone_sim.captures.packets import Packets
 from bluezone_sim.errors import InputError
-from bluezone_sim.protocols import dp3t_files, gaen_export, tcn
+from bluezone_sim.protocols.dp3t import files as dp3t_files
+from bluezone_sim.protocols.gaen import files as gaen_export
+from bluezone_sim.protocols.tcn import files as tcn
 from bluezone_sim.tables.rows import PublishedKeys
 
 _SETTINGS = settings(

@@ -17,7 +17,11 @@ from bluezone_sim.captures.formats.btsnoop import BtsnoopWriter
 from bluezone_sim.captures.formats.parquet import write_sightings
 from bluezone_sim.captures.formats.pcapng import PcapngWriter
 from bluezone_sim.captures.packets import Packets
-from bluezone_sim.protocols import dp3t_files, gaen, gaen_export, tcn
+from bluezone_sim.protocols.dp3t import files as dp3t_files
+from bluezone_sim.protocols.dp3t.keys import observations
+from bluezone_sim.protocols.gaen import files as gaen_export
+from bluezone_sim.protocols.gaen import keys as gaen
+from bluezone_sim.protocols.tcn import files as tcn
 from bluezone_sim.tables.rows import PublishedKeys, Sightings
 
 DAY = 1_597_190_400  # 12 August 2020, midnight UTC
@@ -203,7 +207,7 @@ def test_a_cuckoo_filter(written, tmp_path, capsys):
     system = protocols.get("dp3t-unlinkable")
     seed = np.random.default_rng(7).integers(0, 256, (1, 32), np.uint8)
     identifier = system.identifiers(seed)[0, :1]
-    hashed = system.observations(identifier, np.array([DAY + 950]))
+    hashed = observations(identifier, np.array([DAY + 950]))
     (tmp_path / "keys").write_bytes(dp3t_files.CuckooFilter.build(hashed).to_bytes())
     same = bytes(identifier[0])
     history = written(

@@ -30,7 +30,7 @@ def test_whoever_sends_a_published_identifier_is_found(protocol):
     world, ring, days = tracer.world, tracer.keys, tracer.days
     users = np.flatnonzero(world.rank < 0.6).astype(np.int32)
     published = ring.published(users[::9])
-    units = ring.protocol.unroll(published)
+    units = ring.protocol.unit_keys_of(published)
     known = {
         bytes(i)
         for k in range(len(units))
@@ -39,7 +39,9 @@ def test_whoever_sends_a_published_identifier_is_found(protocol):
         )[0]
     }
     first, last = int(days.start_s[0]) // DAY_S, -(-days.end_s // DAY_S)
-    sent = ring.identifiers(users, first, last - first).reshape(len(users), last - first, -1)
+    sent = ring.schedule.identifiers(users, first, last - first).reshape(
+        len(users), last - first, -1
+    )
     sent = sent.reshape(len(users), last - first, -1, ring.protocol.id_size)
     index = index_published(published, protocol)
     for start_s, found in zip(days.start_s.tolist(), publishers(tracer, index, 0.6), strict=True):

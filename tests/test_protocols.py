@@ -20,9 +20,12 @@ from bluezone_sim.errors import InputError, TableError
 from bluezone_sim.kernels import cpu
 from bluezone_sim.matching import index
 from bluezone_sim.matching import match as engine
-from bluezone_sim.protocols import bluetrace, gaen, skinny
-from bluezone_sim.protocols.robert import Server
-from bluezone_sim.protocols.tcn import first_contact_key
+from bluezone_sim.protocols.bluetrace import keys as bluetrace
+from bluezone_sim.protocols.dp3t.keys import observations
+from bluezone_sim.protocols.gaen import keys as gaen
+from bluezone_sim.protocols.robert import skinny
+from bluezone_sim.protocols.robert.keys import Server
+from bluezone_sim.protocols.tcn.keys import first_contact_key
 from bluezone_sim.tables.rows import PublishedKeys, Sightings
 
 FOLDER = Path(__file__).parent
@@ -91,7 +94,7 @@ def test_dp3t_gives_the_reference_implementations_identifiers(path):
     ids = unlinkable.identifiers(rows(*(s["seed"] for s in seeds)))
     assert hexes(ids[:, 0]) == [s["ephid"] for s in seeds]
     hashed = DP3T["unlinkable_hashed"]
-    got = unlinkable.observations(
+    got = observations(
         rows(*(h["ephid"] for h in hashed)), np.array([h["epoch"] * 900 for h in hashed])
     )
     assert hexes(got) == [h["hashed_observation"] for h in hashed]
@@ -365,7 +368,7 @@ def test_a_wrong_company_or_service_is_not_recognised():
 def test_the_fixed_identifier_of_v1_is_six_characters():
     v1 = protocols.get("bluezone-v1")
     words = np.array([0, 61, 62, (1 << 64) - 1], np.uint64)
-    ids = [bytes(x).decode() for x in v1.identifier(words)]
+    ids = [bytes(x).decode() for x in v1.fixed_ids(words)]
     assert ids[:3] == ["000000", "z00000", "010000"]
     assert all(len(x) == 6 and x.isalnum() for x in ids)
 

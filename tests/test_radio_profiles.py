@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tomllib
-from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -12,11 +11,11 @@ from small import scenario
 
 from bluezone_sim.cli import main
 from bluezone_sim.errors import InputError, ScenarioError
-from bluezone_sim.protocols.registry import names as protocol_names
+from bluezone_sim.protocols import get, names
 from bluezone_sim.scenario.checks.cross import KEY_PROTOCOLS
 from bluezone_sim.scenario.describe import resolved_toml
 from bluezone_sim.scenario.loading import parse
-from bluezone_sim.scenario.profiles import load_profile, names, profile_of
+from bluezone_sim.scenario.profiles import load_profile, profile_of
 from bluezone_sim.scenario.schema.profile import STATES
 from bluezone_sim.simulation.context import Clock, Tracer
 from bluezone_sim.validation.whitepaper import document
@@ -35,7 +34,7 @@ def leaves(table: dict, path: str = ""):
 
 @pytest.mark.parametrize("name", names())
 def test_every_value_of_a_profile_has_its_source(name):
-    text = (files("bluezone_sim") / "radio" / "profiles" / f"{name}.toml").read_text("utf-8")
+    text = get(name).radio.read_text("utf-8")
     found = dict(leaves(tomllib.loads(text)))
     assert len(found) > 30
     for key, value in found.items():
@@ -49,7 +48,7 @@ def test_every_value_of_a_profile_has_its_source(name):
 
 
 def test_there_is_a_profile_for_every_protocol():
-    for name in protocol_names():
+    for name in names():
         assert load_profile(name).title
     assert load_profile("dp3t-hybrid") == load_profile("dp3t-lowcost")
 

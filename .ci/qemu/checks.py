@@ -20,8 +20,8 @@ import bluezone_sim as bz
 from bluezone_sim.ble.adapters.bus import ADAPTER, AdapterError, Bluez
 from bluezone_sim.ble.listening.recorder import read_packets
 from bluezone_sim.captures.formats.parquet import read_sightings
-from bluezone_sim.protocols.bluezone_files import parse_f0_message
-from bluezone_sim.protocols.gaen_export import parse_export
+from bluezone_sim.protocols.bluezone.files import parse_f0_message
+from bluezone_sim.protocols.gaen.files import parse_export
 
 BEGAN = time.monotonic()
 IPHONE, OURS = "C0:DE:00:00:00:01", "00:AA:01:00:00:01"

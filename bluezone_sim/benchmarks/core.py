@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .. import protocols
 from ..matching.index import SightingIndex, index_sightings
 from ..matching.match import match
-from ..protocols.gaen_export import _fields, parse_export, write_export
+from ..protocols.gaen.files import _fields, parse_export, write_export
 from ..protocols.protocol import DAY_S
 from ..simulation.memory import available_mib
 from ..tables.rows import PublishedKeys, Sightings

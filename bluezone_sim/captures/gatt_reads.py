@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..protocols.bluezone import IOS_CHARACTERISTIC, Bluezone
+from ..protocols.bluezone.wire import ID_BYTES, IOS_CHARACTERISTIC
 from .formats.frames import Frames
 from .formats.hci import EVENT, hci_packets, u8
 
@@ -90,9 +90,9 @@ class GattReader:
                 peer = self._open.get((who, _handle(packet[:2])))
                 end = 8 + int.from_bytes(packet[4:6], "little")
                 value = None if peer is None else _follow(peer, packet[8:end], bool(received[row]))
-                if peer is not None and value is not None and len(value) == Bluezone.id_size:
+                if peer is not None and value is not None and len(value) == ID_BYTES:
                     out.append(
-                        GattRead(int(frames.time_us[row]), who, peer.address, Bluezone.name, value)
+                        GattRead(int(frames.time_us[row]), who, peer.address, "bluezone", value)
                     )
         return out
 

@@ -243,7 +243,7 @@ def _parquet(report: FileReport, phones: PhoneNumbers) -> Iterator[Sightings]:
 
 
 def _trace(report: FileReport, phones: PhoneNumbers) -> Iterator[Sightings]:
-    from ..protocols.bluezone_files import parse_history
+    from ..protocols.bluezone.files import parse_history
 
     number = phones.of(str(report.path))
     last: int | None = None

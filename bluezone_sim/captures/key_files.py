@@ -13,14 +13,14 @@ import numpy as np
 
 from .. import protocols
 from ..errors import FormatError, InputError
-from ..protocols.protocol import KeyProtocol
+from ..protocols.protocol import Protocol
 from ..tables.rows import PublishedKeys, Sightings
 from .importing import told_by_content
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
-    from ..protocols.dp3t_files import CuckooFilter
+    from ..protocols.dp3t.files import CuckooFilter
 
 _ZIP = b"PK\x03\x04"
 #: More than any authority publishes at once.
@@ -97,7 +97,8 @@ def _read(path: Path) -> bytes:
 
 
 def _parse(path: Path, data: bytes, protocol: str | None, public_key: Path | None) -> KeyFile:
-    from ..protocols import dp3t_files, gaen_export
+    from ..protocols.dp3t import files as dp3t_files
+    from ..protocols.gaen import files as gaen_export
 
     source = str(path)
     if data.startswith((_ZIP, gaen_export.HEADER[:8])):
@@ -118,7 +119,7 @@ def _printable(data: bytes) -> bool:
 
 
 def _export(path: Path, data: bytes, key: EllipticCurvePublicKey | None) -> KeyFile:
-    from ..protocols import gaen_export
+    from ..protocols.gaen import files as gaen_export
 
     if data.startswith(_ZIP):
         published, _ = gaen_export.parse_export_zip(data, str(path), key)
@@ -148,8 +149,8 @@ def _public_key(path: Path) -> EllipticCurvePublicKey:
 
 def _json(path: Path, data: bytes, protocol: str | None) -> KeyFile:
     """Bluezone's message or a list of DP-3T; anything else is told as a faulty message."""
-    from ..protocols.bluezone_files import parse_f0_message
-    from ..protocols.dp3t_files import parse_list
+    from ..protocols.bluezone.files import parse_f0_message
+    from ..protocols.dp3t.files import parse_list, walked_until
 
     try:
         raw = json.loads(data)
@@ -160,12 +161,12 @@ def _json(path: Path, data: bytes, protocol: str | None) -> KeyFile:
         return KeyFile(path, "a message", "bluezone", lambda _: published)
     name = protocol if protocol in ("dp3t-lowcost", "dp3t-hybrid") else _dp3t_design(raw["exposed"])
     system = protocols.get_key_protocol(name)
-    parse_list(data, system, source=str(path))  # faults are told before histories are read
+    keys = parse_list(data, system.key_size, system.intervals_per_key, str(path))
 
     def published_for(sightings: Sightings) -> PublishedKeys:
         # Phones walk a low-cost chain up to the day on which they look.
-        until_s = int(sightings.time_ms.max(initial=0)) // 1000 + 1
-        return parse_list(data, system, until_s, str(path))
+        latest_ms = int(sightings.time_ms.max(initial=0))
+        return walked_until(keys, latest_ms) if name == "dp3t-lowcost" else keys
 
     return KeyFile(path, "a list of keys", name, published_for)
 
@@ -186,7 +187,7 @@ def _no_keys(data: bytes) -> str:
 
 def _reports(path: Path, data: bytes) -> KeyFile:
     """Signed reports of TCN, one after the other."""
-    from ..protocols.tcn import SIGNATURE_BYTES, parse_report
+    from ..protocols.tcn.files import SIGNATURE_BYTES, parse_report
 
     parts: list[PublishedKeys] = []
     at = 0
@@ -203,7 +204,7 @@ def _reports(path: Path, data: bytes) -> KeyFile:
             why = str(error) if parts else f"{_no_keys(data)}. As TCN reports: {error}"
             raise FormatError(f"{path}: {why}") from None
         at += size
-    system: KeyProtocol = protocols.get_key_protocol("tcn")
+    system: Protocol = protocols.get_key_protocol("tcn")
 
     def published_for(sightings: Sightings) -> PublishedKeys:
         # Reports tell no times: they match what a phone still keeps, its latest second included.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .. import protocols
 from ..errors import TableError
 from ..kernels.lookup.exact import Index, build_index, words_of
-from ..protocols.protocol import DAY_MS, KeyProtocol
+from ..protocols.protocol import DAY_MS, Protocol
 from ..tables.rows import Sightings
 
 #: Sightings up to which one index serves all times. More are cut by days, so that the filter that a
@@ -45,7 +45,7 @@ class SightingIndex:
     """
 
     sightings: Sightings
-    protocol: KeyProtocol
+    protocol: Protocol
     buckets: tuple[Bucket, ...]
 
     def __len__(self) -> int:
@@ -67,7 +67,7 @@ class SightingIndex:
 
 
 def index_sightings(
-    sightings: Sightings, protocol: str | KeyProtocol, *, threads: int = 1
+    sightings: Sightings, protocol: str | Protocol, *, threads: int = 1
 ) -> SightingIndex:
     """Indexes sightings, so that several key lists can be matched against them.
 
@@ -107,7 +107,7 @@ def index_sightings(
     return SightingIndex(sightings, system, tuple(b for b in found if b is not None))
 
 
-def check_sightings(sightings: Sightings, system: KeyProtocol) -> None:
+def check_sightings(sightings: Sightings, system: Protocol) -> None:
     """Raises TableError unless the identifiers are of the system's size and the columns as declared."""
     ids, times = sightings.identifier, sightings.time_ms
     if ids.dtype != np.uint8 or ids.ndim != 2 or ids.shape[1] != system.id_size:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from .. import protocols
 from ..errors import TableError
 from ..kernels.cpu import path
-from ..kernels.lookup import fused
 from ..kernels.lookup.exact import Index, collect, probe_rows, words_of
-from ..protocols.protocol import DAY_MS, KeyProtocol, Unrolled
+from ..protocols.protocol import DAY_MS, Protocol, called
+from ..protocols.units import UnitKeys
 from ..tables.rows import Matches, PublishedKeys, Sightings
 from .index import Bucket, SightingIndex, check_sightings, first_seen, index_sightings
 from .published import PublishedIndex, chunks, expand, index_units
@@ -36,7 +36,7 @@ _Hits = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]  # unit, 
 def match(
     published: PublishedKeys | PublishedIndex,
     sightings: Sightings | SightingIndex,
-    protocol: str | KeyProtocol,
+    protocol: str | Protocol,
     *,
     threads: int = 1,
 ) -> Matches:
@@ -72,7 +72,7 @@ def match(
         hits = _probe_sightings(published, table, threads)
         units = published.units
         return _matches(units, table, system, [_in_time(units, table, system, *h) for h in hits])
-    units = system.unroll(published)
+    units = system.unit_keys_of(published)
     total = int(units.count.sum())
     if not len(table) or not total:
         return _matches(units, table, system, [])
@@ -111,7 +111,7 @@ def senders(
     if index is None or not n:
         return np.empty(0, np.int64)
     step_ms = np.full(n, 1000 * system.interval_s)
-    units = Unrolled(
+    units = UnitKeys(
         keys=keys,
         start_ms=np.full(n, day * DAY_MS),
         count=np.full(n, count, np.int32),
@@ -135,7 +135,7 @@ def rows_published(
 
 
 def _probe_bucket(
-    units: Unrolled, bucket: Bucket, sightings: Sightings, system: KeyProtocol, threads: int
+    units: UnitKeys, bucket: Bucket, sightings: Sightings, system: Protocol, threads: int
 ) -> list[_Hits]:
     """Looks the keys' identifiers up among the sightings of a stretch of time."""
     if bucket.day is None:
@@ -158,7 +158,7 @@ def _probe_bucket(
     return out
 
 
-def _probe_keys(units: Unrolled, index: Index, system: KeyProtocol, threads: int) -> list[_Hits]:
+def _probe_keys(units: UnitKeys, index: Index, system: Protocol, threads: int) -> list[_Hits]:
     """Looks the keys' identifiers up in an index."""
     # Most identifiers of a key are found once, if it is found at all.
     width, guess = index.words.shape[1], max(_HITS, len(index.entry))
@@ -181,19 +181,13 @@ def _probe_keys(units: Unrolled, index: Index, system: KeyProtocol, threads: int
     return _mapped(work, chunks(units, size), threads)
 
 
-def _fused(units: Unrolled, system: KeyProtocol, index: Index) -> Callable[..., None] | None:
+def _fused(units: UnitKeys, system: Protocol, index: Index) -> Callable[..., None] | None:
     """What derives and looks up in one go, ``(span, work)``; None where a protocol has no such thing."""
-    how = path()
-    counts = units.count
-    if system.name == "gaen":
-        keys, numbers = units.keys.view(np.uint32), units.start_ms // (1000 * system.interval_s)
-        return lambda span, work: fused.gaen(
-            how, fused.gaen_scratch(), index, keys, numbers, counts, span, work
-        )
-    if system.name == "bluezone":
-        keys = units.keys.view(np.uint32)
-        return lambda span, work: fused.bluezone(how, index, keys, counts, span, work)
-    return None
+    fused = system.published_keys.fused
+    if fused is None:
+        return None
+    found: Callable[..., None] | None = called(fused)(path(), index, units)
+    return found
 
 
 def _probe_sightings(published: PublishedIndex, sightings: Sightings, threads: int) -> list[_Hits]:
@@ -237,9 +231,9 @@ def _mapped(
 
 
 def _in_time(
-    units: Unrolled,
+    units: UnitKeys,
     sightings: Sightings,
-    system: KeyProtocol,
+    system: Protocol,
     unit: NDArray[np.int64],
     interval: NDArray[np.int64],
     row: NDArray[np.int64],
@@ -251,9 +245,7 @@ def _in_time(
     return unit[keep], interval[keep], row[keep]
 
 
-def _matches(
-    units: Unrolled, sightings: Sightings, system: KeyProtocol, hits: list[_Hits]
-) -> Matches:
+def _matches(units: UnitKeys, sightings: Sightings, system: Protocol, hits: list[_Hits]) -> Matches:
     empty = np.empty(0, np.int64)
     unit, interval, row = (
         np.concatenate([h[k] for h in hits]) if hits else empty for k in range(3)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._version import SCHEMA_VERSION
-from ..protocols.bluezone_files import parse_f0_message, parse_history
+from ..protocols.bluezone.files import parse_f0_message, parse_history
 from ..protocols.registry import get_key_protocol
 from ..scenario.profiles import load_profile
 from ..scenario.schema.exposure import Thresholds
@@ -20,7 +20,7 @@ from .rules import RULES, DayScores, day_scores
 from .windows import ScanInstances, previous_scans, scan_instances
 
 if TYPE_CHECKING:
-    from ..protocols.dp3t_files import CuckooFilter
+    from ..protocols.dp3t.files import CuckooFilter
 
 
 #: Rows that the table in the terminal shows.

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from .. import protocols
 from ..kernels.lookup.exact import Index, build_index, words_of
-from ..protocols.protocol import DAY_MS, KeyProtocol, Unrolled
+from ..protocols.protocol import DAY_MS, Protocol
+from ..protocols.units import UnitKeys
 from ..tables.rows import PublishedKeys
 
 #: Identifiers that are made at a time.
@@ -48,8 +49,8 @@ class PublishedIndex:
         days: by day, ascending.
     """
 
-    units: Unrolled
-    protocol: KeyProtocol
+    units: UnitKeys
+    protocol: Protocol
     days: tuple[PublishedDay, ...]
 
     def __len__(self) -> int:
@@ -65,7 +66,7 @@ class PublishedIndex:
 
 def index_published(
     published: PublishedKeys,
-    protocol: str | KeyProtocol,
+    protocol: str | Protocol,
     *,
     by_day: bool = True,
     threads: int = 1,
@@ -83,7 +84,7 @@ def index_published(
         TableError: an array has the wrong dtype, shape or range.
     """
     system = protocols.get_key_protocol(protocol) if isinstance(protocol, str) else protocol
-    units = system.unroll(published)
+    units = system.unit_keys_of(published)
     if not by_day:
         return index_units(units, system)
     first = units.start_ms // DAY_MS
@@ -100,14 +101,14 @@ def index_published(
     return PublishedIndex(units, system, tuple(d for d in found if d is not None))
 
 
-def index_units(units: Unrolled, system: KeyProtocol) -> PublishedIndex:
+def index_units(units: UnitKeys, system: Protocol) -> PublishedIndex:
     """One index of keys that are taken apart already."""
     whole = _day(units, np.arange(len(units)), system, None)
     return PublishedIndex(units, system, () if whole is None else (whole,))
 
 
 def _day(
-    units: Unrolled, of: NDArray[np.int64], system: KeyProtocol, day: int | None
+    units: UnitKeys, of: NDArray[np.int64], system: Protocol, day: int | None
 ) -> PublishedDay | None:
     """The identifiers of some units, of those that start on a UTC day, or of all."""
     some = units.take(of)
@@ -141,14 +142,14 @@ def _day(
     )
 
 
-def chunks(units: Unrolled, size: int) -> list[tuple[int, int]]:
+def chunks(units: UnitKeys, size: int) -> list[tuple[int, int]]:
     """Spans of units of about ``size`` identifiers."""
     widest = max(1, int(units.count.max(initial=1)))
     step = max(1, size // widest)
     return list(pairwise([*range(0, len(units), step), len(units)]))
 
 
-def expand(units: Unrolled, span: tuple[int, int], system: KeyProtocol) -> NDArray[np.uint8]:
+def expand(units: UnitKeys, span: tuple[int, int], system: Protocol) -> NDArray[np.uint8]:
     """``uint8[units, widest, id_size]``: identifiers of some units, from their first on."""
     first, last = span
     widest = int(units.count[first:last].max(initial=0))

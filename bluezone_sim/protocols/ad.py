@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 from ..errors import TableError
@@ -21,6 +22,15 @@ UUIDS_128 = (0x06, 0x07)
 NAMES = (0x08, 0x09)
 SERVICE_DATA_16 = 0x16
 MANUFACTURER = 0xFF
+
+
+class Sent(NamedTuple):
+    """What a protocol's own parser finds; see :class:`Advertisement`."""
+
+    identifier: bytes = b""
+    payload: bytes = b""
+    gatt: bool = False
+    overflow: bool = False
 
 
 @dataclass(frozen=True)

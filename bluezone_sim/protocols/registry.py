@@ -1,58 +1,69 @@
-"""Protocols by name."""
+"""Protocols by name: those that ship, and those that packages bring (``bluezone_sim.protocols``)."""
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-from importlib import import_module
-
 from ..errors import InputError
+from ..registry import Registry
+from . import ad
 from .ad import Advertisement
-from .protocol import KeyProtocol, Protocol
+from .protocol import FixedId, Protocol
 
-#: Name, module and class, in the order in which advertisements are tried.
-_PROTOCOLS = {
-    "bluezone": ("bluezone", "Bluezone"),
-    "bluezone-v1": ("bluezone", "BluezoneV1"),
-    "gaen": ("gaen", "Gaen"),
-    "dp3t-lowcost": ("dp3t", "LowCost"),
-    "dp3t-unlinkable": ("dp3t", "Unlinkable"),
-    "dp3t-hybrid": ("dp3t", "Hybrid"),
-    "tcn": ("tcn", "Tcn"),
-    "bluetrace": ("bluetrace", "BlueTrace"),
-    "robert": ("robert", "Robert"),
-}
+#: In the order in which advertisements are tried.
+PROTOCOLS: Registry[Protocol] = Registry(
+    "bluezone_sim.protocols",
+    "protocol",
+    "bluezone_sim.protocols.protocol:Protocol",
+    {
+        "bluezone": "bluezone_sim.protocols.bluezone.value:BLUEZONE",
+        "bluezone-v1": "bluezone_sim.protocols.bluezone.value:BLUEZONE_V1",
+        "gaen": "bluezone_sim.protocols.gaen.value:GAEN",
+        "dp3t-lowcost": "bluezone_sim.protocols.dp3t.value:LOWCOST",
+        "dp3t-unlinkable": "bluezone_sim.protocols.dp3t.value:UNLINKABLE",
+        "dp3t-hybrid": "bluezone_sim.protocols.dp3t.value:HYBRID",
+        "tcn": "bluezone_sim.protocols.tcn.value:TCN",
+        "bluetrace": "bluezone_sim.protocols.bluetrace.value:BLUETRACE",
+        "robert": "bluezone_sim.protocols.robert.value:ROBERT",
+    },
+)
 
 
 def names() -> tuple[str, ...]:
-    """Names that :func:`get` knows."""
-    return tuple(_PROTOCOLS)
+    """Names that :func:`get` knows; loads none of them.
+
+    Raises:
+        InputError: two packages bring one name.
+    """
+    return PROTOCOLS.names()
 
 
 def get(name: str) -> Protocol:
     """The protocol of that name.
 
     Raises:
-        InputError: there is none; the nearest right name is given.
+        InputError: there is none; the nearest right name is given. Or its package is at fault.
     """
-    if name not in _PROTOCOLS:
-        near = get_close_matches(str(name), _PROTOCOLS, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise InputError(f"protocol {name!r}: expected one of {', '.join(_PROTOCOLS)}{hint}")
-    module, kind = _PROTOCOLS[name]
-    found: type[Protocol] = getattr(import_module(f".{module}", __package__), kind)
-    return found()
+    return PROTOCOLS.get(name)
 
 
-def get_key_protocol(name: str) -> KeyProtocol:
+def followed() -> tuple[str, ...]:
+    """Names of the protocols that a scenario can follow: all but those with fixed identifiers.
+
+    Those of other packages are not loaded for this; what a scenario names is looked at.
+    """
+    outside = PROTOCOLS.outside()
+    return tuple(n for n in names() if n in outside or not isinstance(get(n).keys, FixedId))
+
+
+def get_key_protocol(name: str) -> Protocol:
     """The protocol of that name, which must be one that publishes keys.
 
     Raises:
         InputError: there is none, or it matches on a server.
     """
     found = get(name)
-    if isinstance(found, KeyProtocol):
+    if found.publishes_keys:
         return found
-    able = [n for n in _PROTOCOLS if isinstance(get(n), KeyProtocol)]
+    able = [n for n in names() if get(n).publishes_keys]
     raise InputError(
         f"protocol {name!r} publishes no keys, so phones cannot match; expected one of "
         f"{', '.join(able)}"
@@ -61,8 +72,11 @@ def get_key_protocol(name: str) -> KeyProtocol:
 
 def recognise(data: bytes) -> Advertisement | None:
     """Which protocol's advertising data this is, and what it carries; None where it is of none."""
-    for name in _PROTOCOLS:
-        found = get(name).parse_advertisement(data)
+    structures = ad.walk(data)
+    if structures is None:
+        return None
+    for name in names():
+        found = get(name).parse_structures(structures)
         if found is not None:
             return found
     return None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
 from pydantic import BaseModel
 
+from .. import protocols
 from ..errors import Fault
 from ..tables.metrics import NUMBERS
 from .schema.experiment import Arm, Criterion
@@ -100,6 +102,16 @@ def near_metrics(name: str) -> str:
     return f"known: {', '.join(NUMBERS)}"
 
 
+def _either(names: Sequence[str]) -> str:
+    *others, last = map(repr, names)
+    return f"{', '.join(others)} or {last}"
+
+
+def _near(found: Any, names: Sequence[str]) -> str:
+    near = get_close_matches(str(found), names, 1)
+    return f"did you mean {near[0]!r}?" if near else ""
+
+
 def fault_of(error: Any, root: type[BaseModel]) -> Fault:
     """What one of Pydantic's errors means in a file whose root is ``root``."""
     loc = tuple(p for p in error["loc"])
@@ -130,6 +142,9 @@ def fault_of(error: Any, root: type[BaseModel]) -> Fault:
         return Fault(path, f"expected {sign[0]} {context[sign[1]]:g}{unit}, found {found!r}")
     if kind == "literal_error":
         return Fault(path, f"expected {context['expected']}, found {found!r}")
+    if kind == "unknown_protocol":
+        able = protocols.followed()
+        return Fault(path, f"expected {_either(able)}, found {found!r}", _near(found, able))
     if kind == "unknown_metric":
         return Fault(path, f"unknown metric {found!r}", near_metrics(str(found)))
     if kind == "date_type":

@@ -1,8 +1,8 @@
 """Radio profiles: what a system's app does on each platform and in each of its states.
 
-A profile is TOML in ``protocols/profiles``; every value is a table of the value and where it was read. A
-platform may have tables for its states (``[ios.background]``), which say only what differs from the
-platform's own, its foreground.
+A profile is TOML that a protocol brings (``radio``); every value is a table of the value and where it was
+read. A platform may have tables for its states (``[ios.background]``), which say only what differs from
+the platform's own, its foreground.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from pydantic import ValidationError
 
+from .. import protocols
 from ..errors import Fault, InputError, ScenarioError
 from .dotted import override
 from .faults import fault_of, nearest
@@ -22,35 +22,11 @@ from .model import Scenario
 from .schema.profile import PLATFORMS, STATES, Profile
 
 
-def names() -> tuple[str, ...]:
-    """Names of the shipped profiles."""
-    return tuple(
-        sorted(p.name.removesuffix(".toml") for p in _folder() if p.name.endswith(".toml"))
-    )
-
-
-def _folder() -> Any:
-    return (files("bluezone_sim") / "protocols" / "profiles").iterdir()
-
-
-def _name(protocol: str) -> str:
-    """DP-3T's designs differ in keys and share a radio."""
-    return "dp3t" if protocol.startswith("dp3t-") else protocol
-
-
-@cache
-def _text(name: str) -> str:
-    for path in _folder():
-        if path.name == f"{name}.toml":
-            return str(path.read_text(encoding="utf-8"))
-    raise InputError(f"profile {name!r}: {nearest(name, list(names()))}")
-
-
 def load_profile(protocol: str, changes: Mapping[str, Any] | None = None) -> Profile:
     """The radio profile of a protocol.
 
     Args:
-        protocol: name of a protocol or of a profile, such as ``"bluezone"``.
+        protocol: its name, such as ``"bluezone"``.
         changes: dotted keys and their values, such as ``{"ios.background.sends": "service"}``; a key
             of a platform changes its states that do not say otherwise.
 
@@ -58,8 +34,11 @@ def load_profile(protocol: str, changes: Mapping[str, Any] | None = None) -> Pro
         InputError: there is no such profile, or no such key.
         ScenarioError: a value is at fault, or values do not fit each other; every fault is listed.
     """
-    name = _name(protocol)
-    raw: dict[str, Any] = tomllib.loads(_text(name))
+    if protocol not in protocols.names():
+        hint = nearest(protocol, list(protocols.names()))
+        raise InputError(f"profile {protocol!r}: {hint}")
+    text = protocols.get(protocol).radio.read_text(encoding="utf-8")
+    raw: dict[str, Any] = tomllib.loads(text)
     sources: dict[str, str] = {}
     plain = _strip(raw, "", sources)
     for key, value in (changes or {}).items():
@@ -68,7 +47,7 @@ def load_profile(protocol: str, changes: Mapping[str, Any] | None = None) -> Pro
         except (TypeError, ValueError) as error:
             raise InputError(f"--set {key}: {error}") from None
         sources[key] = "set by the user"
-    return _validated({**plain, "sources": sources}, f"profile {name}")
+    return _validated({**plain, "sources": sources}, f"profile {protocol}")
 
 
 def _validated(raw: dict[str, Any], source: str) -> Profile:

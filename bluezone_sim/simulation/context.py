@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import protocols
 from ..kernels.radio.availability import link_hours
 from ..matching.match import match
 from ..matching.pairs import PairDays, pair_days
@@ -18,7 +19,6 @@ from ..tables.rows import Contacts, Matches, PublishedKeys, Sightings
 from ..world import ContactModel, Days, World, contact_model, contacts_of, crowds
 from ..world.risk import RiskyDays
 from .keys import KeyRing
-from .server_ids import NAMES as SERVERS
 from .server_ids import ServerRing
 
 
@@ -58,8 +58,11 @@ class Tracer:
     def build(cls, scenario: Scenario, world: World, threads: int, clock: Clock) -> Tracer:
         """Binds a world to a scenario."""
         days = Days.look_back(scenario.date, scenario.look_back_days, scenario.timezone)
-        ring = ServerRing if scenario.protocol.name in SERVERS else KeyRing
-        keys = ring.of(world, scenario.protocol.name, int(days.start_s[0]), days.end_s)
+        name = scenario.protocol.name
+        ring: type[KeyRing | ServerRing] = (
+            KeyRing if protocols.get(name).publishes_keys else ServerRing
+        )
+        keys = ring.of(world, name, int(days.start_s[0]), days.end_s)
         return cls(
             scenario=scenario,
             world=world,
@@ -75,6 +78,12 @@ class Tracer:
     def published_s(self) -> int:
         """When the cases' keys are published: the midnight that ends the look-back."""
         return self.keys.last_s
+
+    @property
+    def key_ring(self) -> KeyRing:
+        """The keys of a system that publishes them."""
+        assert isinstance(self.keys, KeyRing)
+        return self.keys
 
     def contacts(self, persons: NDArray[np.int32]) -> Contacts:
         """Contacts of ``persons`` in the look-back, each with the person as ``a``."""
@@ -141,8 +150,7 @@ class Tracer:
 
     def match(self, sources: NDArray[np.int32], sightings: Sightings) -> Matches:
         """Every phone looks the sources' keys up in its history."""
-        assert isinstance(self.keys, KeyRing)
-        return self.match_published(self.keys.published(sources), sightings)
+        return self.match_published(self.key_ring.published(sources), sightings)
 
     def match_published(
         self, published: PublishedKeys | PublishedIndex, sightings: Sightings

@@ -21,13 +21,13 @@ from ..kernels.radio.scans import Links, Records
 from ..matching.match import rows_published, senders
 from ..matching.published import PublishedIndex
 from ..protocols.protocol import DAY_S
+from ..protocols.schedule import KeySchedule
 from ..radio.parameters import p_clear
 from ..radio.records import Desk, desk, others_to_read, padded, records_of
 from ..tables.rows import Contacts, Sightings
 from ..world import crowds
 from ..world.whole import gathering, whole_day
 from .context import Tracer
-from .keys import KeyRing
 
 #: Records of a piece that are looked at together: its columns stay in a core's cache.
 _RECORDS = 1 << 14
@@ -143,8 +143,7 @@ def publishers(
 
     Every phone's identifiers of every UTC day are derived and looked up.
     """
-    ring, days, threads = tracer.keys, tracer.days, tracer.threads
-    assert isinstance(ring, KeyRing)
+    ring, days, threads = tracer.key_ring.schedule, tracer.days, tracer.threads
     users = np.flatnonzero(tracer.world.rank < level).astype(np.int32)
     utc = range(int(days.start_s[0]) // DAY_S, -(-days.end_s // DAY_S))
     keys = ring.keys_by_day(users, utc, threads=threads) if ring.a_key_a_day else None
@@ -167,7 +166,7 @@ def publishers(
 
 
 def _senders(
-    ring: KeyRing, published: PublishedIndex, users: NDArray[np.int32], day: int, threads: int
+    ring: KeySchedule, published: PublishedIndex, users: NDArray[np.int32], day: int, threads: int
 ) -> NDArray[np.int32]:
     """Phones that send a published identifier on a UTC day, of systems with other keys than a day's."""
     found = [users[:0]]

@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+from .. import protocols
 from ..errors import InputError
 from ..scenario.model import Scenario
 from ..scenario.profiles import profile_of
@@ -17,20 +18,10 @@ _BASE_MIB = 400.0
 #: Bytes of a person: 182 measured between 200,000 and 3 M people.
 _PERSON_BYTES = 200.0
 #: MiB of a source of keys who runs the app, each day, with the default contacts: its contacts, and its
-#: records and matches at one scan in 300 s. Measured together with 50 to 200 cases, and records a little
-#: rounded up: 0.046 (Bluezone, a scan in 300 s), 0.086 (GAEN, 256 s), 0.13 to 0.16 (DP-3T, 60 s), 0.28
-#: (TCN, 60 s), 0.31 (BlueTrace, 40 s), 0.22 (ROBERT, 60 s).
+#: records and matches at one scan in 300 s, which its protocol tells (``record_mib``). Measured together
+#: with 50 to 200 cases, and records a little rounded up: 0.046 (Bluezone, a scan in 300 s), 0.086 (GAEN,
+#: 256 s), 0.13 to 0.16 (DP-3T, 60 s), 0.28 (TCN, 60 s), 0.31 (BlueTrace, 40 s), 0.22 (ROBERT, 60 s).
 _CONTACTS_MIB = 0.02
-_RECORDS_MIB = {
-    "bluezone": 0.03,
-    "gaen": 0.062,
-    "dp3t-lowcost": 0.031,
-    "dp3t-hybrid": 0.031,
-    "dp3t-unlinkable": 0.031,
-    "tcn": 0.056,
-    "bluetrace": 0.042,
-    "robert": 0.044,
-}
 #: Those who are warned meet more people than others do, so following them takes so many times as much.
 _BUSIER = 1.1
 #: What the day loop of a whole population takes beside, MiB: 14 to 35 measured. Bytes of a person of whom
@@ -97,7 +88,7 @@ def _source_day_mib(scenario: Scenario) -> tuple[float, float]:
         p.foreground.scan_period_s(phones.screen_on_share, phones.audio_share)
         for p in (profile.android, profile.ios)
     )
-    return _CONTACTS_MIB, _RECORDS_MIB[scenario.protocol.name] * 300 / period_s
+    return _CONTACTS_MIB, protocols.get(scenario.protocol.name).record_mib * 300 / period_s
 
 
 def _degree(contacts: ContactsTable) -> float:

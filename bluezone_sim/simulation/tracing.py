@@ -15,7 +15,6 @@ from ..tables.rows import Contacts, Matches, Sightings
 from ..world.risk import RiskyDays, concatenate_risky_days, risky_days
 from .context import Tracer
 from .histories import histories, publishers
-from .keys import KeyRing
 from .memory import sources_together
 from .server_ids import ServerRing
 
@@ -100,9 +99,8 @@ def _of_senders(context: Tracer, sources: NDArray[np.int32], level: float) -> It
 
 def _index(context: Tracer, users: NDArray[np.int32]) -> PublishedIndex:
     """What users publish, made and indexed day by day."""
-    assert isinstance(context.keys, KeyRing)
-    published = context.keys.published(users)
-    out = index_published(published, context.keys.protocol, threads=context.threads)
+    ring = context.key_ring
+    out = index_published(ring.published(users), ring.protocol, threads=context.threads)
     context.clock.lap("matching")
     return out
 

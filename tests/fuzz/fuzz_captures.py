@@ -29,11 +29,10 @@ with atheris.instrument_imports(include=["bluezone_sim"]):
     from bluezone_sim.captures.formats.link_layer import LINK_LAYER, read_link_layer
     from bluezone_sim.captures.gatt_reads import GattReader
     from bluezone_sim.errors import InputError
-    from bluezone_sim.protocols.bluezone_files import parse_f0_message, parse_history
-    from bluezone_sim.protocols.dp3t import Hybrid, LowCost
-    from bluezone_sim.protocols.dp3t_files import CuckooFilter, parse_list
-    from bluezone_sim.protocols.gaen_export import parse_export_zip
-    from bluezone_sim.protocols.tcn import parse_report
+    from bluezone_sim.protocols.bluezone.files import parse_f0_message, parse_history
+    from bluezone_sim.protocols.dp3t.files import CuckooFilter, parse_list
+    from bluezone_sim.protocols.gaen.files import parse_export_zip
+    from bluezone_sim.protocols.tcn.files import parse_report
 
 _HCI = (187, 201, 254, 1001, 1002, 2001)
 
@@ -56,8 +55,8 @@ TARGETS = (
     *(partial(capture, reader) for reader in READERS.values()),
     parse_history,
     parse_f0_message,
-    lambda data: parse_list(data, LowCost()),
-    lambda data: parse_list(data, Hybrid()),
+    lambda data: parse_list(data, 32, 96),
+    lambda data: parse_list(data, 16, 16),
     CuckooFilter.from_bytes,
     parse_export_zip,
     parse_report,

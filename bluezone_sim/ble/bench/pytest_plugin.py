@@ -162,8 +162,7 @@ class Sent:
 
     def identifiers(self) -> set[str]:
         """All identifiers of the keys used so far, in hexadecimal."""
-        keys = [k for phone in self.crowd.keys for k in phone]
-        return {i.tobytes().hex() for k in keys for i in k.identifiers}
+        return {i.hex() for i in self.crowd.identifiers()}
 
     def published(self) -> PublishedKeys:
         """The keys used so far, as a case would publish them."""

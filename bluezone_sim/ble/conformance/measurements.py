@@ -16,7 +16,6 @@ from ...captures.key_files import KeyFile
 from ...errors import BluezoneSimError
 from ...matching.match import match
 from ...protocols import ad
-from ...protocols.protocol import KeyProtocol
 from ...protocols.registry import get
 from ...tables.rows import Sightings
 from ..listening.gatt_client import Read
@@ -266,7 +265,7 @@ def _matches(e: Evidence) -> Any:
         raise NotMeasuredError("no keys given; export them from the phone under test (--keys)")
     if "matches" not in e._cache:
         system = get(e.profile.protocol)
-        if not isinstance(system, KeyProtocol):
+        if not system.publishes_keys:
             raise NotMeasuredError("the protocol publishes no keys")
         seen = _sightings(e)
         e._cache["matches"] = match(e.keys.published_for(seen), seen, system)

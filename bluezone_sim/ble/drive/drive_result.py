@@ -14,9 +14,9 @@ import numpy as np
 from ..._version import SCHEMA_VERSION
 from ...errors import FormatError, InputError
 from ...files import WholeFile
-from ...protocols.bluezone_files import parse_history
+from ...protocols.bluezone.files import parse_history
 from ...scenario.model import Scenario
-from ..sending.crowd import PUBLISHED, key_file_name
+from ..sending.crowd import key_file, key_file_name
 from .encounter_plan import Plan, Seen, make_plan
 
 #: Name of the file that says how a run went, for judging a phone's history afterwards.
@@ -127,10 +127,10 @@ def write_run(out: Path, plan: Plan, played: list[dict[str, float]], levels: lis
     }
     with WholeFile(out / RUN_FILE) as file:
         file.stream.write(json.dumps(document, indent=1).encode())
-    name = plan.keys.protocol.name
-    if name in PUBLISHED:
-        with WholeFile(out / key_file_name(name)) as file:
-            file.stream.write(PUBLISHED[name](plan.keys.published(plan.peers)))
+    system = plan.keys.protocol
+    if system.files:
+        with WholeFile(out / key_file_name(system)) as file:
+            file.stream.write(key_file(system, plan.keys.published(plan.peers)))
 
 
 def _settings(scenario: Scenario) -> str:

@@ -126,8 +126,7 @@ class Plan:
     @property
     def keys(self) -> KeyRing:
         """The peers' keys."""
-        assert isinstance(self.tracer.keys, KeyRing)
-        return self.tracer.keys
+        return self.tracer.key_ring
 
     @property
     def iphones_are_read(self) -> bool:
@@ -265,7 +264,7 @@ def make_plan(
         raise InputError(f"--iphones {iphones}: expected own or android")
     world = build_world(scenario, seed)
     tracer = Tracer.build(scenario, world, available_threads(), Clock())
-    if not isinstance(tracer.keys, KeyRing):
+    if not tracer.keys.protocol.publishes_keys:
         raise InputError(
             f"protocol.name {scenario.protocol.name!r}: its server matches; a drive needs a protocol "
             "that publishes keys"
@@ -283,8 +282,7 @@ def make_plan(
         )
     chosen = int(candidates[np.argmax(met)])
     desk_world = replace(world, ios=_desk_platforms(tracer, chosen, iphones))
-    keys = replace(tracer.keys, world=desk_world)
-    desk = replace(tracer, world=desk_world, keys=keys, radio=radio_model(desk_world, scenario))
+    desk = replace(tracer, world=desk_world, radio=radio_model(desk_world, scenario))
     mine = contacts.take(np.flatnonzero(contacts.a == chosen)).reversed()
     mine = mine.take(np.flatnonzero(world.rank[mine.a] < max(levels)))
     peers = np.unique(mine.a)
@@ -318,10 +316,12 @@ def _hearing(tracer: Tracer, contacts: Contacts) -> NDArray[np.int64]:
 def _desk_platforms(tracer: Tracer, person: int, iphones: str) -> NDArray[np.bool_]:
     """``bool[people]``: whose phone is an iPhone on air.
 
-    What reads identifiers over GATT, a bench or an app, knows Bluezone's way.
+    What reads identifiers over GATT, a bench or an app, has to know the protocol's way.
     """
     forms = tracer.radio.app.form
-    as_they_are = tracer.keys.protocol.name == "bluezone" or (forms[1] == air.IDENTIFIER).all()
+    gatt = tracer.keys.protocol.wire.gatt
+    readable = gatt is not None and gatt.build is not None
+    as_they_are = readable or (forms[1] == air.IDENTIFIER).all()
     ios = tracer.world.ios & (as_they_are and iphones == "own")
     ios[person] = False
     return np.asarray(ios)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...kernels.radio import link_budget as air
 from ...kernels.radio.availability import ALL_HOURS, HOUR_S, HOURS
-from ...protocols import bluezone
+from ...protocols.bluezone import wire as bluezone
 from ...protocols.protocol import DAY_S
 from ...radio.parameters import ADV_DELAY_MS
 from ..sending.transmit import Sending, Transmitter, round_s
@@ -60,7 +60,7 @@ class Programme:
         steady = cls(
             plan=plan,
             rows=np.flatnonzero(plan.on_air(level)),
-            identifiers=plan.keys.identifiers(plan.peers, first, days),
+            identifiers=plan.keys.schedule.identifiers(plan.peers, first, days),
             first_day=first,
             bursts=False,
         )
@@ -153,4 +153,4 @@ class Programme:
             data = self.plan.keys.protocol.advertisement(identifier, payload)
             return Sending(data, False, interval_ms)
         data = bluezone.ios_advertisement() if form == air.SERVICE else bluezone.ios_overflow()
-        return Sending(data, True, interval_ms, identifier)
+        return Sending(data, True, interval_ms, identifier, self.plan.keys.protocol.wire.gatt)

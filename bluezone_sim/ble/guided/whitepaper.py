@@ -18,7 +18,7 @@ from ..._version import SCHEMA_VERSION
 from ...captures.decode import SightingDecoder, sightings_of
 from ...errors import FormatError, InputError
 from ...files import WholeFile
-from ...protocols.bluezone_files import parse_history
+from ...protocols.bluezone.files import parse_history
 from ...validation.whitepaper.cases import CASES, Case
 from .prompt import QuitError, Say, ask
 from .sample import Sample

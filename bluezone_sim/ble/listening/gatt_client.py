@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import BluezoneSimError, FormatError
-from ...protocols import bluetrace, bluezone
+from ...protocols.bluetrace import wire as bluetrace
+from ...protocols.bluezone import wire as bluezone
 
 #: The app's timeout for one read.
 TIMEOUT_S = 10.0
@@ -25,7 +26,7 @@ _QUEUE_MOST = 256
 _CACHE_MOST = 4096
 _LOG_MOST = 10_000
 #: The app's 15-minute interval, after whose end an answer is stale.
-_INTERVAL_S = bluezone.Bluezone.interval_s
+_INTERVAL_S = bluezone.INTERVAL_S
 
 
 class ReadError(BluezoneSimError):
@@ -61,7 +62,7 @@ def identifier_of(uuid: str, value: bytes) -> tuple[str, bytes]:
         FormatError: the value is not what the protocol says.
     """
     if uuid == str(bluezone.IOS_CHARACTERISTIC):
-        size = bluezone.Bluezone.id_size
+        size = bluezone.ID_BYTES
         if len(value) != size:
             raise FormatError(
                 f"Bluezone's characteristic: expected {size} bytes, found {len(value)}"
@@ -72,7 +73,7 @@ def identifier_of(uuid: str, value: bytes) -> tuple[str, bytes]:
         raw = b64decode(message["id"], validate=True)
     except ValueError:
         raise FormatError("BlueTrace's characteristic: id: not base64") from None
-    if len(raw) != bluetrace.BlueTrace.id_size:
+    if len(raw) != bluetrace.ID_BYTES:
         raise FormatError(f"BlueTrace's characteristic: id: {len(raw)} bytes")
     return "bluetrace", raw
 

@@ -14,8 +14,14 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from ... import protocols
-from ...protocols import Advertisement, ad, bluetrace, bluezone, dp3t, gaen, robert, tcn
+from ...protocols import Advertisement, ad
 from ...protocols.ad import _BASE, long_uuid
+from ...protocols.bluetrace import wire as bluetrace
+from ...protocols.bluezone import wire as bluezone
+from ...protocols.dp3t import wire as dp3t
+from ...protocols.gaen import wire as gaen
+from ...protocols.robert import wire as robert
+from ...protocols.tcn import wire as tcn
 
 #: Services by which a protocol shows itself, and whose they are.
 CLAIMS = {

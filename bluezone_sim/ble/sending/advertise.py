@@ -11,14 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
-from ...protocols import bluezone
+from ...protocols.protocol import called
 from ..adapters.bus import AdapterError
 from .crowd import Crowd
 from .transmit import READ_TURN_S, BluezTransmitter, Sending, Transmitter, parallel, until
 
-#: How each protocol advertises: connectable, interval in ms (Android's LOW_LATENCY; GAEN's 250 ms).
-STYLES = {"bluezone": (True, 100), "gaen": (False, 250)}
-_OTHER_STYLE = (True, 250)
 _REFUSALS_MOST = 5
 
 
@@ -148,11 +145,14 @@ async def advertise(
         InputError: iPhones of another protocol, or more than one.
         AdapterError: the adapter refuses.
     """
-    if ios and (crowd.protocol.name != "bluezone" or crowd.phones != 1):
+    wire = crowd.protocol.wire
+    gatt = wire.gatt if ios else None
+    iphone = None if gatt is None or gatt.build is None else called(gatt.build)()
+    if ios and (iphone is None or crowd.phones != 1):
         raise InputError(
             "--platform ios: one Bluezone phone an adapter; its GATT table is the adapter's"
         )
-    connectable, interval_ms = STYLES.get(crowd.protocol.name, _OTHER_STYLE)
+    connectable, interval_ms = wire.connectable, wire.interval_ms
     # Non-connectable, BlueZ gives each an address of its own; nobody has to connect to these.
     connectable = connectable and crowd.phones == 1
     for line in transmit.limits(crowd.phones, connectable=connectable, iphones=int(ios)):
@@ -169,12 +169,11 @@ async def advertise(
                 sending = [crowd.identifier(i, now) for i in range(crowd.phones)]
                 wanted = [
                     Sending(
-                        bluezone.ios_advertisement()
-                        if ios
-                        else crowd.protocol.advertisement(*what),
+                        iphone or crowd.protocol.advertisement(*what),
                         connectable,
                         interval_ms,
-                        what[0] if ios else b"",
+                        what[0] if iphone else b"",
+                        gatt,
                     )
                     for what in sending
                 ]
@@ -191,9 +190,10 @@ async def advertise(
             if await until(stop, pause):
                 break
     finally:
-        if any(crowd.keys):
+        if crowd.was_on_air:
             write_keys(keys, crowd)
-    return Sent(time.monotonic() - began, sent, sum(map(len, crowd.keys)))
+    n_keys = len(crowd.published()) if crowd.was_on_air else 0
+    return Sent(time.monotonic() - began, sent, n_keys)
 
 
 def write_keys(path: Path, crowd: Crowd) -> None:

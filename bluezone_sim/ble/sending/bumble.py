@@ -13,7 +13,7 @@ import secrets
 from typing import Any, Self
 
 from ...errors import InputError
-from ...protocols import bluezone
+from ...protocols import Gatt
 from ..adapters.bus import AdapterError
 from .transmit import Sending
 
@@ -93,8 +93,8 @@ class BumbleTransmitter:
         from bumble.hci import OwnAddressType
 
         await self.clear(slot)
-        if sending.answer and not self._serves:
-            self._serve()
+        if sending.gatt is not None and not self._serves:
+            self._serve(sending.gatt)
         address = self._addresses.get(sending)
         if address is None:
             address = self._fresh(resolvable=sending.connectable)
@@ -132,8 +132,8 @@ class BumbleTransmitter:
             self._sending = None
             await self._device.stop_advertising()
 
-    def _serve(self) -> None:
-        """Bluezone's iOS service; a connection reads the identifier of the address it was made to."""
+    def _serve(self, gatt: Gatt) -> None:
+        """An iPhone's service; a connection reads the identifier of the address it was made to."""
         from bumble.core import UUID
         from bumble.gatt import Characteristic, CharacteristicValue, Service
 
@@ -143,12 +143,12 @@ class BumbleTransmitter:
 
         value: Any = CharacteristicValue(read=answer)
         characteristic: Any = Characteristic(
-            UUID(str(bluezone.IOS_CHARACTERISTIC)),
+            UUID(str(gatt.characteristic)),
             Characteristic.Properties.READ,
             Characteristic.READABLE,
             value,
         )
-        self._device.add_service(Service(UUID(str(bluezone.IOS_SERVICE)), [characteristic]))
+        self._device.add_service(Service(UUID(str(gatt.service)), [characteristic]))
         self._serves = True
 
     def limits(self, phones: int, *, connectable: bool, iphones: int = 0) -> list[str]:

@@ -3,56 +3,30 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from ...protocols import bluezone_files, dp3t_files, gaen, gaen_export, tcn
-from ...protocols.protocol import DAY_S, KeyProtocol
+from ...protocols.protocol import DAY_S, KeyFormat, Protocol, called
 from ...protocols.registry import get_key_protocol
+from ...protocols.schedule import KeySchedule
 from ...tables.rows import PublishedKeys
 
-#: Metadata of a simulated GAEN phone: TX power as phones at TX LOW say it (Google's table: -23 to -29).
+#: TX power that a payload tells, as phones at TX LOW say it (Google's table of GAEN: -23 to -29).
 _TX_POWER_DBM = -25
-#: Designs whose phones send a key's identifiers in an order of their own.
-_SHUFFLED = ("dp3t-lowcost", "dp3t-hybrid")
-
-
-@dataclass(frozen=True)
-class OnKey:
-    """One key of one phone.
-
-    Attributes:
-        key: as published.
-        secret: what a report is signed with (TCN); else empty.
-        start_s: unix seconds at which its validity starts.
-        count: intervals that it is published for.
-        order: position in which each of its identifiers is sent.
-        identifiers: ``uint8[count, id_size]``.
-        payload: sent with each identifier; ``uint8[count, k]`` or None.
-    """
-
-    key: bytes
-    secret: bytes
-    start_s: int
-    count: int
-    order: NDArray[np.int64]
-    identifiers: NDArray[np.uint8]
-    payload: NDArray[np.uint8] | None
 
 
 @dataclass
 class Crowd:
-    """Phones of one protocol.
+    """Phones of one protocol, their keys from random secrets.
 
     Args:
-        protocol: name; one that publishes keys.
+        protocol_name: one that publishes keys.
         phones: how many.
         rotate_s: identifiers change so often, or None as the protocol says. Faster than the protocol
-            every identifier is of a key of its own, so that the published keys still match.
+            a phone is another one each time, with keys of its own, so that published keys still match.
 
     Raises:
         InputError: the protocol publishes no keys, or a number is out of range.
@@ -61,8 +35,7 @@ class Crowd:
     protocol_name: str
     phones: int
     rotate_s: float | None = None
-    protocol: KeyProtocol = field(init=False)
-    keys: list[list[OnKey]] = field(init=False)
+    protocol: Protocol = field(init=False)
 
     def __post_init__(self) -> None:
         self.protocol = get_key_protocol(self.protocol_name)
@@ -73,8 +46,14 @@ class Crowd:
                 f"--rotate {self.rotate_s:g}: expected 0.1 to {self.protocol.interval_s} seconds, or "
                 "real"
             )
-        self.keys = [[] for _ in range(self.phones)]
-        self._until_s = [0.0] * self.phones
+        self._schedule: KeySchedule | None = None
+        #: Each phone's number in the schedule, and until when it has it, unix seconds.
+        self._number = list(range(self.phones))
+        self._until_s = [float("inf")] * self.phones
+        self._next = self.phones
+        #: First and last second of the units in which each number was on air.
+        self._spans: dict[int, tuple[int, int]] = {}
+        self._day: dict[int, tuple[int, NDArray[np.uint8]]] = {}
 
     def slot(self, time_s: float) -> tuple[float, float]:
         """When the identifier on air at a time came up, and when the next one does, unix seconds."""
@@ -87,100 +66,95 @@ class Crowd:
 
     def identifier(self, phone: int, time_s: float) -> tuple[bytes, bytes]:
         """(identifier, payload) that a phone sends at a time; times must not fall."""
-        if not self.keys[phone] or time_s >= self._until_s[phone]:
-            self._next_key(phone, time_s)
-        on = self.keys[phone][-1]
-        at = 0
-        if self.rotate_s is None:
-            at = int((time_s - on.start_s) // self.protocol.interval_s)
-        at = int(on.order[at % on.count])
-        payload = b"" if on.payload is None else on.payload[at].tobytes()
-        return on.identifiers[at].tobytes(), payload
+        day = int(time_s // DAY_S)
+        if self._schedule is None:
+            self._schedule = KeySchedule(self.protocol, secrets.randbits(64), day)
+        if self.rotate_s is not None:
+            self._change(phone, time_s)
+        number, unit_s = self._number[phone], self.protocol.unit_s
+        start = int(time_s // unit_s * unit_s)
+        first, _ = self._spans.get(number, (start, start))
+        self._spans[number] = (first, start + unit_s)
+        who = np.array([number])
+        if number not in self._day or self._day[number][0] != day:
+            self._day[number] = day, self._schedule.identifiers(who, day, 1)[0]
+        at = int((time_s - day * DAY_S) // self.protocol.interval_s)
+        sent = self._day[number][1][at : at + 1]
+        payload = self._schedule.payload_at(
+            who, np.zeros(1, np.int64), np.array([int(time_s * 1000)]), sent, _POWER
+        )
+        return sent.tobytes(), b"" if payload is None else payload.tobytes()
 
-    def _next_key(self, phone: int, time_s: float) -> None:
-        p = self.protocol
-        span = p.intervals_per_key * p.interval_s
-        start = int(time_s // span * span)
-        if self.rotate_s is None:
-            self._until_s[phone] = start + span
-        else:
-            _, self._until_s[phone] = self.slot(time_s)
-            if p.name not in _SHUFFLED:
-                start = int(time_s // p.interval_s * p.interval_s)
-        alone = self.rotate_s is not None and p.name not in _SHUFFLED
-        self.keys[phone].append(self._key(phone, start, 1 if alone else p.intervals_per_key))
+    def _change(self, phone: int, time_s: float) -> None:
+        """Another number, once an identifier has been on air for long enough."""
+        if time_s >= self._until_s[phone]:
+            self._day.pop(self._number[phone], None)
+            self._number[phone] = self._next
+            self._next += 1
+        _, self._until_s[phone] = self.slot(time_s)
 
-    def _key(self, phone: int, start_s: int, count: int) -> OnKey:
-        p, before = self.protocol, self.keys[phone]
-        secret, key = b"", secrets.token_bytes(p.key_size)
-        if p.name == "tcn":
-            secret = secrets.token_bytes(32)
-            key = b"".join(tcn.first_contact_key(secret))
-        elif before and self.rotate_s is None and hasattr(p, "daily_keys"):
-            days = (start_s - before[-1].start_s) // DAY_S
-            key = p.daily_keys(_rows(before[-1].key), days + 1)[0, days].tobytes()
-        identifiers = p.identifiers(_rows(key), np.array([start_s], np.int64), count)[0]
-        payload = None
-        if p.name == "gaen":
-            plain = np.repeat(gaen.metadata(_TX_POWER_DBM), count, axis=0)
-            payload = gaen.crypt_metadata(np.repeat(_rows(key), count, axis=0), identifiers, plain)
-        order = np.arange(count)
-        if p.name in _SHUFFLED:
-            order = np.random.default_rng(secrets.randbits(64)).permutation(count)
-        return OnKey(key, secret, start_s, count, order, identifiers, payload)
+    @property
+    def was_on_air(self) -> bool:
+        """Something has been sent."""
+        return bool(self._spans)
 
     def published(self) -> PublishedKeys:
-        """Keys used so far, as a case would publish them."""
-        used = [k for phone in self.keys for k in phone]
-        size = self.protocol.key_size
+        """Keys used so far, as a case would publish them.
+
+        Raises:
+            InputError: nothing has been sent.
+        """
+        spans: dict[tuple[int, int], list[int]] = {}
+        for number, span in self._spans.items():
+            spans.setdefault(span, []).append(number)
+        if self._schedule is None:
+            raise InputError("nothing has been on air yet, so there are no keys")
+        made = [self._schedule.published(np.array(who), *span) for span, who in spans.items()]
         return PublishedKeys(
-            key=np.frombuffer(b"".join(k.key for k in used), np.uint8).reshape(-1, size).copy(),
-            start_s=np.array([k.start_s for k in used], np.int64),
-            count=np.array([k.count for k in used], np.int32),
+            key=np.concatenate([k.key for k in made]),
+            start_s=np.concatenate([k.start_s for k in made]),
+            count=np.concatenate([k.count for k in made]),
+            meta={name: np.concatenate([k.meta[name] for k in made]) for name in made[0].meta},
         )
 
+    def identifiers(self) -> set[bytes]:
+        """All identifiers of the keys used so far, those not yet sent too."""
+        units = self.protocol.unit_keys_of(self.published())
+        out: set[bytes] = set()
+        for k, count in enumerate(units.count.tolist()):
+            one = slice(k, k + 1)
+            ids = self.protocol.expand(units.keys[one], units.start_ms[one] // 1000, count)
+            out.update(map(bytes, ids[0]))
+        return out
+
     def key_file(self) -> bytes:
-        """The keys used so far in the protocol's own published format."""
-        name = self.protocol.name
-        return PUBLISHED[name](self.published()) if name in PUBLISHED else _DERIVED[name](self)
+        """The keys used so far in the protocol's own published format; see :func:`key_file`."""
+        return key_file(self.protocol, self.published())
 
 
-def _rows(key: bytes) -> NDArray[np.uint8]:
-    return np.frombuffer(key, np.uint8).reshape(1, -1).copy()
+_POWER = np.array([_TX_POWER_DBM], np.int64)
 
 
-def _tcn_reports(crowd: Crowd) -> bytes:
-    """Signed reports, one after the other."""
-    used = [k for phone in crowd.keys for k in phone]
-    return b"".join(tcn.write_report(k.secret, 1, k.count) for k in used)
+def key_file(protocol: Protocol, published: PublishedKeys) -> bytes:
+    """Keys in a protocol's own published format.
+
+    Raises:
+        InputError: it has none.
+    """
+    out: bytes = called(_format(protocol).write)(published)
+    return out
 
 
-def _cuckoo_filter(crowd: Crowd) -> bytes:
-    from ...protocols.dp3t import Unlinkable
+def key_file_name(protocol: Protocol) -> str:
+    """Where keys go unless the user says otherwise.
 
-    used = [k for phone in crowd.keys for k in phone]
-    ids = np.concatenate([k.identifiers for k in used])
-    starts = np.repeat([k.start_s for k in used], [k.count for k in used])
-    return dp3t_files.CuckooFilter.build(Unlinkable().observations(ids, starts)).to_bytes()
-
-
-#: Writers of the protocols that publish keys as they are.
-PUBLISHED: dict[str, Callable[[PublishedKeys], bytes]] = {
-    "bluezone": bluezone_files.write_f0_message,
-    "gaen": gaen_export.write_export,
-    "dp3t-lowcost": dp3t_files.write_list,
-    "dp3t-hybrid": dp3t_files.write_list,
-}
-#: Writers of those that publish something made from them.
-_DERIVED: dict[str, Callable[[Crowd], bytes]] = {
-    "dp3t-unlinkable": _cuckoo_filter,
-    "tcn": _tcn_reports,
-}
-
-#: Usual ending of a protocol's key file.
-ENDINGS = {"bluezone": ".json", "gaen": ".bin", "dp3t-unlinkable": ".cuckoo", "tcn": ".tcn"}
+    Raises:
+        InputError: the protocol has no file for them.
+    """
+    return f"{protocol.name}-keys{_format(protocol).suffix}"
 
 
-def key_file_name(protocol: str) -> str:
-    """Where keys go unless the user says otherwise."""
-    return f"{protocol}-keys{ENDINGS.get(protocol, '.json')}"
+def _format(protocol: Protocol) -> KeyFormat:
+    if not protocol.files:
+        raise InputError(f"protocol {protocol.name!r} has no format in which keys are published")
+    return protocol.files[0]

@@ -7,6 +7,7 @@ imported only where something is sent.
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
+from uuid import UUID
 
 from dbus_fast import PropertyAccess, Variant
 from dbus_fast.annotations import (
@@ -19,8 +20,6 @@ from dbus_fast.annotations import (
     DBusUInt32,
 )
 from dbus_fast.service import ServiceInterface, dbus_method, dbus_property
-
-from ...protocols import bluezone
 
 _Strings = Annotated[list[str], DBusSignature("as")]
 _Companies = Annotated[dict[int, Variant], DBusSignature("a{qv}")]
@@ -93,14 +92,15 @@ def advertisement(f: Fields) -> ServiceInterface:
 
 
 class Service(ServiceInterface):
-    """Bluezone's service on an iPhone."""
+    """An iPhone's service, whose identifier is read."""
 
-    def __init__(self) -> None:
+    def __init__(self, uuid: UUID) -> None:
         super().__init__("org.bluez.GattService1")
+        self._uuid = uuid
 
     @dbus_property(access=_READ, name="UUID")
     def uuid(self) -> DBusStr:
-        return str(bluezone.IOS_SERVICE)
+        return str(self._uuid)
 
     @dbus_property(access=_READ, name="Primary")
     def primary(self) -> DBusBool:
@@ -110,14 +110,15 @@ class Service(ServiceInterface):
 class Characteristic(ServiceInterface):
     """Its characteristic, which answers with the identifier of the moment."""
 
-    def __init__(self, service_path: str, identifier: Callable[[], bytes]) -> None:
+    def __init__(self, service_path: str, uuid: UUID, identifier: Callable[[], bytes]) -> None:
         super().__init__("org.bluez.GattCharacteristic1")
         self._service_path = service_path
+        self._uuid = uuid
         self._identifier = identifier
 
     @dbus_property(access=_READ, name="UUID")
     def uuid(self) -> DBusStr:
-        return str(bluezone.IOS_CHARACTERISTIC)
+        return str(self._uuid)
 
     @dbus_property(access=_READ, name="Service")
     def service(self) -> DBusObjectPath:

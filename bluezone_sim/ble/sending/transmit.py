@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
 from ...errors import InputError
-from ...protocols import ad
+from ...protocols import Gatt, ad
 from ...protocols.ad import long_uuid
 from ..adapters.bus import ADVERTISER, GATT_MANAGER, AdapterError, Bluez
 from ..adapters.inventory import Adapter, choose
@@ -29,12 +29,14 @@ class Sending:
         connectable: phones may connect.
         interval_ms: between advertisements.
         answer: identifier that a GATT read gives, as an iPhone's; empty where it is in ``data``.
+        gatt: where it is read.
     """
 
     data: bytes
     connectable: bool
     interval_ms: int
     answer: bytes = b""
+    gatt: Gatt | None = None
 
 
 class Transmitter(Protocol):
@@ -96,8 +98,8 @@ class BluezTransmitter:
             AdapterError: BlueZ refused.
         """
         await self.clear(slot)
-        if sending.answer:
-            await self._serve(sending.answer)
+        if sending.gatt is not None:
+            await self._serve(sending.gatt, sending.answer)
         path = f"{_BASE_PATH}/advertisement{next(_names)}"
         advertisement = _advertisement(sending)
         self._bluez.bus.export(path, advertisement)
@@ -126,8 +128,8 @@ class BluezTransmitter:
         finally:
             self._bluez.bus.unexport(path, advertisement)
 
-    async def _serve(self, answer: bytes) -> None:
-        """Bluezone's iOS service, registered once; its characteristic gives the answer of the moment."""
+    async def _serve(self, gatt: Gatt, answer: bytes) -> None:
+        """An iPhone's service, registered once; its characteristic gives the answer of the moment."""
         from .dbus_objects import Characteristic, Service
 
         registered, self._answer = self._answer is not None, answer
@@ -135,8 +137,8 @@ class BluezTransmitter:
             return
         root = f"{_BASE_PATH}/application{next(_names)}"
         service = f"{root}/service0"
-        self._bluez.bus.export(service, Service())
-        characteristic = Characteristic(service, lambda: self._answer or b"")
+        self._bluez.bus.export(service, Service(gatt.service))
+        characteristic = Characteristic(service, gatt.characteristic, lambda: self._answer or b"")
         self._bluez.bus.export(f"{service}/char0", characteristic)
         await self._bluez.call(
             self.adapter.path, GATT_MANAGER, "RegisterApplication", "oa{sv}", [root, {}]

@@ -49,7 +49,7 @@ def advertise(
 
     above_zero(seconds, "--seconds")
     crowd = Crowd(protocol, phones, _rotation(rotate))
-    file = keys or Path(key_file_name(protocol))
+    file = keys or Path(key_file_name(crowd.protocol))
     ios = _is_ios(platform)
 
     def show(identifiers: list[str]) -> None:

@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
+from ... import protocols
 from ...errors import Fault, ScenarioError
+from ...protocols import Keys, Protocol
 from ..dotted import Raw
 from ..dotted import get as _get
 from ..dotted import number as _number
 from ..dotted import numbers as _numbers
+from ..profiles import FROM_SCENARIO, load_profile, resolve
+from ..schema.profile import PLATFORMS, STATES
 from . import asked as checks_asked
 from . import who as checks_who
-
-#: Protocols that publish keys.
-KEY_PROTOCOLS = ("bluezone", "gaen", "dp3t-lowcost", "dp3t-hybrid", "dp3t-unlinkable", "tcn")
 
 _ROOMS = ("school", "work", "transport", "leisure", "other")
 
@@ -43,6 +44,29 @@ def cross_faults(raw: Raw, merged: Raw) -> list[Fault]:
         *checks_asked.CHECKS,
     )
     return [fault for check in checks for fault in check(raw, merged)]
+
+
+def _protocol(merged: Raw) -> Protocol | None:
+    """The scenario's, where it is one."""
+    name = _get(merged, "protocol.name")
+    return protocols.get(name) if isinstance(name, str) and name in protocols.names() else None
+
+
+def _tells_attenuations(system: Protocol) -> bool:
+    return isinstance(system.keys, Keys) and system.keys.attenuation is not None
+
+
+def _unread(system: Protocol) -> Iterator[str]:
+    """Keys of [phones] that have no effect on the protocol's app."""
+    profile = load_profile(system.name)
+    if profile.in_system:
+        yield from ("ios_foreground_share", "gatt_success")
+        yield from (f"{p}.killed_{k}" for p in PLATFORMS for k in ("share", "h"))
+    apps = [profile.behaviour(p, state) for p in PLATFORMS for state in STATES]
+    if all(app.scan_pause_screen_on == 1 for app in apps):
+        yield "screen_on_share"
+    if all(app.scan_pause_audio == 1 for app in apps):
+        yield "audio_share"
 
 
 def _population(raw: Raw, merged: Raw) -> Iterator[Fault]:
@@ -91,10 +115,8 @@ def _radio(raw: Raw, merged: Raw) -> Iterator[Fault]:
             if value and (value * 1000) % 1:
                 yield Fault(f"radio.{kind}_{key}_s", "expected a whole number of milliseconds")
     table = _get(merged, "radio")
-    if not isinstance(table, dict) or _get(merged, "protocol.name") not in KEY_PROTOCOLS:
+    if not isinstance(table, dict) or _protocol(merged) is None:
         return
-    from ..profiles import FROM_SCENARIO, resolve
-
     # Values of the wrong kind are faults of their own.
     keys = (*FROM_SCENARIO, "scan_period_s")
     if any(table.get(k) is not None and not _number(merged, f"radio.{k}") for k in keys):
@@ -170,14 +192,17 @@ _ATTENUATION_RULES = {"minutes-at-attenuation": 1, "cwa": 2, "gaen-v2": 3}
 
 
 def _rule(raw: Raw, merged: Raw) -> Iterator[Fault]:
-    name, protocol = _get(merged, "rule.name"), _get(merged, "protocol.name")
+    name = _get(merged, "rule.name")
     if not isinstance(name, str) or name not in _ATTENUATION_RULES:
         return
-    if isinstance(protocol, str) and protocol != "gaen":
+    system = _protocol(merged)
+    if system is not None and not _tells_attenuations(system):
+        able = [n for n in protocols.names() if _tells_attenuations(protocols.get(n))]
+        names = " or ".join(f'"{n}"' for n in able)
         yield Fault(
             "rule.name",
-            f"{name} weighs attenuations, which {protocol} does not tell",
-            'expected protocol.name = "gaen", or rule.name = "minutes-near"',
+            f"{name} weighs attenuations, which {system.name} does not tell",
+            f'expected protocol.name = {names}, or rule.name = "minutes-near"',
         )
     edges, weights = _get(merged, "rule.attenuation_db"), _get(merged, "rule.weights")
     numbers = isinstance(edges, list) and all(isinstance(e, (int, float)) for e in edges)
@@ -235,14 +260,10 @@ def _unused(raw: Raw, merged: Raw) -> Iterator[Fault]:
     if _number(merged, "population.ios_share") == 0:
         for key in ("ios", "ios_foreground_share", "gatt_success"):
             yield from useless(f"phones.{key}", "population.ios_share = 0")
-    if _get(merged, "protocol.name") == "gaen":
-        killed = [f"{p}.killed_{k}" for p in ("android", "ios") for k in ("share", "h")]
-        for key in ("ios_foreground_share", "gatt_success", *killed):
-            yield from useless(f"phones.{key}", 'protocol.name = "gaen"')
-    elif _get(merged, "protocol.name") is not None:
-        name = _get(merged, "protocol.name")
-        for key in ("screen_on_share", "audio_share"):
-            yield from useless(f"phones.{key}", f'protocol.name = "{name}"')
+    system = _protocol(merged)
+    if system is not None:
+        for key in _unread(system):
+            yield from useless(f"phones.{key}", f'protocol.name = "{system.name}"')
     for share, keys in _SPELLS.items():
         if _number(merged, f"phones.{share}") == 0:
             for key in keys:

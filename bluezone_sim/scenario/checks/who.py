@@ -8,7 +8,9 @@ from difflib import get_close_matches
 from itertools import pairwise
 from typing import Any
 
+from ... import protocols
 from ...errors import Fault
+from ...protocols import ServerIds
 from ..dotted import Raw
 from ..dotted import get as _get
 from ..dotted import number as _number
@@ -20,7 +22,8 @@ _MOST_DAYS = 366
 
 def _upload(raw: Raw, merged: Raw) -> Iterator[Fault]:
     name, upload = _get(merged, "protocol.name"), _get(merged, "publication.upload")
-    if name in ("bluetrace", "robert") and upload == "keys":
+    known = isinstance(name, str) and name in protocols.names()
+    if known and upload == "keys" and isinstance(protocols.get(name).keys, ServerIds):
         yield Fault(
             "publication.upload",
             f"{name} publishes no keys, so phones cannot match",

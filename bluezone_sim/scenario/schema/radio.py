@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
+from ... import protocols
+from ...protocols import FixedId
 from .table import NonNegative, Positive, Table
+
+
+def _followed(name: str) -> str:
+    known = name in protocols.names()
+    if not known or isinstance(protocols.get(name).keys, FixedId):
+        raise PydanticCustomError("unknown_protocol", "no such protocol")
+    return name
 
 
 class Protocol(Table):
     """Which system runs on the phones."""
 
-    name: Literal[
-        "bluezone",
-        "gaen",
-        "dp3t-lowcost",
-        "dp3t-hybrid",
-        "dp3t-unlinkable",
-        "tcn",
-        "bluetrace",
-        "robert",
+    name: Annotated[
+        str,
+        AfterValidator(_followed),
+        Field(json_schema_extra=lambda schema: schema.update(enum=list(protocols.followed()))),
     ] = "bluezone"
     identifiers: Literal["lazy", "full"] = Field(
         "lazy",

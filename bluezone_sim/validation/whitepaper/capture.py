@@ -14,7 +14,9 @@ from ...captures.formats.pcapng import PcapngWriter
 from ...captures.packets import ADV_IND, ADV_NONCONN_IND, Packets
 from ...kernels import rng
 from ...kernels.radio.link_budget import IDENTIFIER, OVERFLOW
-from ...protocols import ad, bluezone
+from ...protocols import ad
+from ...protocols.bluezone import wire as bluezone
+from ...protocols.protocol import FixedId
 from ...radio.events import Run
 from ...scenario.schema.profile import Profile
 
@@ -82,13 +84,13 @@ def write_cases(path: Path, runs: Sequence[Run], profile: Profile, seed: int, st
     name = "dp3t-lowcost" if profile.protocol == "dp3t" else profile.protocol
     system = protocols.get(name)
     rotation_ms = round(profile.identifier.rotation_s * 1000)
-    extra = {"gaen": 4, "bluetrace": 3}.get(name, 0)
+    extra = system.wire.payload_bytes[0]
 
     def identifier(person: int, time_ms: int) -> tuple[bytes, bytes]:
         interval = time_ms // rotation_ms if rotation_ms else 0
         key = rng.key(seed, "base_id", person, interval)
-        if isinstance(system, bluezone.BluezoneV1):
-            return system.identifier(rng.draws(key, np.zeros(1, np.int64)))[0].tobytes(), b""
+        if isinstance(system.keys, FixedId):
+            return system.fixed_ids(rng.draws(key, np.zeros(1, np.int64)))[0].tobytes(), b""
         drawn = rng.draws(key, np.arange(9)).tobytes()
         return drawn[: system.id_size], drawn[-extra:] if extra else b""
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ..errors import FormatError
-from ..tables.rows import PublishedKeys, Sightings
-from .protocol import DAY_S
+from ...errors import FormatError
+from ...tables.rows import PublishedKeys, Sightings
+from ..protocol import DAY_S
 
 #: The walk of one entry covers at most so many days: the longest history the app's code names.
 MAX_DAYS = 180
@@ -33,6 +33,12 @@ class _Message(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     data: list[_Entry]
+
+
+def is_message(data: bytes) -> bool:
+    """Text that may be a message; one that is broken is still told for one."""
+    head = data[:4096]
+    return all(c >= 0x20 or c in b"\t\r\n" for c in head[:64]) and b'"exposed"' not in head
 
 
 def parse_f0_message(data: bytes, source: str = "message") -> PublishedKeys:

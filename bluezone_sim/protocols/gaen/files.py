@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Callable
 from dataclasses import astuple, dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import FormatError, SignatureError, TableError
-from ..tables.rows import PublishedKeys
+from ...errors import FormatError, SignatureError, TableError
+from ...tables.rows import PublishedKeys
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import (
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     )
 
 HEADER = b"EK Export v1    "
+_ZIP = b"PK\x03\x04"
 #: A key without a rolling period is valid for a whole day.
 DEFAULT_PERIOD = 144
 #: No authority published files of more than some megabytes; this is refused before it is inflated.
@@ -157,7 +159,7 @@ def parse_export(data: bytes, source: str = "export.bin") -> tuple[PublishedKeys
         FormatError: a broken header, a truncated message, a key of another length, an interval number
             or a rolling period out of range; the byte or the key is named.
     """
-    from ..kernels import protobuf
+    from ...kernels import protobuf
 
     if data[: len(HEADER)] != HEADER:
         raise FormatError(
@@ -234,10 +236,10 @@ def write_export(published: PublishedKeys, info: ExportInfo | None = None) -> by
     Raises:
         TableError: a start is not the start of an interval, or a rolling period is out of range.
     """
-    from ..kernels.protobuf import ABSENT
-    from .registry import get_key_protocol
+    from ...kernels.protobuf import ABSENT
+    from .keys import check_keys
 
-    get_key_protocol("gaen").unroll(published)
+    check_keys(published)
     if np.any(published.count < 1):
         raise TableError("published.count: expected rolling periods of 1 to 144")
     info = info or ExportInfo()
@@ -375,3 +377,40 @@ def write_export_zip(
         archive.writestr("export.bin", export)
         archive.writestr("export.sig", write_signature(export, private_key, signature_info))
     return out.getvalue()
+
+
+# -- as a format of keys -----------------------------------------------------------------------------
+
+
+def is_export(data: bytes) -> bool:
+    """``export.bin``, or a zip."""
+    return data.startswith((_ZIP, HEADER[:8]))
+
+
+def read_keys(data: bytes, source: str) -> PublishedKeys:
+    """Keys of an ``export.bin`` or of the zip that holds it.
+
+    Raises:
+        FormatError: it is broken.
+    """
+    parse = parse_export_zip if data.startswith(_ZIP) else parse_export
+    return parse(data, source)[0]
+
+
+def verify(
+    data: bytes,
+    source: str,
+    public_key: EllipticCurvePublicKey,
+    beside: Callable[[str], tuple[bytes, str]],
+) -> None:
+    """Checks the signature in the zip, or in the ``export.sig`` beside an ``export.bin``.
+
+    Raises:
+        FormatError: a file is broken.
+        SignatureError: the signature does not verify.
+    """
+    if data.startswith(_ZIP):
+        parse_export_zip(data, source, public_key)
+    else:
+        signatures, name = beside(".sig")
+        verify_signature(data, signatures, public_key, name)

@@ -15,46 +15,17 @@ import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from numpy.typing import NDArray
 
-from ..errors import TableError
-from . import ad
-from .ad import Advertisement
-from .protocol import DAY_S, Protocol
+from ...errors import TableError
+from ..protocol import DAY_S
+from ..schedule import ServerSecrets
 from .skinny import decrypt, encrypt
+from .wire import ID_BYTES
 
-#: Registered to Inria.
-SERVICE_UUID = 0xFD64
 EPOCH_S = 900
 #: Seconds from 1900 to 1970: HELLO carries the low 16 bits of NTP seconds.
 NTP_OFFSET_S = 2_208_988_800
 #: How far a HELLO's time may be from when it was heard, seconds (the server's configuration).
 TIME_TOLERANCE_S = 180
-_HELLO = 16
-#: Version, TX power and two reserved bytes may follow a HELLO on air.
-_TAIL = 4
-
-
-class Robert(Protocol):
-    """ROBERT. Matching happens on the server, see :class:`Server`."""
-
-    name = "robert"
-    id_size = _HELLO
-    interval_s = EPOCH_S
-    retention_s = 14 * DAY_S
-
-    def advertisement(self, identifier: bytes, payload: bytes = b"") -> bytes:
-        """Service UUID FD64 and its service data: HELLO, and four bytes or none."""
-        ad.check_identifier(identifier, self.id_size)
-        if len(payload) not in (0, _TAIL):
-            raise TableError(f"payload: expected 0 or {_TAIL} bytes, found {len(payload)}")
-        return ad.with_service_data(SERVICE_UUID, identifier + payload, flags=0x1A)
-
-    def parse_advertisement(self, data: bytes) -> Advertisement | None:
-        """HELLO and what follows it, or None."""
-        found = ad.walk(data)
-        sent = None if found is None else ad.service_data(found, SERVICE_UUID)
-        if sent is None or len(sent) not in (_HELLO, _HELLO + _TAIL):
-            return None
-        return Advertisement((self.name,), sent[:_HELLO], sent[_HELLO:])
 
 
 @dataclass(frozen=True)
@@ -145,7 +116,7 @@ class Server:
             ebid: ``uint8[n, 8]``, from :meth:`ephemeral_ids`.
             time_s: ``int64[n]``, unix seconds.
         """
-        out = np.empty((len(user), _HELLO), np.uint8)
+        out = np.empty((len(user), ID_BYTES), np.uint8)
         out[:, 0] = self._pad(ebid) ^ np.uint8(self.country)
         out[:, 1:9] = ebid
         time_16 = ((time_s + NTP_OFFSET_S) & 0xFFFF).astype(">u2")
@@ -206,3 +177,36 @@ class Server:
 
 def _mac(key: bytes, body: bytes) -> bytes:
     return hmac.digest(key, b"\x01" + body, "sha256")[:5]
+
+
+# -- in a simulation ---------------------------------------------------------------------------------
+
+
+def _server(secrets: ServerSecrets) -> Server:
+    # Epochs are counted from a year before the look-back: they have 24 bits.
+    epoch_0 = (secrets.first_s - 365 * DAY_S) // EPOCH_S
+    return Server(secrets.secret(0, 24), secrets.secret(1, 16), start_s=epoch_0 * EPOCH_S)
+
+
+def _user_key(secrets: ServerSecrets, user: int) -> bytes:
+    return secrets.word(2, user).to_bytes(8, "little") * 4
+
+
+def make(
+    server: ServerSecrets, user: NDArray[np.int64], time_s: NDArray[np.int64]
+) -> NDArray[np.uint8]:
+    """HELLO messages; each has its own time and MAC."""
+    own = _server(server)
+    since = time_s // EPOCH_S - own.start_s // EPOCH_S
+    distinct, row = np.unique(user * (1 << 24) + since, return_inverse=True)
+    ebid = own.ephemeral_ids(distinct % (1 << 24), distinct >> 24)
+    keys = {who: _user_key(server, who) for who in np.unique(user).tolist()}
+    return own.hellos(keys, user, ebid[row], time_s)
+
+
+def read(
+    server: ServerSecrets, identifiers: NDArray[np.uint8], time_s: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Users of the rows that the server takes; -1 for the others."""
+    users = {who: _user_key(server, who) for who in range(server.n_users)}
+    return _server(server).contacts(identifiers, time_s, users)

@@ -8,26 +8,19 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from dataclasses import dataclass
-from typing import Any
-from uuid import UUID
 
+import numpy as np
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from numpy.typing import NDArray
 
-from ..errors import FormatError, SignatureError, TableError
-from . import ad
-from .ad import Advertisement
-from .protocol import DAY_S, Protocol
+from ...errors import FormatError, SignatureError, TableError
+from ..schedule import ServerSecrets
+from .wire import ID_BYTES, IV_BYTES, UID_BYTES
 
-#: Service and characteristic of OpenTrace's published configuration.
-SERVICE = UUID("b82ab3fc-1595-4f6a-80f0-fe094cc218f9")
-CHARACTERISTIC = UUID("117bdd58-57ce-4e7a-8e87-7cccdda2a804")
-#: Company id in OpenTrace's advertisements, with three random bytes that tell phones apart.
-COMPANY_ID = 0x03FF
-UID_BYTES, IV_BYTES, TAG_BYTES = 21, 16, 16
 _PLAIN = UID_BYTES + 8
+_VALID_S = 900
 
 
 @dataclass(frozen=True)
@@ -46,40 +39,6 @@ class TempId:
     def valid_at(self, time_s: float) -> bool:
         """A sighting at this time lies within the validity, both ends included."""
         return self.start_s <= time_s <= self.expiry_s
-
-
-class BlueTrace(Protocol):
-    """BlueTrace. Matching happens on the server, see :func:`decrypt`."""
-
-    name = "bluetrace"
-    #: Ciphertext, iv and tag; 84 characters in base64.
-    id_size = _PLAIN + IV_BYTES + TAG_BYTES
-    interval_s = 900
-    #: OpenTrace purges after 21 days.
-    retention_s = 21 * DAY_S
-    #: Temporary ids that a phone fetches at a time.
-    batch = 100
-
-    def advertisement(self, identifier: bytes, payload: bytes = b"\0\0\0") -> bytes:
-        """Service UUID and three random bytes; the id itself is read over GATT, so it is not here."""
-        ad.check_identifier(identifier, self.id_size)
-        if len(payload) != 3:
-            raise TableError(f"payload: expected 3 bytes, found {len(payload)}")
-        return ad.build(
-            [
-                (ad.UUIDS_128[1], SERVICE.bytes[::-1]),
-                (ad.MANUFACTURER, COMPANY_ID.to_bytes(2, "little") + payload),
-            ]
-        )
-
-    def parse_advertisement(self, data: bytes) -> Advertisement | None:
-        """That the service is there; iPhones send no manufacturer data."""
-        found = ad.walk(data)
-        if found is None or not ad.has_uuid(found, SERVICE):
-            return None
-        return Advertisement(
-            (self.name,), payload=ad.manufacturer_data(found, COMPANY_ID) or b"", gatt=True
-        )
 
 
 def encrypt(key: bytes, temp_id: TempId, iv: bytes) -> str:
@@ -124,10 +83,8 @@ def decrypt(key: bytes, text: str) -> TempId:
         raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise FormatError(f"temporary id {text[:16]!r}…: not base64") from None
-    if len(raw) != _PLAIN + IV_BYTES + TAG_BYTES:
-        raise FormatError(
-            f"temporary id: expected {_PLAIN + IV_BYTES + TAG_BYTES} bytes, found {len(raw)}"
-        )
+    if len(raw) != ID_BYTES:
+        raise FormatError(f"temporary id: expected {ID_BYTES} bytes, found {len(raw)}")
     found = open_sealed(key, raw)
     if found is None:
         raise SignatureError("temporary id: its tag does not verify")
@@ -166,31 +123,40 @@ def server_matches(key: bytes, history: list[tuple[str, float]]) -> list[tuple[i
     return out
 
 
-def exchange_message(
-    temp_id: str, model: str, organisation: str, rssi_dbm: int | None = None
-) -> bytes:
-    """What phones read and write over GATT: JSON of id, model, organisation, version 2, and the
-    writer's RSSI where it writes."""
-    message: dict[str, Any] = {"id": temp_id, "mp": model, "o": organisation, "v": 2}
-    if rssi_dbm is not None:
-        message["rs"] = rssi_dbm
-    return json.dumps(message, separators=(",", ":")).encode()
+# -- in a simulation ---------------------------------------------------------------------------------
 
 
-def parse_exchange(data: bytes, source: str = "message") -> dict[str, Any]:
-    """A GATT message.
+def make(
+    server: ServerSecrets, user: NDArray[np.int64], time_s: NDArray[np.int64]
+) -> NDArray[np.uint8]:
+    """One temporary id a person and quarter of an hour; the cipher takes them one by one."""
+    key = user * (1 << 32) + time_s // _VALID_S
+    distinct, row = np.unique(key, return_inverse=True)
+    secret = server.secret(0, 32)
+    out = np.empty((len(distinct), ID_BYTES), np.uint8)
+    iv = np.stack([server.draws((3, k), distinct) for k in range(2)], axis=1)
+    ivs = np.ascontiguousarray(iv).view(np.uint8)
+    for k, value in enumerate(distinct.tolist()):
+        who, at = divmod(value, 1 << 32)
+        start = at * _VALID_S
+        temp = TempId(who.to_bytes(UID_BYTES, "big"), start, start + _VALID_S)
+        out[k] = np.frombuffer(seal(secret, temp, ivs[k].tobytes()), np.uint8)
+    return out[row]
 
-    Raises:
-        FormatError: not JSON, or a field is missing or of another kind.
-    """
-    try:
-        message = json.loads(data)
-    except (ValueError, RecursionError):
-        raise FormatError(f"{source}: not JSON") from None
-    kinds: dict[str, type] = {"id": str, "mp": str, "o": str, "v": int}
-    for field, kind in kinds.items():
-        if not isinstance(message, dict) or not isinstance(message.get(field), kind):
-            raise FormatError(f"{source}: {field}: expected {kind.__name__}")
-    if not isinstance(message.get("rs", 0), int):
-        raise FormatError(f"{source}: rs: expected int")
-    return {k: message[k] for k in (*kinds, "rs") if k in message}
+
+def read(
+    server: ServerSecrets, identifiers: NDArray[np.uint8], time_s: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Users of rows whose temporary id was valid when it was heard; -1 for the others."""
+    # The same temporary id is in many rows: it is opened once.
+    ids = np.ascontiguousarray(identifiers)
+    whole = ids.view(np.dtype((np.void, ids.shape[1])))[:, 0]
+    distinct, row = np.unique(whole, return_inverse=True)
+    secret = server.secret(0, 32)
+    opened = np.full((len(distinct), 3), -1, np.int64)
+    for k, value in enumerate(distinct.tolist()):
+        found = open_sealed(secret, value)
+        if found is not None:
+            opened[k] = int.from_bytes(found.uid, "big"), found.start_s, found.expiry_s
+    user, start, end = opened[row].T
+    return np.where((start <= time_s) & (time_s <= end), user, -1)

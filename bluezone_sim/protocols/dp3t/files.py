@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FormatError, TableError
-from ..tables.rows import PublishedKeys, Sightings
-from .protocol import DAY_S, KeyProtocol
+from ...errors import FormatError, TableError
+from ...tables.rows import PublishedKeys, Sightings
+from ..protocol import DAY_S
+from .keys import observations, unlinkable_identifiers
+from .wire import HYBRID_KEY, ID_BYTES, LOWCOST_KEY, RETENTION_S, UNLINKABLE_KEY
 
 
 def write_list(published: PublishedKeys) -> bytes:
@@ -27,15 +30,13 @@ def write_list(published: PublishedKeys) -> bytes:
     ).encode()
 
 
-def parse_list(
-    data: bytes, protocol: KeyProtocol, until_s: int | None = None, source: str = "keys"
-) -> PublishedKeys:
-    """Reads a list of keys.
+def parse_list(data: bytes, key_bytes: int, per_key: int, source: str = "keys") -> PublishedKeys:
+    """Reads a list of keys, each with the identifiers that it gives.
 
     Args:
         data: JSON, as :func:`write_list` gives it.
-        protocol: low-cost or hybrid, which says the key's size.
-        until_s: low-cost: how far phones walk the chain, unix seconds; by default the first day only.
+        key_bytes: the key's size.
+        per_key: identifiers of a key.
         source: name of the file, for errors.
 
     Raises:
@@ -57,24 +58,50 @@ def parse_list(
             raw_key = base64.b64decode(key, validate=True) if isinstance(key, str) else b""
         except (binascii.Error, ValueError):
             raw_key = b""
-        if len(raw_key) != protocol.key_size:
-            raise FormatError(
-                f"{source}: exposed[{i}].key: expected {protocol.key_size} bytes in base64"
-            )
+        if len(raw_key) != key_bytes:
+            raise FormatError(f"{source}: exposed[{i}].key: expected {key_bytes} bytes in base64")
         if isinstance(date, bool) or not isinstance(date, int) or not 0 <= date < 1 << 50:
             raise FormatError(f"{source}: exposed[{i}].keyDate: expected unix milliseconds")
         keys.append(raw_key)
         starts.append(date // 1000)
-    start = np.array(starts, np.int64)
-    count = np.full(len(start), protocol.intervals_per_key, np.int64)
-    if until_s is not None and protocol.name == "dp3t-lowcost":
-        days = np.maximum(-(-(until_s - start) // DAY_S), 0)
-        count *= np.minimum(days, protocol.retention_s // DAY_S)
     return PublishedKeys(
-        np.frombuffer(b"".join(keys), np.uint8).reshape(-1, protocol.key_size).copy(),
-        start,
-        count.astype(np.int32),
+        np.frombuffer(b"".join(keys), np.uint8).reshape(-1, key_bytes).copy(),
+        np.array(starts, np.int64),
+        np.full(len(starts), per_key, np.int32),
     )
+
+
+def read_lowcost_list(data: bytes, source: str = "keys") -> PublishedKeys:
+    """A low-cost list, each key for its first day; see :func:`walked_until`."""
+    return parse_list(data, *LOWCOST_KEY, source)
+
+
+def read_hybrid_list(data: bytes, source: str = "keys") -> PublishedKeys:
+    """A hybrid list, each seed for its window."""
+    return parse_list(data, *HYBRID_KEY, source)
+
+
+def walked_until(published: PublishedKeys, latest_ms: int) -> PublishedKeys:
+    """Low-cost keys as phones walk the chain, up to the day on which they look."""
+    days = np.maximum(-(-(latest_ms // 1000 + 1 - published.start_s) // DAY_S), 0)
+    days = np.minimum(days, RETENTION_S // DAY_S)
+    count = LOWCOST_KEY[1] * days
+    return replace(published, count=count.astype(np.int32))
+
+
+#: A hybrid seed in base64: 16 bytes are 24 characters; a low-cost key's 32 are 44.
+_HYBRID_ENTRY = re.compile(rb'"key"\s*:\s*"[^"]{24}"')
+
+
+def is_hybrid_list(data: bytes) -> bool:
+    """A list whose first key has a hybrid seed's size."""
+    head = data[:4096]
+    return b'"exposed"' in head and _HYBRID_ENTRY.search(head) is not None
+
+
+def is_lowcost_list(data: bytes) -> bool:
+    """A list of any other keys."""
+    return b'"exposed"' in data[:4096] and not is_hybrid_list(data)
 
 
 #: First bytes of a cuckoo filter's file.
@@ -98,12 +125,12 @@ class CuckooFilter:
 
     @classmethod
     def build(cls, observations: NDArray[np.uint8]) -> CuckooFilter:
-        """From ``uint8[n, 32]``, see :meth:`bluezone_sim.protocols.dp3t.Unlinkable.observations`.
+        """From ``uint8[n, 32]``, see :meth:`bluezone_sim.protocols.dp3t.keys.observations`.
 
         Raises:
             TableError: another dtype or shape.
         """
-        from ..kernels.lookup.cuckoo import insert
+        from ...kernels.lookup.cuckoo import insert
 
         fingerprint, home = _place(observations)
         bits = max(1, int(len(fingerprint) / _SLOTS / 0.8).bit_length())
@@ -126,9 +153,7 @@ class CuckooFilter:
 
     def find(self, sightings: Sightings) -> NDArray[np.int64]:
         """Rows of a phone's sightings whose hashed observation is in the filter."""
-        from .dp3t import Unlinkable
-
-        hashed = Unlinkable().observations(sightings.identifier, sightings.time_ms // 1000)
+        hashed = observations(sightings.identifier, sightings.time_ms // 1000)
         return np.flatnonzero(self.contains(hashed))
 
     def to_bytes(self) -> bytes:
@@ -171,6 +196,34 @@ def _place(observations: NDArray[np.uint8]) -> tuple[NDArray[np.uint32], NDArray
 
 
 def _mixed(fingerprint: NDArray[np.uint32]) -> NDArray[np.uint64]:
-    from ..kernels.lookup.cuckoo import MULTIPLIER
+    from ...kernels.lookup.cuckoo import MULTIPLIER
 
     return (fingerprint.astype(np.uint64) * MULTIPLIER) >> np.uint64(32)
+
+
+# -- the filter as a format of keys ------------------------------------------------------------------
+
+
+def is_filter(data: bytes) -> bool:
+    """Starts as :meth:`CuckooFilter.to_bytes` does."""
+    return data.startswith(MAGIC)
+
+
+def read_filter(data: bytes, source: str = "filter") -> CuckooFilter:
+    """See :meth:`CuckooFilter.from_bytes`."""
+    return CuckooFilter.from_bytes(data, source)
+
+
+def keys_of_filter(data: bytes, source: str = "filter") -> PublishedKeys:
+    """None: a filter tells no seeds."""
+    read_filter(data, source)
+    return PublishedKeys(
+        np.empty((0, UNLINKABLE_KEY[0]), np.uint8), np.empty(0, np.int64), np.empty(0, np.int32)
+    )
+
+
+def write_filter(published: PublishedKeys) -> bytes:
+    """The filter of what phones stored of the seeds' EphIDs."""
+    ids = np.empty((len(published), 1, ID_BYTES), np.uint8)
+    unlinkable_identifiers(published.key, published.start_s, ids)
+    return CuckooFilter.build(observations(ids[:, 0], published.start_s)).to_bytes()

@@ -1,0 +1,1 @@
+"""BlueTrace (Singapore)."""

@@ -1,0 +1,1 @@
+"""Bluezone (Bkav, Vietnam), both generations."""

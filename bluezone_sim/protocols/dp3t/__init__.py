@@ -1,0 +1,1 @@
+"""The three designs of DP-3T."""

@@ -1,0 +1,1 @@
+"""Exposure Notification (Apple and Google)."""

@@ -1,0 +1,28 @@
+"""Exposure Notification on air: flags, service UUID FD6F, identifier and encrypted metadata."""
+
+from __future__ import annotations
+
+from .. import ad
+from ..ad import Sent
+
+SERVICE_UUID = 0xFD6F
+#: Flags of the Bluetooth specification v1.2.
+_FLAGS = 0x1A
+ID_BYTES, METADATA_BYTES = 16, 4
+#: Bytes of a key, identifiers that it gives, and how long each is on air, seconds (cryptography v1.2).
+KEY_BYTES, PER_KEY, INTERVAL_S = 16, 144, 600
+
+
+def build(identifier: bytes, payload: bytes = b"") -> bytes:
+    """Flags, service UUID FD6F, service data: identifier and encrypted metadata."""
+    return ad.with_service_data(SERVICE_UUID, identifier + payload, flags=_FLAGS)
+
+
+def parse(structures: list[tuple[int, bytes]]) -> Sent | None:
+    """Identifier and encrypted metadata, or None."""
+    if not ad.has_uuid(structures, SERVICE_UUID):
+        return None
+    sent = ad.service_data(structures, SERVICE_UUID)
+    if sent is None or len(sent) != ID_BYTES + METADATA_BYTES:
+        return None
+    return Sent(sent[:ID_BYTES], sent[ID_BYTES:])

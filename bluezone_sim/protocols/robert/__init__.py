@@ -1,0 +1,1 @@
+"""ROBERT (Inria and Fraunhofer)."""

@@ -1,0 +1,1 @@
+"""TCN (TCN Coalition)."""
