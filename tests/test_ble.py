@@ -29,7 +29,7 @@ from bluezone_sim.ble.guided import whitepaper as matrix
 from bluezone_sim.ble.guided.sample import Sample
 from bluezone_sim.ble.listening import listener as listen
 from bluezone_sim.ble.listening import on_air as onair
-from bluezone_sim.ble.listening.gatt_client import Read, identifier_of
+from bluezone_sim.ble.listening.gatt_client import Read
 from bluezone_sim.ble.listening.recorder import (
     Recorder,
     packets_of,
@@ -38,6 +38,7 @@ from bluezone_sim.ble.listening.recorder import (
 )
 from bluezone_sim.ble.listening.reports import Decoder, parse_address, printable
 from bluezone_sim.ble.sending.crowd import Crowd
+from bluezone_sim.captures.gatt_reads import identifier_in
 from bluezone_sim.captures.key_files import read_keys
 from bluezone_sim.errors import FormatError, InputError, NothingToRunError
 from bluezone_sim.protocols.ad import long_uuid
@@ -333,10 +334,9 @@ def test_identifiers_read_over_gatt_become_sightings():
 
 @pytest.mark.parametrize("value", [b"", bytes(11), bytes(13)])
 def test_a_characteristic_of_another_size_is_refused(value):
-    with pytest.raises(FormatError):
-        identifier_of(str(bluezone.IOS_CHARACTERISTIC), value)
-    with pytest.raises(FormatError):
-        identifier_of("117bdd58-57ce-4e7a-8e87-7cccdda2a804", value)
+    for name in ("bluezone", "bluetrace"):
+        with pytest.raises(FormatError, match="'s characteristic: "):
+            identifier_in(value, protocols.get(name))
 
 
 # -- the phones we send ------------------------------------------------------------------------------
@@ -375,8 +375,8 @@ def test_what_simulated_phones_send_is_found_with_the_keys_they_publish(name, ro
         path = tmp_path / "keys"
         path.write_bytes(crowd.key_file())
         keys = read_keys(path, name)
-        if keys.cuckoo is not None:
-            assert len(keys.cuckoo.find(sightings)) == len(rows)
+        if keys.filter is not None:
+            assert len(keys.filter.find(sightings)) == len(rows)
             return
         again = bz.match(keys.published_for(sightings), sightings, name)
     assert np.array_equal(np.unique(again.row), np.unique(found.row))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import protocols
 from ..errors import FormatError, InputError
 from ..tables.rows import Sightings
 from .decode import SightingDecoder, concatenate_sightings
@@ -263,18 +264,16 @@ def _trace(report: FileReport, phones: PhoneNumbers) -> Iterator[Sightings]:
 def history_of(path: Path, protocol: str) -> tuple[Sightings, int]:
     """All sightings of one protocol in a file, and how many records are earlier than the one before.
 
-    The designs of DP-3T look alike on air, so sightings of one are those of another.
+    Where protocols look alike on air, sightings of one are those of another.
 
     Raises:
         InputError: the file cannot be read, or holds sightings of other protocols only.
         FormatError: the file is at fault; what was read before the fault is told.
     """
     report, tables = import_file(path, PhoneNumbers())
-    dp3t = protocol.startswith("dp3t")
+    alike = protocols.get(protocol).looks_like
     try:
-        found = [
-            t for t in tables if t.protocol == protocol or (dp3t and t.protocol.startswith("dp3t"))
-        ]
+        found = [t for t in tables if t.protocol in alike]
     except FormatError as error:
         kept = (
             f"\nRead before the fault: {report.n_records:,} records; `bluezone-sim import --partial` "

@@ -12,6 +12,7 @@ from ...captures.decode import SightingDecoder
 from ...captures.packets import Packets
 from ...protocols import ad
 from ...protocols.ad import Advertisement
+from ...protocols.protocol import Protocol
 
 #: A phone that changed both is followed to the one that appeared next, within this time, microseconds.
 HANDOVER_US = 5_000_000
@@ -62,7 +63,7 @@ def follow(packets: Packets, protocol: str, target: int | None) -> Trail | None:
     order = np.argsort(packets.time_us, kind="stable")
     packets = packets.take(order)
     distinct, which = _distinct_data(packets)
-    decoder = SightingDecoder()
+    system, decoder = protocols.get(protocol), SightingDecoder()
     seen = (decoder.look(data) for data in distinct)
     found = [f if f is not None and protocol in f.protocols else None for f in seen]
     mine = np.array([f is not None for f in found], np.bool_)
@@ -84,13 +85,13 @@ def follow(packets: Packets, protocol: str, target: int | None) -> Trail | None:
             return None
         chosen = phone[at[0]]
     own = np.flatnonzero(phone == chosen)
-    exact = np.array([_is_exact(protocol, d, f) for d, f in zip(distinct, found, strict=True)])
+    exact = np.array([_is_exact(system, d, f) for d, f in zip(distinct, found, strict=True)])
     return Trail(
         packets=packets.take(own),
         identifier=identifier[own],
         identifiers=np.frombuffer(b"".join(names), np.uint8).reshape(len(names), -1)
         if names
-        else np.empty((0, protocols.get(protocol).id_size), np.uint8),
+        else np.empty((0, system.id_bytes), np.uint8),
         found=[found[w] for w in which[own]],
         exact=exact[which[own]],
         others=len(np.unique(phone)) - 1,
@@ -141,22 +142,19 @@ def _handed_over(phone: NDArray[np.int64], time_us: NDArray[np.int64]) -> NDArra
     return into[phone]
 
 
-#: AD types of each protocol's own form.
-_FORMS = {
-    "bluezone": ({ad.FLAGS, *ad.UUIDS_16, ad.MANUFACTURER}, {ad.FLAGS, *ad.UUIDS_128, *ad.NAMES}),
-    "gaen": ({ad.FLAGS, *ad.UUIDS_16, ad.SERVICE_DATA_16},),
-}
-
-
-def _is_exact(protocol: str, data: bytes, found: object) -> bool:
-    if found is None:
-        return False
-    structures = ad.walk(data) or []
-    kinds = [kind for kind, _ in structures]
-    forms = _FORMS.get(protocol, ({ad.FLAGS, *ad.UUIDS_16, *ad.UUIDS_128, ad.SERVICE_DATA_16},))
-    if getattr(found, "overflow", False):
-        return True
-    return len(kinds) == len(set(kinds)) and any(set(kinds) <= form for form in forms)
+def _is_exact(system: Protocol, data: bytes, found: Advertisement | None) -> bool:
+    """The AD types are those of the protocol's own form, each once."""
+    if found is None or found.overflow:
+        return found is not None
+    kinds = [kind for kind, _ in ad.walk(data) or []]
+    if found.gatt:
+        # A name comes in the scan response.
+        form = {*ad.UUIDS_128, *ad.NAMES, *((ad.MANUFACTURER,) if found.payload else ())}
+    else:
+        form = {k for k, _ in ad.walk(system.advertisement(found.identifier, found.payload)) or []}
+        form |= {*ad.UUIDS_16} if form & {*ad.UUIDS_16} else set()
+        form |= {*ad.UUIDS_128} if form & {*ad.UUIDS_128} else set()
+    return len(kinds) == len(set(kinds)) and set(kinds) <= {ad.FLAGS, *form}
 
 
 def carries(packets: Packets, kinds: tuple[int, ...]) -> NDArray[np.bool_]:
