@@ -34,7 +34,11 @@ _SCENARIO: dict[str, Any] = {
     "name": "check",
     "date": dt.date(2020, 8, 12),
     "look_back_days": 3,
-    "population": {"people": 300, "smartphones": 220},
+    "population": {
+        "people": 300,
+        "smartphones": 220,
+        "districts": [{"name": "A", "people": 300}],
+    },
     "adoption": {"levels": [0.5, 1.0]},
     "index_cases": {"count": 20, "f2_count": 3},
 }

@@ -12,7 +12,6 @@ from small import scenario
 from bluezone_sim.cli import main
 from bluezone_sim.errors import InputError, ScenarioError
 from bluezone_sim.protocols import get, names
-from bluezone_sim.scenario.checks.cross import KEY_PROTOCOLS
 from bluezone_sim.scenario.describe import resolved_toml
 from bluezone_sim.scenario.loading import parse
 from bluezone_sim.scenario.profiles import load_profile, profile_of
@@ -104,7 +103,7 @@ def test_keys_that_another_protocol_reads_are_refused():
         scenario(phones__screen_on_share=0.5)
 
 
-@pytest.mark.parametrize("name", KEY_PROTOCOLS)
+@pytest.mark.parametrize("name", [n for n in names() if get(n).publishes_keys])
 def test_every_protocol_finds_what_its_phones_recorded(name):
     """Whoever holds a record of a case in the look-back finds it by what the case publishes."""
     s = scenario(protocol__name=name, look_back_days=3, phones__off_share=0.0)

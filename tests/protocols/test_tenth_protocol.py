@@ -19,6 +19,7 @@ look_back_days = 2
 [population]
 people = 300
 smartphones = 220
+districts = [{ name = "A", people = 300 }]
 [adoption]
 levels = [0.5, 1.0]
 [index_cases]
@@ -61,7 +62,7 @@ def test_a_run_finds_the_same_in_each_mode(site):
             "--force", "--out", "out",
         )  # fmt: skip
         assert done.returncode in (0, 1), done.stderr
-        found.append([m["recall"] for m in json.loads(done.stdout)["metrics"]])
+        found.append([m["recall"] for m in json.loads(done.stdout)["levels"]])
     assert found[0] == found[1] == found[2]
     assert found[0][-1] > 0
 
