@@ -1,16 +1,22 @@
-"""Advertisements to sightings: which of them belong to a contact-tracing system, and what they carry."""
+"""Advertisements to sightings: the one decoding that imports, live scans and recordings go through.
+
+It takes packets, whatever heard them, and the identifiers that were read over GATT.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import protocols
+from ..protocols.ad import Advertisement
 from ..tables.rows import TRANSPORT_ADVERTISEMENT, TRANSPORT_GATT, Sightings
 from .formats.hci import Own
-from .gatt_reads import Read
+from .gatt_reads import GattRead
 from .packets import NO_RSSI, Packets
 
 #: Weaker than any RSSI that HCI can tell: stands for an RSSI that the capture does not tell, so that no
@@ -19,13 +25,109 @@ UNKNOWN_RSSI_DBM = -128
 #: Advertising data that are remembered with what they were; the table is emptied when it is full.
 _MOST_KNOWN = 1 << 16
 
-#: (protocol, identifier, payload); an empty identifier has to be read over GATT.
-_Found = tuple[str, bytes, bytes]
+
+class _Rows(NamedTuple):
+    """Rows of packets, and the parts that their sightings are made of."""
+
+    at: list[int]
+    identifiers: list[bytes]
+    payloads: list[bytes]
+    transport: list[int]
+
+
+def sightings_of(
+    packets: Packets,
+    found: Sequence[Advertisement | None],
+    identifiers: Mapping[int, bytes] | None = None,
+    protocol: str | None = None,
+) -> list[Sightings]:
+    """Packets whose identifier is known, one row each: a table for each protocol and size of its parts.
+
+    Args:
+        packets: what was heard.
+        found: what each packet's data carry.
+        identifiers: those read over GATT, by address.
+        protocol: its sightings only, also where the data might be another's as well; None: those of all,
+            each as of the first protocol that sends its form.
+    """
+    kinds = _by_kind(packets, found, identifiers or {}, protocol)
+    return [_table(name, packets, rows) for (name, *_), rows in kinds.items()]
+
+
+def _by_kind(
+    packets: Packets,
+    found: Sequence[Advertisement | None],
+    identifiers: Mapping[int, bytes],
+    protocol: str | None = None,
+) -> dict[tuple[str, int, int], _Rows]:
+    """Rows by protocol and bytes of identifier and payload."""
+    kinds: dict[tuple[str, int, int], _Rows] = {}
+    for row, what in enumerate(found):
+        if what is None or (protocol is not None and protocol not in what.protocols):
+            continue
+        identifier, payload, transport = what.identifier, what.payload, TRANSPORT_ADVERTISEMENT
+        if what.gatt:
+            # What was advertised beside says nothing of the identifier that was read.
+            payload, transport = b"", TRANSPORT_GATT
+            identifier = identifiers.get(int(packets.address[row]), b"")
+        if not identifier:
+            continue
+        kind = (protocol or what.protocols[0], len(identifier), len(payload))
+        rows = kinds.setdefault(kind, _Rows([], [], [], []))
+        rows.at.append(row)
+        rows.identifiers.append(identifier)
+        rows.payloads.append(payload)
+        rows.transport.append(transport)
+    return kinds
+
+
+def _table(name: str, packets: Packets, rows: _Rows) -> Sightings:
+    at = np.array(rows.at)
+    rssi = packets.rssi_dbm[at]
+    return Sightings(
+        observer=packets.observer[at],
+        time_ms=packets.time_us[at] // 1000,
+        identifier=_matrix(rows.identifiers),
+        rssi_dbm=np.where(rssi == NO_RSSI, UNKNOWN_RSSI_DBM, rssi).astype(np.int16),
+        protocol=name,
+        payload=_matrix(rows.payloads) if rows.payloads[0] else None,
+        transport=np.array(rows.transport, np.uint8),
+        packets=np.ones(len(at), np.int32),
+        address=packets.address[at],
+    )
+
+
+def _matrix(rows: list[bytes]) -> NDArray[np.uint8]:
+    return np.frombuffer(b"".join(rows), np.uint8).reshape(len(rows), -1).copy()
+
+
+def concatenate_sightings(tables: Sequence[Sightings], protocol: str) -> Sightings:
+    """One table of many of one protocol; a column that any of them lacks, or that has another width in
+    some, is left out."""
+    if not tables:
+        return Sightings(
+            observer=np.empty(0, np.int32),
+            time_ms=np.empty(0, np.int64),
+            identifier=np.empty((0, protocols.get(protocol).id_size), np.uint8),
+            rssi_dbm=np.empty(0, np.int16),
+            protocol=protocol,
+        )
+    names = [f for f in tables[0].__dataclass_fields__ if f != "protocol"]
+    columns = {name: [getattr(t, name) for t in tables] for name in names}
+    return Sightings(
+        protocol=protocol,
+        **{
+            name: np.concatenate(parts)
+            for name, parts in columns.items()
+            if all(part is not None for part in parts)
+            and len({part.shape[1:] for part in parts}) == 1
+        },
+    )
 
 
 @dataclass
-class Recogniser:
-    """Turns packets into sightings, window by window.
+class SightingDecoder:
+    """Decodes packets window by window; its memory is bounded whatever is on air.
 
     Attributes:
         n_gatt: advertisements by protocol whose identifier has to be read over a connection, so that
@@ -33,17 +135,32 @@ class Recogniser:
     """
 
     n_gatt: dict[str, int] = field(default_factory=dict)
-    _known: dict[bytes, _Found | None] = field(default_factory=dict)
+    _known: dict[bytes, Advertisement | None] = field(default_factory=dict)
     _own: dict[str, bytes] = field(default_factory=dict)
     _rssi: dict[int, int] = field(default_factory=dict)
 
-    def sightings(
-        self,
-        packets: Packets,
-        own: list[Own],
-        observer: NDArray[np.int32],
-    ) -> list[Sightings]:
-        """A table for each protocol that was heard, rows in the packets' order.
+    def decode(self, packets: Packets) -> list[Advertisement | None]:
+        """What each packet's data carry; None where they are of no protocol."""
+        width = packets.data.shape[1]
+        raw = packets.data.tobytes()
+        return [
+            self.look(raw[i * width : i * width + size])
+            for i, size in enumerate(packets.size.tolist())
+        ]
+
+    def look(self, data: bytes) -> Advertisement | None:
+        """What advertising data carry, decoded once for all packets that repeat them."""
+        try:
+            return self._known[data]
+        except KeyError:
+            pass
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        found = self._known[data] = protocols.recognise(data)
+        return found
+
+    def sightings(self, packets: Packets, own: Sequence[Own] = ()) -> list[Sightings]:
+        """A table for each protocol that was heard; see :func:`sightings_of`.
 
         Where the phone's own commands set an identifier of the same protocol, ``own_identifier`` holds
         the one on air; zeros before the first.
@@ -51,71 +168,57 @@ class Recogniser:
         Args:
             packets: in order of the capture.
             own: what the phone set to send, in order.
-            observer: ``int32[n]``, number of the phone that heard each.
         """
-        found = [self._look(ad) for ad in _advertising_data(packets)]
-        by_kind: dict[tuple[str, int, int], list[int]] = {}
-        for row, what in enumerate(found):
-            if what is None:
-                continue
-            if not what[1]:
-                self.n_gatt[what[0]] = self.n_gatt.get(what[0], 0) + 1
-                continue
-            by_kind.setdefault((what[0], len(what[1]), len(what[2])), []).append(row)
+        found = self.decode(packets)
+        for what in found:
+            if what is not None and what.gatt:
+                name = what.protocols[0]
+                self.n_gatt[name] = self.n_gatt.get(name, 0) + 1
         sent = self._sent(own)
         out = []
-        for (name, size, payload), rows in by_kind.items():
-            at = np.array(rows)
-            rssi = packets.rssi_dbm[at]
-            out.append(
-                Sightings(
-                    observer=observer[at],
-                    time_ms=packets.time_us[at] // 1000,
-                    identifier=_stack(found, rows, 1, size),
-                    rssi_dbm=np.where(rssi == NO_RSSI, UNKNOWN_RSSI_DBM, rssi).astype(np.int16),
-                    protocol=name,
-                    payload=_stack(found, rows, 2, payload) if payload else None,
-                    transport=np.full(len(rows), TRANSPORT_ADVERTISEMENT, np.uint8),
-                    own_identifier=self._own_at(
-                        name, size, packets.time_us[at], sent.get(name, [])
-                    ),
-                    address=packets.address[at],
-                )
-            )
+        for (name, size, _), rows in _by_kind(packets, found, {}).items():
+            before = self._own_at(name, size, packets.time_us[rows.at], sent.get(name, []))
+            out.append(replace(_table(name, packets, rows), own_identifier=before))
         for name, times in sent.items():
             self._own[name] = times[-1][1]
         return out
 
-    def reads(
-        self, packets: Packets, reads: list[Read], observer: NDArray[np.int32]
-    ) -> Sightings | None:
-        """What was read over connections, with the RSSI of the peer's last advertisement before.
+    def reads(self, packets: Packets, reads: Sequence[GattRead]) -> list[Sightings]:
+        """What was read over connections, a table a protocol, with the RSSI of the peer's last
+        advertisement before.
 
         Args:
             packets: of the same window.
-            reads: Bluezone's identifiers, in order.
-            observer: ``int32[n]``, number of the phone that read each.
+            reads: in order.
         """
-        size = protocols.get("bluezone").id_size
-        rows = [k for k, r in enumerate(reads) if len(r.value) == size]
-        if not rows:
-            self._remember(packets)
-            return None
-        rssi = [self._last_rssi(packets, reads[k]) for k in rows]
+        rssi = [self._last_rssi(packets, read) for read in reads]
         self._remember(packets)
-        return Sightings(
-            observer=observer[rows],
-            time_ms=np.array([reads[k].time_us // 1000 for k in rows], np.int64),
-            identifier=np.frombuffer(b"".join(reads[k].value for k in rows), np.uint8)
-            .reshape(-1, size)
-            .copy(),
-            rssi_dbm=np.array(rssi, np.int16),
-            protocol="bluezone",
-            transport=np.full(len(rows), TRANSPORT_GATT, np.uint8),
-            address=np.array([reads[k].address for k in rows], np.uint64),
-        )
+        rows: dict[str, list[int]] = {}
+        for k, read in enumerate(reads):
+            rows.setdefault(read.protocol, []).append(k)
+        return [
+            Sightings(
+                observer=np.array([reads[k].observer for k in mine], np.int32),
+                time_ms=np.array([reads[k].time_us // 1000 for k in mine], np.int64),
+                identifier=_matrix([reads[k].identifier for k in mine]),
+                rssi_dbm=np.array([rssi[k] for k in mine], np.int16),
+                protocol=name,
+                transport=np.full(len(mine), TRANSPORT_GATT, np.uint8),
+                packets=np.ones(len(mine), np.int32),
+                address=np.array([reads[k].address for k in mine], np.uint64),
+            )
+            for name, mine in rows.items()
+        ]
 
-    def _last_rssi(self, packets: Packets, read: Read) -> int:
+    def identifiers(self, own: Sequence[Own]) -> list[tuple[int, str, bytes]]:
+        """(unix microseconds, protocol, identifier) of what the phone set to send."""
+        return [
+            (o.time_us, what.protocols[0], what.identifier)
+            for o in own
+            if (what := self.look(o.data)) is not None and what.identifier
+        ]
+
+    def _last_rssi(self, packets: Packets, read: GattRead) -> int:
         mine = np.flatnonzero(
             (packets.address == np.uint64(read.address))
             & (packets.time_us <= read.time_us)
@@ -133,23 +236,7 @@ class Recogniser:
         address, rssi = packets.address[told], packets.rssi_dbm[told]
         self._rssi.update(zip(address.tolist(), rssi.tolist(), strict=True))
 
-    def identifiers(self, own: list[Own]) -> list[tuple[int, str, bytes]]:
-        """(unix microseconds, protocol, identifier) of what the phone set to send."""
-        return [(o.time_us, *what[:2]) for o in own if (what := self._look(o.data)) and what[1]]
-
-    def _look(self, data: bytes) -> _Found | None:
-        try:
-            return self._known[data]
-        except KeyError:
-            pass
-        if len(self._known) >= _MOST_KNOWN:
-            self._known.clear()
-        ad = protocols.recognise(data)
-        found = None if ad is None else (ad.protocols[0], ad.identifier, ad.payload)
-        self._known[data] = found
-        return found
-
-    def _sent(self, own: list[Own]) -> dict[str, list[tuple[int, bytes]]]:
+    def _sent(self, own: Sequence[Own]) -> dict[str, list[tuple[int, bytes]]]:
         out: dict[str, list[tuple[int, bytes]]] = {}
         for time_us, name, identifier in self.identifiers(own):
             out.setdefault(name, []).append((time_us, identifier))
@@ -167,14 +254,3 @@ class Recogniser:
         return np.frombuffer(table, np.uint8).reshape(-1, size)[
             np.searchsorted(at, time_us, side="right")
         ]
-
-
-def _advertising_data(packets: Packets) -> list[bytes]:
-    width = packets.data.shape[1]
-    raw = packets.data.tobytes()
-    return [raw[i * width : i * width + size] for i, size in enumerate(packets.size.tolist())]
-
-
-def _stack(found: list[_Found | None], rows: list[int], part: int, size: int) -> NDArray[np.uint8]:
-    pieces = b"".join(what[part] for row in rows if (what := found[row]) is not None)  # type: ignore[misc]
-    return np.frombuffer(pieces, np.uint8).reshape(-1, size).copy()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .. import protocols
 from ..errors import FormatError, InputError
 from ..tables.rows import Sightings
-from .decode import Recogniser
+from .decode import SightingDecoder, concatenate_sightings
 from .formats import btsnoop
 from .formats import dp3t_sqlite as measurements
 from .formats import parquet as sightings_file
@@ -21,7 +21,7 @@ from .formats.dp3t_sqlite import PhoneNumbers
 from .formats.frames import PCAP_MAGICS, READERS, in_order
 from .formats.hci import HciReader, Own, concatenate
 from .formats.link_layer import LINK_LAYER, read_link_layer
-from .gatt_reads import GattReader, Read
+from .gatt_reads import GattRead, GattReader
 from .packets import Packets
 
 _PCAPNG_MAGIC = b"\x0a\x0d\x0d\x0a"
@@ -179,7 +179,7 @@ def _counted(report: FileReport, tables: Iterator[Sightings]) -> Iterator[Sighti
 
 
 def _capture(report: FileReport, phones: PhoneNumbers) -> Iterator[Sightings]:
-    hci, gatt, recogniser = HciReader(), GattReader(), Recogniser()
+    hci, gatt, decoder = HciReader(), GattReader(), SightingDecoder()
     with report.path.open("rb") as stream:
         for frames, n_back in in_order(READERS[report.format](stream)):
             report.n_records += len(frames)
@@ -187,7 +187,7 @@ def _capture(report: FileReport, phones: PhoneNumbers) -> Iterator[Sightings]:
             report.n_cut += frames.n_cut
             parts: list[Packets] = []
             own: list[Own] = []
-            reads: list[Read] = []
+            reads: list[GattRead] = []
             n_broken = 0
             rows = np.flatnonzero(np.isin(frames.link, _HCI))
             if len(rows):
@@ -203,15 +203,14 @@ def _capture(report: FileReport, phones: PhoneNumbers) -> Iterator[Sightings]:
                 continue
             packets = concatenate(parts)
             report.n_advertisements += len(packets)
-            report.own += recogniser.identifiers(own)
+            report.own += decoder.identifiers(own)
             who = np.array([read.observer for read in reads], np.int32)
-            over_gatt = recogniser.reads(packets, reads, _numbers(report, who, phones))
-            if over_gatt is not None:
-                yield over_gatt
-            yield from recogniser.sightings(
-                packets, own, _numbers(report, packets.observer, phones)
-            )
-            report.n_gatt = recogniser.n_gatt
+            numbers = _numbers(report, who, phones).tolist()
+            reads = [replace(read, observer=k) for read, k in zip(reads, numbers, strict=True)]
+            packets = replace(packets, observer=_numbers(report, packets.observer, phones))
+            yield from decoder.reads(packets, reads)
+            yield from decoder.sightings(packets, own)
+            report.n_gatt = decoder.n_gatt
     report.n_malformed += hci.n_malformed
     report.n_fragments = hci.n_fragments
     if not report.n_records:
@@ -265,18 +264,16 @@ def _trace(report: FileReport, phones: PhoneNumbers) -> Iterator[Sightings]:
 def history_of(path: Path, protocol: str) -> tuple[Sightings, int]:
     """All sightings of one protocol in a file, and how many records are earlier than the one before.
 
-    The designs of DP-3T look alike on air, so sightings of one are those of another.
+    Where protocols look alike on air, sightings of one are those of another.
 
     Raises:
         InputError: the file cannot be read, or holds sightings of other protocols only.
         FormatError: the file is at fault; what was read before the fault is told.
     """
     report, tables = import_file(path, PhoneNumbers())
-    dp3t = protocol.startswith("dp3t")
+    alike = protocols.get(protocol).looks_like
     try:
-        found = [
-            t for t in tables if t.protocol == protocol or (dp3t and t.protocol.startswith("dp3t"))
-        ]
+        found = [t for t in tables if t.protocol in alike]
     except FormatError as error:
         kept = (
             f"\nRead before the fault: {report.n_records:,} records; `bluezone-sim import --partial` "
@@ -287,26 +284,3 @@ def history_of(path: Path, protocol: str) -> tuple[Sightings, int]:
         held = ", ".join(f"{n:,} of {name}" for name, n in sorted(report.n_sightings.items()))
         raise InputError(f"{path}: holds no sightings of {protocol}, the keys' system, but {held}")
     return concatenate_sightings(found, protocol), report.n_backwards
-
-
-def concatenate_sightings(tables: list[Sightings], protocol: str) -> Sightings:
-    """One table of many of one protocol; a column that any of them lacks is left out."""
-    if not tables:
-        size = protocols.get(protocol).id_size
-        return Sightings(
-            observer=np.empty(0, np.int32),
-            time_ms=np.empty(0, np.int64),
-            identifier=np.empty((0, size), np.uint8),
-            rssi_dbm=np.empty(0, np.int16),
-            protocol=protocol,
-        )
-    names = [f for f in tables[0].__dataclass_fields__ if f != "protocol"]
-    columns = {name: [getattr(t, name) for t in tables] for name in names}
-    return Sightings(
-        protocol=protocol,
-        **{
-            name: np.concatenate(parts)
-            for name, parts in columns.items()
-            if all(part is not None for part in parts)
-        },
-    )

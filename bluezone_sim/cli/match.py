@@ -46,7 +46,7 @@ def match(
     published = read_keys(keys, protocol, public_key)
     sightings, n_back = history_of(history, published.protocol)
     found = find(
-        published.published_for(sightings), sightings, published.protocol, n_back, published.cuckoo
+        published.published_for(sightings), sightings, published.protocol, n_back, published.filter
     )
     if as_json:
         typer.echo(json.dumps(found.to_dict()))

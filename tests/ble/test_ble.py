@@ -28,10 +28,16 @@ from bluezone_sim.ble.guided import whitepaper as matrix
 from bluezone_sim.ble.guided.sample import Sample
 from bluezone_sim.ble.listening import listener as listen
 from bluezone_sim.ble.listening import on_air as onair
-from bluezone_sim.ble.listening.gatt_client import Read, identifier_of
-from bluezone_sim.ble.listening.recorder import Recorder, packets_of, read_packets, sightings_of
+from bluezone_sim.ble.listening.gatt_client import Read
+from bluezone_sim.ble.listening.recorder import (
+    Recorder,
+    packets_of,
+    read_packets,
+    sightings_of_reports,
+)
 from bluezone_sim.ble.listening.reports import Decoder, parse_address, printable
 from bluezone_sim.ble.sending.crowd import Crowd
+from bluezone_sim.captures.gatt_reads import identifier_in
 from bluezone_sim.captures.key_files import read_keys
 from bluezone_sim.errors import FormatError, InputError, NothingToRunError
 from bluezone_sim.protocols.ad import long_uuid
@@ -108,13 +114,13 @@ def test_reports_become_the_bytes_that_the_protocol_sends():
     (heard,) = Decoder().decode([bluezone_report(bytes(range(12)))])
     # The order of structures is the sender's; what they say is the protocol's own bytes but the flags.
     sent = protocols.get("bluezone").advertisement(bytes(range(12)))
-    assert sorted(heard.known.data) == sorted(sent.replace(b"\x02\x01\x02", b"\x02\x01\x06"))
-    assert heard.known.found.identifier == bytes(range(12))
+    assert sorted(heard.decoded.data) == sorted(sent.replace(b"\x02\x01\x02", b"\x02\x01\x06"))
+    assert heard.decoded.found.identifier == bytes(range(12))
     assert (heard.address, heard.rssi_dbm) == (0xC00000000001, -60)
     (heard,) = Decoder().decode(
         [report(uuids=[U_GAEN], service={U_GAEN: bytes(20)}, flags=b"\x1a")]
     )
-    assert heard.known.data == protocols.get("gaen").advertisement(bytes(16), bytes(4))
+    assert heard.decoded.data == protocols.get("gaen").advertisement(bytes(16), bytes(4))
 
 
 def test_stale_uuids_of_an_address_do_not_push_the_identifier_out():
@@ -122,9 +128,9 @@ def test_stale_uuids_of_an_address_do_not_push_the_identifier_out():
     (heard,) = Decoder().decode(
         [report(uuids=[*stale, U_GAEN], service={U_GAEN: bytes(20)}, flags=b"\x1a")]
     )
-    assert heard.known.found.protocols == ("gaen",)
-    assert heard.known.cut > 0
-    assert len(heard.known.data) <= 31
+    assert heard.decoded.found.protocols == ("gaen",)
+    assert heard.decoded.cut > 0
+    assert len(heard.decoded.data) <= 31
 
 
 @settings(max_examples=150, deadline=None)
@@ -155,7 +161,7 @@ def test_stale_uuids_of_an_address_do_not_push_the_identifier_out():
 def test_nothing_on_air_raises_and_everything_is_counted(reports):
     decoder = Decoder()
     heard = decoder.decode(reports)
-    assert all(len(h.known.data) <= 31 for h in heard)
+    assert all(len(h.decoded.data) <= 31 for h in heard)
     dropped = sum(
         n
         for why, n in decoder.rejected.items()
@@ -320,17 +326,16 @@ def test_a_recording_that_fails_leaves_nothing(tmp_path):
 def test_identifiers_read_over_gatt_become_sightings():
     ios = report(uuids=[str(bluezone.IOS_SERVICE)])
     heard = Decoder().decode([ios, bluezone_report(bytes(12), address=B)])
-    (table,) = sightings_of(heard, {0xC00000000001: bytes(range(12))})
+    (table,) = sightings_of_reports(heard, {0xC00000000001: bytes(range(12))})
     assert table.transport.tolist() == [1, 0]
     assert table.identifier[0].tobytes() == bytes(range(12))
 
 
 @pytest.mark.parametrize("value", [b"", bytes(11), bytes(13)])
 def test_a_characteristic_of_another_size_is_refused(value):
-    with pytest.raises(FormatError):
-        identifier_of(str(bluezone.IOS_CHARACTERISTIC), value)
-    with pytest.raises(FormatError):
-        identifier_of("117bdd58-57ce-4e7a-8e87-7cccdda2a804", value)
+    for name in ("bluezone", "bluetrace"):
+        with pytest.raises(FormatError, match="'s characteristic: "):
+            identifier_in(value, protocols.get(name))
 
 
 # -- the phones we send ------------------------------------------------------------------------------
@@ -369,8 +374,8 @@ def test_what_simulated_phones_send_is_found_with_the_keys_they_publish(name, ro
         path = tmp_path / "keys"
         path.write_bytes(crowd.key_file())
         keys = read_keys(path, name)
-        if keys.cuckoo is not None:
-            assert len(keys.cuckoo.find(sightings)) == len(rows)
+        if keys.filter is not None:
+            assert len(keys.filter.find(sightings)) == len(rows)
             return
         again = bz.match(keys.published_for(sightings), sightings, name)
     assert np.array_equal(np.unique(again.row), np.unique(found.row))

@@ -23,7 +23,7 @@ import numpy as np
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1])]
 
 with atheris.instrument_imports(include=["bluezone_sim"]):
-    from bluezone_sim.captures.decode import Recogniser
+    from bluezone_sim.captures.decode import SightingDecoder
     from bluezone_sim.captures.formats.frames import READERS, in_order
     from bluezone_sim.captures.formats.hci import HciReader
     from bluezone_sim.captures.formats.link_layer import LINK_LAYER, read_link_layer
@@ -39,17 +39,15 @@ _HCI = (187, 201, 254, 1001, 1002, 2001)
 
 def capture(reader, data: bytes) -> None:
     """A whole capture, to sightings."""
-    hci, gatt, recogniser = HciReader(), GattReader(), Recogniser()
+    hci, gatt, decoder = HciReader(), GattReader(), SightingDecoder()
     for part, _ in in_order(reader(io.BytesIO(data))):
         for links, read in ((_HCI, hci.read), (LINK_LAYER, read_link_layer)):
             rows = np.flatnonzero(np.isin(part.link, links))
             packets, own, *_ = read(part.take(rows))
             if links is _HCI:
                 reads = gatt.read(part.take(rows))
-                recogniser.reads(packets, reads, np.zeros(len(reads), np.int32))
-            for table in recogniser.sightings(
-                packets, own if links is _HCI else [], packets.observer
-            ):
+                decoder.reads(packets, reads)
+            for table in decoder.sightings(packets, own if links is _HCI else []):
                 assert len(table) <= len(packets)
 
 

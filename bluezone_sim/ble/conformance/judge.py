@@ -116,7 +116,7 @@ async def listen(
                 await listener.wait(min(0.5, seconds - done))
     if keeper.left_out:
         say(f"{keeper.left_out:,} packets beyond {_PACKETS_MOST:,} were left out")
-    names = {h.address: h.known.name for h in keeper.heard if h.known.name}
+    names = {h.address: h.decoded.name for h in keeper.heard if h.decoded.name}
     reads: dict[int, list[Read]] = {}
     for address, read in reader.log if reader is not None else ():
         reads.setdefault(address, []).append(read)
@@ -170,12 +170,12 @@ def judge(
         )
     addresses = list(dict.fromkeys(trail.packets.address.tolist()))
     span = (trail.packets.time_us[-1] - trail.packets.time_us[0]) / 1e6
-    own = [r for a in addresses for r in (reads or {}).get(a, ())]
+    own = [(a, r) for a in addresses for r in (reads or {}).get(a, ())]
     evidence = Evidence(
         profile=profile,
         trail=trail,
         seconds=span if seconds is None else seconds,
-        reads=sorted(own, key=lambda r: r.time_us),
+        reads=sorted(own, key=lambda read: read[1].time_us),
         keys=keys,
     )
     name = next((n for a in addresses if (n := (names or {}).get(a))), "")

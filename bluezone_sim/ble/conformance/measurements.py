@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...captures.decode import SightingDecoder, concatenate_sightings, sightings_of
+from ...captures.gatt_reads import GattRead
 from ...captures.key_files import KeyFile
 from ...errors import BluezoneSimError
 from ...matching.match import match
-from ...protocols import Keys, ad
+from ...protocols import ad
 from ...protocols.registry import get
 from ...tables.rows import Sightings
 from ..listening.gatt_client import Read
@@ -64,7 +66,7 @@ class Evidence:
     Attributes:
         profile: the limits.
         trail: the phone's packets.
-        reads: GATT reads of the phone.
+        reads: GATT reads of the phone, (address, read).
         keys: its published keys, or None.
         seconds: listened.
     """
@@ -72,7 +74,7 @@ class Evidence:
     profile: Profile
     trail: Trail
     seconds: float
-    reads: Sequence[Read] = ()
+    reads: Sequence[tuple[int, Read]] = ()
     keys: KeyFile | None = None
     _cache: dict[str, Any] = field(default_factory=dict)
 
@@ -169,7 +171,7 @@ def _duty_off(e: Evidence) -> Found:
 def _uses(e: Evidence) -> list[tuple[int, float, float]]:
     """(identifier, first, last seconds) in order of the first."""
     if e.profile.transport == "gatt":
-        seen = sorted((r.time_us / 1e6, r.identifier) for r in e.reads if r.identifier)
+        seen = sorted((r.time_us / 1e6, r.identifier) for _, r in e.reads if r.identifier)
         names: dict[bytes, int] = {}
         pairs = [(t, names.setdefault(i, len(names))) for t, i in seen]
     else:
@@ -271,31 +273,16 @@ def _matches(e: Evidence) -> Any:
 
 
 def _sightings(e: Evidence) -> Sightings:
-    t = e.trail
+    name = e.profile.protocol
     if e.profile.transport == "gatt":
-        reads = [r for r in e.reads if r.identifier]
-        ids = np.frombuffer(b"".join(r.identifier for r in reads), np.uint8)
-        return Sightings(
-            observer=np.zeros(len(reads), np.int32),
-            time_ms=np.array([r.time_us // 1000 for r in reads], np.int64),
-            identifier=ids.reshape(len(reads), get(e.profile.protocol).id_size).copy(),
-            rssi_dbm=np.zeros(len(reads), np.int16),
-            protocol=e.profile.protocol,
-        )
-    keep = np.flatnonzero(t.identifier >= 0)
-    payload = None
-    system = get(e.profile.protocol)
-    if isinstance(system.keys, Keys) and system.keys.payload is not None:
-        payload = np.frombuffer(b"".join(t.payload[i] for i in keep), np.uint8)
-        payload = payload.reshape(len(keep), system.wire.payload_bytes[0]).copy()
-    return Sightings(
-        observer=np.zeros(len(keep), np.int32),
-        time_ms=t.packets.time_us[keep] // 1000,
-        identifier=t.identifiers[t.identifier[keep]],
-        rssi_dbm=t.packets.rssi_dbm[keep],
-        protocol=e.profile.protocol,
-        payload=payload,
-    )
+        reads = [
+            GattRead(r.time_us, 0, address, name, r.identifier)
+            for address, r in e.reads
+            if r.identifier
+        ]
+        return concatenate_sightings(SightingDecoder().reads(e.trail.packets, reads), name)
+    found = sightings_of(e.trail.packets, e.trail.found, protocol=name)
+    return concatenate_sightings(found, name)
 
 
 def _of_key(e: Evidence) -> Found:
@@ -318,11 +305,11 @@ def _tx_power(e: Evidence) -> Found:
 
 
 def _gatt_success(e: Evidence) -> Found:
-    return _share(np.array([bool(r.identifier) for r in e.reads], np.bool_))
+    return _share(np.array([bool(r.identifier) for _, r in e.reads], np.bool_))
 
 
 def _gatt_time(e: Evidence) -> Found:
-    times = [r.seconds for r in e.reads if r.identifier]
+    times = [r.seconds for _, r in e.reads if r.identifier]
     if not times:
         raise NotMeasuredError("no read succeeded")
     return float(np.median(times)), f"{len(times)} reads, longest {max(times):.2f} s"

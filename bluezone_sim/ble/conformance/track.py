@@ -8,8 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ... import protocols
+from ...captures.decode import SightingDecoder
 from ...captures.packets import Packets
 from ...protocols import ad
+from ...protocols.ad import Advertisement
+from ...protocols.protocol import Protocol
 
 #: A phone that changed both is followed to the one that appeared next, within this time, microseconds.
 HANDOVER_US = 5_000_000
@@ -25,7 +28,7 @@ class Trail:
         packets: in order of time.
         identifier: ``int64[n]``, index of the packet's identifier; -1 where it carries none.
         identifiers: ``uint8[k, id_size]``.
-        payload: payload bytes of each packet.
+        found: what each packet's data carry.
         exact: ``bool[n]``, the AD structures are exactly the protocol's.
         others: other phones of the protocol that were heard.
     """
@@ -33,7 +36,7 @@ class Trail:
     packets: Packets
     identifier: NDArray[np.int64]
     identifiers: NDArray[np.uint8]
-    payload: list[bytes]
+    found: list[Advertisement | None]
     exact: NDArray[np.bool_]
     others: int
 
@@ -60,9 +63,10 @@ def follow(packets: Packets, protocol: str, target: int | None) -> Trail | None:
     order = np.argsort(packets.time_us, kind="stable")
     packets = packets.take(order)
     distinct, which = _distinct_data(packets)
-    parser = protocols.get(protocol)
-    found = [parser.parse_advertisement(d) for d in distinct]
-    mine = np.array([f is not None and protocol in f.protocols for f in found], np.bool_)
+    system, decoder = protocols.get(protocol), SightingDecoder()
+    seen = (decoder.look(data) for data in distinct)
+    found = [f if f is not None and protocol in f.protocols else None for f in seen]
+    mine = np.array([f is not None for f in found], np.bool_)
     rows = np.flatnonzero(mine[which]) if len(distinct) else np.empty(0, np.int64)
     if not len(rows):
         return None
@@ -81,14 +85,14 @@ def follow(packets: Packets, protocol: str, target: int | None) -> Trail | None:
             return None
         chosen = phone[at[0]]
     own = np.flatnonzero(phone == chosen)
-    exact = np.array([_is_exact(protocol, d, f) for d, f in zip(distinct, found, strict=True)])
+    exact = np.array([_is_exact(system, d, f) for d, f in zip(distinct, found, strict=True)])
     return Trail(
         packets=packets.take(own),
         identifier=identifier[own],
         identifiers=np.frombuffer(b"".join(names), np.uint8).reshape(len(names), -1)
         if names
-        else np.empty((0, parser.id_size), np.uint8),
-        payload=[(f.payload if (f := found[w]) is not None else b"") for w in which[own]],
+        else np.empty((0, system.id_bytes), np.uint8),
+        found=[found[w] for w in which[own]],
         exact=exact[which[own]],
         others=len(np.unique(phone)) - 1,
     )
@@ -138,22 +142,19 @@ def _handed_over(phone: NDArray[np.int64], time_us: NDArray[np.int64]) -> NDArra
     return into[phone]
 
 
-#: AD types of each protocol's own form.
-_FORMS = {
-    "bluezone": ({ad.FLAGS, *ad.UUIDS_16, ad.MANUFACTURER}, {ad.FLAGS, *ad.UUIDS_128, *ad.NAMES}),
-    "gaen": ({ad.FLAGS, *ad.UUIDS_16, ad.SERVICE_DATA_16},),
-}
-
-
-def _is_exact(protocol: str, data: bytes, found: object) -> bool:
-    if found is None:
-        return False
-    structures = ad.walk(data) or []
-    kinds = [kind for kind, _ in structures]
-    forms = _FORMS.get(protocol, ({ad.FLAGS, *ad.UUIDS_16, *ad.UUIDS_128, ad.SERVICE_DATA_16},))
-    if getattr(found, "overflow", False):
-        return True
-    return len(kinds) == len(set(kinds)) and any(set(kinds) <= form for form in forms)
+def _is_exact(system: Protocol, data: bytes, found: Advertisement | None) -> bool:
+    """The AD types are those of the protocol's own form, each once."""
+    if found is None or found.overflow:
+        return found is not None
+    kinds = [kind for kind, _ in ad.walk(data) or []]
+    if found.gatt:
+        # A name comes in the scan response.
+        form = {*ad.UUIDS_128, *ad.NAMES, *((ad.MANUFACTURER,) if found.payload else ())}
+    else:
+        form = {k for k, _ in ad.walk(system.advertisement(found.identifier, found.payload)) or []}
+        form |= {*ad.UUIDS_16} if form & {*ad.UUIDS_16} else set()
+        form |= {*ad.UUIDS_128} if form & {*ad.UUIDS_128} else set()
+    return len(kinds) == len(set(kinds)) and set(kinds) <= {ad.FLAGS, *form}
 
 
 def carries(packets: Packets, kinds: tuple[int, ...]) -> NDArray[np.bool_]:

@@ -12,15 +12,18 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from ...captures.decode import concatenate_sightings, sightings_of
 from ...captures.formats.parquet import write_sightings
 from ...files import make_folder
 from ...tables.rows import Sightings
 from ..listening.listener import Listener
-from ..listening.reports import Heard
+from ..listening.recorder import packets_of
+from ..listening.reports import AdvertisingReport
 from ..sending.advertise import Rota
 from ..sending.transmit import Transmitter, parallel, round_s, until
 from .drive_result import Drive, Level, compare, summary, write_run
@@ -31,30 +34,33 @@ from .schedule import LEAST_BURST_S, Programme, shortest_burst_s
 _SETTLE_S = 0.3
 
 
-#: Unix microseconds, RSSI, identifier, payload.
-_Row = tuple[int, int, bytes, bytes]
+#: Reports of one round, and the identifiers that were read over GATT by then.
+_Round = tuple[list[AdvertisingReport], dict[int, bytes]]
 
 
 class Collector:
-    """A sink that keeps packets of one protocol."""
+    """A sink that keeps reports of one protocol."""
 
     def __init__(self, protocol: str) -> None:
         self._protocol = protocol
-        self._rows: deque[_Row] = deque()
+        self._rounds: deque[_Round] = deque()
 
-    def take(self, heard: list[Heard], identifiers: dict[int, bytes]) -> None:
-        """Keeps packets whose identifier is known."""
-        for h in heard:
-            found = h.known.found
-            if found is None or self._protocol not in found.protocols:
-                continue
-            identifier = found.identifier or identifiers.get(h.address, b"")
-            if identifier:
-                self._rows.append((h.time_us, h.rssi_dbm, identifier, found.payload))
+    def take(self, heard: list[AdvertisingReport], identifiers: dict[int, bytes]) -> None:
+        """Keeps reports whose identifier is known."""
+        read = {h.address: i for h in heard if (i := identifiers.get(h.address)) is not None}
+        mine = [
+            h
+            for h in heard
+            if (found := h.decoded.found) is not None
+            and self._protocol in found.protocols
+            and (found.identifier or h.address in read)
+        ]
+        if mine:
+            self._rounds.append((mine, read))
 
-    def drain(self) -> list[_Row]:
+    def drain(self) -> list[_Round]:
         """Everything kept so far, once."""
-        return [self._rows.popleft() for _ in range(len(self._rows))]
+        return [self._rounds.popleft() for _ in range(len(self._rounds))]
 
 
 def warnings(plan: Plan, programme: Programme, transmit: Transmitter) -> list[str]:
@@ -189,15 +195,16 @@ async def drive(
             say(f"adoption {level:g} was cut short and is not counted")
             break
         played.append({"level": level, "began_unix_s": began})
-        heard = collector.drain()
+        rounds = collector.drain()
+        n_heard = sum(len(heard) for heard, _ in rounds)
         air = None
         if listen is not None:
-            sightings = _simulated(plan, began, heard)
+            sightings = _simulated(plan, began, rounds)
             air = plan.judge(sightings)
             if out is not None:
                 make_folder(out)
                 write_sightings(out / f"level-{level:g}.parquet", [sightings])
-        rows.append(compare(plan, level, air, len(heard)))
+        rows.append(compare(plan, level, air, n_heard))
         if out is not None:
             write_run(out, plan, played, levels)
         finished(rows[-1])
@@ -211,18 +218,16 @@ def _forgetter(listener: Listener | None) -> Callable[[], None]:
     return listener.reader.forget
 
 
-def _simulated(plan: Plan, began: float, heard: list[_Row]) -> Sightings:
-    """Packets as records of the person's phone, in simulated time."""
-    n, size = len(heard), plan.keys.protocol.id_size
-    time_us = np.fromiter((t for t, *_ in heard), np.int64, n)
-    played = time_us / 1e6 - began
-    inside = np.flatnonzero((played >= 0) & (played < plan.timeline.played_s))
-    ids = np.frombuffer(b"".join(i for _, _, i, _ in heard), np.uint8).reshape(n, size)
-    rssi = np.fromiter((r for _, r, *_ in heard), np.int16, n)
-    payload = None
-    facts = plan.keys.protocol
-    if facts.published_keys.payload is not None:
-        sent = np.frombuffer(b"".join(p for *_, p in heard), np.uint8)
-        payload = sent.reshape(n, facts.wire.payload_bytes[0])[inside]
-    time_ms = plan.timeline.simulated_ms(played[inside])
-    return plan.records(time_ms, ids[inside], rssi[inside], payload)
+def _simulated(plan: Plan, began: float, rounds: list[_Round]) -> Sightings:
+    """Reports as records of the person's phone, in simulated time."""
+    name = plan.keys.protocol.name
+    tables = []
+    for heard, identifiers in rounds:
+        packets = packets_of(heard)
+        played = packets.time_us / 1e6 - began
+        inside = np.flatnonzero((played >= 0) & (played < plan.timeline.played_s))
+        at_us = plan.timeline.simulated_ms(played[inside]) * 1000
+        packets = replace(packets.take(inside), time_us=at_us)
+        found = [heard[k].decoded.found for k in inside]
+        tables += sightings_of(packets, found, identifiers, name)
+    return plan.records(concatenate_sightings(tables, name))

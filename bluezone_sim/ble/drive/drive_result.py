@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ from ...errors import FormatError, InputError
 from ...files import make_folder, write_file
 from ...protocols.bluezone.files import parse_history
 from ...scenario.model import Scenario
-from ...tables.rows import Sightings
 from ..sending.crowd import key_file, key_file_name
 from .encounter_plan import Plan, Seen, make_plan
 
@@ -185,11 +184,10 @@ def judge_history(
     for entry in played:
         since = rows.time_ms / 1000 - float(entry["began_unix_s"])
         inside = np.flatnonzero((since >= 0) & (since < plan.timeline.played_s))
-        sightings = Sightings(
+        sightings = replace(
+            rows.take(inside),
             observer=np.full(len(inside), plan.person, np.int32),
             time_ms=plan.timeline.simulated_ms(since[inside]),
-            identifier=rows.identifier[inside],
-            rssi_dbm=rows.rssi_dbm[inside],
         )
         out.append(compare(plan, float(entry["level"]), plan.judge(sightings), len(inside)))
     return summary(plan, out)

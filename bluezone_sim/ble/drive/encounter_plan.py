@@ -175,23 +175,19 @@ class Plan:
         timely = in_time(told, publication)
         return Seen(np.unique(held.source), np.unique(told.source[timely]), len(found))
 
-    def records(
-        self,
-        time_ms: NDArray[np.int64],
-        identifier: NDArray[np.uint8],
-        rssi: NDArray[np.int16],
-        payload: NDArray[np.uint8] | None = None,
-    ) -> Sightings:
+    def records(self, packets: Sightings) -> Sightings:
         """Packets in simulated time as the person's phone, an Android one, would record them.
 
         One record a scan and identifier, from the packets that fall into the phone's scans.
         """
-        scan = self._scan_at(time_ms)
+        scan = self._scan_at(packets.time_ms)
         heard = np.flatnonzero(scan >= 0)
-        heard = heard[np.argsort(time_ms[heard], kind="stable")]
-        ids = identifier[heard]
+        heard = heard[np.argsort(packets.time_ms[heard], kind="stable")]
+        scan, packets = scan[heard], packets.take(heard)
         _, which = np.unique(
-            np.concatenate([scan[heard].astype(">i8").view(np.uint8).reshape(-1, 8), ids], axis=1),
+            np.concatenate(
+                [scan.astype(">i8").view(np.uint8).reshape(-1, 8), packets.identifier], axis=1
+            ),
             axis=0,
             return_inverse=True,
         )
@@ -201,15 +197,12 @@ class Plan:
         np.minimum.at(first, which, np.arange(len(heard)))
         count = np.bincount(which, minlength=n)
         strongest = np.full(n, -128, np.int64)
-        np.maximum.at(strongest, which, rssi[heard].astype(np.int64))
-        mean = np.bincount(which, rssi[heard], n) / np.maximum(count, 1)
-        return Sightings(
+        np.maximum.at(strongest, which, packets.rssi_dbm.astype(np.int64))
+        mean = np.bincount(which, packets.rssi_dbm, n) / np.maximum(count, 1)
+        return replace(
+            packets.take(first),
             observer=np.full(n, self.person, np.int32),
-            time_ms=time_ms[heard][first],
-            identifier=np.ascontiguousarray(ids[first]),
             rssi_dbm=np.round(mean).astype(np.int16),
-            protocol=self.tracer.keys.protocol.name,
-            payload=None if payload is None else payload[heard][first],
             packets=count.astype(np.int32),
             rssi_max_dbm=strongest.astype(np.int16),
         )

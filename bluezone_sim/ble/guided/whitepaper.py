@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ... import protocols
 from ..._version import SCHEMA_VERSION
+from ...captures.decode import SightingDecoder, sightings_of
 from ...errors import FormatError, InputError
 from ...files import write_file
 from ...protocols.bluezone.files import parse_history
@@ -130,14 +130,9 @@ def instructions(case: Case) -> str:
 
 def identifiers_on_air(taken: Sample) -> tuple[set[bytes], int]:
     """(identifiers, packets) of Bluezone phones in a sample, those read over GATT included."""
-    parser, packets = protocols.get("bluezone"), taken.packets
-    found: set[bytes] = set()
-    for data in {
-        row[:size].tobytes() for row, size in zip(packets.data, packets.size, strict=True)
-    }:
-        seen = parser.parse_advertisement(data)
-        if seen is not None and seen.identifier:
-            found.add(seen.identifier)
+    packets = taken.packets
+    seen = sightings_of(packets, SightingDecoder().decode(packets), protocol="bluezone")
+    found = {identifier.tobytes() for table in seen for identifier in table.identifier}
     found |= {read.identifier for _, read in taken.reads if read.identifier}
     return found, len(packets)
 

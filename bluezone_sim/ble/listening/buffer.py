@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .reports import Heard
+from .reports import AdvertisingReport
 
 #: Identifiers over GATT are read anew after so long, to see them rotate.
 _READ_AGAIN_S = 20.0
@@ -16,16 +16,16 @@ class Keeper:
     """A sink that keeps the packets of one protocol, up to a bound."""
 
     def __init__(self, protocol: str) -> None:
-        self.heard: list[Heard] = []
+        self.heard: list[AdvertisingReport] = []
         self.left_out = 0
         self._protocol = protocol
 
-    def take(self, heard: list[Heard], identifiers: dict[int, bytes]) -> None:
+    def take(self, heard: list[AdvertisingReport], identifiers: dict[int, bytes]) -> None:
         """Keeps packets."""
         mine = [
             h
             for h in heard
-            if h.known.found is not None and self._protocol in h.known.found.protocols
+            if h.decoded.found is not None and self._protocol in h.decoded.found.protocols
         ]
         room = _PACKETS_MOST - len(self.heard)
         self.left_out += max(0, len(mine) - room)

@@ -1,4 +1,4 @@
-"""Identifiers that have to be read: iPhones with Bluezone, and BlueTrace.
+"""Identifiers that have to be read over a connection, as iPhones with Bluezone, and BlueTrace, have it.
 
 As the Android app does it: one phone at a time, connect, discover, read, disconnect, ten seconds in
 all; an answer is good while the identifier's interval lasts.
@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
-from base64 import b64decode
 from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass
 from typing import Any
 
+from ... import protocols
+from ...captures.gatt_reads import characteristics, identifier_in
 from ...errors import BluezoneSimError, FormatError
-from ...protocols.bluetrace import wire as bluetrace
-from ...protocols.bluezone import wire as bluezone
 
 #: The app's timeout for one read.
 TIMEOUT_S = 10.0
@@ -25,8 +25,6 @@ _RETRY_S = 5.0
 _QUEUE_MOST = 256
 _CACHE_MOST = 4096
 _LOG_MOST = 10_000
-#: The app's 15-minute interval, after whose end an answer is stale.
-_INTERVAL_S = bluezone.INTERVAL_S
 
 
 class ReadError(BluezoneSimError):
@@ -55,29 +53,6 @@ class Answer:
     read_s: float
 
 
-def identifier_of(uuid: str, value: bytes) -> tuple[str, bytes]:
-    """(protocol, identifier) of a characteristic's value.
-
-    Raises:
-        FormatError: the value is not what the protocol says.
-    """
-    if uuid == str(bluezone.IOS_CHARACTERISTIC):
-        size = bluezone.ID_BYTES
-        if len(value) != size:
-            raise FormatError(
-                f"Bluezone's characteristic: expected {size} bytes, found {len(value)}"
-            )
-        return "bluezone", value
-    message = bluetrace.parse_exchange(value, "BlueTrace's characteristic")
-    try:
-        raw = b64decode(message["id"], validate=True)
-    except ValueError:
-        raise FormatError("BlueTrace's characteristic: id: not base64") from None
-    if len(raw) != bluetrace.ID_BYTES:
-        raise FormatError(f"BlueTrace's characteristic: id: {len(raw)} bytes")
-    return "bluetrace", raw
-
-
 async def read_identifier(
     device: Any, *, adapter: str | None = None, timeout_s: float = TIMEOUT_S
 ) -> Answer:
@@ -95,7 +70,7 @@ async def read_identifier(
     from bleak import BleakClient
     from bleak.exc import BleakError
 
-    known = [str(bluezone.IOS_CHARACTERISTIC), str(bluetrace.CHARACTERISTIC)]
+    known = {str(uuid): system for uuid, system in characteristics().items()}
     step, began = "connect", time.monotonic()
     # bleak's own timeout does not cover a read that hangs.
     client = BleakClient(device, timeout=timeout_s, **_options(adapter))
@@ -106,9 +81,8 @@ async def read_identifier(
             step = "discover"
             uuid = next((u for u in known if client.services.get_characteristic(u)), None)
             if uuid is None:
-                raise ReadError(
-                    step, "the phone has neither Bluezone's nor BlueTrace's characteristic"
-                )
+                titles = ", ".join(system.title for system in known.values())
+                raise ReadError(step, f"the phone has no characteristic of these: {titles}")
             step = "read"
             value = bytes(await client.read_gatt_char(uuid))
             done = time.monotonic()
@@ -120,8 +94,8 @@ async def read_identifier(
         with contextlib.suppress(Exception):  # the link is gone already
             async with asyncio.timeout(2.0):
                 await client.disconnect()
-    protocol, identifier = identifier_of(uuid, value)
-    return Answer(protocol, identifier, connected - began, done - connected)
+    system = known[uuid]
+    return Answer(system.name, identifier_in(value, system), connected - began, done - connected)
 
 
 def _options(adapter: str | None) -> dict[str, Any]:
@@ -206,7 +180,9 @@ class Reader:
             return
         self.identifiers[address] = answer.identifier
         now = time.time()
-        ends = (now // _INTERVAL_S + 1) * _INTERVAL_S
+        # After the identifier's interval an answer is stale.
+        interval_s = protocols.get(answer.protocol).interval_s
+        ends = (now // interval_s + 1) * interval_s if interval_s else math.inf
         self._remember(address, ends if self.good_s is None else min(ends, now + self.good_s))
 
     def _remember(self, address: int, until_s: float) -> None:

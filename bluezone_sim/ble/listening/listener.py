@@ -18,7 +18,7 @@ from typing import Any, Protocol, Self
 from ..adapters.bus import AdapterError, Bluez
 from ..adapters.inventory import Adapter, choose
 from .gatt_client import Reader
-from .reports import Decoder, Heard
+from .reports import AdvertisingReport, Decoder
 
 #: Reports that may wait for the worker: twenty seconds of 10,000 a second, 300 MiB. More are dropped and
 #: counted.
@@ -37,7 +37,7 @@ _STEP_S = 10.0
 class Sink(Protocol):
     """What wants packets."""
 
-    def take(self, heard: list[Heard], identifiers: dict[int, bytes]) -> None:
+    def take(self, heard: list[AdvertisingReport], identifiers: dict[int, bytes]) -> None:
         """Takes the packets of one round, and the identifiers read over GATT by then."""
 
 
@@ -104,7 +104,9 @@ class Pipeline:
             wanted = {
                 h.address: h.device
                 for h in heard
-                if h.known.found is not None and h.known.found.gatt and h.address not in identifiers
+                if h.decoded.found is not None
+                and h.decoded.found.gatt
+                and h.address not in identifiers
             }
             if wanted:
                 self._loop.call_soon_threadsafe(self.reader.want, wanted)

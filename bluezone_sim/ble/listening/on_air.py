@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .reports import Heard, address_text
+from .reports import AdvertisingReport, address_text
 
 #: Phones that are kept; the one not heard for longest goes first.
 MOST = 4096
@@ -126,14 +126,14 @@ class OnAir:
             found = [p.copy() for p in self._phones.values()]
         return sorted(found, key=lambda p: -p.rssi_sum / max(p.packets, 1))
 
-    def take(self, packets: Iterable[Heard], identifiers: dict[int, bytes]) -> None:
+    def take(self, packets: Iterable[AdvertisingReport], identifiers: dict[int, bytes]) -> None:
         """Books packets of phones; ``identifiers`` are those read over GATT, by address."""
         with self._lock:
             self._take(packets, identifiers)
 
-    def _take(self, packets: Iterable[Heard], identifiers: dict[int, bytes]) -> None:
+    def _take(self, packets: Iterable[AdvertisingReport], identifiers: dict[int, bytes]) -> None:
         for heard in packets:
-            found = heard.known.found
+            found = heard.decoded.found
             if found is None or (self._wanted and self._wanted.isdisjoint(found.protocols)):
                 continue
             identifier = found.identifier or identifiers.get(heard.address, b"")
@@ -149,13 +149,13 @@ class OnAir:
                 phone.identifier = identifier
                 phone.protocol = found.protocols
                 self._holder[phone.protocol, identifier] = heard.address
-            if heard.known.name:
-                phone.name = heard.known.name
+            if heard.decoded.name:
+                phone.name = heard.decoded.name
             phone.hear(heard.time_us, heard.rssi_dbm)
             self._phones.move_to_end(heard.address)
 
     def _arrive(
-        self, heard: Heard, protocol: tuple[str, ...], identifier: bytes, gatt: bool
+        self, heard: AdvertisingReport, protocol: tuple[str, ...], identifier: bytes, gatt: bool
     ) -> Phone:
         before = self._holder.get((protocol, identifier)) if identifier else None
         if before is not None and before in self._phones:
@@ -170,7 +170,7 @@ class OnAir:
                 protocol,
                 identifier,
                 gatt,
-                heard.known.name,
+                heard.decoded.name,
                 heard.time_us,
                 heard.time_us,
             )

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...captures.decode import sightings_of
 from ...captures.formats.btsnoop import BtsnoopWriter
 from ...captures.formats.parquet import SightingsWriter
 from ...captures.formats.pcapng import PcapngWriter
 from ...captures.packets import ADV_IND, ADV_NONCONN_IND, Packets
 from ...errors import FormatError, InputError
 from ...protocols import ad
-from ...tables.rows import TRANSPORT_ADVERTISEMENT, TRANSPORT_GATT, Sightings
-from .reports import Heard
+from ...tables.rows import Sightings
+from .reports import AdvertisingReport
 
 #: File endings that can be recorded to.
 ENDINGS = (".pcapng", ".btsnoop", ".parquet")
@@ -26,15 +25,13 @@ ENDINGS = (".pcapng", ".btsnoop", ".parquet")
 _CHANNEL = 37
 #: Rows of sightings that are written together.
 _ROWS = 50_000
-#: Protocols whose payload has one size, so that it fits a column.
-_WITH_PAYLOAD = {"gaen": 4}
 
 
-def packets_of(heard: Sequence[Heard]) -> Packets:
-    """Packets as a table. Connectable or not is told by the flags, since BlueZ hides the PDU type."""
+def packets_of(heard: Sequence[AdvertisingReport]) -> Packets:
+    """Reports as a table. Connectable or not is told by the flags, since BlueZ hides the PDU type."""
     n = len(heard)
-    size = np.fromiter((len(h.known.data) for h in heard), np.int32, n)
-    data = b"".join(h.known.data.ljust(ad.MAX_BYTES, b"\0") for h in heard)
+    size = np.fromiter((len(h.decoded.data) for h in heard), np.int32, n)
+    data = b"".join(h.decoded.data.ljust(ad.MAX_BYTES, b"\0") for h in heard)
     return Packets(
         time_us=np.fromiter((h.time_us for h in heard), np.int64, n),
         observer=np.zeros(n, np.int32),
@@ -43,7 +40,7 @@ def packets_of(heard: Sequence[Heard]) -> Packets:
         rssi_dbm=np.fromiter((h.rssi_dbm for h in heard), np.int16, n),
         channel=np.full(n, _CHANNEL, np.uint8),
         kind=np.fromiter(
-            (ADV_IND if h.known.data[:1] == b"\x02" else ADV_NONCONN_IND for h in heard),
+            (ADV_IND if h.decoded.data[:1] == b"\x02" else ADV_NONCONN_IND for h in heard),
             np.uint8,
             n,
         ),
@@ -52,45 +49,14 @@ def packets_of(heard: Sequence[Heard]) -> Packets:
     )
 
 
-def sightings_of(heard: Sequence[Heard], identifiers: dict[int, bytes]) -> list[Sightings]:
-    """Packets whose identifier is known, a table a protocol, one row a packet.
-
-    Args:
-        heard: packets.
-        identifiers: those read over GATT, by address.
-    """
-    rows: dict[tuple[str, int], list[tuple[Heard, bytes, bytes, bool]]] = defaultdict(list)
-    for h in heard:
-        found = h.known.found
-        if found is None:
-            continue
-        identifier = found.identifier or identifiers.get(h.address, b"")
-        if identifier:
-            name = found.protocols[0]
-            payload = found.payload if len(found.payload) == _WITH_PAYLOAD.get(name, -1) else b""
-            rows[name, len(identifier)].append((h, identifier, payload, found.gatt))
-    return [_sightings(name, table) for (name, _), table in rows.items()]
-
-
-def _sightings(name: str, rows: list[tuple[Heard, bytes, bytes, bool]]) -> Sightings:
-    n = len(rows)
-
-    def matrix(parts: list[bytes]) -> NDArray[np.uint8]:
-        return np.frombuffer(b"".join(parts), np.uint8).reshape(n, -1).copy()
-
-    return Sightings(
-        observer=np.zeros(n, np.int32),
-        time_ms=np.fromiter((h.time_us // 1000 for h, *_ in rows), np.int64, n),
-        identifier=matrix([i for _, i, _, _ in rows]),
-        rssi_dbm=np.fromiter((h.rssi_dbm for h, *_ in rows), np.int16, n),
-        protocol=name,
-        payload=matrix([p for _, _, p, _ in rows]) if name in _WITH_PAYLOAD else None,
-        transport=np.fromiter(
-            (TRANSPORT_GATT if gatt else TRANSPORT_ADVERTISEMENT for *_, gatt in rows), np.uint8, n
-        ),
-        packets=np.ones(n, np.int32),
-        address=np.fromiter((h.address for h, *_ in rows), np.uint64, n),
-    )
+def sightings_of_reports(
+    heard: Sequence[AdvertisingReport],
+    identifiers: Mapping[int, bytes],
+    protocol: str | None = None,
+) -> list[Sightings]:
+    """Reports whose identifier is known; see :func:`bluezone_sim.captures.decode.sightings_of`."""
+    found = [h.decoded.found for h in heard]
+    return sightings_of(packets_of(heard), found, identifiers, protocol)
 
 
 class Recorder:
@@ -105,7 +71,7 @@ class Recorder:
     def __init__(self, path: Path):
         self.path = path
         self.rows = 0
-        self._pending: list[tuple[list[Heard], dict[int, bytes]]] = []
+        self._pending: list[tuple[list[AdvertisingReport], dict[int, bytes]]] = []
         self._n_pending = 0
         ending = path.suffix.lower()
         self._file: Any
@@ -121,7 +87,7 @@ class Recorder:
                 ".btsnoop open in Wireshark, .parquet also holds identifiers read over GATT"
             )
 
-    def take(self, heard: list[Heard], identifiers: dict[int, bytes]) -> None:
+    def take(self, heard: list[AdvertisingReport], identifiers: dict[int, bytes]) -> None:
         """Appends packets."""
         if not heard:
             return
@@ -139,7 +105,7 @@ class Recorder:
     def _flush(self) -> None:
         """Sightings of the same protocol go together, so that row groups are few."""
         for heard, identifiers in self._pending:
-            for table in sightings_of(heard, identifiers):
+            for table in sightings_of_reports(heard, identifiers):
                 self._file.write(table)
                 self.rows += len(table)
         self._pending, self._n_pending = [], 0

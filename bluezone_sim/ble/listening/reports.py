@@ -8,7 +8,7 @@ captures. Nothing here raises on what was received: what cannot be used is count
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -16,32 +16,17 @@ from uuid import UUID
 from ... import protocols
 from ...protocols import Advertisement, ad
 from ...protocols.ad import _BASE, long_uuid
-from ...protocols.bluetrace import wire as bluetrace
-from ...protocols.bluezone import wire as bluezone
-from ...protocols.dp3t import wire as dp3t
-from ...protocols.gaen import wire as gaen
-from ...protocols.robert import wire as robert
-from ...protocols.tcn import wire as tcn
 
-#: Services by which a protocol shows itself, and whose they are.
-CLAIMS = {
-    long_uuid(bluezone.SERVICE_UUID): "bluezone",
-    long_uuid(bluezone.IOS_SERVICE): "bluezone",
-    long_uuid(gaen.SERVICE_UUID): "gaen",
-    long_uuid(dp3t.SERVICE_UUID): "dp3t",
-    long_uuid(tcn.SERVICE_UUID): "tcn",
-    long_uuid(robert.SERVICE_UUID): "robert",
-    long_uuid(bluetrace.SERVICE): "bluetrace",
-}
 #: Longest local name that is kept, characters.
 NAME_MOST = 32
 _CACHE_MOST = 4096
+_SERVICE_DATA_128 = 0x21
 #: RSSI that controllers report where they have none (Core specification, Vol 4 Part E, 7.7.65.2).
 _NO_RSSI = 127
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Decoded:
     """What advertising data says, decoded once for all packets that repeat it.
 
     Attributes:
@@ -59,15 +44,15 @@ class Known:
     cut: int
 
 
-class Heard(NamedTuple):
-    """One packet.
+class AdvertisingReport(NamedTuple):
+    """One advertisement, as the controller reported it.
 
     Attributes:
         time_us: unix microseconds.
         address: 48 bits.
         address_random: its kind.
         rssi_dbm: as the controller measured it.
-        known: its data.
+        decoded: its data.
         device: bleak's handle, for a GATT read.
     """
 
@@ -75,7 +60,7 @@ class Heard(NamedTuple):
     address: int
     address_random: bool
     rssi_dbm: int
-    known: Known
+    decoded: Decoded
     device: Any
 
 
@@ -105,6 +90,16 @@ def parse_address(text: str) -> int | None:
         return None
 
 
+def claims() -> dict[str, str]:
+    """Services by which protocols show themselves, as the scanner writes them, and whose they are; of
+    those that share one, the first."""
+    out: dict[str, str] = {}
+    for name in protocols.names():
+        for service in protocols.get(name).wire.services:
+            out.setdefault(long_uuid(service), name)
+    return out
+
+
 class Decoder:
     """Decodes reports; its memory is bounded whatever is on air.
 
@@ -114,10 +109,10 @@ class Decoder:
 
     def __init__(self) -> None:
         self.rejected: Counter[str] = Counter()
-        self._cache: OrderedDict[Any, Known] = OrderedDict()
-        self._parsers = [protocols.get(name) for name in protocols.names()]
+        self._cache: OrderedDict[Any, Decoded] = OrderedDict()
+        self._claims = claims()
 
-    def decode(self, reports: Iterable[tuple[int, Any, Any]]) -> list[Heard]:
+    def decode(self, reports: Iterable[tuple[int, Any, Any]]) -> list[AdvertisingReport]:
         """Packets of reports.
 
         Args:
@@ -134,55 +129,53 @@ class Decoder:
                 if address is None:
                     self.rejected["address is none"] += 1
                     continue
-                known = self._known(data)
-                out.append(Heard(time_us, address, _is_random(data), rssi, known, device))
+                decoded = self._decoded(data)
+                out.append(
+                    AdvertisingReport(time_us, address, _is_random(data), rssi, decoded, device)
+                )
             except Exception as error:  # any bytes may be on air; the scan goes on
                 self.rejected[f"not decodable: {type(error).__name__}"] += 1
                 continue
-            if known.rejected:
-                self.rejected[known.rejected] += 1
-            if known.cut:
-                self.rejected["AD structures beyond 31 bytes, dropped"] += known.cut
+            if decoded.rejected:
+                self.rejected[decoded.rejected] += 1
+            if decoded.cut:
+                self.rejected["AD structures beyond 31 bytes, dropped"] += decoded.cut
         return out
 
-    def _known(self, data: Any) -> Known:
+    def _decoded(self, data: Any) -> Decoded:
         key = (
             tuple(data.service_uuids),
             tuple(data.manufacturer_data.items()),
             tuple(data.service_data.items()),
             data.local_name,
         )
-        known = self._cache.get(key)
-        if known is None:
-            known = self._decode(data)
-            self._cache[key] = known
+        decoded = self._cache.get(key)
+        if decoded is None:
+            decoded = self._decode(data)
+            self._cache[key] = decoded
             if len(self._cache) > _CACHE_MOST:
                 self._cache.popitem(last=False)
-        return known
+        return decoded
 
-    def _decode(self, data: Any) -> Known:
-        structures = list(_structures(data))
+    def _decode(self, data: Any) -> Decoded:
+        structures = list(_structures(data, self._claims))
         kept, size = [], 0
         for kind, content in structures:
             if size + len(content) + 2 <= ad.MAX_BYTES:
                 kept.append((kind, content))
                 size += len(content) + 2
         raw = ad.build(kept)
-        claims = {CLAIMS[u] for u in data.service_uuids if u in CLAIMS}
-        claims |= {CLAIMS[u] for u in data.service_data if u in CLAIMS}
-        found = None
-        if claims or bluezone.APPLE_ID in data.manufacturer_data:
-            for parser in self._parsers:
-                found = parser.parse_advertisement(raw)
-                if found is not None:
-                    break
+        found = protocols.recognise(raw)
         rejected = ""
+        claims = {
+            self._claims[u] for u in (*data.service_uuids, *data.service_data) if u in self._claims
+        }
         if found is None and claims:
             rejected = f"{'/'.join(sorted(claims))}: service without data of its form"
         # A name comes with the scan response, which has 31 bytes of its own.
         cut = sum(kind not in ad.NAMES for kind, _ in structures)
         cut -= sum(kind not in ad.NAMES for kind, _ in kept)
-        return Known(raw, found, rejected, printable(data.local_name or ""), cut)
+        return Decoded(raw, found, rejected, printable(data.local_name or ""), cut)
 
 
 def _is_random(data: Any) -> bool:
@@ -193,7 +186,7 @@ def _is_random(data: Any) -> bool:
     return True
 
 
-def _structures(data: Any) -> Iterable[tuple[int, bytes]]:
+def _structures(data: Any, claims: Container[str]) -> Iterable[tuple[int, bytes]]:
     """AD structures, those that identify first, so that the rest is cut where it is too long.
 
     A protocol's service UUID comes with the data that belongs to it: BlueZ collects UUIDs by address,
@@ -209,15 +202,17 @@ def _structures(data: Any) -> Iterable[tuple[int, bytes]]:
     for text in data.service_uuids:
         value = _short(text)
         if value is not None:
-            short.append((text not in CLAIMS, value))
-        else:
-            long.append((text not in CLAIMS, UUID(text).bytes[::-1]))
+            short.append((text not in claims, value))
+        elif text not in claims or text not in data.service_data:
+            long.append((text not in claims, UUID(text).bytes[::-1]))
     for text, content in data.service_data.items():
         value = _short(text)
         if value is None:
+            if text in claims:
+                yield _SERVICE_DATA_128, UUID(text).bytes[::-1] + bytes(content)
             continue
         uuid = value.to_bytes(2, "little")
-        if (text not in CLAIMS, value) in short and text in CLAIMS:
+        if (text not in claims, value) in short and text in claims:
             short.remove((False, value))
             yield ad.UUIDS_16[1], uuid
         yield ad.SERVICE_DATA_16, uuid + bytes(content)

@@ -133,7 +133,7 @@ def read_sightings(path: Path) -> dict[str, Sightings]:
     """Reads a file of sightings: a table a protocol, rows in the file's order.
 
     A column that some rows of a protocol lack is left out, as where captures and measurements were
-    imported into one file; distances are NaN there.
+    imported into one file; distances are NaN there. So are payloads of several sizes.
 
     Raises:
         InputError: the file cannot be read.
@@ -177,6 +177,8 @@ def read_sightings(path: Path) -> dict[str, Sightings]:
 
 
 def _sightings(name: str | None, table: pa.Table, source: str) -> Sightings:
+    import pyarrow.compute as pc
+
     if name not in protocols.names():
         raise FormatError(
             f"{source}: protocol {name!r}: expected one of {', '.join(protocols.names())}"
@@ -195,9 +197,12 @@ def _sightings(name: str | None, table: pa.Table, source: str) -> Sightings:
             if field.name in _REQUIRED:
                 raise FormatError(f"{source}: {field.name}: {column.null_count} rows are null")
             continue
-        if field.name in _BYTES:
-            wanted = None if field.name == "payload" else size
-            columns[field.name] = _rows(column, wanted, field.name, source)
+        if field.name == "payload":
+            sizes = np.unique(pc.binary_length(column).to_numpy())
+            if len(sizes) == 1:
+                columns[field.name] = _rows(column, int(sizes[0]), field.name, source)
+        elif field.name in _BYTES:
+            columns[field.name] = _rows(column, size, field.name, source)
         else:
             columns[field.name] = column.to_numpy().copy()
     try:
@@ -206,12 +211,11 @@ def _sightings(name: str | None, table: pa.Table, source: str) -> Sightings:
         raise FormatError(f"{source}: {error}") from None
 
 
-def _rows(column: pa.Array, size: int | None, name: str, source: str) -> NDArray[np.uint8]:
+def _rows(column: pa.Array, size: int, name: str, source: str) -> NDArray[np.uint8]:
     """A binary column whose rows have one size."""
     import pyarrow.compute as pc
 
     lengths = pc.binary_length(column).to_numpy()
-    size = int(lengths[0]) if size is None else size
     bad = np.flatnonzero(lengths != size)
     if len(bad):
         raise FormatError(
