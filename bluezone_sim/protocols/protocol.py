@@ -56,7 +56,7 @@ class Keys:
         per_key: identifiers that one key gives.
         identifiers: ``(keys, starts_s, out, *, threads)`` writes ``out``, ``uint8[n, count, id_bytes]``,
             identifiers of ``keys uint8[n, bytes]``, valid from ``starts_s int64[n]`` on, in derivation
-            order, never shuffled. ``count`` may be anything from 0 on.
+            order, never shuffled. ``count`` is 0 to ``per_key``, unless ``units`` asks for more.
         tolerance_s: how far outside its validity a sighting still matches, seconds.
         made: "fresh", a random key each unit; "ratchet", each day's key from the one before; "own", as
             ``schedule`` says.
