@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..matching.exposures import PairDays
-from ..matching.warnings import Told
+from ..matching.exposures import ExposureDays
+from ..matching.warnings import Notifications
 from ..world.risk import RiskyDays
 
 
@@ -27,7 +27,7 @@ class Evaluation:
     cases: NDArray[np.int32]
     f2_cases: NDArray[np.int32]
     risky: RiskyDays
-    held: list[PairDays]
-    f1: list[Told]
-    late: list[Told]
-    f2: list[Told | None]
+    held: list[ExposureDays]
+    f1: list[Notifications]
+    late: list[Notifications]
+    f2: list[Notifications | None]

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..matching.exposures import PairDays
-from ..matching.warnings import Told, consents
+from ..matching.exposures import ExposureDays
+from ..matching.warnings import Notifications, consents
 from ..scenario.schema.exposure import Publication
 from ..tables.rows import Outcomes
 from ..tables.stages import OUTCOMES
@@ -85,7 +85,7 @@ def outcomes_of(
 
 
 def _told(
-    case: NDArray[np.int32], other: NDArray[np.int32], told: Told, n_people: int
+    case: NDArray[np.int32], other: NDArray[np.int32], told: Notifications, n_people: int
 ) -> NDArray[np.bool_]:
     return _among(case, other, told.index_case, told.person, n_people)
 
@@ -101,7 +101,7 @@ def _among(
     return np.isin(a.astype(np.int64) * width + b, table_a.astype(np.int64) * width + table_b)
 
 
-def _recorded(risky: RiskyDays, held: PairDays, n_people: int) -> NDArray[np.bool_]:
+def _recorded(risky: RiskyDays, held: ExposureDays, n_people: int) -> NDArray[np.bool_]:
     """Pairs of which the other's phone holds a row from inside a risky day."""
     n_days = int(max(risky.day.max(initial=0), held.day.max(initial=0))) + 1
     key, table = (

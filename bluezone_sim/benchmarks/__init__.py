@@ -1,6 +1,6 @@
 """Benchmarks: what the core does in a second, as ratios to a plain baseline in the same process."""
 
 from .regressions import regressions, to_json
-from .rounds import Case, Measurement, measure
+from .rounds import BenchmarkCase, BenchmarkResult, measure
 
-__all__ = ["Case", "Measurement", "measure", "regressions", "to_json"]
+__all__ = ["BenchmarkCase", "BenchmarkResult", "measure", "regressions", "to_json"]

@@ -16,7 +16,7 @@ from ..simulation.memory import available_mib
 from ..tables.rows import PublishedKeys, Sightings
 from . import naive
 from . import radio_figures as radio
-from .rounds import Case
+from .rounds import BenchmarkCase
 
 #: A UTC midnight on which an interval of GAEN starts.
 START_S = 1_596_844_800
@@ -34,7 +34,7 @@ OBSERVED = {
 #: Memory that the largest size needs, sightings and index, MiB.
 _NEEDED_MIB = {"100M": 7_000, "10M": 1_200}
 
-Maker = Callable[[], Case]
+Maker = Callable[[], BenchmarkCase]
 
 
 def _keys(size: int, n: int, seed: int = 1) -> NDArray[np.uint8]:
@@ -42,12 +42,12 @@ def _keys(size: int, n: int, seed: int = 1) -> NDArray[np.uint8]:
 
 
 def _identifiers(name: str, n: int, baseline: str, plain: Callable[..., object]) -> Maker:
-    def make() -> Case:
+    def make() -> BenchmarkCase:
         system = protocols.get_key_protocol(name)
         keys = _keys(system.key_size, n)
         out = np.empty((n, system.intervals_per_key, system.id_size), np.uint8)
         few = keys[: n // 50]
-        return Case(
+        return BenchmarkCase(
             name=f"ids/{name}",
             unit="ids",
             work=lambda: system.identifiers(keys, 0, None, out),
@@ -61,7 +61,7 @@ def _identifiers(name: str, n: int, baseline: str, plain: Callable[..., object])
 
 
 def _expansion(into: bool) -> Maker:
-    def make() -> Case:
+    def make() -> BenchmarkCase:
         system = protocols.get_key_protocol("gaen")
         # As many as one call of an app or a server makes; new arrays then come from freed memory.
         keys = _keys(16, 8_192)
@@ -72,7 +72,7 @@ def _expansion(into: bool) -> Maker:
                 system.identifiers(keys, START_S, None, out)
 
         few = keys[:2_000]
-        return Case(
+        return BenchmarkCase(
             name="expand/gaen/out" if into else "expand/gaen",
             unit="keys",
             work=work,
@@ -126,12 +126,12 @@ def _set_of(index: SightingIndex, most: int = 1_000_000) -> set[bytes]:
 
 
 def _gaen_match(size: str, threads: int = 1) -> Maker:
-    def make() -> Case:
+    def make() -> BenchmarkCase:
         n = OBSERVED[size]
         published = _published("gaen", 1_000_000 if n > 1_000_000 else 200_000)
         index = index_sightings(_sightings("gaen", n, published), "gaen", threads=2)
         seen, few = _set_of(index), published.key[:300]
-        return Case(
+        return BenchmarkCase(
             name=f"match/gaen/{size}" + (f"/{threads} threads" if threads > 1 else ""),
             unit="keys",
             work=lambda: match(published, index, "gaen", threads=threads),
@@ -145,11 +145,11 @@ def _gaen_match(size: str, threads: int = 1) -> Maker:
     return make
 
 
-def _bluezone_match() -> Case:
+def _bluezone_match() -> BenchmarkCase:
     published = _published("bluezone", 20_000)
     index = index_sightings(_sightings("bluezone", 1_000_000, published), "bluezone")
     seen, few = _set_of(index), published.key[:300]
-    return Case(
+    return BenchmarkCase(
         name="match/bluezone/1M",
         unit="keys",
         work=lambda: match(published, index, "bluezone"),
@@ -160,14 +160,14 @@ def _bluezone_match() -> Case:
     )
 
 
-def _population() -> Case:
+def _population() -> BenchmarkCase:
     # A day's cases against what a population of phones holds, in one pass.
     published = _published("bluezone", 1_000)
     system = protocols.get_key_protocol("bluezone")
     sightings = _sightings("bluezone", 20_000_000, published)
     ids = system.identifiers(published.key, published.start_s).reshape(-1, system.id_size)
     wanted, few = {x.tobytes() for x in ids}, sightings.identifier[:100_000]
-    return Case(
+    return BenchmarkCase(
         name="match/population",
         unit="sightings",
         work=lambda: match(published, sightings, "bluezone", threads=1),
@@ -178,11 +178,11 @@ def _population() -> Case:
     )
 
 
-def _index() -> Case:
+def _index() -> BenchmarkCase:
     published = _published("gaen", 100)
     sightings = _sightings("gaen", 1_000_000, published)
     few = sightings.take(np.arange(200_000))
-    return Case(
+    return BenchmarkCase(
         name="index/gaen/1M",
         unit="sightings",
         work=lambda: index_sightings(sightings, "gaen"),
@@ -193,14 +193,14 @@ def _index() -> Case:
     )
 
 
-def _export() -> Case:
+def _export() -> BenchmarkCase:
     data = write_export(_published("gaen", 50_000))
     few = write_export(_published("gaen", 2_000))[16:]
 
     def plain() -> int:
         return sum(len(_fields(v)) for _, v in _fields(few) if isinstance(v, bytes))
 
-    return Case(
+    return BenchmarkCase(
         name="parse/gaen-export",
         unit="keys",
         work=lambda: parse_export(data),
@@ -240,7 +240,7 @@ def too_large(name: str) -> str | None:
     return f"needs {needed:,} MiB of free memory, there are {free:,.0f}"
 
 
-def cases(names: list[str]) -> Iterator[Case]:
+def cases(names: list[str]) -> Iterator[BenchmarkCase]:
     """Cases by name, each made when it is its turn."""
     for name in names:
         yield FIGURES[name]()

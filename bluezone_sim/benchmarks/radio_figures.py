@@ -14,13 +14,15 @@ from ..radio.parameters import always_on, model_of
 from ..radio.records import buffers
 from ..scenario.profiles import load_profile
 from ..validation.whitepaper.simulate import START_S, contacts_at
-from .rounds import Case
+from .rounds import BenchmarkCase
 
 _PEOPLE = 100_000
 _BUFFER_RECORDS = 1 << 16
 
 
-def vectorised(protocol: str = "bluezone", links: int = 400_000, duration_s: int = 900) -> Case:
+def vectorised(
+    protocol: str = "bluezone", links: int = 400_000, duration_s: int = 900
+) -> BenchmarkCase:
     """Contacts of 15 minutes in one direction, 0.5 to 6 m apart, all phones Android, on one core.
 
     At the scenario's default radio: most links are near the sensitivity, so that every scan draws how
@@ -48,7 +50,7 @@ def vectorised(protocol: str = "bluezone", links: int = 400_000, duration_s: int
     )
     out = buffers(links * (duration_s * 1000 // int(model.app.scan_period_ms.min()) + 4) * 2)
 
-    room = kernel.room()
+    room = kernel.radio_scratch()
 
     def work() -> int:
         filled, _ = kernel.fill_records(
@@ -56,10 +58,10 @@ def vectorised(protocol: str = "bluezone", links: int = 400_000, duration_s: int
         )
         return int(filled)
 
-    return Case(name=f"radio/{protocol}", unit="records", work=work, items=work())
+    return BenchmarkCase(name=f"radio/{protocol}", unit="records", work=work, items=work())
 
 
-def events(phones: int = 20, seconds: int = 3600) -> Case:
+def events(phones: int = 20, seconds: int = 3600) -> BenchmarkCase:
     """Phones of one room, every packet followed; the figure is PDUs sent."""
     ios = np.arange(phones) % 3 == 0
     people = Phones(np.where(ios, -10.3, -25.8), np.where(ios, 7.0, 3.5), ios)
@@ -70,4 +72,4 @@ def events(phones: int = 20, seconds: int = 3600) -> Case:
     def work() -> int:
         return simulate(model, contacts, START_S, seconds, seed=3).sent
 
-    return Case(name="radio/events", unit="PDUs", work=work, items=work(), rounds=1)
+    return BenchmarkCase(name="radio/events", unit="PDUs", work=work, items=work(), rounds=1)

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from ..errors import FormatError
 from ..tables.table import Column, Table
 from ..tables.words import DASH
-from .rounds import Measurement
+from .rounds import BenchmarkResult
 
 
-def to_json(measurements: Sequence[Measurement]) -> str:
+def to_json(measurements: Sequence[BenchmarkResult]) -> str:
     """A list of ``{name, unit, value, extra, …}``, as github-action-benchmark's
     ``customBiggerIsBetter`` reads it."""
     return (
@@ -34,7 +34,7 @@ def to_json(measurements: Sequence[Measurement]) -> str:
     )
 
 
-def _extra(m: Measurement) -> str:
+def _extra(m: BenchmarkResult) -> str:
     memory = f"peak memory {m.peak_memory_mib:.0f} MiB"
     return memory if m.ratio is None else f"{m.ratio:.2f} times {m.baseline}; {memory}"
 
@@ -64,7 +64,7 @@ def parse_baseline(data: bytes, source: str) -> dict[str, float]:
 
 
 def regressions(
-    measurements: Sequence[Measurement], baseline: dict[str, float], most: float
+    measurements: Sequence[BenchmarkResult], baseline: dict[str, float], most: float
 ) -> list[str]:
     """What fell by more than ``most`` (0.15: 15 %), in words.
 
@@ -82,7 +82,7 @@ def regressions(
     return out
 
 
-def table(measurements: Sequence[Measurement]) -> Table:
+def table(measurements: Sequence[BenchmarkResult]) -> Table:
     """A row a figure."""
     rows = []
     for m in measurements:

@@ -14,7 +14,7 @@ ROUNDS = 7
 
 
 @dataclass(frozen=True)
-class Case:
+class BenchmarkCase:
     """One thing to measure.
 
     Attributes:
@@ -37,7 +37,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Measurement:
+class BenchmarkResult:
     """What a case gave.
 
     Attributes:
@@ -55,7 +55,7 @@ class Measurement:
     peak_memory_mib: float
 
 
-def measure(case: Case) -> Measurement:
+def measure(case: BenchmarkCase) -> BenchmarkResult:
     """Measures a case: both once to warm up, then in turn."""
     forget_peak()
     case.work()
@@ -67,7 +67,7 @@ def measure(case: Case) -> Measurement:
         values.append(value)
         if case.baseline_work is not None:
             ratios.append(value * _seconds(case.baseline_work) / case.baseline_items)
-    return Measurement(
+    return BenchmarkResult(
         name=case.name,
         unit=f"{case.unit}/s",
         value=statistics.median(values),

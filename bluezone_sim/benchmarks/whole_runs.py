@@ -18,7 +18,7 @@ from ..errors import BluezoneSimError, InputError
 from ..scenario import Scenario, load
 from ..scenario.schema.exposure import IndexCases
 from ..scenario.schema.population import District
-from ..scenario.schema.radio import Protocol
+from ..scenario.schema.radio import ProtocolTable
 from ..tables.table import Table
 
 #: What is made: identifiers of phones whose keys are published (lazy) or of every phone (full), and the
@@ -104,7 +104,7 @@ def engine_scenario(people: int, protocol: str, mode: Mode) -> Scenario:
                 }
             ),
             "adoption": base.adoption.model_copy(update={"levels": [ADOPTION]}),
-            "protocol": Protocol.model_validate({"name": protocol, **how}),
+            "protocol": ProtocolTable.model_validate({"name": protocol, **how}),
             "index_cases": IndexCases(count=max(1, round(CASES_PER_PERSON * people)), f2_count=0),
             "sensitivity": None,
         }

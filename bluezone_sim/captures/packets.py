@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import TableError
-from ..tables.rows import _Table
+from ..tables.rows import Columns
 
 #: PDU types of advertising (Bluetooth Core Specification, volume 6, part B, section 2.3).
 ADV_IND, ADV_DIRECT_IND, ADV_NONCONN_IND = 0, 1, 2
@@ -22,7 +22,7 @@ LEGACY_BYTES = 31
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Packets(_Table):
+class Packets(Columns):
     """Advertisements as heard: one row a packet, in the order of the capture.
 
     Attributes:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from ..analysis.criteria import Verdict
-    from ..simulation.engine import Progress
+    from ..simulation.engine import ProgressCallback
     from ..tables.table import Table
 
 
@@ -100,7 +100,7 @@ def conclude(verdicts: Sequence[Verdict], *, quiet: bool) -> None:
 
 
 @contextmanager
-def progress_bar(*, quiet: bool) -> Iterator[Progress | None]:
+def progress_bar(*, quiet: bool) -> Iterator[ProgressCallback | None]:
     """A bar on stderr where that is a terminal, else nothing."""
     if quiet or not sys.stderr.isatty():
         yield None

@@ -13,7 +13,7 @@ from ..scenario.schema.rules import RuleTable
 from ..scenario.values.registries import RULES
 from ..scenario.values.risk_rule import RiskRule
 from . import weights
-from .exposures import MatchedRecords, PairDays
+from .exposures import ExposureDays, MatchedRecords
 
 #: Code of the rules that ship.
 _SHIPPED = {
@@ -49,7 +49,7 @@ class AppliedRule:
         found: NDArray[np.float64] = weigh(self.parameters, records)
         return found
 
-    def enough(self, days: PairDays) -> NDArray[np.bool_]:
+    def enough(self, days: ExposureDays) -> NDArray[np.bool_]:
         """``bool[n]``: the days that warn."""
         enough = code_of(self.rule.enough, _SHIPPED)
         found: NDArray[np.bool_] = enough(self.parameters, days)

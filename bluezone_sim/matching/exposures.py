@@ -34,7 +34,7 @@ class MatchedRecords:
 
 
 @dataclass(frozen=True)
-class PairDays:
+class ExposureDays:
     """What a phone holds of a person's identifiers on one local day; sorted by (source, person, day).
 
     Attributes:
@@ -57,13 +57,13 @@ class PairDays:
     def __len__(self) -> int:
         return len(self.source)
 
-    def take(self, rows: NDArray[np.integer]) -> PairDays:
+    def take(self, rows: NDArray[np.integer]) -> ExposureDays:
         """Rows by index."""
-        return PairDays(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+        return ExposureDays(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
 
 @dataclass(frozen=True)
-class Pairs:
+class Exposures:
     """Pairs (source, person) of which the person's phone holds something; sorted.
 
     Attributes:

@@ -7,21 +7,21 @@ from numpy.typing import NDArray
 
 from ..tables.rows import Matches
 from .applied_rule import AppliedRule
-from .exposures import MatchedRecords, PairDays, Pairs
+from .exposures import ExposureDays, Exposures, MatchedRecords
 
 
-def concatenate_pair_days(parts: list[PairDays]) -> PairDays:
+def concatenate_exposure_days(parts: list[ExposureDays]) -> ExposureDays:
     """One sorted table of many that share no pair."""
-    names = PairDays.__dataclass_fields__
+    names = ExposureDays.__dataclass_fields__
     if not parts:
         empty = np.empty(0, np.int64)
         who, dbm = empty.astype(np.int32), empty.astype(np.int16)
-        return PairDays(who, who, empty, empty, empty, dbm)
-    whole = PairDays(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))
+        return ExposureDays(who, who, empty, empty, empty, dbm)
+    whole = ExposureDays(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))
     return whole.take(np.lexsort((whole.day, whole.person, whole.source)))
 
 
-def pair_days(
+def exposure_days(
     matches: Matches,
     sources: NDArray[np.int32],
     day: NDArray[np.int64],
@@ -30,7 +30,7 @@ def pair_days(
     rule: AppliedRule,
     ios: NDArray[np.bool_],
     scan_period_s: float,
-) -> PairDays:
+) -> ExposureDays:
     """Collects matches by (source, person, local day).
 
     Args:
@@ -66,7 +66,7 @@ def pair_days(
     length = np.diff(np.append(first, len(key)))
     total_ms = np.add.reduceat(near_ms[order], first) if len(first) else length
     rssi = matches.rssi_dbm[order]
-    return PairDays(
+    return ExposureDays(
         source=who.astype(np.int32),
         person=person.astype(np.int32),
         day=at,
@@ -76,13 +76,13 @@ def pair_days(
     )
 
 
-def pairs_of(table: PairDays, rule: AppliedRule) -> Pairs:
+def exposures_of(table: ExposureDays, rule: AppliedRule) -> Exposures:
     """One row a pair, with the rule's verdict."""
     changed = (np.diff(table.source, prepend=-1) != 0) | (np.diff(table.person, prepend=-1) != 0)
     first = np.flatnonzero(changed)
     enough = rule.enough(table)
     fired = np.logical_or.reduceat(enough, first) if len(first) else enough
-    return Pairs(
+    return Exposures(
         source=table.source[first],
         person=table.person[first],
         first_day=table.day[first],

@@ -12,16 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..tables.rows import _Table
+from ..tables.rows import Columns
 from .applied_rule import AppliedRule
-from .exposures import MatchedRecords, PairDays
+from .exposures import ExposureDays, MatchedRecords
 from .windows import ScanInstances
 
 DAY_S = 86_400
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class DayScores(_Table):
+class DayScores(Columns):
     """A phone's days, sorted by (observer, day).
 
     Attributes:
@@ -68,7 +68,7 @@ def day_scores(
     observer, day, window = observer[order], day[order], window[order]
     days = np.flatnonzero((np.diff(observer, prepend=-1) != 0) | (np.diff(day, prepend=-1) != 0))
     total = np.add.reduceat(window, days) if len(days) else window
-    summed = PairDays(
+    summed = ExposureDays(
         source=np.zeros(len(days), np.int32),
         person=observer[days],
         day=day[days] // DAY_S,

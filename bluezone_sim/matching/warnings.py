@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from ..kernels import rng
 from ..scenario.schema.exposure import F2, Publication
-from .exposures import Pairs
+from .exposures import Exposures
 
 
 @dataclass(frozen=True)
-class Told:
+class Notifications:
     """People told, one row per (index case, person).
 
     Attributes:
@@ -32,9 +32,9 @@ class Told:
     def __len__(self) -> int:
         return len(self.person)
 
-    def take(self, rows: NDArray[np.integer | np.bool_]) -> Told:
+    def take(self, rows: NDArray[np.integer | np.bool_]) -> Notifications:
         """Rows by index or mask."""
-        return Told(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+        return Notifications(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
 
 def consents(seed: int, person: NDArray[np.integer], publication: Publication) -> NDArray[np.bool_]:
@@ -65,7 +65,9 @@ def delay_s(
     return (hours * 3600).astype(np.int64)
 
 
-def f1_warnings(seed: int, pairs: Pairs, published_s: int, publication: Publication) -> Told:
+def f1_warnings(
+    seed: int, pairs: Exposures, published_s: int, publication: Publication
+) -> Notifications:
     """Who a case's keys would warn: pairs whose rule fired, of cases that consent.
 
     Rows that come too late (:attr:`Publication.in_time_h`) are included; :func:`in_time` tells them.
@@ -73,7 +75,7 @@ def f1_warnings(seed: int, pairs: Pairs, published_s: int, publication: Publicat
     rows = np.flatnonzero(pairs.fired & consents(seed, pairs.source, publication))
     source, person = pairs.source[rows], pairs.person[rows]
     published = np.full(len(rows), published_s, dtype=np.int64)
-    return Told(
+    return Notifications(
         index_case=source,
         person=person,
         source=source,
@@ -83,19 +85,19 @@ def f1_warnings(seed: int, pairs: Pairs, published_s: int, publication: Publicat
     )
 
 
-def in_time(told: Told, publication: Publication) -> NDArray[np.bool_]:
+def in_time(told: Notifications, publication: Publication) -> NDArray[np.bool_]:
     """``bool[n]``: told within the time that makes the warning useful."""
     return told.told_s - told.published_s <= publication.in_time_h * 3600
 
 
 def f2_warnings(
     seed: int,
-    f1: Told,
-    pairs: Pairs,
+    f1: Notifications,
+    pairs: Exposures,
     n_people: int,
     f2: F2,
     publication: Publication,
-) -> Told:
+) -> Notifications:
     """Who the keys of warned F1s warn, without the case and its F1s; the earliest where several do.
 
     Args:
@@ -127,7 +129,7 @@ def f2_warnings(
     keep = np.flatnonzero((person != case) & ~_isin_sorted(key, f1_key))
     row, edge, key = row[keep], edge[keep], key[keep]
     published = publisher.told_s[row]
-    told = Told(
+    told = Notifications(
         index_case=publisher.index_case[row],
         person=pairs.person[edge],
         source=publisher.person[row],

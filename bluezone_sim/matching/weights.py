@@ -20,7 +20,7 @@ from ..scenario.schema.rules import (
     RuleTable,
     Thresholds,
 )
-from .exposures import MatchedRecords, PairDays
+from .exposures import ExposureDays, MatchedRecords
 from .windows import whole_db
 
 
@@ -67,12 +67,12 @@ def _near(records: MatchedRecords, thresholds: Thresholds) -> NDArray[np.float64
     ).astype(np.float64)
 
 
-def any_day(p: RuleTable, days: PairDays) -> NDArray[np.bool_]:
+def any_day(p: RuleTable, days: ExposureDays) -> NDArray[np.bool_]:
     """Every day with a record."""
     return np.ones(len(days), np.bool_)
 
 
-def enough_minutes(p: MinutesRule, days: PairDays) -> NDArray[np.bool_]:
+def enough_minutes(p: MinutesRule, days: ExposureDays) -> NDArray[np.bool_]:
     """Days with the rule's minutes or more."""
     return np.asarray(days.near_s >= p.minutes * 60)
 

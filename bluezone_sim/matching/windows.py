@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import TableError
-from ..tables.rows import Matches, Sightings, _Table
+from ..tables.rows import Columns, Matches, Sightings
 
 #: A sighting so long after its window's first one begins another.
 WINDOW_S = 1800
@@ -26,7 +26,7 @@ UNKNOWN = -1
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class ScanInstances(_Table):
+class ScanInstances(Columns):
     """What one scan heard of one key, sorted by (key, observer, time).
 
     Attributes:

@@ -88,7 +88,7 @@ def _on_time(
     return np.asarray(x // period * on + np.minimum(x % period, on))
 
 
-def _spread_db(a: air.Air, mean_dbm: NDArray[np.float64]) -> NDArray[np.float64]:
+def _spread_db(a: air.LinkBudget, mean_dbm: NDArray[np.float64]) -> NDArray[np.float64]:
     """``float64[n]``: spread of packets that arrive, about their mean: the weaker, the more it is cut."""
     margin_sd = np.hypot(a.fading_sd_db, a.sensitivity_sd_db)
     part = a.fading_sd_db / margin_sd

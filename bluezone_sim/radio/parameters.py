@@ -15,13 +15,13 @@ from scipy.stats import norm
 
 from ..kernels import rng
 from ..kernels.radio import link_budget as kernel
-from ..kernels.radio.availability import HOURS, Life
-from ..kernels.radio.lane_columns import Plan
+from ..kernels.radio.availability import HOURS, Availability
+from ..kernels.radio.lane_columns import LanePlan
 from ..kernels.radio.lane_plan import plan_of
 from ..scenario.model import Scenario
 from ..scenario.profiles import profile_of
 from ..scenario.schema.phones import Phones as PhonesTable
-from ..scenario.schema.profile import PLATFORMS, STATES, Behaviour, Gatt, Profile
+from ..scenario.schema.profile import PLATFORMS, STATES, Behaviour, Gatt, RadioProfile
 from ..scenario.schema.radio import Radio
 from ..world import World
 
@@ -51,12 +51,12 @@ class RadioModel:
         screen_on_share, audio_share: shares of the time with the screen on, with audio playing.
     """
 
-    profile: Profile
-    air: kernel.Air
+    profile: RadioProfile
+    air: kernel.LinkBudget
     app: kernel.App
     phones: kernel.Phones
     streams: kernel.Streams
-    life: Life
+    life: Availability
     utc_offset_s: int = 0
     ios_share: float = 0.0
     tx_sd_db: float = 0.0
@@ -64,7 +64,7 @@ class RadioModel:
     audio_share: float = 0.0
 
     @cached_property
-    def plan(self) -> Plan:
+    def plan(self) -> LanePlan:
         """The same for the vectorised engine, made when it is first asked for."""
         return plan_of(self.air, self.app, self.phones, self.streams)
 
@@ -88,7 +88,7 @@ def radio_model(world: World, scenario: Scenario) -> RadioModel:
 
 
 def model_of(
-    profile: Profile,
+    profile: RadioProfile,
     phones: kernel.Phones,
     seed: int,
     *,
@@ -113,7 +113,7 @@ def model_of(
     gap = table.ios.tx_power_dbm - table.android.tx_power_dbm
     return RadioModel(
         profile=profile,
-        air=kernel.Air(
+        air=kernel.LinkBudget(
             attenuation_1m_db=radio.attenuation_1m_db,
             exponent=radio.exponent,
             breakpoint_m=radio.breakpoint_m,
@@ -162,7 +162,7 @@ def carry_of(table: PhonesTable) -> NDArray[np.float64]:
     return np.asarray(loss - loss.mean())
 
 
-def life_of(table: PhonesTable, profile: Profile) -> Life:
+def life_of(table: PhonesTable, profile: RadioProfile) -> Availability:
     """When phones take part; what the operating system itself runs is not killed."""
     each = (table.android, table.ios)
     share = np.array(
@@ -177,7 +177,7 @@ def life_of(table: PhonesTable, profile: Profile) -> Life:
     )
     begins, ends = table.night_h
     hours = [h for h in range(HOURS) if (h - begins) % HOURS < (ends - begins) % HOURS]
-    return Life(
+    return Availability(
         share=share,
         # A spell is of one block or more, each one that follows with the chance of the share.
         block_h=np.maximum(spell_h * (1 - share), 1.0),
@@ -206,7 +206,7 @@ def streams_of(seed: int) -> kernel.Streams:
     return kernel.Streams(*(np.uint64(rng.key(seed, p)) for p in kernel.STREAM_PURPOSES))
 
 
-def app_of(profile: Profile, phones: PhonesTable) -> kernel.App:
+def app_of(profile: RadioProfile, phones: PhonesTable) -> kernel.App:
     """A profile as arrays by platform and state.
 
     Duty cycles are those of the foreground. GAEN's pauses are a uniform drawn anew each time; here a

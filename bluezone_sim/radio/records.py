@@ -66,7 +66,7 @@ def record(
     parts = list(itertools.pairwise(edges.tolist())) if threads > 1 else [(0, n)]
 
     def work(part: tuple[int, int]) -> list[kernel.Records]:
-        found = records_of(model, links, desk(model, _BUFFER_RECORDS), *part)
+        found = records_of(model, links, record_buffers(model, _BUFFER_RECORDS), *part)
         return [kernel.Records._make(column.copy() for column in piece) for piece in found]
 
     with ThreadPoolExecutor(max(1, threads)) as pool:
@@ -77,30 +77,38 @@ def record(
 
 
 @dataclass(frozen=True)
-class Desk:
+class RecordBuffers:
     """One thread's scratch and buffers."""
 
-    room: kernel.Room
+    room: kernel.RadioScratch
     out: kernel.Records
 
 
-def desk(model: RadioModel, records: int) -> Desk:
+def record_buffers(model: RadioModel, records: int) -> RecordBuffers:
     """Room for at least so many records, and for those of a link that lasts all day."""
     app = model.app
     scans = DAY_MS // int(app.scan_period_ms.min()) + 4
     widest = scans * (int(app.scan_on_ms.max()) // app.identifier_ms + 2)
-    return Desk(kernel.room(), buffers(max(records, widest) + 2 * WIDTH))
+    return RecordBuffers(kernel.radio_scratch(), buffers(max(records, widest) + 2 * WIDTH))
 
 
 def records_of(
-    model: RadioModel, links: kernel.Links, desk: Desk, first: int, last: int
+    model: RadioModel, links: kernel.Links, buffers: RecordBuffers, first: int, last: int
 ) -> Iterator[kernel.Records]:
-    """Records of links ``first`` .. ``last`` - 1, piece by piece: views of the desk's buffers."""
+    """Records of links ``first`` .. ``last`` - 1, piece by piece: views of the buffers."""
     while first < last:
         filled, first = kernel.fill_records(
-            model.plan, model.air, model.app, model.streams, links, first, last, desk.room, desk.out
+            model.plan,
+            model.air,
+            model.app,
+            model.streams,
+            links,
+            first,
+            last,
+            buffers.room,
+            buffers.out,
         )
-        yield kernel.Records._make(column[:filled] for column in desk.out)
+        yield kernel.Records._make(column[:filled] for column in buffers.out)
 
 
 def padded(links: kernel.Links) -> kernel.Links:

@@ -11,17 +11,17 @@ from .schema.adoption import MeasureTable
 from .schema.by_name import ByName, NameOf, ParametersOf
 from .schema.layers import Layers, Traced
 from .schema.rules import RuleTable
-from .schema.table import Share, Span, Table
+from .schema.table import Share, Span, TomlTable
 from .values.registries import INTERVENTIONS, RULES, SOURCES
 
 
-class Source(Table):
+class Source(TomlTable):
     """Where contacts are from."""
 
     source: Annotated[str, NameOf(SOURCES)] = Field(
         "generated", description="made from the population, read from a file, or a package's own"
     )
-    parameters: Annotated[Table | None, ParametersOf(SOURCES, "source")] = Field(
+    parameters: Annotated[TomlTable | None, ParametersOf(SOURCES, "source")] = Field(
         None, description="of a source that a package brings"
     )
 
@@ -33,7 +33,7 @@ class ContactsTable(Layers, Traced, Source):
 AnyMeasure = Annotated[MeasureTable, ByName(INTERVENTIONS, "kind", "installs")]
 
 
-class Campaign(Table):
+class Campaign(TomlTable):
     """Who installs when: the users of ``date``, then measures, day by day until ``until``."""
 
     users: int = Field(ge=0, description="users at the end of the scenario's date")

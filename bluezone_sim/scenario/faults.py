@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from .. import protocols
 from ..errors import Fault
 from ..tables.metrics import level_names
-from .schema.experiment import Arm, Criterion
+from .schema.experiment import Criterion, SensitivityArm
 
 #: What a unit suffix of a key means.
 UNITS = {
@@ -64,7 +64,7 @@ def _model_at(
                 "districts": District,
                 "occupations": Occupation,
                 "levels": Users,
-                "arms": Arm,
+                "arms": SensitivityArm,
                 "trace": TraceTable,
                 "course": Course,
                 "bands": AgeBand,

@@ -23,7 +23,7 @@ from .inputs.radio_file import with_radio_file
 from .inputs.trace_fill import TRACE_SAYS, with_trace
 from .model import Scenario
 from .schema.by_name import by_name_in, parameters_of
-from .schema.experiment import Arm
+from .schema.experiment import SensitivityArm
 
 Raw = dict[str, Any]
 
@@ -268,7 +268,7 @@ def _changed(raw: Raw, changes: Mapping[str, Any]) -> Raw:
     return out
 
 
-def arm_scenario(scenario: Scenario, arm: Arm) -> Scenario:
+def arm_scenario(scenario: Scenario, arm: SensitivityArm) -> Scenario:
     """The scenario with one sensitivity arm's changes, without its sensitivity runs.
 
     That the changes are right, and have an effect, was checked when the scenario was loaded.

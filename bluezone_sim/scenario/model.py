@@ -19,15 +19,15 @@ from .schema.experiment import Criterion, Limits, Sensitivity, SweepTable
 from .schema.exposure import F2, IndexCases, Publication
 from .schema.phones import Phones
 from .schema.population import Population
-from .schema.radio import Protocol, Radio
+from .schema.radio import ProtocolTable, Radio
 from .schema.rules import AnyMatch
-from .schema.table import Table
+from .schema.table import TomlTable
 
 if TYPE_CHECKING:
     from ..tables.trace import Trace
 
 
-class Scenario(Table):
+class Scenario(TomlTable):
     """A whole scenario, validated."""
 
     name: str = Field(min_length=1, pattern=r"^[a-z0-9][a-z0-9._-]*$")
@@ -43,7 +43,7 @@ class Scenario(Table):
     contacts: ContactsTable = ContactsTable()
     adoption: Adoption
     campaign: Campaign | None = None
-    protocol: Protocol = Protocol()
+    protocol: ProtocolTable = ProtocolTable()
     phones: Phones = Phones()
     radio: Radio = Radio()
     index_cases: IndexCases = IndexCases()

@@ -19,10 +19,10 @@ from ..errors import Fault, InputError, ScenarioError
 from .dotted import override
 from .faults import fault_of, nearest
 from .model import Scenario
-from .schema.profile import PLATFORMS, STATES, Profile
+from .schema.profile import PLATFORMS, STATES, RadioProfile
 
 
-def load_profile(protocol: str, changes: Mapping[str, Any] | None = None) -> Profile:
+def load_profile(protocol: str, changes: Mapping[str, Any] | None = None) -> RadioProfile:
     """The radio profile of a protocol.
 
     Args:
@@ -50,11 +50,11 @@ def load_profile(protocol: str, changes: Mapping[str, Any] | None = None) -> Pro
     return _validated({**plain, "sources": sources}, f"profile {protocol}")
 
 
-def _validated(raw: dict[str, Any], source: str) -> Profile:
+def _validated(raw: dict[str, Any], source: str) -> RadioProfile:
     try:
-        return Profile.model_validate(raw)
+        return RadioProfile.model_validate(raw)
     except ValidationError as error:
-        faults = {_as_written(fault_of(e, Profile), raw) for e in error.errors()}
+        faults = {_as_written(fault_of(e, RadioProfile), raw) for e in error.errors()}
         raise ScenarioError(source, sorted(faults, key=lambda f: f.path)) from None
 
 
@@ -88,7 +88,7 @@ def _strip(raw: dict[str, Any], path: str, sources: dict[str, str]) -> dict[str,
 FROM_SCENARIO = ("scan_on_s", "advertise_on_s", "advertise_period_s", "advertise_interval_ms")
 
 
-def profile_of(scenario: Scenario) -> Profile:
+def profile_of(scenario: Scenario) -> RadioProfile:
     """The profile of a scenario's protocol, with what its [radio] sets.
 
     Raises:
@@ -98,11 +98,11 @@ def profile_of(scenario: Scenario) -> Profile:
 
 
 @cache
-def _plain(name: str) -> Profile:
+def _plain(name: str) -> RadioProfile:
     return load_profile(name)
 
 
-def resolve(protocol: str, radio: Mapping[str, Any]) -> Profile:
+def resolve(protocol: str, radio: Mapping[str, Any]) -> RadioProfile:
     """:func:`profile_of`, from a protocol's name and the [radio] table as a mapping."""
     profile = _plain(protocol)
     given = {key: radio[key] for key in FROM_SCENARIO if radio.get(key) is not None}

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from ..analysis.campaign import CampaignPart, CampaignResult
 from ..analysis.statistics import bootstrap_weights, interval_of
 from ..matching.applied_rule import applied
-from ..matching.exposures import PairDays
-from ..matching.pairs import pairs_of
-from ..matching.warnings import Told, f1_warnings, in_time
+from ..matching.exposures import ExposureDays
+from ..matching.pairs import exposures_of
+from ..matching.warnings import Notifications, f1_warnings, in_time
 from ..scenario.model import Scenario
 from ..tables.days import EPOCH
 from ..tables.levels import CampaignDay
@@ -27,8 +27,8 @@ from ..world import World
 from ..world.course import true_cases, while_infectious
 from ..world.installs import installs, scattered
 from ..world.risk import RiskyDays
-from ..world.runs import Installs, occupation_names, occupations
-from .context import Clock, Tracer
+from ..world.runs import AppUse, occupation_names, occupations
+from .context import SimulationContext, StageTimer
 from .tracing import follow
 
 #: The arm with every measure, that with none, and that with the same days given to owners at random.
@@ -36,7 +36,7 @@ ALL, NONE, SCATTERED = "all measures", "no measure", "at random"
 
 
 @dataclass(frozen=True)
-class Span:
+class CampaignWindow:
     """The campaign's days and what the cases' contacts and phones hold through them.
 
     Attributes:
@@ -47,10 +47,10 @@ class Span:
         first: index of the first evaluated day among the days.
     """
 
-    tracer: Tracer
+    tracer: SimulationContext
     cases: NDArray[np.int32]
     risky: RiskyDays
-    held: PairDays
+    held: ExposureDays
     first: int
 
     def known_s(self, day: int) -> int:
@@ -59,25 +59,25 @@ class Span:
         return int(days.start_s[day + 1]) if day + 1 < len(days) else days.end_s
 
 
-def span_of(
-    scenario: Scenario, world: World, cases: NDArray[np.int32], threads: int, clock: Clock
-) -> Span:
+def campaign_window(
+    scenario: Scenario, world: World, cases: NDArray[np.int32], threads: int, clock: StageTimer
+) -> CampaignWindow:
     """Makes contacts and records of the cases for all days of the campaign."""
     campaign = scenario.campaign
     assert campaign is not None
     first = scenario.look_back_days - 1
     days = (campaign.until - scenario.date).days + scenario.look_back_days
     whole = scenario.model_copy(update={"date": campaign.until, "look_back_days": days})
-    tracer = Tracer.build(whole, world, threads, clock)
+    tracer = SimulationContext.build(whole, world, threads, clock)
     risky, held = follow(tracer, cases, [1.0])
-    return Span(tracer, cases, risky, held[1.0], first)
+    return CampaignWindow(tracer, cases, risky, held[1.0], first)
 
 
-def told_on(span: Span, plan: Installs, day: int) -> Told:
+def notified_on(span: CampaignWindow, plan: AppUse, day: int) -> Notifications:
     """F1s told in time of cases that are confirmed at the end of a day.
 
     Args:
-        span: from :func:`span_of`.
+        span: from :func:`campaign_window`.
         plan: who runs the app when.
         day: index of the day among the span's days.
     """
@@ -88,7 +88,7 @@ def told_on(span: Span, plan: Installs, day: int) -> Told:
     inside = (held.day <= day) & (held.day > day - span.first - 1)
     for who in (held.source, held.person):
         inside &= plan.runs(who, today) & plan.runs(who, then)
-    pairs = pairs_of(held.take(np.flatnonzero(inside)), applied(scenario.rule))
+    pairs = exposures_of(held.take(np.flatnonzero(inside)), applied(scenario.rule))
     seed = span.tracer.world.seed
     told = f1_warnings(seed, pairs, span.known_s(day), scenario.publication)
     return told.take(in_time(told, scenario.publication))
@@ -99,7 +99,7 @@ def run_campaign(
     world: World,
     cases: NDArray[np.int32],
     threads: int,
-    clock: Clock,
+    clock: StageTimer,
     progress: Callable[[float], None],
 ) -> CampaignResult:
     """All arms on all days.
@@ -114,10 +114,10 @@ def run_campaign(
     """
     campaign = scenario.campaign
     assert campaign is not None
-    span = span_of(scenario, world, cases, threads, clock)
+    span = campaign_window(scenario, world, cases, threads, clock)
     everything = installs(scenario, world)
     every = range(len(campaign.measures))
-    arms: dict[str, Installs] = {
+    arms: dict[str, AppUse] = {
         ALL: everything,
         SCATTERED: scattered(everything, world),
         NONE: installs(scenario, world, without=frozenset(every)),
@@ -158,11 +158,11 @@ def run_campaign(
 class _Tally:
     """Counts what an arm finds on a day."""
 
-    span: Span
+    span: CampaignWindow
     world: World
     weights: NDArray[np.float32]
 
-    def day(self, plan: Installs, day: int) -> _Found:
+    def day(self, plan: AppUse, day: int) -> _Found:
         span, n = self.span, self.world.n_people
         risky = span.risky
         inside = (risky.day <= day) & (risky.day > day - span.first - 1)
@@ -176,7 +176,7 @@ class _Tally:
         pair = np.unique(risky.case[inside].astype(np.int64) * n + risky.other[inside])
         case, other = np.divmod(pair, n)
         today = int(days.number[day])
-        told = told_on(span, plan, day)
+        told = notified_on(span, plan, day)
         warned = np.isin(pair, told.index_case.astype(np.int64) * n + told.person)
         reach = plan.runs(other, today)
         both = plan.runs(case, today) & reach

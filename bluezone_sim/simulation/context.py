@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from .. import protocols
 from ..kernels.radio.availability import link_hours
 from ..matching.applied_rule import applied
-from ..matching.exposures import PairDays
+from ..matching.exposures import ExposureDays
 from ..matching.match import match
-from ..matching.pairs import pair_days
+from ..matching.pairs import exposure_days
 from ..matching.published import PublishedIndex
 from ..radio import RadioModel, radio_model, record
 from ..scenario.model import Scenario
@@ -25,7 +25,7 @@ from .server_ids import ServerRing
 
 
 @dataclass
-class Clock:
+class StageTimer:
     """Seconds spent in each stage."""
 
     stages_s: dict[str, float] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Clock:
 
 
 @dataclass(frozen=True)
-class Tracer:
+class SimulationContext:
     """Everything that turns published keys into matches, bound to one world and scenario."""
 
     scenario: Scenario
@@ -54,10 +54,12 @@ class Tracer:
     radio: RadioModel
     keys: KeyRing | ServerRing
     threads: int
-    clock: Clock
+    clock: StageTimer
 
     @classmethod
-    def build(cls, scenario: Scenario, world: World, threads: int, clock: Clock) -> Tracer:
+    def build(
+        cls, scenario: Scenario, world: World, threads: int, clock: StageTimer
+    ) -> SimulationContext:
         """Binds a world to a scenario."""
         days = Days.look_back(scenario.date, scenario.look_back_days, scenario.timezone)
         name = scenario.protocol.name
@@ -165,9 +167,9 @@ class Tracer:
         self.clock.lap("matching")
         return out
 
-    def collect(self, sources: NDArray[np.int32], matches: Matches) -> PairDays:
+    def collect(self, sources: NDArray[np.int32], matches: Matches) -> ExposureDays:
         """Matches of the sources' published keys, by pair and local day."""
-        out = pair_days(
+        out = exposure_days(
             matches,
             np.repeat(sources, self.keys.keys_per_person),
             self.days.index_of(matches.time_ms // 1000),

@@ -18,28 +18,28 @@ from ..kernels import rng
 from ..kernels.contacts.meetings import permute_many
 from ..kernels.threads import available_threads
 from ..matching.applied_rule import applied
-from ..matching.exposures import PairDays
-from ..matching.pairs import pairs_of
-from ..matching.warnings import Told, f1_warnings, f2_warnings, in_time
+from ..matching.exposures import ExposureDays
+from ..matching.pairs import exposures_of
+from ..matching.warnings import Notifications, f1_warnings, f2_warnings, in_time
 from ..scenario import arm_scenario
 from ..scenario.model import Scenario
 from ..world import build_world
 from ..world.course import infectious_days
 from ..world.people import world_inputs
 from .campaign import run_campaign
-from .context import Clock, Tracer
+from .context import SimulationContext, StageTimer
 from .memory import check_limit, peak_memory_mib
-from .tracing import follow, pair_days
+from .tracing import exposure_days, follow
 
-Progress = Callable[[float, str], None]
+ProgressCallback = Callable[[float, str], None]
 
 
 def evaluate(
-    tracer: Tracer,
+    tracer: SimulationContext,
     cases: NDArray[np.int32],
     f2_cases: NDArray[np.int32],
     levels: list[float],
-    progress: Progress,
+    progress: ProgressCallback,
 ) -> Evaluation:
     """Follows the cases to their F1s and, for ``f2_cases``, to the F2s.
 
@@ -56,7 +56,7 @@ def evaluate(
         truth = infectious_days(truth, course, world.seed, tracer.days, tracer.published_s)
     progress(0.4, "F1")
 
-    def at(table: dict[float, PairDays], level: float) -> PairDays:
+    def at(table: dict[float, ExposureDays], level: float) -> ExposureDays:
         if not nested:
             return table[level]
         top = table[max(levels)]
@@ -67,7 +67,7 @@ def evaluate(
     held = [at(held_at, level) for level in levels]
     told = [
         f1_warnings(
-            world.seed, pairs_of(h, applied(scenario.rule)), tracer.published_s, publication
+            world.seed, exposures_of(h, applied(scenario.rule)), tracer.published_s, publication
         )
         for h in held
     ]
@@ -76,18 +76,18 @@ def evaluate(
     late = [t.take(np.flatnonzero(~ok)) for t, ok in zip(told, timely, strict=True)]
     clock.lap("warnings")
     followed = [t.take(np.flatnonzero(np.isin(t.index_case, f2_cases))) for t in f1]
-    f2: list[Told | None] = [None] * len(levels)
+    f2: list[Notifications | None] = [None] * len(levels)
     if len(f2_cases):
-        f2_at: dict[float, PairDays] = {}
+        f2_at: dict[float, ExposureDays] = {}
         for i, level in enumerate(radio_levels):
             who = followed[levels.index(level)].person
-            f2_at[level] = pair_days(tracer, np.unique(who), level)
+            f2_at[level] = exposure_days(tracer, np.unique(who), level)
             progress(0.4 + 0.5 * (i + 1) / len(radio_levels), "F2")
         f2 = [
             f2_warnings(
                 world.seed,
                 followed[i],
-                pairs_of(at(f2_at, level), applied(scenario.rule)),
+                exposures_of(at(f2_at, level), applied(scenario.rule)),
                 world.n_people,
                 scenario.f2,
                 publication,
@@ -109,7 +109,7 @@ def run(
     seed: int | None = None,
     *,
     threads: int | None = None,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> RunResult:
     """What :func:`bluezone_sim.run` gives, without its report."""
     seed = scenario.seed if seed is None else seed
@@ -121,11 +121,11 @@ def run(
     threads = threads or available_threads()
     report = progress or (lambda done, stage: None)
     began = time.perf_counter()
-    clock = Clock()
+    clock = StageTimer()
     report(0.0, "population")
     world = build_world(scenario, seed)
     clock.lap("population")
-    tracer = Tracer.build(scenario, world, threads, clock)
+    tracer = SimulationContext.build(scenario, world, threads, clock)
     owners = scenario.population.smartphones
     users = scenario.level_users()
     levels = [u / owners if owners else 0.0 for u in users]
@@ -172,7 +172,7 @@ def run(
     )
 
 
-def _adopters(tracer: Tracer, cases: NDArray[np.int32]) -> tuple[AdopterRow, ...]:
+def _adopters(tracer: SimulationContext, cases: NDArray[np.int32]) -> tuple[AdopterRow, ...]:
     """What is found over draws of who adopts, from one evaluation with everybody's app."""
     scenario, world = tracer.scenario, tracer.world
     if not scenario.adoption.draws:
@@ -186,7 +186,7 @@ def _adopters(tracer: Tracer, cases: NDArray[np.int32]) -> tuple[AdopterRow, ...
     return rows
 
 
-def _sensitivity(tracer: Tracer, drawn: NDArray[np.int32]) -> tuple[SensitivityRow, ...]:
+def _sensitivity(tracer: SimulationContext, drawn: NDArray[np.int32]) -> tuple[SensitivityRow, ...]:
     """The scenario as it is, then one assumption changed at a time; same cases, same draws."""
     scenario = tracer.scenario
     if scenario.sensitivity is None:
@@ -197,7 +197,7 @@ def _sensitivity(tracer: Tracer, drawn: NDArray[np.int32]) -> tuple[SensitivityR
         changed = scenario if arm is None else arm_scenario(scenario, arm)
         same = world_inputs(changed) == world_inputs(scenario)
         world = tracer.world if same else build_world(changed, tracer.world.seed)
-        other = Tracer.build(changed, world, tracer.threads, Clock())
+        other = SimulationContext.build(changed, world, tracer.threads, StageTimer())
         owners = changed.population.smartphones
         users = round(scenario.sensitivity.level * owners)
         levels = [users / owners if owners else 0.0]

@@ -16,16 +16,16 @@ from queue import SimpleQueue
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels.radio.availability import Awake, day_hours, shared_hours
+from ..kernels.radio.availability import AvailableHours, day_hours, shared_hours
 from ..kernels.radio.scans import Links, Records
 from ..matching.match import rows_published, senders
 from ..matching.published import PublishedIndex
 from ..protocols.protocol import DAY_S
 from ..protocols.schedule import KeySchedule
 from ..radio.parameters import p_clear
-from ..radio.records import Desk, desk, others_to_read, padded, records_of
+from ..radio.records import RecordBuffers, others_to_read, padded, record_buffers, records_of
 from ..tables.rows import Contacts, Sightings
-from .context import Tracer
+from .context import SimulationContext
 
 #: Records of a piece that are looked at together: its columns stay in a core's cache.
 _RECORDS = 1 << 14
@@ -34,7 +34,7 @@ _PHONES_CHUNK = 10_000
 
 
 def histories(
-    tracer: Tracer, level: float, asked: Iterator[NDArray[np.bool_]], *, of_sender: bool
+    tracer: SimulationContext, level: float, asked: Iterator[NDArray[np.bool_]], *, of_sender: bool
 ) -> Iterator[Sightings]:
     """Of every phone's records of a local day, those that are asked for, a day at a time.
 
@@ -47,9 +47,9 @@ def histories(
     radio, threads = tracer.radio, tracer.threads
     who = tracer.contact_model.participants(tracer.world.rank < level)
     phones = radio.life, radio.phones, radio.streams, who.people
-    desks: SimpleQueue[Desk] = SimpleQueue()
+    desks: SimpleQueue[RecordBuffers] = SimpleQueue()
     for _ in range(threads):
-        desks.put(desk(radio, _RECORDS))
+        desks.put(record_buffers(radio, _RECORDS))
     for day, wanted in zip(range(len(tracer.days)), asked, strict=False):
         awake = day_hours(*phones, int(tracer.days.number[day]), threads=threads)
         tracer.clock.lap("radio")
@@ -62,13 +62,13 @@ def histories(
 
 
 def _recorded(
-    tracer: Tracer,
+    tracer: SimulationContext,
     level: float,
     day: int,
-    awake: Awake,
+    awake: AvailableHours,
     wanted: NDArray[np.bool_],
     of_sender: bool,
-    desks: SimpleQueue[Desk],
+    desks: SimpleQueue[RecordBuffers],
     piece: Contacts,
 ) -> tuple[float, list[_Kept]]:
     """Seconds that it took, and what is wanted of the records of a piece, both ways."""
@@ -102,7 +102,7 @@ def _recorded(
     return time.perf_counter() - begin, kept
 
 
-#: Columns of :meth:`Tracer.heard`.
+#: Columns of :meth:`SimulationContext.heard`.
 _Kept = tuple[
     NDArray[np.int32],
     NDArray[np.int32],
@@ -135,7 +135,7 @@ def _kept(links: Links, records: Records, some: NDArray[np.int64]) -> _Kept:
 
 
 def publishers(
-    tracer: Tracer, published: PublishedIndex, level: float
+    tracer: SimulationContext, published: PublishedIndex, level: float
 ) -> Iterator[NDArray[np.bool_]]:
     """``bool[n_people]`` a local day: phones of which an identifier of that day is published.
 

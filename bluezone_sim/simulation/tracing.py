@@ -9,20 +9,20 @@ from itertools import repeat
 import numpy as np
 from numpy.typing import NDArray
 
-from ..matching.exposures import PairDays
-from ..matching.pairs import concatenate_pair_days
+from ..matching.exposures import ExposureDays
+from ..matching.pairs import concatenate_exposure_days
 from ..matching.published import PublishedIndex, index_published
 from ..tables.rows import Contacts, Matches, Sightings
 from ..world.risk import RiskyDays, concatenate_risky_days, risky_days
-from .context import Tracer
+from .context import SimulationContext
 from .histories import histories, publishers
 from .memory import sources_together
 from .server_ids import ServerRing
 
 
 def follow(
-    context: Tracer, cases: NDArray[np.int32], levels: list[float]
-) -> tuple[RiskyDays, dict[float, PairDays]]:
+    context: SimulationContext, cases: NDArray[np.int32], levels: list[float]
+) -> tuple[RiskyDays, dict[float, ExposureDays]]:
     """Risky days of the cases' contacts, and what phones hold of the cases at each level.
 
     Args:
@@ -33,7 +33,7 @@ def follow(
     # Then the contacts of a case are made once, for what happened and for what its keys find.
     one_by_one = protocol.histories == "asked" and protocol.identifiers == "lazy"
     risky: list[RiskyDays] = []
-    held: dict[float, list[PairDays]] = {level: [] for level in levels}
+    held: dict[float, list[ExposureDays]] = {level: [] for level in levels}
     for some in _chunks(context, cases):
         contacts = context.contacts(some)
         risky.append(risky_days(contacts, context.days, cut.near_distance_m, cut.near_duration_s))
@@ -41,12 +41,14 @@ def follow(
         for level in levels if one_by_one else []:
             held[level].append(_lazily(context, some, level, contacts))
     if not one_by_one:
-        held = {level: [pair_days(context, cases, level)] for level in levels}
-    parts = {level: concatenate_pair_days(found) for level, found in held.items()}
+        held = {level: [exposure_days(context, cases, level)] for level in levels}
+    parts = {level: concatenate_exposure_days(found) for level, found in held.items()}
     return concatenate_risky_days(risky), parts
 
 
-def pair_days(context: Tracer, sources: NDArray[np.int32], level: float) -> PairDays:
+def exposure_days(
+    context: SimulationContext, sources: NDArray[np.int32], level: float
+) -> ExposureDays:
     """What every phone holds of the sources' published identifiers, by pair and local day.
 
     Args:
@@ -61,15 +63,17 @@ def pair_days(context: Tracer, sources: NDArray[np.int32], level: float) -> Pair
     else:
         chunks = _chunks(context, sources)
         parts = [_lazily(context, c, level, context.contacts(c)) for c in chunks]
-    return concatenate_pair_days(parts)
+    return concatenate_exposure_days(parts)
 
 
-def _chunks(context: Tracer, sources: NDArray[np.int32]) -> list[NDArray[np.int32]]:
+def _chunks(context: SimulationContext, sources: NDArray[np.int32]) -> list[NDArray[np.int32]]:
     step = sources_together(context.scenario)
     return [sources[first : first + step] for first in range(0, len(sources), step)]
 
 
-def _out_of_all(context: Tracer, sources: NDArray[np.int32], level: float) -> Iterator[PairDays]:
+def _out_of_all(
+    context: SimulationContext, sources: NDArray[np.int32], level: float
+) -> Iterator[ExposureDays]:
     """A local day at a time, out of every phone's history."""
     users = sources[context.world.rank[sources] < level]
     asked = np.zeros(context.world.n_people, np.bool_)
@@ -88,7 +92,9 @@ def _out_of_all(context: Tracer, sources: NDArray[np.int32], level: float) -> It
         yield context.collect(users, context.match_published(index, history))
 
 
-def _of_senders(context: Tracer, sources: NDArray[np.int32], level: float) -> Iterator[PairDays]:
+def _of_senders(
+    context: SimulationContext, sources: NDArray[np.int32], level: float
+) -> Iterator[ExposureDays]:
     """Out of the records of the phones that turn out to have sent a published identifier."""
     users = sources[context.world.rank[sources] < level]
     index = _index(context, users)
@@ -98,7 +104,7 @@ def _of_senders(context: Tracer, sources: NDArray[np.int32], level: float) -> It
         yield context.collect(users, context.match_published(index, history))
 
 
-def _index(context: Tracer, users: NDArray[np.int32]) -> PublishedIndex:
+def _index(context: SimulationContext, users: NDArray[np.int32]) -> PublishedIndex:
     """What users publish, made and indexed day by day."""
     ring = context.key_ring
     out = index_published(ring.published(users), ring.protocol, threads=context.threads)
@@ -107,8 +113,8 @@ def _index(context: Tracer, users: NDArray[np.int32]) -> PublishedIndex:
 
 
 def _lazily(
-    context: Tracer, sources: NDArray[np.int32], level: float, contacts: Contacts
-) -> PairDays:
+    context: SimulationContext, sources: NDArray[np.int32], level: float, contacts: Contacts
+) -> ExposureDays:
     """Only the rows of the histories that hold one of the sources, or that a source holds."""
     if context.scenario.publication.upload == "history":
         return _read(
@@ -118,7 +124,7 @@ def _lazily(
     return context.collect(sources, context.match(sources, history))
 
 
-def _read(context: Tracer, history: Sightings) -> PairDays:
+def _read(context: SimulationContext, history: Sightings) -> ExposureDays:
     """Whom the server reads in uploaded histories: the other way round, as if their phones held it.
 
     It knows everybody's keys; those of people who are not in the history would match nothing.
@@ -144,4 +150,4 @@ def _read(context: Tracer, history: Sightings) -> PairDays:
         matches = context.match(senders, history)
     held = context.collect(senders, matches)
     turned = replace(held, source=held.person, person=held.source)
-    return concatenate_pair_days([turned])
+    return concatenate_exposure_days([turned])

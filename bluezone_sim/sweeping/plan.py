@@ -64,7 +64,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Plan:
+class SweepPlan:
     """A sweep before it runs.
 
     Attributes:
@@ -173,7 +173,7 @@ def base_of(scenario: Scenario, axes: Collection[str]) -> dict[str, Any]:
     return flat
 
 
-def plan(scenario: Scenario, grid: Mapping[str, Sequence[Any]], n_seeds: int) -> Plan:
+def plan(scenario: Scenario, grid: Mapping[str, Sequence[Any]], n_seeds: int) -> SweepPlan:
     """Plans a sweep.
 
     Args:
@@ -217,7 +217,7 @@ def plan(scenario: Scenario, grid: Mapping[str, Sequence[Any]], n_seeds: int) ->
     for key, values in full.items():
         if len(axes[key]) < len(values):
             raise InputError(f"grid {key}: the same value twice")
-    return Plan(
+    return SweepPlan(
         scenario=scenario,
         axes={k: tuple(_thawed(v) for v in axes[k]) for k in axes},
         points=tuple(points),

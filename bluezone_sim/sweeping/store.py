@@ -31,7 +31,7 @@ from ..files import make_folder, read_document, remove_leftovers, whole_folder, 
 from ..scenario import parse, resolved_toml
 from ..scenario.model import Scenario
 from .lock import locked
-from .plan import Plan, base_of
+from .plan import SweepPlan, base_of
 from .work import Done, parquet
 
 _RESULTS, _HISTOGRAMS, _TIMINGS = "results.parquet", "histograms.parquet", "timings.parquet"
@@ -63,7 +63,7 @@ class Store:
         """What the grid changed."""
         return parse(self.about()["scenario"], f"{self.path / 'sweep.json'}")
 
-    def claim(self, plan: Plan) -> None:
+    def claim(self, plan: SweepPlan) -> None:
         """Makes the directory that of ``plan``, or checks that it is; more values and seeds may join.
 
         Raises:
@@ -101,7 +101,7 @@ class Store:
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             self._write(path, text.encode())
 
-    def _create(self, plan: Plan, folders: Sequence[str]) -> None:
+    def _create(self, plan: SweepPlan, folders: Sequence[str]) -> None:
         """The directory of a new sweep, whole: with what it is a sweep of, and nothing done."""
         axes = {key: list(values) for key, values in plan.axes.items()}
         text = _document(plan, base_of(plan.scenario, plan.axes), axes)
@@ -113,7 +113,7 @@ class Store:
     # -- writing --------------------------------------------------------------------------------------
 
     @contextmanager
-    def writing(self, plan: Plan, warn: Callable[[str], None]) -> Iterator[set[str]]:
+    def writing(self, plan: SweepPlan, warn: Callable[[str], None]) -> Iterator[set[str]]:
         """Holds the directory for ``plan``; gives the ids of the tasks that are done.
 
         Args:
@@ -245,7 +245,7 @@ class Store:
         return pa.concat_tables(tables, promote_options="default") if tables else None
 
 
-def _document(plan: Plan, base: dict[str, Any], axes: dict[str, list[Any]]) -> str:
+def _document(plan: SweepPlan, base: dict[str, Any], axes: dict[str, list[Any]]) -> str:
     """``sweep.json``."""
     about = {
         "schema_version": SCHEMA_VERSION,

@@ -13,7 +13,7 @@ from ..analysis.arms import label_of
 from ..analysis.sweep import SweepResult
 from ..errors import BluezoneSimError, InputError
 from ..scenario.model import Scenario
-from .plan import Plan, plan
+from .plan import SweepPlan, plan
 from .store import Store
 from .work import Done, Failed
 
@@ -72,7 +72,7 @@ def _warning(message: str) -> None:
 
 def _into(
     path: Path,
-    planned: Plan,
+    planned: SweepPlan,
     workers: int | None,
     dask: str | None,
     progress: Callable[[Progress], None] | None,
@@ -125,7 +125,9 @@ def _into(
         return _read(store, planned)
 
 
-def _failure(failed: Sequence[Failed], planned: Plan, jobs: Any, path: Path) -> SweepFailedError:
+def _failure(
+    failed: Sequence[Failed], planned: SweepPlan, jobs: Any, path: Path
+) -> SweepFailedError:
     at = {job.id: f"{label_of(job.values)}, seed {job.seed}" for job in jobs}
     first = failed[0]
     text = (
@@ -135,7 +137,7 @@ def _failure(failed: Sequence[Failed], planned: Plan, jobs: Any, path: Path) -> 
     return SweepFailedError(f"{text}\n{first.trace}".rstrip(), first.exit_code)
 
 
-def _workers(planned: Plan, cores: int) -> int:
+def _workers(planned: SweepPlan, cores: int) -> int:
     """One a core, as far as their memory fits into what is available."""
     from ..simulation.memory import available_mib, estimate_mib
 
@@ -144,7 +146,7 @@ def _workers(planned: Plan, cores: int) -> int:
     return cores if free is None else max(1, min(cores, int(0.9 * free / needed)))
 
 
-def _read(store: Store, planned: Plan) -> SweepResult:
+def _read(store: Store, planned: SweepPlan) -> SweepResult:
     """The planned tasks out of what the directory holds."""
     import pyarrow as pa
 

@@ -19,7 +19,7 @@ TRANSPORT_ADVERTISEMENT = 0
 TRANSPORT_GATT = 1
 
 
-class _Table:
+class Columns:
     """Columns of equal length; ``len``, row selection, concatenation and a readable repr."""
 
     __slots__ = ()
@@ -59,7 +59,7 @@ class _Table:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Contacts(_Table):
+class Contacts(Columns):
     """Segments of co-presence of two people at one distance.
 
     Attributes:
@@ -90,7 +90,7 @@ class Contacts(_Table):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Sightings(_Table):
+class Sightings(Columns):
     """What phones heard: one row per record, simulated or measured.
 
     Attributes:
@@ -128,7 +128,7 @@ class Sightings(_Table):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class PublishedKeys(_Table):
+class PublishedKeys(Columns):
     """Keys as an authority publishes them.
 
     Attributes:
@@ -148,7 +148,7 @@ class PublishedKeys(_Table):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Matches(_Table):
+class Matches(Columns):
     """Published identifiers found in histories, sorted by (key, row).
 
     Attributes:
@@ -176,7 +176,7 @@ class Matches(_Table):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Warnings(_Table):
+class Warnings(Columns):
     """Who is warned, of what, when; one row per adoption level, person and source.
 
     Attributes:
@@ -204,7 +204,7 @@ class Warnings(_Table):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Outcomes(_Table):
+class Outcomes(Columns):
     """One row per risky pair and adoption level: where it was lost, or warned.
 
     Attributes:

@@ -8,9 +8,9 @@ from ..kernels.contacts import meetings as kernel
 from ..tables.rows import Contacts
 
 
-def empty_rows(n: int) -> kernel.Rows:
+def empty_rows(n: int) -> kernel.ContactBuffers:
     """Buffers for ``n`` rows."""
-    return kernel.Rows(
+    return kernel.ContactBuffers(
         contact=np.empty(n, np.uint64),
         group=np.empty(n, np.int64),
         a=np.empty(n, np.int32),
@@ -27,5 +27,8 @@ def concatenate(chunks: list[Contacts]) -> Contacts:
     if not chunks:
         return Contacts(*empty_rows(0))
     return Contacts(
-        *(np.concatenate([getattr(c, name) for c in chunks]) for name in kernel.Rows._fields)
+        *(
+            np.concatenate([getattr(c, name) for c in chunks])
+            for name in kernel.ContactBuffers._fields
+        )
     )

@@ -18,7 +18,7 @@ from ..tables.rows import Contacts
 from ..tables.settings import SETTINGS
 from .buffers import concatenate, empty_rows
 from .contact_model import ContactModel, Participants
-from .whole import gathering, whole_day
+from .whole import participants, whole_day
 from .world import World
 
 #: Bounds of the diary's duration classes, seconds. The open class ends at a layer's window.
@@ -33,7 +33,7 @@ _BUFFER_ROWS = 1 << 20
 class Generated(ContactModel):
     """Contacts by layers, in O(degree) for a person and a day."""
 
-    def __init__(self, town: kernel.Town):
+    def __init__(self, town: kernel.ContactInputs):
         self.town, self.n_people = town, len(town.people.zone)
 
     def contacts_of(
@@ -72,9 +72,9 @@ class Generated(ContactModel):
         count[rooms[:, 0] == SETTINGS.index("neighbours")] = 2
         return np.asarray(count[inverse.reshape(-1)])
 
-    def participants(self, who: NDArray[np.bool_] | None = None) -> groups.Gathering:
+    def participants(self, who: NDArray[np.bool_] | None = None) -> groups.Participants:
         """The members of each group that take part."""
-        return gathering(self.town.people, who)
+        return participants(self.town.people, who)
 
     def whole_day(
         self,
@@ -87,7 +87,7 @@ class Generated(ContactModel):
     ) -> list[T]:
         """Group by group, in the order of layers, then groups."""
         some = self.participants() if who is None else who
-        assert isinstance(some, groups.Gathering)
+        assert isinstance(some, groups.Participants)
         when = kernel.Day(int(days.number[day]), int(days.start_s[day]), int(days.weekday[day]))
         return whole_day(self.town, when, visit, some, threads)
 
@@ -141,7 +141,7 @@ def bind(world: World, table: Layers) -> Generated:
     keys = kernel.Keys._make(
         np.uint64(rng.key(world.seed, purpose)) for purpose in kernel.Keys._fields
     )
-    return Generated(kernel.Town(people, parameters, keys))
+    return Generated(kernel.ContactInputs(people, parameters, keys))
 
 
 def duration_table(shares: list[float], longest_s: int) -> NDArray[np.int32]:
@@ -180,7 +180,7 @@ def _quantiles(
 
 
 def _stream(
-    town: kernel.Town, persons: NDArray[np.int32], days: Days, ordered: bool
+    town: kernel.ContactInputs, persons: NDArray[np.int32], days: Days, ordered: bool
 ) -> Iterator[Contacts]:
     table = days.as_array()
     done, total = 0, len(persons) * len(days)

@@ -14,13 +14,11 @@ from ..scenario.schema.adoption import MeasureTable
 from ..scenario.values.registries import INTERVENTIONS
 from ..tables.days import EPOCH
 from .measures import installed
-from .runs import FIRST_USERS, NEVER, NOTHING, Installs, Occasion, leave_days
+from .runs import FIRST_USERS, NEVER, NOTHING, AppUse, Occasion, leave_days
 from .world import World
 
 
-def installs(
-    scenario: Scenario, world: World, *, without: frozenset[int] = frozenset()
-) -> Installs:
+def installs(scenario: Scenario, world: World, *, without: frozenset[int] = frozenset()) -> AppUse:
     """Everybody's days under the campaign.
 
     The first users are those of the lowest adoption ranks, as at a stationary level of as many. Then
@@ -37,7 +35,7 @@ def installs(
     campaign = scenario.campaign
     assert campaign is not None
     n, today = world.n_people, (scenario.date - EPOCH).days
-    out = Installs(np.full(n, NEVER), np.full(n, NEVER), np.full(n, NOTHING, np.int16))
+    out = AppUse(np.full(n, NEVER), np.full(n, NEVER), np.full(n, NOTHING, np.int16))
     owners = np.flatnonzero(world.owner)
     first = np.flatnonzero(world.rank < campaign.users / max(1, len(owners)))
     out.install_day[first] = _history(campaign, scenario.look_back_days, world.seed, first, today)
@@ -53,7 +51,7 @@ def installs(
     return out
 
 
-def _after(runs: Installs, measure: MeasureTable, world: World, occasion: Occasion) -> Installs:
+def _after(runs: AppUse, measure: MeasureTable, world: World, occasion: Occasion) -> AppUse:
     """Everybody's days after one more measure; it brought those who did not have the app before."""
     kind = INTERVENTIONS.get(measure.kind)
     days = code_of(kind.apply, {"installed": installed})(measure, world, runs, occasion)
@@ -65,16 +63,16 @@ def _after(runs: Installs, measure: MeasureTable, world: World, occasion: Occasi
     install_day, leave_day = (np.asarray(d, np.int32) for d in days)
     new = (runs.by == NOTHING) & (install_day != NEVER)
     by = np.where(new, np.int16(occasion.measure), runs.by)
-    return Installs(install_day, leave_day, by)
+    return AppUse(install_day, leave_day, by)
 
 
-def scattered(plan: Installs, world: World) -> Installs:
+def scattered(plan: AppUse, world: World) -> AppUse:
     """The same days given to smartphone owners at random: what clustering does is gone."""
     owners = np.flatnonzero(world.owner)
     users = np.flatnonzero(plan.by != NOTHING)
     key = rng.key(world.seed, "scatter")
     where = owners[np.argsort(rng.draws(key, owners), kind="stable")][: len(users)]
-    out = Installs(*(np.full_like(a, v) for a, v in zip(_parts(plan), _NONE, strict=True)))
+    out = AppUse(*(np.full_like(a, v) for a, v in zip(_parts(plan), _NONE, strict=True)))
     for column, old in zip(_parts(out), _parts(plan), strict=True):
         column[where] = old[users]
     return out
@@ -83,7 +81,7 @@ def scattered(plan: Installs, world: World) -> Installs:
 _NONE = (NEVER, NEVER, NOTHING)
 
 
-def _parts(plan: Installs) -> tuple[NDArray[np.integer], ...]:
+def _parts(plan: AppUse) -> tuple[NDArray[np.integer], ...]:
     return plan.install_day, plan.leave_day, plan.by
 
 

@@ -10,7 +10,7 @@ from ..scenario.schema.adoption import Measure
 from ..scenario.schema.population import Population
 from ..tables.days import EPOCH
 from .adoption import shared_draws
-from .runs import NOTHING, Installs, Occasion, leave_days, occupation_names, occupations
+from .runs import NOTHING, AppUse, Occasion, leave_days, occupation_names, occupations
 from .world import World
 
 #: An s-curve runs from this share to one less it; a decay for so many time constants.
@@ -18,7 +18,7 @@ _TAIL, _DECAYS = 0.02, 3.0
 
 
 def installed(
-    measure: Measure, world: World, runs: Installs, occasion: Occasion
+    measure: Measure, world: World, runs: AppUse, occasion: Occasion
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """An exact number of its target installs, drawn by keys that do not depend on other measures.
 

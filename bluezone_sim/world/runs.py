@@ -18,7 +18,7 @@ NOTHING, FIRST_USERS = -2, -1
 
 
 @dataclass(frozen=True)
-class Installs:
+class AppUse:
     """Who runs the app on which local days.
 
     Attributes:

@@ -26,24 +26,24 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class _Room:
+class DayBuffers:
     """One thread's buffers."""
 
-    rows: kernel.Rows
-    group: groups.Room
-    seats: groups.Seats
+    rows: kernel.ContactBuffers
+    group: groups.GroupScratch
+    seats: groups.Blocks
 
 
-def gathering(people: kernel.PeopleArrays, who: NDArray[np.bool_] | None) -> groups.Gathering:
+def participants(people: kernel.PeopleArrays, who: NDArray[np.bool_] | None) -> groups.Participants:
     """Whose contacts :func:`whole_day` shows: everybody's, or those of ``who`` with each other."""
     zone_start = people.zone_start
     if who is None:
         everybody = np.arange(zone_start[-1], dtype=np.int32)
-        return groups.Gathering(people.group_start, people.members, zone_start, everybody)
+        return groups.Participants(people.group_start, people.members, zone_start, everybody)
     there = who[people.members]
     before = np.concatenate(([0], np.cumsum(there)))
     some = np.flatnonzero(who).astype(np.int32)
-    return groups.Gathering(
+    return groups.Participants(
         group_start=before[people.group_start],
         members=people.members[there],
         zone_start=np.searchsorted(some, zone_start),
@@ -52,19 +52,19 @@ def gathering(people: kernel.PeopleArrays, who: NDArray[np.bool_] | None) -> gro
 
 
 def whole_day(
-    town: kernel.Town,
+    town: kernel.ContactInputs,
     when: kernel.Day,
     visit: Callable[[Contacts], T],
-    who: groups.Gathering,
+    who: groups.Participants,
     threads: int,
 ) -> list[T]:
     """Shows every generated contact of a day once; what ``visit`` gave by layer, then group."""
     tasks = list(_tasks(town, when.weekday))
-    rooms: SimpleQueue[_Room] = SimpleQueue()
+    rooms: SimpleQueue[DayBuffers] = SimpleQueue()
     for _ in range(max(1, threads)):
-        rooms.put(_room(town))
+        rooms.put(day_buffers(town))
 
-    def work(span: groups.Span) -> list[T]:
+    def work(span: groups.GroupRange) -> list[T]:
         room = rooms.get()
         try:
             return [visit(piece) for piece in _pieces(town, when, who, span, room)]
@@ -77,7 +77,7 @@ def whole_day(
     return [value for task in tasks for value in work(task)]
 
 
-def _tasks(town: kernel.Town, weekday: int) -> Iterator[groups.Span]:
+def _tasks(town: kernel.ContactInputs, weekday: int) -> Iterator[groups.GroupRange]:
     """The lasting groups of each layer in parts, then each district's blocks, still to be counted."""
     ends = town.people.group_of.max(axis=1).astype(np.int64) + 1
     first = 0
@@ -86,15 +86,15 @@ def _tasks(town: kernel.Town, weekday: int) -> Iterator[groups.Span]:
         if weekday < town.layers.open_days[layer]:
             edges = np.linspace(first, last, _TASKS + 1).astype(np.int64)
             for low, high in pairwise(edges):
-                yield groups.Span(layer, -1, int(low), int(high))
+                yield groups.GroupRange(layer, -1, int(low), int(high))
         first = last
     for layer in range(kernel.N_STATIC, kernel.N_LAYERS):
         if weekday < town.layers.open_days[layer]:
             for zone in range(len(town.people.zone_start) - 1):
-                yield groups.Span(layer, zone, 0, 0)
+                yield groups.GroupRange(layer, zone, 0, 0)
 
 
-def _room(town: kernel.Town) -> _Room:
+def day_buffers(town: kernel.ContactInputs) -> DayBuffers:
     people = town.people
     members = np.diff(people.group_start)
     largest = int(max(members.max(initial=1), town.layers.group_size.max()))
@@ -104,16 +104,16 @@ def _room(town: kernel.Town) -> _Room:
         for layer in range(kernel.N_LAYERS)
         for n in (largest if layer < kernel.N_STATIC else int(town.layers.group_size[layer]),)
     )
-    return _Room(
+    return DayBuffers(
         rows=empty_rows(max(ROWS, widest)),
-        group=groups.Room(
+        group=groups.GroupScratch(
             here=np.empty(largest, np.int32),
             activity=np.empty(largest, np.float64),
             household=np.empty(largest, np.int32),
             contact=np.empty(largest, np.uint64),
             code=np.empty(largest, np.uint8),
         ),
-        seats=groups.Seats(
+        seats=groups.Blocks(
             start=np.empty(zone + 2, np.int64),
             seated=np.empty(zone, np.int32),
             block=np.empty(zone, np.int32),
@@ -122,11 +122,15 @@ def _room(town: kernel.Town) -> _Room:
 
 
 def _pieces(
-    town: kernel.Town, day: kernel.Day, who: groups.Gathering, span: groups.Span, room: _Room
+    town: kernel.ContactInputs,
+    day: kernel.Day,
+    who: groups.Participants,
+    span: groups.GroupRange,
+    room: DayBuffers,
 ) -> Iterator[Contacts]:
     lasting = span.zone < 0
     if not lasting:
-        blocks = groups.seat(town, day, span.layer, span.zone, who, room.seats)
+        blocks = groups.fill_blocks(town, day, span.layer, span.zone, who, room.seats)
         span = span._replace(last=blocks)
     while span.first < span.last:
         if lasting:

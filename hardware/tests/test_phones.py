@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bluezone_sim.ble.conformance.judge import judge, listen, target_of
-from bluezone_sim.ble.conformance.limits import load_profile
+from bluezone_sim.ble.conformance.limits import load_limits
 from bluezone_sim.ble.conformance.measurements import ERROR, FAIL
 from bluezone_sim.ble.listening.session import run
 from bluezone_sim.captures.key_files import read_keys
@@ -19,7 +19,7 @@ def test_phones_conform_to_their_profiles(bench, request, record_property):
     folder = Path(request.config.getoption("--bench")).parent
     faults = []
     for phone in bench.phones:
-        profile = load_profile(phone.profile)
+        profile = load_limits(phone.profile)
         seconds = phone.seconds or profile.seconds
         target = target_of(phone.target)
         packets, reads, names, listened = run(

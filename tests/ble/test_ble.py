@@ -19,7 +19,7 @@ import bluezone_sim as bz
 from bluezone_sim import protocols
 from bluezone_sim.ble.conformance import judge as conformance
 from bluezone_sim.ble.conformance.documents import html, junit
-from bluezone_sim.ble.conformance.limits import load_profile, shipped_profiles
+from bluezone_sim.ble.conformance.limits import load_limits, shipped_profiles
 from bluezone_sim.ble.conformance.track import follow
 from bluezone_sim.ble.drive.encounter_plan import Timeline
 from bluezone_sim.ble.guided import prompt as guide
@@ -28,7 +28,7 @@ from bluezone_sim.ble.guided import whitepaper as matrix
 from bluezone_sim.ble.guided.sample import Sample
 from bluezone_sim.ble.listening import listener as listen
 from bluezone_sim.ble.listening import on_air as onair
-from bluezone_sim.ble.listening.gatt_client import Read
+from bluezone_sim.ble.listening.gatt_client import ReadResult
 from bluezone_sim.ble.listening.recorder import (
     Recorder,
     packets_of,
@@ -36,7 +36,7 @@ from bluezone_sim.ble.listening.recorder import (
     sightings_of_reports,
 )
 from bluezone_sim.ble.listening.reports import Decoder, parse_address, printable
-from bluezone_sim.ble.sending.crowd import Crowd
+from bluezone_sim.ble.sending.crowd import SendingPhones
 from bluezone_sim.captures.gatt_reads import identifier_in
 from bluezone_sim.captures.key_files import read_keys
 from bluezone_sim.errors import FormatError, InputError, NothingToRunError
@@ -346,7 +346,7 @@ KEY_PROTOCOLS = ["bluezone", "gaen", "dp3t-lowcost", "dp3t-hybrid", "dp3t-unlink
 @pytest.mark.parametrize("rotate_s", [None, 7.0])
 @pytest.mark.parametrize("name", KEY_PROTOCOLS)
 def test_what_simulated_phones_send_is_found_with_the_keys_they_publish(name, rotate_s, tmp_path):
-    crowd = Crowd(name, 3, rotate_s)
+    crowd = SendingPhones(name, 3, rotate_s)
     rows, t = [], 1_700_000_000.0
     while len(rows) < 3 * 9:
         rows += [(t, *crowd.identifier(phone, t)) for phone in range(3)]
@@ -382,7 +382,7 @@ def test_what_simulated_phones_send_is_found_with_the_keys_they_publish(name, ro
 
 
 def test_a_day_of_real_rotation_walks_the_chain():
-    crowd = Crowd("bluezone", 1)
+    crowd = SendingPhones("bluezone", 1)
     midnight = 1_700_006_400
     ids = [crowd.identifier(0, midnight - 900 + 900 * i)[0] for i in range(4)]
     published = crowd.published()
@@ -403,7 +403,7 @@ def test_a_day_of_real_rotation_walks_the_chain():
 )
 def test_a_crowd_that_cannot_be(arguments, message):
     with pytest.raises(InputError, match=message):
-        Crowd(*arguments)
+        SendingPhones(*arguments)
 
 
 # -- conformance -------------------------------------------------------------------------------------
@@ -447,7 +447,7 @@ def value(report):
 
 
 def judged(packets, profile="gaen", **kwargs):
-    return conformance.judge(profile, load_profile(profile), packets, **kwargs)
+    return conformance.judge(profile, load_limits(profile), packets, **kwargs)
 
 
 def write_keys(path, keys):
@@ -506,7 +506,8 @@ def test_gatt_reads_are_measured():
     times = range(0, 2000, 20)
     packets = packets_of([heard._replace(time_us=T0_US + s * 1_000_000) for s in times])
     reads = [
-        Read(T0_US + s * 1_000_000, b"" if s == 40 else bytes([s // 600] * 12), 0.5) for s in times
+        ReadResult(T0_US + s * 1_000_000, b"" if s == 40 else bytes([s // 600] * 12), 0.5)
+        for s in times
     ]
     found = judged(packets, "bluezone-ios", reads={0xC00000000001: reads})
     assert value(found)["gatt_success_share"] == 0.99
@@ -548,7 +549,7 @@ def test_the_report_as_files_escapes_what_the_air_said(rng):
 
 def test_every_shipped_profile_gives_a_source_for_each_limit():
     for name in shipped_profiles():
-        profile = load_profile(name)
+        profile = load_limits(name)
         assert all(limit.source for limit in profile.limits.values())
     assert set(shipped_profiles()) == {"bluezone-android", "bluezone-ios", "gaen"}
 
@@ -572,9 +573,9 @@ def test_a_profile_at_fault_is_named(tmp_path, text, message):
     path = tmp_path / "p.toml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(FormatError, match=message):
-        load_profile(str(path))
+        load_limits(str(path))
     with pytest.raises(InputError, match="did you mean 'gaen'"):
-        load_profile("gean")
+        load_limits("gean")
 
 
 # -- walk test ---------------------------------------------------------------------------------------

@@ -24,10 +24,10 @@ from bluezone_sim import cli
 from bluezone_sim.ble.adapters.bus import AdapterError
 from bluezone_sim.ble.drive.encounter_plan import make_plan
 from bluezone_sim.ble.listening.reports import address_text
-from bluezone_sim.ble.sending.advertise import Rota, advertise
+from bluezone_sim.ble.sending.advertise import SlotScheduler, advertise
 from bluezone_sim.ble.sending.bumble import BumbleTransmitter
-from bluezone_sim.ble.sending.crowd import Crowd
-from bluezone_sim.ble.sending.transmit import Sending
+from bluezone_sim.ble.sending.crowd import SendingPhones
+from bluezone_sim.ble.sending.transmit import Transmission
 from bluezone_sim.ble.virtual import Phone, VirtualBench
 from bluezone_sim.captures.formats.parquet import read_sightings
 from bluezone_sim.errors import InputError
@@ -98,7 +98,7 @@ def test_each_identifier_has_an_address_of_its_own(tmp_path):
     async def work():
         link = LocalLink()
         _, heard = await a_peer(link)
-        crowd = Crowd("gaen", 1, rotate_s=0.5)
+        crowd = SendingPhones("gaen", 1, rotate_s=0.5)
         async with OnLink(link) as transmit:
             await advertise(asyncio.Event(), crowd, transmit, tmp_path / "k.bin", seconds=1.6)
         return heard
@@ -121,9 +121,9 @@ def test_a_crowd_takes_turns():
         link = LocalLink()
         _, heard = await a_peer(link)
         ids = [bytes([k] * 12) for k in range(6)]
-        sending = [Sending(get("bluezone").advertisement(i), False, 20) for i in ids]
+        sending = [Transmission(get("bluezone").advertisement(i), False, 20) for i in ids]
         async with OnLink(link) as transmit:
-            rota = Rota(transmit)
+            rota = SlotScheduler(transmit)
             for turn in range(12):
                 await rota.turn(turn, sending)
                 await asyncio.sleep(0.05)
@@ -142,14 +142,16 @@ def test_iphones_on_the_dongle_have_addresses_and_answers_of_their_own():
         async with OnLink(link) as transmit:
             for answer in (bytes(range(12)), bytes(range(12, 24))):
                 heard.clear()
-                await transmit.put(0, Sending(bluezone.ios_advertisement(), True, 50, answer, gatt))
+                await transmit.put(
+                    0, Transmission(bluezone.ios_advertisement(), True, 50, answer, gatt)
+                )
                 while not heard:
                     await asyncio.sleep(0.02)
                 address = heard[-1][0]
                 connection = await peer.connect(address)
                 # Others may have their turns meanwhile.
                 await transmit.put(
-                    0, Sending(bluezone.ios_advertisement(), True, 50, b"x" * 12, gatt)
+                    0, Transmission(bluezone.ios_advertisement(), True, 50, b"x" * 12, gatt)
                 )
                 values.append((bytes(address), await an_answer(connection)))
         return values

@@ -116,7 +116,7 @@ def test_packets_equal_those_of_a_naive_twin():
     channels = tuple(kernel.Pdus._make(c[channel == k] for c in pdus) for k in range(3))
     level = rng.normal(-101, 5, (3, 12))
     level[1, 5] = kernel.NOWHERE_DBM
-    ears = kernel.Ears(
+    ears = kernel.Receivers(
         phone=np.array([0, 3, 7]),
         from_us=np.array([0, 100_000, 0]),
         to_us=np.array([2_000_000, 1_500_000, 900_000]),
@@ -130,7 +130,7 @@ def test_packets_equal_those_of_a_naive_twin():
     catches = rng.random((12, 12)) < 0.8
     known = rng.random((12, 12)) < 0.7
     crowd = kernel.Crowd(np.arange(12), np.arange(12) % 4, catches, known)
-    heard = kernel.Heard(
+    heard = kernel.Reception(
         np.zeros((12, 12), np.int64),
         np.full((12, 12), -1, np.int64),
         np.zeros((12, 12)),

@@ -15,9 +15,9 @@ from bluezone_sim.scenario.describe import resolved_toml
 from bluezone_sim.scenario.loading import parse
 from bluezone_sim.scenario.profiles import load_profile, profile_of
 from bluezone_sim.scenario.schema.profile import STATES
-from bluezone_sim.simulation.context import Clock, Tracer
+from bluezone_sim.simulation.context import SimulationContext, StageTimer
 from bluezone_sim.validation.whitepaper import document
-from bluezone_sim.validation.whitepaper.cases import CASES
+from bluezone_sim.validation.whitepaper.cases import WHITE_PAPER_CASES
 from bluezone_sim.world import build_world
 from helpers.small import scenario
 
@@ -108,7 +108,7 @@ def test_every_protocol_finds_what_its_phones_recorded(name):
     """Whoever holds a record of a case in the look-back finds it by what the case publishes."""
     s = scenario(protocol__name=name, look_back_days=3, phones__off_share=0.0)
     world = build_world(s, 3)
-    tracer = Tracer.build(s, world, 1, Clock())
+    tracer = SimulationContext.build(s, world, 1, StageTimer())
     cases = np.arange(10, 14, dtype=np.int32)
     contacts = tracer.with_app(tracer.contacts(cases), 1.0)
     history = tracer.sightings(contacts, 1.0)
@@ -130,7 +130,7 @@ def test_gaen_attenuation_is_the_path_loss():
         radio__fading_sd_db=0.01,
     )
     world = build_world(s, 3)
-    tracer = Tracer.build(s, world, 1, Clock())
+    tracer = SimulationContext.build(s, world, 1, StageTimer())
     cases = np.arange(10, 14, dtype=np.int32)
     contacts = tracer.with_app(tracer.contacts(cases), 1.0)
     history = tracer.sightings(contacts, 1.0)
@@ -155,9 +155,9 @@ def test_gaen_attenuation_is_the_path_loss():
 
 
 def test_the_cases_are_the_white_papers():
-    assert [c.number for c in CASES] == list(range(1, 25))
-    assert [c.number for c in CASES if not c.recorded] == [10, 11, 12]
-    assert {(c.scanner, c.advertisers) for c in CASES if 13 <= c.number <= 18} == {
+    assert [c.number for c in WHITE_PAPER_CASES] == list(range(1, 25))
+    assert [c.number for c in WHITE_PAPER_CASES if not c.recorded] == [10, 11, 12]
+    assert {(c.scanner, c.advertisers) for c in WHITE_PAPER_CASES if 13 <= c.number <= 18} == {
         ("ios", "android")
     }
 

@@ -21,7 +21,7 @@ from bluezone_sim.cli import main
 from bluezone_sim.errors import FormatError, ScenarioError
 from bluezone_sim.scenario.inputs.trace_reader import read_trace
 from bluezone_sim.scenario.schema.layers import TraceTable
-from bluezone_sim.simulation.context import Clock, Tracer
+from bluezone_sim.simulation.context import SimulationContext, StageTimer
 from bluezone_sim.simulation.engine import evaluate
 from bluezone_sim.tables.trace import merge_rows
 from bluezone_sim.world import Days, build_world, contact_model
@@ -315,7 +315,7 @@ def test_adopter_draws_equal_runs_of_their_own(workplace):
     cases = np.arange(world.n_people, dtype=np.int32)
 
     def outcomes(w, level):
-        tracer = Tracer.build(s, w, 1, Clock())
+        tracer = SimulationContext.build(s, w, 1, StageTimer())
         found = evaluate(tracer, cases, cases[:0], [level], lambda done, stage: None)
         return outcomes_of(w, found, [level], tracer.phones_off(found.risky), s.publication)
 

@@ -18,8 +18,8 @@ from bluezone_sim.errors import ScenarioError
 from bluezone_sim.kernels.rng import key
 from bluezone_sim.report.panels import panels, tables
 from bluezone_sim.scenario.loading import validate
-from bluezone_sim.simulation.campaign import ALL, NONE, SCATTERED, span_of, told_on
-from bluezone_sim.simulation.context import Clock
+from bluezone_sim.simulation.campaign import ALL, NONE, SCATTERED, campaign_window, notified_on
+from bluezone_sim.simulation.context import StageTimer
 from bluezone_sim.tables.days import EPOCH
 from bluezone_sim.world import build_world
 from bluezone_sim.world.installs import installs, scattered
@@ -254,14 +254,14 @@ def test_warnings_of_a_campaign_equal_those_of_the_twin(rule):
     )  # fmt: skip
     world = build_world(s, SEED)
     cases = np.arange(0, 160, 4, dtype=np.int32)
-    span = span_of(s, world, cases, 2, Clock())
+    span = campaign_window(s, world, cases, 2, StageTimer())
     plan = installs(s, world)
     twin = CampaignTwin(span.tracer.scenario, replace(world, install_day=plan.install_day))
     twin.back = s.look_back_days
     histories = twin.plan_histories(plan, twin.segments())
     seen = set()
     for day in range(span.first, len(twin.days)):
-        told = told_on(span, plan, day)
+        told = notified_on(span, plan, day)
         got = {
             (c, p): t
             for c, p, t in zip(

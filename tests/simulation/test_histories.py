@@ -9,7 +9,7 @@ import pytest
 
 import bluezone_sim as bz
 from bluezone_sim.matching.published import index_published
-from bluezone_sim.simulation.context import Clock, Tracer
+from bluezone_sim.simulation.context import SimulationContext, StageTimer
 from bluezone_sim.simulation.histories import histories, publishers
 from bluezone_sim.world import build_world
 from helpers.results import same
@@ -18,9 +18,9 @@ from helpers.small import scenario
 DAY_S = 86_400
 
 
-def tracer_of(protocol: str, **changes) -> Tracer:
+def tracer_of(protocol: str, **changes) -> SimulationContext:
     s = scenario(protocol__name=protocol, look_back_days=2, **changes)
-    return Tracer.build(s, build_world(s, 5), 2, Clock())
+    return SimulationContext.build(s, build_world(s, 5), 2, StageTimer())
 
 
 @pytest.mark.parametrize("protocol", ["bluezone", "gaen", "dp3t-lowcost", "dp3t-hybrid"])

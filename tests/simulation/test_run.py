@@ -11,7 +11,7 @@ import pytest
 import bluezone_sim as bz
 from bluezone_sim.api import Result
 from bluezone_sim.simulation import engine
-from bluezone_sim.simulation.context import Clock, Tracer
+from bluezone_sim.simulation.context import SimulationContext, StageTimer
 from bluezone_sim.tables.stages import OUTCOMES
 from bluezone_sim.world import build_world
 from helpers.paths import BASELINES
@@ -77,7 +77,7 @@ def test_without_the_app_nobody_records_or_warns():
 def test_who_holds_or_sends_a_row_runs_the_app():
     s = scenario()
     world = build_world(s, 3)
-    tracer = Tracer.build(s, world, 1, Clock())
+    tracer = SimulationContext.build(s, world, 1, StageTimer())
     everybody = np.arange(world.n_people, dtype=np.int32)
     sightings = tracer.sightings(tracer.with_app(tracer.contacts(everybody), 0.5), 0.5)
     assert len(sightings)

@@ -10,7 +10,7 @@ from bluezone_sim.kernels.radio.link_budget import Phones
 from bluezone_sim.radio.events import Run, simulate
 from bluezone_sim.radio.parameters import RadioModel, always_on, model_of
 from bluezone_sim.scenario.profiles import load_profile
-from bluezone_sim.scenario.schema.profile import Profile
+from bluezone_sim.scenario.schema.profile import RadioProfile
 from bluezone_sim.scenario.schema.radio import Radio
 
 from .radio_cells import START_S, Cell, segments
@@ -19,7 +19,9 @@ from .radio_cells import START_S, Cell, segments
 PLAIN = Radio(shadowing_sd_db=0.0, scan_sd_db=0.0, heard_share=1.0)
 
 
-def plain_model(profile: Profile, n: int, capture_db: float = 1e9, ios: bool = False) -> RadioModel:
+def plain_model(
+    profile: RadioProfile, n: int, capture_db: float = 1e9, ios: bool = False
+) -> RadioModel:
     """``n`` equal phones in plain air."""
     phones = Phones(np.full(n, -20.0), np.zeros(n), np.full(n, ios))
     out = model_of(profile, phones, 1, radio=PLAIN, table=always_on())
@@ -33,6 +35,6 @@ def run(m: RadioModel, pairs, seconds: int, distance_m: float = 2.0, **options) 
     return simulate(m, segments(cell, a, b), START_S + 30_000, seconds, seed=3, **options)
 
 
-def always(**changes) -> Profile:
+def always(**changes) -> RadioProfile:
     """A phone that always scans and always advertises, in three channels."""
     return load_profile("tcn", {f"android.{k}": v for k, v in changes.items()})

@@ -11,7 +11,7 @@ import pytest
 
 from bluezone_sim.radio import radio_model, record
 from bluezone_sim.radio.parameters import p_clear
-from bluezone_sim.simulation.context import Clock, Tracer
+from bluezone_sim.simulation.context import SimulationContext, StageTimer
 from bluezone_sim.simulation.engine import evaluate, index_cases
 from bluezone_sim.world import SETTINGS, Days, build_world, contact_model
 from bluezone_sim.world.risk import risky_days
@@ -148,7 +148,9 @@ def test_warnings_equal_those_of_the_twin(base, name):
     cases = np.sort(cases)
     users = s.level_users()
     levels = [u / s.population.smartphones for u in users]
-    fast = evaluate(Tracer.build(s, world, 2, Clock()), cases, f2_cases, levels, quiet)
+    fast = evaluate(
+        SimulationContext.build(s, world, 2, StageTimer()), cases, f2_cases, levels, quiet
+    )
     twin = Twin(s, world)
     twin.day_identifiers = first.day_identifiers
     for i, level in enumerate(levels):
@@ -189,7 +191,9 @@ def test_a_server_warns_whom_the_twin_knows(base, name):
     _, world, first, segments, _ = base
     s = scenario(publication__upload="history", protocol__name=name)
     cases = np.sort(index_cases(SEED, world.n_people, 15))
-    fast = evaluate(Tracer.build(s, world, 2, Clock()), cases, cases[:0], [1.0], quiet)
+    fast = evaluate(
+        SimulationContext.build(s, world, 2, StageTimer()), cases, cases[:0], [1.0], quiet
+    )
     twin = Twin(s, world)
     twin.day_identifiers = first.day_identifiers  # what is in them does not matter to the twin
     mine = [g for g in segments if g.a in cases or g.b in cases]
@@ -234,7 +238,7 @@ def test_other_protocols_equal_those_of_the_twin(base, name):
     for rule in RULES[name]:
         twin.s = scenario(protocol__name=name, look_back_days=2, rule=rule)
         f1, _ = twin.run(cases.tolist(), [], histories, 0.6)
-        tracer = Tracer.build(twin.s, world, 2, Clock())
+        tracer = SimulationContext.build(twin.s, world, 2, StageTimer())
         fast = evaluate(tracer, cases, cases[:0], [0.6], quiet)
         told = fast.f1[0]
         keys = zip(
@@ -282,7 +286,7 @@ def test_density_reads_the_crowd_of_its_own_level(base):
     _, world, _, segments, _ = base
     s = scenario(radio__density="on", radio__advertise_interval_ms=20.0)
     twin = Twin(s, world)
-    tracer = Tracer.build(s, world, 1, Clock())
+    tracer = SimulationContext.build(s, world, 1, StageTimer())
     level = 0.6
     attends: dict = {}
 

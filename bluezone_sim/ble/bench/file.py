@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ...errors import FormatError, InputError
-from ..conformance.limits import load_profile
+from ..conformance.limits import load_limits
 
 
 class AdapterEntry(BaseModel):
@@ -48,7 +48,7 @@ class PhoneEntry(BaseModel):
     seconds: float | None = Field(None, gt=0)
 
 
-class Bench(BaseModel):
+class TestBench(BaseModel):
     """A bench."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -65,7 +65,7 @@ class Bench(BaseModel):
         return next((a for a in self.adapters if a.role == role), None)
 
 
-def load_bench(path: Path) -> Bench:
+def load_bench(path: Path) -> TestBench:
     """Reads a bench file.
 
     Raises:
@@ -73,7 +73,7 @@ def load_bench(path: Path) -> Bench:
         FormatError: it is at fault; the key is named.
     """
     try:
-        bench = Bench.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        bench = TestBench.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -84,5 +84,5 @@ def load_bench(path: Path) -> Bench:
         ]
         raise FormatError("\n".join([f"{path}: not a bench file", *lines])) from None
     for phone in bench.phones:
-        load_profile(phone.profile)
+        load_limits(phone.profile)
     return bench

@@ -26,8 +26,8 @@ import pytest
 
 if TYPE_CHECKING:
     from ...tables.rows import PublishedKeys, Sightings
-    from ..sending.crowd import Crowd
-    from .file import Bench
+    from ..sending.crowd import SendingPhones
+    from .file import TestBench
 
 _MARKERS = {
     "adapter": "needs a bench with an adapter that listens",
@@ -77,7 +77,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.fixture(scope="session")
-def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+def bench(request: pytest.FixtureRequest) -> Iterator[TestBench]:
     """The bench of ``--bench``; a virtual one runs for the session."""
     path = request.config.getoption("--bench", default=None)
     if path is None:
@@ -99,7 +99,7 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
 
 
 @dataclass(frozen=True)
-class Heard:
+class HeardSoFar:
     """What a scanner heard.
 
     Attributes:
@@ -123,13 +123,13 @@ class Heard:
 
 
 @pytest.fixture
-def scanner(bench: Bench, tmp_path: Path) -> Callable[..., Heard]:
+def scanner(bench: TestBench, tmp_path: Path) -> Callable[..., HeardSoFar]:
     """``scanner(seconds=…, read=True)``: listens with the bench's listening adapter."""
     entry = bench.adapter("listen")
     if entry is None:
         pytest.skip('needs an adapter with role = "listen" on the bench')
 
-    def listen(seconds: float, *, read: bool = True) -> Heard:
+    def listen(seconds: float, *, read: bool = True) -> HeardSoFar:
         from ...captures.formats.parquet import read_sightings
         from ..listening.recorder import Recorder
         from ..listening.scan import scan
@@ -149,16 +149,16 @@ def scanner(bench: Bench, tmp_path: Path) -> Callable[..., Heard]:
                     sinks=[recorder],
                 )
             )
-        return Heard(list(read_sightings(table).values()), summary.to_dict(), capture)
+        return HeardSoFar(list(read_sightings(table).values()), summary.to_dict(), capture)
 
     return listen
 
 
 @dataclass(frozen=True)
-class Sent:
+class SentSoFar:
     """Phones that an advertiser has, or had, on air."""
 
-    crowd: Crowd
+    crowd: SendingPhones
 
     def identifiers(self) -> set[str]:
         """All identifiers of the keys used so far, in hexadecimal."""
@@ -170,7 +170,7 @@ class Sent:
 
 
 @pytest.fixture
-def advertiser(bench: Bench) -> Callable[..., contextlib.AbstractContextManager[Sent]]:
+def advertiser(bench: TestBench) -> Callable[..., contextlib.AbstractContextManager[SentSoFar]]:
     """``advertiser(protocol, phones=1, rotate_s=None, ios=False)``: phones on air while inside it."""
     entry = bench.adapter("send")
     if entry is None:
@@ -183,13 +183,13 @@ def advertiser(bench: Bench) -> Callable[..., contextlib.AbstractContextManager[
         rotate_s: float | None = None,
         *,
         ios: bool = False,
-    ) -> Iterator[Sent]:
+    ) -> Iterator[SentSoFar]:
         from ..listening.session import run
         from ..sending.advertise import advertise, transmitter
-        from ..sending.crowd import Crowd
+        from ..sending.crowd import SendingPhones
         from ..sending.transmit import until
 
-        crowd = Crowd(protocol, phones, rotate_s)
+        crowd = SendingPhones(protocol, phones, rotate_s)
         over, on_air = threading.Event(), threading.Event()
         faults: list[BaseException] = []
 
@@ -228,7 +228,7 @@ def advertiser(bench: Bench) -> Callable[..., contextlib.AbstractContextManager[
             on_air.wait(_START_S)
             time.sleep(_SETTLE_S)
             if not faults:
-                yield Sent(crowd)
+                yield SentSoFar(crowd)
         finally:
             over.set()
             thread.join()

@@ -9,14 +9,14 @@ from xml.etree import ElementTree
 import numpy as np
 
 from ..._version import __version__
-from .judge import Report
+from .judge import ConformanceReport
 from .measurements import ERROR, FAIL, NOT_MEASURED
 
 #: Points of the figure: enough to see bursts, few enough for a browser.
 _POINTS = 20_000
 
 
-def junit(report: Report) -> bytes:
+def junit(report: ConformanceReport) -> bytes:
     """JUnit XML: a case a measurement; value, unit, limits and source are its properties."""
     suite = ElementTree.Element(
         "testsuite",
@@ -134,7 +134,7 @@ bluezone-sim {{ version }}</p>
 """
 
 
-def html(report: Report) -> bytes:
+def html(report: ConformanceReport) -> bytes:
     """A self-contained page; what came from the air is escaped."""
     from jinja2 import Environment
     from markupsafe import Markup
@@ -156,7 +156,7 @@ def html(report: Report) -> bytes:
     return text.encode()
 
 
-def _figure(report: Report) -> str:
+def _figure(report: ConformanceReport) -> str:
     """RSSI over time as SVG."""
     import matplotlib
 

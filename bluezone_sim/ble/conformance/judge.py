@@ -17,18 +17,18 @@ from ...captures.packets import Packets
 from ...errors import InputError, NothingToRunError
 from ...tables.table import Column, Table
 from ...tables.words import DASH
-from ..listening.buffer import _PACKETS_MOST, _READ_AGAIN_S, Keeper
-from ..listening.gatt_client import Read, Reader
+from ..listening.buffer import _PACKETS_MOST, _READ_AGAIN_S, PacketBuffer
+from ..listening.gatt_client import Reader, ReadResult
 from ..listening.listener import Listener, Sink
 from ..listening.recorder import Recorder, packets_of
 from ..listening.reports import address_text, parse_address
-from .limits import Profile
+from .limits import ConformanceLimits
 from .measurements import ERROR, FAIL, Evidence, Measurement, measure
 from .track import Trail, follow
 
 
 @dataclass(frozen=True)
-class Report:
+class ConformanceReport:
     """A phone's measurements.
 
     Attributes:
@@ -44,7 +44,7 @@ class Report:
     """
 
     profile_name: str
-    profile: Profile
+    profile: ConformanceLimits
     measurements: list[Measurement]
     trail: Trail
     addresses: list[str]
@@ -82,14 +82,14 @@ class Report:
 
 async def listen(
     stop: asyncio.Event,
-    profile: Profile,
+    profile: ConformanceLimits,
     *,
     adapter: str | None,
     seconds: float,
     record: Path | None,
     say: Callable[[str], None],
     progress: Callable[[float, str], None] = lambda done, stage: None,
-) -> tuple[Packets, dict[int, list[Read]], dict[int, str], float]:
+) -> tuple[Packets, dict[int, list[ReadResult]], dict[int, str], float]:
     """Listens to everybody of a protocol.
 
     Returns:
@@ -98,7 +98,7 @@ async def listen(
     Raises:
         AdapterError: there is no adapter.
     """
-    keeper = Keeper(profile.protocol)
+    keeper = PacketBuffer(profile.protocol)
     began = time.monotonic()
     reader: Reader | None = None
     with contextlib.ExitStack() as files:
@@ -117,7 +117,7 @@ async def listen(
     if keeper.left_out:
         say(f"{keeper.left_out:,} packets beyond {_PACKETS_MOST:,} were left out")
     names = {h.address: h.decoded.name for h in keeper.heard if h.decoded.name}
-    reads: dict[int, list[Read]] = {}
+    reads: dict[int, list[ReadResult]] = {}
     for address, read in reader.log if reader is not None else ():
         reads.setdefault(address, []).append(read)
     return packets_of(keeper.heard), reads, names, time.monotonic() - began
@@ -137,16 +137,16 @@ def target_of(text: str) -> int | None:
 
 def judge(
     profile_name: str,
-    profile: Profile,
+    profile: ConformanceLimits,
     packets: Packets,
     *,
     target: int | None = None,
     seconds: float | None = None,
-    reads: dict[int, list[Read]] | None = None,
+    reads: dict[int, list[ReadResult]] | None = None,
     names: dict[int, str] | None = None,
     keys: KeyFile | None = None,
     source: str = "air",
-) -> Report:
+) -> ConformanceReport:
     """Measures one phone.
 
     Args:
@@ -179,7 +179,7 @@ def judge(
         keys=keys,
     )
     name = next((n for a in addresses if (n := (names or {}).get(a))), "")
-    return Report(
+    return ConformanceReport(
         profile_name=profile_name,
         profile=profile,
         measurements=measure(evidence),

@@ -62,7 +62,7 @@ class Limit(BaseModel):
         return f"≥ {self.low:g}" if self.high is None else f"{self.low:g} … {self.high:g}"
 
 
-class Profile(BaseModel):
+class ConformanceLimits(BaseModel):
     """What a phone is measured against."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -74,7 +74,7 @@ class Profile(BaseModel):
     limits: dict[str, Limit] = Field(min_length=1)
 
     @model_validator(mode="after")
-    def _known(self) -> Profile:
+    def _known(self) -> ConformanceLimits:
         protocols.get(self.protocol)
         for name in self.limits:
             if name not in MEASUREMENTS:
@@ -90,7 +90,7 @@ def shipped_profiles() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 
-def load_profile(name_or_path: str) -> Profile:
+def load_limits(name_or_path: str) -> ConformanceLimits:
     """A shipped profile by its name, or a file.
 
     Raises:
@@ -107,7 +107,7 @@ def load_profile(name_or_path: str) -> Profile:
             f"({', '.join(known)}){hint}"
         )
     try:
-        return Profile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return ConformanceLimits.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise FormatError(f"{path}: not a profile in TOML ({error})") from None
     except ValidationError as error:

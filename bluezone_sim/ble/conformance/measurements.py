@@ -18,8 +18,8 @@ from ...matching.match import match
 from ...protocols import ad
 from ...protocols.registry import get
 from ...tables.rows import Sightings
-from ..listening.gatt_client import Read
-from .limits import MEASUREMENTS, Limit, Profile
+from ..listening.gatt_client import ReadResult
+from .limits import MEASUREMENTS, ConformanceLimits, Limit
 from .track import Trail, carries
 
 PASS, FAIL, ERROR, NOT_MEASURED = "pass", "fail", "error", "not measured"
@@ -71,10 +71,10 @@ class Evidence:
         seconds: listened.
     """
 
-    profile: Profile
+    profile: ConformanceLimits
     trail: Trail
     seconds: float
-    reads: Sequence[tuple[int, Read]] = ()
+    reads: Sequence[tuple[int, ReadResult]] = ()
     keys: KeyFile | None = None
     _cache: dict[str, Any] = field(default_factory=dict)
 

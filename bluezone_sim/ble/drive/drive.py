@@ -24,10 +24,10 @@ from ...tables.rows import Sightings
 from ..listening.listener import Listener
 from ..listening.recorder import packets_of
 from ..listening.reports import AdvertisingReport
-from ..sending.advertise import Rota
+from ..sending.advertise import SlotScheduler
 from ..sending.transmit import Transmitter, parallel, round_s, until
 from .drive_result import Drive, Level, compare, summary, write_run
-from .encounter_plan import Plan
+from .encounter_plan import EncounterPlan
 from .schedule import LEAST_BURST_S, Programme, shortest_burst_s
 
 #: Waited between levels, so that what is still on its way is not counted for the next.
@@ -63,7 +63,7 @@ class Collector:
         return [self._rounds.popleft() for _ in range(len(self._rounds))]
 
 
-def warnings(plan: Plan, programme: Programme, transmit: Transmitter) -> list[str]:
+def warnings(plan: EncounterPlan, programme: Programme, transmit: Transmitter) -> list[str]:
     """What the adapter, the protocol and the speed make impossible."""
     most, iphones = programme.most_at_once()
     name = plan.keys.protocol.name
@@ -120,7 +120,7 @@ async def play(
     """
     timeline = programme.plan.timeline
     events = np.unique(timeline.played_at(programme.edges_s()))
-    rota = Rota(transmit)
+    rota = SlotScheduler(transmit)
     most, iphones = programme.most_at_once()
     crowded = round_s(transmit, most, iphones) > 0
     answers: set[bytes] = set()
@@ -143,7 +143,7 @@ async def play(
 
 async def drive(
     stop: asyncio.Event,
-    plan: Plan,
+    plan: EncounterPlan,
     levels: list[float],
     transmit: Transmitter,
     *,
@@ -218,7 +218,7 @@ def _forgetter(listener: Listener | None) -> Callable[[], None]:
     return listener.reader.forget
 
 
-def _simulated(plan: Plan, began: float, rounds: list[_Round]) -> Sightings:
+def _simulated(plan: EncounterPlan, began: float, rounds: list[_Round]) -> Sightings:
     """Reports as records of the person's phone, in simulated time."""
     name = plan.keys.protocol.name
     tables = []

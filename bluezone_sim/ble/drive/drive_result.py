@@ -17,7 +17,7 @@ from ...files import make_folder, write_file
 from ...protocols.bluezone.files import parse_history
 from ...scenario.model import Scenario
 from ..sending.crowd import key_file, key_file_name
-from .encounter_plan import Plan, Seen, make_plan
+from .encounter_plan import EncounterPlan, Seen, make_plan
 
 #: Name of the file that says how a run went, for judging a phone's history afterwards.
 RUN_FILE = "drive.json"
@@ -70,7 +70,7 @@ class Drive:
         return {"schema_version": SCHEMA_VERSION, **asdict(self)}
 
 
-def compare(plan: Plan, level: float, air: Seen | None, packets: int) -> Level:
+def compare(plan: EncounterPlan, level: float, air: Seen | None, packets: int) -> Level:
     """One level's row."""
     desk, scenario = plan.predicted_at_desk(level), plan.predicted(level)
     missed = extra = np.empty(0, np.int32)
@@ -93,7 +93,7 @@ def compare(plan: Plan, level: float, air: Seen | None, packets: int) -> Level:
     )
 
 
-def summary(plan: Plan, rows: list[Level]) -> Drive:
+def summary(plan: EncounterPlan, rows: list[Level]) -> Drive:
     """A whole run of these levels."""
     scenario = plan.tracer.scenario
     return Drive(
@@ -108,7 +108,9 @@ def summary(plan: Plan, rows: list[Level]) -> Drive:
     )
 
 
-def write_run(out: Path, plan: Plan, played: list[dict[str, float]], levels: list[float]) -> None:
+def write_run(
+    out: Path, plan: EncounterPlan, played: list[dict[str, float]], levels: list[float]
+) -> None:
     """What is needed to judge a phone's history later."""
     make_folder(out)
     document = {

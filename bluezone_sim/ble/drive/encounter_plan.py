@@ -17,11 +17,11 @@ from ...kernels.radio.availability import link_hours
 from ...kernels.radio.link_budget import scan_phase_ms
 from ...kernels.threads import available_threads
 from ...matching.applied_rule import applied
-from ...matching.pairs import pairs_of
+from ...matching.pairs import exposures_of
 from ...matching.warnings import f1_warnings, in_time
 from ...radio import radio_model
 from ...scenario.model import Scenario
-from ...simulation.context import Clock, Tracer
+from ...simulation.context import SimulationContext, StageTimer
 from ...simulation.engine import index_cases
 from ...simulation.keys import KeyRing
 from ...tables.rows import Contacts, Sightings
@@ -96,7 +96,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Plan:
+class EncounterPlan:
     """One person's contacts within some hours of one day.
 
     Attributes:
@@ -113,8 +113,8 @@ class Plan:
         iphones: "own" where peers' iPhones are sent as they are, "android" where as Android phones.
     """
 
-    tracer: Tracer
-    desk: Tracer
+    tracer: SimulationContext
+    desk: SimulationContext
     person: int
     peers: NDArray[np.int32]
     off: NDArray[np.bool_]
@@ -163,14 +163,14 @@ class Plan:
         near = replace(near, distance_m=np.full_like(near.distance_m, self.distance_m))
         return self.judge(self.desk.sightings(near, level), self.desk)
 
-    def judge(self, sightings: Sightings, tracer: Tracer | None = None) -> Seen:
+    def judge(self, sightings: Sightings, tracer: SimulationContext | None = None) -> Seen:
         """Matches what the phone holds with every peer's keys, as if each peer were a case."""
         t = tracer or self.desk
         found = t.match(self.peers, sightings)
         held = t.collect(self.peers, found)
         publication = t.scenario.publication
         told = f1_warnings(
-            t.world.seed, pairs_of(held, applied(t.scenario.rule)), t.published_s, publication
+            t.world.seed, exposures_of(held, applied(t.scenario.rule)), t.published_s, publication
         )
         timely = in_time(told, publication)
         return Seen(np.unique(held.source), np.unique(told.source[timely]), len(found))
@@ -235,7 +235,7 @@ def make_plan(
     speed: float = 60.0,
     distance_m: float = 0.5,
     iphones: str = "own",
-) -> Plan:
+) -> EncounterPlan:
     """Plans a run on the last day of the scenario's look-back.
 
     Args:
@@ -264,7 +264,7 @@ def make_plan(
     if iphones not in ("own", "android"):
         raise InputError(f"--iphones {iphones}: expected own or android")
     world = build_world(scenario, seed)
-    tracer = Tracer.build(scenario, world, available_threads(), Clock())
+    tracer = SimulationContext.build(scenario, world, available_threads(), StageTimer())
     if not tracer.keys.protocol.publishes_keys:
         raise InputError(
             f"protocol.name {scenario.protocol.name!r}: its server matches; a drive needs a protocol "
@@ -289,7 +289,7 @@ def make_plan(
     peers = np.unique(mine.a)
     # By the phones that are on air, which need not be the scenario's.
     hearing = _hearing(desk, mine)
-    return Plan(
+    return EncounterPlan(
         tracer=tracer,
         desk=desk,
         person=chosen,
@@ -303,7 +303,7 @@ def make_plan(
     )
 
 
-def _hearing(tracer: Tracer, contacts: Contacts) -> NDArray[np.int64]:
+def _hearing(tracer: SimulationContext, contacts: Contacts) -> NDArray[np.int64]:
     """``int64[n]``: bits of the hours in which ``a`` sends and ``b`` hears, by how their phones live."""
     radio, midnight_s = tracer.radio, tracer.days.start_s[-1]
     day = np.full(len(contacts), tracer.days.number[-1])
@@ -314,7 +314,7 @@ def _hearing(tracer: Tracer, contacts: Contacts) -> NDArray[np.int64]:
     return np.asarray(hours, np.int64)
 
 
-def _desk_platforms(tracer: Tracer, person: int, iphones: str) -> NDArray[np.bool_]:
+def _desk_platforms(tracer: SimulationContext, person: int, iphones: str) -> NDArray[np.bool_]:
     """``bool[people]``: whose phone is an iPhone on air.
 
     What reads identifiers over GATT, a bench or an app, has to know the protocol's way.
@@ -328,7 +328,7 @@ def _desk_platforms(tracer: Tracer, person: int, iphones: str) -> NDArray[np.boo
     return np.asarray(ios)
 
 
-def _candidates(tracer: Tracer, person: int | None, level: float) -> NDArray[np.int32]:
+def _candidates(tracer: SimulationContext, person: int | None, level: float) -> NDArray[np.int32]:
     """People who may be on the bench, in order of preference."""
     world = tracer.world
     if person is not None and not 0 <= person < world.n_people:
@@ -353,7 +353,7 @@ def _candidates(tracer: Tracer, person: int | None, level: float) -> NDArray[np.
     return np.asarray(found[~off], np.int32)
 
 
-def _clip(tracer: Tracer, contacts: Contacts, hours: tuple[float, float]) -> Contacts:
+def _clip(tracer: SimulationContext, contacts: Contacts, hours: tuple[float, float]) -> Contacts:
     """The parts of segments that lie within some hours of the last day."""
     midnight = int(tracer.days.start_s[-1])
     low, high = (midnight + round(h * 3600) for h in hours)

@@ -15,15 +15,15 @@ from ...kernels.radio.availability import ALL_HOURS, HOUR_S, HOURS
 from ...protocols.bluezone import wire as bluezone
 from ...protocols.protocol import DAY_S
 from ...radio.parameters import ADV_DELAY_MS
-from ..sending.transmit import Sending, Transmitter, round_s
-from .encounter_plan import Plan
+from ..sending.transmit import Transmission, Transmitter, round_s
+from .encounter_plan import EncounterPlan
 
 #: Shortest burst, or pause between bursts, that is played, seconds on air: an adapter takes some tenths
 #: of a second to start and to stop.
 LEAST_BURST_S = 1.0
 
 
-def shortest_burst_s(plan: Plan) -> float | None:
+def shortest_burst_s(plan: EncounterPlan) -> float | None:
     """Shortest burst of advertising, or pause between two, of the peers; None: they never pause."""
     app, ios = plan.desk.radio.app, plan.desk.world.ios[plan.peers].astype(np.int64)
     on, period = app.advertise_on_ms[ios], app.advertise_period_ms[ios]
@@ -43,14 +43,14 @@ class Programme:
         bursts: phones pause between bursts of advertising, as their app does.
     """
 
-    plan: Plan
+    plan: EncounterPlan
     rows: NDArray[np.int64]
     identifiers: NDArray[np.uint8]
     first_day: int
     bursts: bool
 
     @classmethod
-    def of(cls, plan: Plan, level: float, transmit: Transmitter) -> Programme:
+    def of(cls, plan: EncounterPlan, level: float, transmit: Transmitter) -> Programme:
         """The programme of those who are on air at a level.
 
         Bursts are left out, at all levels alike, where an adapter could not send everybody within one.
@@ -113,7 +113,7 @@ class Programme:
         read = self.plan.desk.world.ios[who] & self.plan.iphones_are_read
         return tuple(int(np.cumsum(step[m]).max(initial=0)) for m in (who >= 0, read))  # type: ignore[return-value]
 
-    def wanted(self, now_ms: int) -> list[Sending | None]:
+    def wanted(self, now_ms: int) -> list[Transmission | None]:
         """What each sends: while it is in contact, in a burst, in the form of its app's state."""
         plan, now_s = self.plan, now_ms // 1000
         c, peers = plan.contacts, plan.peers[self.rows]
@@ -138,7 +138,7 @@ class Programme:
 
     def _sending(
         self, person: int, now_ms: int, identifier: bytes, payload: bytes
-    ) -> Sending | None:
+    ) -> Transmission | None:
         radio, ios = self.plan.desk.radio, int(self.plan.desk.world.ios[person])
         if self.bursts:
             phase, on, period = self._duty_ms(person)
@@ -151,6 +151,6 @@ class Programme:
             return None
         if form == air.IDENTIFIER:
             data = self.plan.keys.protocol.advertisement(identifier, payload)
-            return Sending(data, False, interval_ms)
+            return Transmission(data, False, interval_ms)
         data = bluezone.ios_advertisement() if form == air.SERVICE else bluezone.ios_overflow()
-        return Sending(data, True, interval_ms, identifier, self.plan.keys.protocol.wire.gatt)
+        return Transmission(data, True, interval_ms, identifier, self.plan.keys.protocol.wire.gatt)

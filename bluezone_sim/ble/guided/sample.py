@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...captures.packets import Packets
-from ..listening.buffer import Keeper
-from ..listening.gatt_client import Read
+from ..listening.buffer import PacketBuffer
+from ..listening.gatt_client import ReadResult
 from ..listening.listener import Listener
 from ..listening.recorder import packets_of
 from .prompt import Say
@@ -29,7 +29,7 @@ class Sample:
     """
 
     packets: Packets
-    reads: list[tuple[int, Read]]
+    reads: list[tuple[int, ReadResult]]
     began_ms: int
     ended_ms: int
 
@@ -53,9 +53,9 @@ async def sample(
     Raises:
         AdapterError: there is no adapter.
     """
-    keeper = Keeper(protocol)
+    keeper = PacketBuffer(protocol)
     began = time.time_ns() // 1_000_000
-    reads: list[tuple[int, Read]] = []
+    reads: list[tuple[int, ReadResult]] = []
     async with Listener(adapter, [keeper], read=read, say=say) as listener:
         stopping = asyncio.create_task(stop.wait())
         waiting = asyncio.create_task(listener.wait(seconds))

@@ -21,7 +21,7 @@ from ...files import write_file
 from ...protocols.bluezone.files import parse_history
 from ...tables.table import Table
 from ...tables.words import DASH
-from ...validation.whitepaper.cases import CASES, Case
+from ...validation.whitepaper.cases import WHITE_PAPER_CASES, WhitePaperCase
 from .prompt import QuitError, Say, ask
 from .sample import Sample
 
@@ -34,7 +34,7 @@ _NAMES = {"android": "Android phone", "ios": "iPhone"}
 
 
 @dataclass(frozen=True)
-class Result:
+class CaseOutcome:
     """What a case gave.
 
     Attributes:
@@ -68,13 +68,13 @@ def cases_of(text: str) -> list[int]:
             span = range(int(low), int(high or low) + 1)
         except ValueError:
             span = range(0)
-        if not span or span[0] < 1 or span[-1] > len(CASES):
+        if not span or span[0] < 1 or span[-1] > len(WHITE_PAPER_CASES):
             raise InputError(f"--cases {text}: expected numbers from 1 to 24, such as 1-6,10")
         out += [n for n in span if n not in out]
     return out
 
 
-def load(path: Path) -> dict[int, Result]:
+def load(path: Path) -> dict[int, CaseOutcome]:
     """Results of an earlier session; none where there is no file.
 
     Raises:
@@ -85,28 +85,28 @@ def load(path: Path) -> dict[int, Result]:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         return {
-            r["case"]: Result(**{k: r[k] for k in Result.__dataclass_fields__})
+            r["case"]: CaseOutcome(**{k: r[k] for k in CaseOutcome.__dataclass_fields__})
             for r in document["cases"]
         }
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise FormatError(f"{path}: not the file of a session ({error!r})") from None
 
 
-def save(path: Path, results: dict[int, Result]) -> None:
+def save(path: Path, results: dict[int, CaseOutcome]) -> None:
     """Writes the session, whole."""
     write_file(path, json.dumps(to_dict(results), indent=1))
 
 
-def to_dict(results: dict[int, Result]) -> dict[str, Any]:
+def to_dict(results: dict[int, CaseOutcome]) -> dict[str, Any]:
     """The session as a document."""
     rows = []
     for number, r in sorted(results.items()):
-        case = CASES[number - 1]
+        case = WHITE_PAPER_CASES[number - 1]
         rows.append({**asdict(r), "white_paper": case.recorded, **_who(case)})
     return {"schema_version": SCHEMA_VERSION, "cases": rows, "differ": differ(results)}
 
 
-def _who(case: Case) -> dict[str, str]:
+def _who(case: WhitePaperCase) -> dict[str, str]:
     return {
         "scanner": case.scanner,
         "scanner_state": case.scanner_state,
@@ -115,12 +115,14 @@ def _who(case: Case) -> dict[str, str]:
     }
 
 
-def differ(results: dict[int, Result]) -> list[int]:
+def differ(results: dict[int, CaseOutcome]) -> list[int]:
     """Cases that differ from the white paper."""
-    return [n for n, r in sorted(results.items()) if r.recorded != CASES[n - 1].recorded]
+    return [
+        n for n, r in sorted(results.items()) if r.recorded != WHITE_PAPER_CASES[n - 1].recorded
+    ]
 
 
-def instructions(case: Case) -> str:
+def instructions(case: WhitePaperCase) -> str:
     """What the tester has to set up."""
     return (
         f"Case {case.number}: {_NAMES[case.scanner]} scans: {_STATES[case.scanner_state]}. "
@@ -139,11 +141,11 @@ def identifiers_on_air(taken: Sample) -> tuple[set[bytes], int]:
 
 def session(
     wanted: Sequence[int],
-    results: dict[int, Result],
+    results: dict[int, CaseOutcome],
     measure: Callable[[], Sample],
     say: Say,
-    keep: Callable[[dict[int, Result]], None],
-) -> dict[int, Result]:
+    keep: Callable[[dict[int, CaseOutcome]], None],
+) -> dict[int, CaseOutcome]:
     """Goes through the cases that have no result yet.
 
     Args:
@@ -157,7 +159,7 @@ def session(
     results = dict(results)
     try:
         while todo:
-            case = CASES[todo[0] - 1]
+            case = WHITE_PAPER_CASES[todo[0] - 1]
             say(instructions(case))
             answer = ask("Enter starts; s skips, r NUMBER repeats a case, q ends", say)
             if answer == "s":
@@ -165,7 +167,7 @@ def session(
                 continue
             if answer.startswith("r"):
                 again = answer[1:].strip()
-                if again.isdigit() and 1 <= int(again) <= len(CASES):
+                if again.isdigit() and 1 <= int(again) <= len(WHITE_PAPER_CASES):
                     results.pop(int(again), None)
                     todo = [int(again), *(n for n in todo if n != int(again))]
                 else:
@@ -184,7 +186,7 @@ def session(
     return results
 
 
-def _decide(case: Case, taken: Sample, say: Say) -> Result | None:
+def _decide(case: WhitePaperCase, taken: Sample, say: Say) -> CaseOutcome | None:
     """The result of a case; None where it has to be done again."""
     known, packets = identifiers_on_air(taken)
     said = f"{packets:,} packets and {len(known)} identifiers on air"
@@ -209,7 +211,7 @@ def _decide(case: Case, taken: Sample, say: Say) -> Result | None:
                 say(str(error))
                 continue
             recorded, by = rows > 0, "history"
-        return Result(case.number, recorded, by, rows, packets, taken.began_ms, taken.ended_ms)
+        return CaseOutcome(case.number, recorded, by, rows, packets, taken.began_ms, taken.ended_ms)
 
 
 def _rows_of(path: Path, known: set[bytes], taken: Sample) -> int:
@@ -223,10 +225,10 @@ def _rows_of(path: Path, known: set[bytes], taken: Sample) -> int:
     return sum(history.identifier[i].tobytes() in known for i in np.flatnonzero(inside))
 
 
-def table(results: dict[int, Result]) -> Table:
+def table(results: dict[int, CaseOutcome]) -> Table:
     """The white paper's table beside this session's."""
     rows = []
-    for case in CASES:
+    for case in WHITE_PAPER_CASES:
         result = results.get(case.number)
         here = DASH if result is None else _word(result.recorded)
         if result is not None and result.recorded != case.recorded:

@@ -12,7 +12,7 @@ _READ_AGAIN_S = 20.0
 _PACKETS_MOST = 500_000
 
 
-class Keeper:
+class PacketBuffer:
     """A sink that keeps the packets of one protocol, up to a bound."""
 
     def __init__(self, protocol: str) -> None:

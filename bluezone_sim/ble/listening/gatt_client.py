@@ -103,7 +103,7 @@ def _options(adapter: str | None) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Read:
+class ReadResult:
     """One read: when it ended, the identifier or empty, seconds from connecting to the value."""
 
     time_us: int
@@ -125,7 +125,7 @@ class Reader:
         self.identifiers: dict[int, bytes] = {}
         self.outcomes: Counter[str] = Counter()
         self.good_s: float | None = None
-        self.log: deque[tuple[int, Read]] = deque(maxlen=_LOG_MOST)
+        self.log: deque[tuple[int, ReadResult]] = deque(maxlen=_LOG_MOST)
         self._adapter = adapter
         self._timeout_s = timeout_s
         self._queue: OrderedDict[int, Any] = OrderedDict()
@@ -159,7 +159,7 @@ class Reader:
         began, forgotten = time.monotonic(), self._forgotten
 
         def book(identifier: bytes) -> None:
-            read = Read(time.time_ns() // 1000, identifier, time.monotonic() - began)
+            read = ReadResult(time.time_ns() // 1000, identifier, time.monotonic() - began)
             self.log.append((address, read))
 
         try:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ...tables.table import Column, Table
 from ...tables.words import DASH
 from ..adapters.inventory import Adapter
-from .on_air import Phone
+from .on_air import SeenPhone
 from .reports import address_text
 
 _ROWS = 40
@@ -33,7 +33,7 @@ def adapters_table(adapters: Sequence[Adapter]) -> Table:
     return Table.of_text("", heads, rows, len(heads))
 
 
-def phones_table(phones: Sequence[Phone], now_us: int, title: str = "") -> Table:
+def phones_table(phones: Sequence[SeenPhone], now_us: int, title: str = "") -> Table:
     """A row a phone, strongest first; the strongest forty."""
     rows = []
     for p in phones[:_ROWS]:
@@ -62,7 +62,7 @@ def phones_table(phones: Sequence[Phone], now_us: int, title: str = "") -> Table
     return Table(title, heads, tuple(rows), more)
 
 
-def _address(p: Phone) -> str:
+def _address(p: SeenPhone) -> str:
     if p.linkable:
         return f"LINKABLE:\n{p.linkable}"
     if p.address_changed is None:

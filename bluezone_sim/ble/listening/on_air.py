@@ -21,7 +21,7 @@ _RATE_S = 10
 
 
 @dataclass
-class Phone:
+class SeenPhone:
     """One phone.
 
     Attributes:
@@ -70,7 +70,7 @@ class Phone:
         else:
             self._seconds.append((second, 1))
 
-    def copy(self) -> Phone:
+    def copy(self) -> SeenPhone:
         """The row as it is now; packets that are booked later do not change it."""
         return replace(self, _seconds=deque(self._seconds, maxlen=_RATE_S))
 
@@ -112,7 +112,7 @@ class OnAir:
     def __init__(self, protocols: frozenset[str] = frozenset()) -> None:
         self.evicted = 0
         self._wanted = protocols
-        self._phones: OrderedDict[int, Phone] = OrderedDict()
+        self._phones: OrderedDict[int, SeenPhone] = OrderedDict()
         self._holder: dict[tuple[tuple[str, ...], bytes], int] = {}
         self._newborn: list[int] = []
         self._lock = threading.Lock()
@@ -120,7 +120,7 @@ class OnAir:
     def __len__(self) -> int:
         return len(self._phones)
 
-    def phones(self) -> list[Phone]:
+    def phones(self) -> list[SeenPhone]:
         """As they are now, strongest first."""
         with self._lock:
             found = [p.copy() for p in self._phones.values()]
@@ -156,7 +156,7 @@ class OnAir:
 
     def _arrive(
         self, heard: AdvertisingReport, protocol: tuple[str, ...], identifier: bytes, gatt: bool
-    ) -> Phone:
+    ) -> SeenPhone:
         before = self._holder.get((protocol, identifier)) if identifier else None
         if before is not None and before in self._phones:
             # The same identifier under another address: the phone kept one and changed the other.
@@ -164,7 +164,7 @@ class OnAir:
             phone.address, phone.address_random = heard.address, heard.address_random
             phone.linkable = "identifier kept"
         else:
-            phone = Phone(
+            phone = SeenPhone(
                 heard.address,
                 heard.address_random,
                 protocol,
@@ -206,7 +206,7 @@ class OnAir:
             self._join(phone, now_us)
         self._newborn = waiting
 
-    def _join(self, phone: Phone, now_us: int) -> None:
+    def _join(self, phone: SeenPhone, now_us: int) -> None:
         born = phone.first_us
         gone = [
             p

@@ -13,7 +13,7 @@ from typing import Any
 from ... import protocols as known_protocols
 from ...errors import InputError
 from .listener import Listener, Sink
-from .on_air import OnAir, Phone
+from .on_air import OnAir, SeenPhone
 from .recorder import Recorder
 
 _REFRESH_S = 1.0
@@ -34,7 +34,7 @@ class Summary:
         seconds: listened.
     """
 
-    phones: list[Phone]
+    phones: list[SeenPhone]
     packets: int
     dropped: int
     rejected: dict[str, int]
@@ -90,7 +90,7 @@ async def scan(
     seconds: float | None = None,
     record: Path | None = None,
     read: bool = True,
-    refresh: Callable[[list[Phone], int], None] = lambda phones, now_us: None,
+    refresh: Callable[[list[SeenPhone], int], None] = lambda phones, now_us: None,
     say: Callable[[str], None] = lambda text: None,
     sinks: Sequence[Sink] = (),
 ) -> Summary:
@@ -147,7 +147,7 @@ async def _listen(
     air: OnAir,
     stop: asyncio.Event,
     seconds: float | None,
-    refresh: Callable[[list[Phone], int], None],
+    refresh: Callable[[list[SeenPhone], int], None],
 ) -> None:
     until = None if seconds is None else time.monotonic() + seconds
     stopping = asyncio.create_task(stop.wait())

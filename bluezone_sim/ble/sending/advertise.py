@@ -13,8 +13,8 @@ from typing import Any
 from ...errors import InputError
 from ...protocols.protocol import called
 from ..adapters.bus import AdapterError
-from .crowd import Crowd
-from .transmit import READ_TURN_S, BluezTransmitter, Sending, Transmitter, parallel, until
+from .crowd import SendingPhones
+from .transmit import READ_TURN_S, BluezTransmitter, Transmission, Transmitter, parallel, until
 
 _REFUSALS_MOST = 5
 
@@ -35,7 +35,7 @@ def transmitter(backend: str, adapter: str | None) -> AbstractAsyncContextManage
 
 
 #: A phone's number, and what it sends.
-_Due = tuple[int, Sending]
+_Due = tuple[int, Transmission]
 
 
 def _some(phones: list[_Due], most: int, number: int) -> list[_Due]:
@@ -44,7 +44,7 @@ def _some(phones: list[_Due], most: int, number: int) -> list[_Due]:
     return phones if n <= most else [phones[(number * most + k) % n] for k in range(most)]
 
 
-class Rota:
+class SlotScheduler:
     """Phones taking turns on a transmitter's slots.
 
     ``wanted`` says what phone ``i`` sends at a time, or None where it is off air.
@@ -75,7 +75,7 @@ class Rota:
             return read + _some(others, slots - 1, number)
         return _some(others, 1, number // 2) if number % 2 else read
 
-    async def turn(self, number: int, wanted: Sequence[Sending | None]) -> None:
+    async def turn(self, number: int, wanted: Sequence[Transmission | None]) -> None:
         """Puts on air who is due at turn ``number``.
 
         Raises:
@@ -102,7 +102,7 @@ class Rota:
 
 
 @dataclass(frozen=True)
-class Sent:
+class AdvertiserLog:
     """How advertising went: seconds on air, identifiers sent, keys in the file."""
 
     seconds: float
@@ -120,7 +120,7 @@ class Sent:
 
 async def advertise(
     stop: asyncio.Event,
-    crowd: Crowd,
+    crowd: SendingPhones,
     transmit: Transmitter,
     keys: Path,
     *,
@@ -128,7 +128,7 @@ async def advertise(
     seconds: float | None = None,
     say: Callable[[str], None] = lambda text: None,
     show: Callable[[list[str]], None] = lambda identifiers: None,
-) -> Sent:
+) -> AdvertiserLog:
     """Keeps a crowd on air until ``seconds`` are over or ``stop`` is set.
 
     Args:
@@ -157,10 +157,10 @@ async def advertise(
     connectable = connectable and crowd.phones == 1
     for line in transmit.limits(crowd.phones, connectable=connectable, iphones=int(ios)):
         say(line)
-    rota = Rota(transmit)
+    rota = SlotScheduler(transmit)
     began, turn, sent = time.monotonic(), 0, 0
     rotates_s = 0.0
-    wanted: list[Sending | None] = []
+    wanted: list[Transmission | None] = []
     try:
         while seconds is None or time.monotonic() - began < seconds:
             now = time.time()
@@ -168,7 +168,7 @@ async def advertise(
                 _, rotates_s = crowd.slot(now)
                 sending = [crowd.identifier(i, now) for i in range(crowd.phones)]
                 wanted = [
-                    Sending(
+                    Transmission(
                         iphone or crowd.protocol.advertisement(*what),
                         connectable,
                         interval_ms,
@@ -193,10 +193,10 @@ async def advertise(
         if crowd.was_on_air:
             write_keys(keys, crowd)
     n_keys = len(crowd.published()) if crowd.was_on_air else 0
-    return Sent(time.monotonic() - began, sent, n_keys)
+    return AdvertiserLog(time.monotonic() - began, sent, n_keys)
 
 
-def write_keys(path: Path, crowd: Crowd) -> None:
+def write_keys(path: Path, crowd: SendingPhones) -> None:
     """Replaces the key file, whole."""
     from ...files import write_file
 

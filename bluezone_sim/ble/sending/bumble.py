@@ -15,7 +15,7 @@ from typing import Any, Self
 from ...errors import InputError
 from ...protocols import Gatt
 from ..adapters.bus import AdapterError
-from .transmit import Sending
+from .transmit import Transmission
 
 _OPEN_S = 10.0
 
@@ -40,8 +40,8 @@ class BumbleTransmitter:
                 "--backend bumble: name the dongle with --adapter usb:0 or hci-socket:0"
             )
         self._name = transport
-        self._sending: Sending | None = None
-        self._addresses: dict[Sending, Any] = {}
+        self._sending: Transmission | None = None
+        self._addresses: dict[Transmission, Any] = {}
         self._serves = False
 
     async def __aenter__(self) -> Self:
@@ -87,7 +87,7 @@ class BumbleTransmitter:
         raw[5] = raw[5] | 0xC0 if resolvable else raw[5] & 0x3F
         return Address(bytes(raw), Address.RANDOM_DEVICE_ADDRESS)
 
-    async def put(self, slot: int, sending: Sending) -> None:
+    async def put(self, slot: int, sending: Transmission) -> None:
         """Sends, under the address that belongs to these data."""
         from bumble.device import AdvertisingType
         from bumble.hci import OwnAddressType

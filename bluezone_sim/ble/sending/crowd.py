@@ -19,7 +19,7 @@ _TX_POWER_DBM = -25
 
 
 @dataclass
-class Crowd:
+class SendingPhones:
     """Phones of one protocol, their keys from random secrets.
 
     Args:

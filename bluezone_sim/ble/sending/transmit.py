@@ -21,7 +21,7 @@ _names = itertools.count(1)
 
 
 @dataclass(frozen=True)
-class Sending:
+class Transmission:
     """What one phone has on air.
 
     Attributes:
@@ -52,7 +52,7 @@ class Transmitter(Protocol):
     slice_s: float
     readable: int
 
-    async def put(self, slot: int, sending: Sending) -> None:
+    async def put(self, slot: int, sending: Transmission) -> None:
         """Replaces what a slot sends."""
 
     async def clear(self, slot: int) -> None:
@@ -91,7 +91,7 @@ class BluezTransmitter:
                 await self.clear(slot)
         await self._bluez.__aexit__()
 
-    async def put(self, slot: int, sending: Sending) -> None:
+    async def put(self, slot: int, sending: Transmission) -> None:
         """Registers an advertisement anew: that is how BlueZ changes one.
 
         Raises:
@@ -209,7 +209,7 @@ def round_s(transmitter: Transmitter, phones: int, iphones: int) -> float:
     return max(turns, iphones * READ_TURN_S if iphones > 1 else 0.0)
 
 
-def _advertisement(sending: Sending) -> Any:
+def _advertisement(sending: Transmission) -> Any:
     """An ``LEAdvertisement1`` of AD structures.
 
     Raises:

@@ -8,7 +8,7 @@ adapters, and GATT; and it fails on demand.
 from __future__ import annotations
 
 from .bluez import VirtualBluez
-from .gatt_server import Phone
+from .gatt_server import VirtualPhone
 from .testbench import VirtualBench
 
-__all__ = ["Phone", "VirtualBench", "VirtualBluez"]
+__all__ = ["VirtualBench", "VirtualBluez", "VirtualPhone"]

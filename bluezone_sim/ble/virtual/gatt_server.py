@@ -21,7 +21,7 @@ Value = Callable[[], Coroutine[Any, Any, bytes]]
 
 
 @dataclass
-class Phone:
+class VirtualPhone:
     """A phone that can be connected to.
 
     Attributes:
@@ -58,7 +58,7 @@ class GattTree(ObjectTree):
 
     def __init__(self) -> None:
         super().__init__()
-        self.phones: dict[str, Phone] = {}
+        self.phones: dict[str, VirtualPhone] = {}
         self.faults = Faults()
 
     async def _register_application(self, m: Call) -> Message:
@@ -80,7 +80,7 @@ class GattTree(ObjectTree):
                 uuid = interfaces[CHARACTERISTIC]["UUID"].value
                 characteristics[uuid] = self._remote_reader(m.sender, path)
         address = self._objects[m.path][ADAPTER]["Address"].value
-        self.phones[address] = Phone(service, characteristics)
+        self.phones[address] = VirtualPhone(service, characteristics)
         return m.answer()
 
     def _unregister_application(self, m: Call) -> Message:

@@ -13,7 +13,7 @@ from ..common import Json, console
 from .common import AdapterName, ble, say
 
 if TYPE_CHECKING:
-    from ...ble.listening.on_air import Phone
+    from ...ble.listening.on_air import SeenPhone
 
 
 @ble.command()
@@ -59,7 +59,7 @@ def scan(
     wanted = check_protocols(protocol or [])
     live = _live(off=json_lines or as_json)
 
-    def refresh(phones: list[Phone], now_us: int) -> None:
+    def refresh(phones: list[SeenPhone], now_us: int) -> None:
         if json_lines:
             for phone in phones:
                 if now_us - phone.last_us < 2_000_000:

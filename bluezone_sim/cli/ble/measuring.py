@@ -36,12 +36,12 @@ def conformance(
     """Measure one phone against a profile; exit 1 where it fails, 5 where it is not heard."""
     from ...ble.conformance import documents as files
     from ...ble.conformance.judge import judge, listen, table, target_of
-    from ...ble.conformance.limits import load_profile
+    from ...ble.conformance.limits import load_limits
     from ...ble.listening.session import run
     from ...captures.key_files import read_keys
     from ...files import write_file
 
-    limits = load_profile(profile)
+    limits = load_limits(profile)
     above_zero(seconds, "--seconds")
     wanted = target_of(target)
 

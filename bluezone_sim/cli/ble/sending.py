@@ -45,10 +45,10 @@ def advertise(
     from ...ble.listening.session import run
     from ...ble.sending.advertise import advertise as send
     from ...ble.sending.advertise import transmitter
-    from ...ble.sending.crowd import Crowd, key_file_name
+    from ...ble.sending.crowd import SendingPhones, key_file_name
 
     above_zero(seconds, "--seconds")
-    crowd = Crowd(protocol, phones, _rotation(rotate))
+    crowd = SendingPhones(protocol, phones, _rotation(rotate))
     file = keys or Path(key_file_name(crowd.protocol))
     ios = _is_ios(platform)
 

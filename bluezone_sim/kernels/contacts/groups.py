@@ -16,7 +16,7 @@ from ..rng import draw, to_unit
 from .meetings import (
     PIECE_S,
     SUB_COPRESENT,
-    Meeting,
+    MeetingPair,
     block_group,
     pair_keys,
     permute,
@@ -26,7 +26,7 @@ from .meetings import (
 )
 
 
-class Gathering(NamedTuple):
+class Participants(NamedTuple):
     """Whose contacts are made: everybody's, or those of some people with each other.
 
     Attributes:
@@ -42,7 +42,7 @@ class Gathering(NamedTuple):
     people: NDArray[np.int32]
 
 
-class Span(NamedTuple):
+class GroupRange(NamedTuple):
     """Some groups of a layer: lasting ones, or blocks of a district.
 
     Attributes:
@@ -57,7 +57,7 @@ class Span(NamedTuple):
     last: int
 
 
-class Seats(NamedTuple):
+class Blocks(NamedTuple):
     """Who sits in which block of a district on a day.
 
     Attributes:
@@ -71,7 +71,7 @@ class Seats(NamedTuple):
     block: NDArray[np.int32]
 
 
-class Room(NamedTuple):
+class GroupScratch(NamedTuple):
     """What a group's attendants need, one element each: room for the largest group."""
 
     here: NDArray[np.int32]
@@ -131,7 +131,7 @@ def _group(town, day, layer, group, n, room, rows, at):
             for j in range(i + 1, n):
                 if room.code[j]:
                     b = np.int64(room.here[j])
-                    meeting = Meeting(room.contact[j], group, layer, a, b)
+                    meeting = MeetingPair(room.contact[j], group, layer, a, b)
                     if room.code[j] & np.uint8(1):
                         at = segments(layers, day, meeting, True, session, rows, at)
                     else:
@@ -141,7 +141,7 @@ def _group(town, day, layer, group, n, room, rows, at):
                 if room.code[j]:
                     contact = draw(own[1], room.here[j])
                     if to_unit(contact) < meet:
-                        meeting = Meeting(contact, group, layer, a, np.int64(room.here[j]))
+                        meeting = MeetingPair(contact, group, layer, a, np.int64(room.here[j]))
                         at = segments(layers, day, meeting, True, session, rows, at)
     return at
 
@@ -180,7 +180,7 @@ def lasting_groups(town, day, span, who, room, rows):
 
 
 @bare
-def seat(town, day, layer, zone, who, seats):
+def fill_blocks(town, day, layer, zone, who, seats):
     """Places a district's attendants in its blocks of a day, in ``seats``; returns how many blocks."""
     people, start = town.people, seats.start
     zone_from = people.zone_start[zone]
@@ -216,7 +216,7 @@ def seat(town, day, layer, zone, who, seats):
 
 @bare
 def day_groups(town, day, span, seats, room, rows):
-    """Contacts of blocks of a district, seated by :func:`seat`.
+    """Contacts of blocks of a district, seated by :func:`fill_blocks`.
 
     Stops when the buffers might not hold another block. Returns (rows filled, next block).
     """

@@ -65,7 +65,7 @@ class Keys(NamedTuple):
     meeting: np.uint64
 
 
-class Town(NamedTuple):
+class ContactInputs(NamedTuple):
     """What contacts are a function of, but for the day."""
 
     people: PeopleArrays
@@ -81,7 +81,7 @@ class Day(NamedTuple):
     weekday: int
 
 
-class Meeting(NamedTuple):
+class MeetingPair(NamedTuple):
     """Two attendants of a group, and the draw that names their contact."""
 
     contact: np.uint64
@@ -91,7 +91,7 @@ class Meeting(NamedTuple):
     b: int
 
 
-class Rows(NamedTuple):
+class ContactBuffers(NamedTuple):
     """Output buffers, the columns of :class:`bluezone_sim.tables.rows.Contacts`."""
 
     contact: NDArray[np.uint64]
@@ -269,7 +269,7 @@ def segments(layers, day, meeting, talk, session, rows, at):
 def _pair(town, day, layer, group, a, b, rows, at):
     """Emits the segments of two attendants of one group; returns the next free row."""
     tie_key, meeting_key = pair_keys(town.keys, day, layer)
-    meeting = Meeting(pair_draw(meeting_key, a, b), group, layer, a, b)
+    meeting = MeetingPair(pair_draw(meeting_key, a, b), group, layer, a, b)
     talk, met = _meets(town, meeting, pair_draw(tie_key, a, b))
     if not met:
         return at

@@ -51,7 +51,7 @@ class Index(NamedTuple):
     shifts: tuple[int, int]
 
 
-class Work(NamedTuple):
+class Hits(NamedTuple):
     """Buffers of one thread, and the hits.
 
     Attributes:
@@ -67,9 +67,9 @@ class Work(NamedTuple):
     tally: NDArray[np.int64]
 
 
-def new_work(width: int, capacity: int) -> Work:
+def new_work(width: int, capacity: int) -> Hits:
     """Buffers for identifiers of ``width`` words and at most ``capacity`` hits."""
-    return Work(
+    return Hits(
         np.empty((WAITING, 3), np.uint64),
         np.empty((WAITING, width), np.uint32),
         np.empty((capacity, 3), np.int64),

@@ -28,15 +28,15 @@ HOUR_S = 3600
 HOUR_MS = 3_600_000
 #: A day in which every hour counts.
 ALL_HOURS = (1 << HOURS) - 1
-#: Causes, rows of the arrays of :class:`Life`.
+#: Causes, rows of the arrays of :class:`Availability`.
 OFF, KILLED, SAVER = range(3)
 
 
 #: Bits of the hours of a day in which each phone sends, and in which it hears.
-Awake = tuple[NDArray[np.uint32], NDArray[np.uint32]]
+AvailableHours = tuple[NDArray[np.uint32], NDArray[np.uint32]]
 
 
-class Life(NamedTuple):
+class Availability(NamedTuple):
     """How often and for how long phones do not take part.
 
     Attributes:
@@ -133,7 +133,7 @@ def _link_hours(life, phones, streams, observer, emitter, day, low, high, out):
 
 
 def link_hours(
-    life: Life,
+    life: Availability,
     phones: Phones,
     streams: Streams,
     observer: NDArray[np.integer],
@@ -171,14 +171,14 @@ def _day_hours(life, phones, streams, person, day, sends, hears):
 
 
 def day_hours(
-    life: Life,
+    life: Availability,
     phones: Phones,
     streams: Streams,
     person: NDArray[np.int32],
     day: int,
     *,
     threads: int = 1,
-) -> Awake:
+) -> AvailableHours:
     """``uint32[people]``, twice: bits of the hours of a local day in which some phones send, and hear.
 
     Args:
@@ -213,7 +213,7 @@ def _shared_hours(sends, hears, observer, emitter, start_s, duration_s, midnight
 
 
 def shared_hours(
-    hours: Awake,
+    hours: AvailableHours,
     observer: NDArray[np.int32],
     emitter: NDArray[np.int32],
     start_s: NDArray[np.int64],

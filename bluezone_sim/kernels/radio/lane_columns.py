@@ -11,21 +11,21 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-#: Columns of :attr:`Plan.kinds`: advertising events caught a ms, the inverse, power over the
+#: Columns of :attr:`LanePlan.kinds`: advertising events caught a ms, the inverse, power over the
 #: calibration, share of the time that is listened to, scan window, its inverse and its interval in ms,
 #: how it is heard.
 RATE, SPACING, OFFSET, LISTENS, WINDOW, PER_WINDOW, INTERVAL, HEARD = range(8)
 KIND_COLUMNS = 8
 #: Values of the last one: not at all, by an identifier in the advertisement, by one that has to be read.
 NOT_HEARD, IN_PACKET, BY_READ = range(3)
-#: Columns of :attr:`Plan.tail`: chance that a packet arrives, then mean and spread of the fading of those
-#: that do in dB, and a sixth of its skewness.
+#: Columns of :attr:`LanePlan.tail`: chance that a packet arrives, then mean and spread of the fading of
+#: those that do in dB, and a sixth of its skewness.
 TAIL_COLUMNS = 4
 TAIL_ROWS = 769
 MOST_PACKETS = 1023
 
 
-class Plan(NamedTuple):
+class LanePlan(NamedTuple):
     """What the lanes read: a scenario's radio and phones in the form of a hot loop.
 
     Attributes:

@@ -8,8 +8,8 @@ from scipy.special import ndtri
 from scipy.stats import norm
 
 from .. import rng
-from .lane_columns import BY_READ, IN_PACKET, KIND_COLUMNS, MOST_PACKETS, NOT_HEARD, Plan
-from .link_budget import IDENTIFIER, Air, App, Phones, Streams, faintest_dbm
+from .lane_columns import BY_READ, IN_PACKET, KIND_COLUMNS, MOST_PACKETS, NOT_HEARD, LanePlan
+from .link_budget import IDENTIFIER, App, LinkBudget, Phones, Streams, faintest_dbm
 
 _Z_STEP = 1 / 64
 TAIL_Z = np.arange(-6, 6 + _Z_STEP / 2, _Z_STEP)
@@ -34,7 +34,7 @@ MAX_SD: NDArray[np.float64] = np.concatenate(
 ROOT: NDArray[np.float64] = 1 / np.sqrt(np.maximum(np.arange(MOST_PACKETS + 1), 1))
 
 
-def plan_of(air: Air, app: App, phones: Phones, streams: Streams) -> Plan:
+def plan_of(air: LinkBudget, app: App, phones: Phones, streams: Streams) -> LanePlan:
     """The plan of some phones."""
     kinds = _kinds(app)
     there = [k for k in (0, 1) if np.any(phones.ios == bool(k))]
@@ -45,7 +45,7 @@ def plan_of(air: Air, app: App, phones: Phones, streams: Streams) -> Plan:
     f = np.float32
     steps = 10 * np.log10(2)
     turn = np.cos(2 * np.pi * (np.arange(4096) + 0.5) / 4096)
-    return Plan(
+    return LanePlan(
         sends=_rows(phones.tx_power_dbm, streams.advertise_phase, app.advertise_period_ms, phones),
         hears=_rows(phones.rx_correction_db, streams.scan_phase, app.scan_period_ms, phones),
         advertise_on_ms=app.advertise_on_ms.astype(np.int32),
@@ -98,7 +98,7 @@ def plan_of(air: Air, app: App, phones: Phones, streams: Streams) -> Plan:
 def _rows(
     level: NDArray[np.float64], stream: np.uint64, period_ms: NDArray[np.int64], phones: Phones
 ) -> NDArray[np.int64]:
-    """``int64[people]``: :attr:`Plan.sends` or :attr:`Plan.hears`."""
+    """``int64[people]``: :attr:`LanePlan.sends` or :attr:`LanePlan.hears`."""
     ios = phones.ios.astype(np.int64)
     u = rng.uniforms(int(stream), np.arange(len(ios)))
     phase = (u * period_ms[ios]).astype(np.int64)
@@ -124,7 +124,7 @@ def _kinds(app: App) -> NDArray[np.float32]:
     return np.ascontiguousarray(table.reshape(-1, KIND_COLUMNS), dtype=np.float32)
 
 
-def _tail(air: Air, margin_sd: float) -> NDArray[np.float32]:
+def _tail(air: LinkBudget, margin_sd: float) -> NDArray[np.float32]:
     """By margin, from what is never heard to what always is."""
     part = air.fading_sd_db / margin_sd
     sd = np.sqrt(1 - part**2 * (1 - TAIL_SD**2))

@@ -40,7 +40,7 @@ POLL_MS = 1000
 STATE_SLOT_MS = 300_000
 
 
-class Air(NamedTuple):
+class LinkBudget(NamedTuple):
     """Parameters of the radio and of the people; powers in dBm, losses in dB.
 
     Attributes:

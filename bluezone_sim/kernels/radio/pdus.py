@@ -38,7 +38,7 @@ class Pdus(NamedTuple):
     fading: NDArray[np.uint64]
 
 
-class Ears(NamedTuple):
+class Receivers(NamedTuple):
     """Phones that listen, one row a scan that overlaps the time at hand.
 
     Attributes:
@@ -77,7 +77,7 @@ class Crowd(NamedTuple):
     known: NDArray[np.bool_]
 
 
-class Heard(NamedTuple):
+class Reception(NamedTuple):
     """What each phone (row) has of each other (column) in its scan so far.
 
     Attributes:
@@ -220,7 +220,7 @@ def receive(pdus, ears, crowd, air, heard, log, logged):
         pdus: three :class:`Pdus`, of channels 37, 38 and 39.
         ears: who listens.
         crowd: of all phones.
-        air: :class:`bluezone_sim.kernels.radio.link_budget.Air`.
+        air: :class:`bluezone_sim.kernels.radio.link_budget.LinkBudget`.
         heard: updated.
         log: filled.
         logged: entries of ``log`` in use.

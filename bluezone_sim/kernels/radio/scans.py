@@ -71,7 +71,7 @@ class Records(NamedTuple):
     rssi_max_dbm: NDArray[np.int16]
 
 
-class Room(NamedTuple):
+class RadioScratch(NamedTuple):
     """A thread's scratch: links, spans, and of the last link with a read its row and the interval whose
     identifier was read."""
 
@@ -80,9 +80,9 @@ class Room(NamedTuple):
     known: NDArray[np.int64]
 
 
-def room() -> Room:
+def radio_scratch() -> RadioScratch:
     """Scratch of a thread."""
-    return Room(
+    return RadioScratch(
         Linked(**_columns(Linked._fields, WIDTH)),
         Spans(**_columns(Spans._fields, _SPANS + WIDTH)),
         np.array([-1, -1]),
@@ -168,23 +168,23 @@ def _read_peer(plan, air, app, streams, links, spans, i, known):
 
 
 @bare
-def _hear_spans(plan, air, app, streams, links, room, count, out, at):
+def _hear_spans(plan, air, app, streams, links, scratch, count, out, at):
     """Records of the spans collected; how many there are then."""
     for i in range(0, count, WIDTH):
-        got = hear(plan, links, room.spans, i, count - i, out, at)
+        got = hear(plan, links, scratch.spans, i, count - i, out, at)
         if got < 0:
             reads = -got
             while reads:
                 k = lowest_bit(np.uint64(reads))
                 reads &= reads - 1
-                _read_peer(plan, air, app, streams, links, room.spans, i + k, room.known)
-            got = write(room.spans, i, out, at)
+                _read_peer(plan, air, app, streams, links, scratch.spans, i + k, scratch.known)
+            got = write(scratch.spans, i, out, at)
         at = got
     return at
 
 
 @bare
-def fill_records(plan, air, app, streams, links, first, last, room, out):
+def fill_records(plan, air, app, streams, links, first, last, scratch, out):
     """Records of links ``first`` .. ``last`` - 1, in the order of the links, then of time.
 
     There are at least :data:`~.lanes.WIDTH` links. Stops when the buffers might not hold another link and
@@ -193,39 +193,56 @@ def fill_records(plan, air, app, streams, links, first, last, room, out):
     at = np.int64(0)
     count = np.int64(0)
     row = first
-    room.known[0] = -1
+    scratch.known[0] = -1
     while row < last:
         # The last links are looked at together with some before them.
         base = min(row, len(links.observer) - WIDTH)
-        live = link(plan, links, room.linked, base, 0) >> (row - base)
+        live = link(plan, links, scratch.linked, base, 0) >> (row - base)
         here = min(base + WIDTH, last) - row
         live &= (1 << here) - 1
         while live:
             k = lowest_bit(np.uint64(live))
             live &= live - 1
-            scans = np.int64(room.linked.scans[row - base + k])
-            parts = np.int64(room.linked.parts[row - base + k])
+            scans = np.int64(scratch.linked.scans[row - base + k])
+            parts = np.int64(scratch.linked.parts[row - base + k])
             if at + count + scans * parts + WIDTH > len(out.row):
-                at = _hear_spans(plan, air, app, streams, links, room, count, out, at)
+                at = _hear_spans(plan, air, app, streams, links, scratch, count, out, at)
                 count = np.int64(0)
                 if at + scans * parts + WIDTH > len(out.row):
                     return at, row + k
             for scan in range(0, scans, ITEMS):
                 if count > _SPANS - ITEMS:
-                    at = _hear_spans(plan, air, app, streams, links, room, count, out, at)
+                    at = _hear_spans(plan, air, app, streams, links, scratch, count, out, at)
                     count = np.int64(0)
                 who = row - base + k
-                added = expand(plan, links, room.linked, room.spans, count, who, row + k, scan)
+                added = expand(
+                    plan,
+                    links,
+                    scratch.linked,
+                    scratch.spans,
+                    count,
+                    who,
+                    row + k,
+                    scan,
+                )
                 if added >= 0:
                     count = added
                     continue
                 for part in range(0, ITEMS * parts, ITEMS):
                     if count > _SPANS - ITEMS:
-                        at = _hear_spans(plan, air, app, streams, links, room, count, out, at)
+                        at = _hear_spans(plan, air, app, streams, links, scratch, count, out, at)
                         count = np.int64(0)
                     count = expand_cut(
-                        plan, links, room.linked, room.spans, count, who, row + k, scan, part
+                        plan,
+                        links,
+                        scratch.linked,
+                        scratch.spans,
+                        count,
+                        who,
+                        row + k,
+                        scan,
+                        part,
                     )
         row += here
-    at = _hear_spans(plan, air, app, streams, links, room, count, out, at)
+    at = _hear_spans(plan, air, app, streams, links, scratch, count, out, at)
     return at, row

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ...kernels.radio.pdus import Log
 from ...tables.rows import Contacts, Sightings
 from ..parameters import RadioModel
-from .medium import Air
+from .medium import Medium
 from .phone import Phone
 
 #: (person ``int64[n]``, unix ms ``int64[n]``) to identifiers ``uint8[n, size]``.
@@ -82,7 +82,7 @@ def simulate(
     people = np.unique(np.concatenate([contacts.a, contacts.b])).astype(np.int64)
     length_ms = round(seconds * 1000)
     log = Log._make(np.empty(log_packets, kind) for kind in [np.int64] * 5 + [np.float64])
-    air = Air(model, people, start_s * 1000, log)
+    air = Medium(model, people, start_s * 1000, log)
     phones: list[Phone] = []
     for i in range(len(people)):
         phones.append(Phone(air, phones, i, seed, states))
@@ -106,7 +106,7 @@ def simulate(
     )
 
 
-def _sightings(air: Air, identify: Identify) -> Sightings:
+def _sightings(air: Medium, identify: Identify) -> Sightings:
     records = sorted(air.records, key=lambda r: (r.observer, r.time_us, r.sender))
     rows = np.array(records, np.int64).reshape(-1, 7)
     observer, sender, time_us, packets, rssi, highest, transport = rows.T

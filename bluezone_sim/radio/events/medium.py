@@ -67,7 +67,7 @@ class _View:
     offset_db: NDArray[np.float64]
 
 
-class Air:
+class Medium:
     """The medium of a run.
 
     Attributes:
@@ -101,7 +101,7 @@ class Air:
         self._scans: list[Scan | None] = [None] * n
         self._sending: list[_Sending] = []
         self._done_us = 0
-        self._heard = kernel.Heard(
+        self._heard = kernel.Reception(
             packets=np.zeros((n, n), np.int64),
             first_us=np.full((n, n), -1, np.int64),
             total_dbm=np.zeros((n, n)),
@@ -251,7 +251,7 @@ class Air:
         if due and listening:
             self._deliver(due, self._ears(listening, began, now))
 
-    def _deliver(self, due: list[_Sending], ears: kernel.Ears) -> None:
+    def _deliver(self, due: list[_Sending], ears: kernel.Receivers) -> None:
         times = np.concatenate([t for t, _, _ in due])
         sender = np.repeat([s for _, s, _ in due], [len(t) for t, _, _ in due])
         fading = np.concatenate([f for _, _, f in due])
@@ -297,9 +297,9 @@ class Air:
             )
         return self._view
 
-    def _ears(self, listening: list[tuple[int, Scan]], began: int, now: int) -> kernel.Ears:
+    def _ears(self, listening: list[tuple[int, Scan]], began: int, now: int) -> kernel.Receivers:
         offset, does = self._behaviour().offset_db, [self._does[p] for p, _ in listening]
-        return kernel.Ears(
+        return kernel.Receivers(
             phone=np.array([p for p, _ in listening]),
             from_us=np.array([max(s.began_us, began) for _, s in listening]),
             to_us=np.array([min(s.ends_us, now) for _, s in listening]),

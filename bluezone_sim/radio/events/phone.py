@@ -14,7 +14,7 @@ from ...kernels.radio import availability as life
 from ...kernels.radio import link_budget as physics
 from ...kernels.radio.pdus import NOWHERE_DBM
 from ...scenario.schema.profile import PLATFORMS, STATES, Behaviour
-from .medium import Air, Scan, Steps
+from .medium import Medium, Scan, Steps
 
 #: Longest piece of a time on air that is drawn at once.
 _PIECE_MS = 30_000
@@ -33,7 +33,7 @@ class Phone:
 
     def __init__(
         self,
-        air: Air,
+        air: Medium,
         everybody: list[Phone],
         index: int,
         seed: int,

@@ -32,7 +32,7 @@ _NUMBERS = ("t", "start_s", "duration_s", "distance_m")
 
 
 @dataclass
-class Rows:
+class TraceColumns:
     """Columns as read, and the row of the file that each came from."""
 
     columns: dict[str, NDArray[Any]]
@@ -53,7 +53,7 @@ def read_bytes(path: Path) -> bytes:
         raise FormatError(f"{path}: cannot be read ({error})") from None
 
 
-def parquet_rows(path: Path) -> Rows:
+def parquet_rows(path: Path) -> TraceColumns:
     """The columns of a Parquet file that are known by name.
 
     Raises:
@@ -72,7 +72,7 @@ def parquet_rows(path: Path) -> Rows:
         if name:
             columns[name] = _as_numpy(name, column, path)
     _check_names(path, columns)
-    return Rows(columns, np.arange(1, len(table) + 1), {})
+    return TraceColumns(columns, np.arange(1, len(table) + 1), {})
 
 
 def _as_numpy(name: str, column: Any, path: Path) -> NDArray[Any]:
@@ -89,7 +89,7 @@ def _as_numpy(name: str, column: Any, path: Path) -> NDArray[Any]:
     return np.asarray(column.cast(pa.string()).fill_null("").to_pylist(), dtype=np.str_)
 
 
-def text_rows(path: Path) -> Rows:
+def text_rows(path: Path) -> TraceColumns:
     """The columns of a text file, by its header or by their position.
 
     Raises:
@@ -122,7 +122,7 @@ def text_rows(path: Path) -> Rows:
             ),
         )
         columns = {n: _as_numpy(n, table[n], path) for n in names if n}
-        rows = Rows(columns, np.arange(1, len(table) + 1) + header, {})
+        rows = TraceColumns(columns, np.arange(1, len(table) + 1) + header, {})
         blank = data.count(b"\n") + (not data.endswith(b"\n")) - header != len(table)
     except pa.ArrowInvalid:
         blank = True
@@ -170,7 +170,9 @@ def _check_names(path: Path, columns: dict[str, NDArray[Any]]) -> None:
     )
 
 
-def _line_by_line(data: bytes, delimiter: str, names: list[str | None], header: bool) -> Rows:
+def _line_by_line(
+    data: bytes, delimiter: str, names: list[str | None], header: bool
+) -> TraceColumns:
     """The same file row by row: a row that cannot be read is noted and left out."""
     kept: list[list[str]] = []
     lines: list[int] = []
@@ -192,4 +194,4 @@ def _line_by_line(data: bytes, delimiter: str, names: list[str | None], header: 
     for k, name in wanted:
         values = np.array([row[k].strip() for row in kept], dtype=np.str_)
         columns[name] = values.astype(np.float64) if name in _NUMBERS else values
-    return Rows(columns, np.array(lines, np.int64), bad)
+    return TraceColumns(columns, np.array(lines, np.int64), bad)

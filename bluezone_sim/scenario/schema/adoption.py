@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from .table import Share, Table
+from .table import Share, TomlTable
 
 
-class Users(Table):
+class Users(TomlTable):
     """An adoption level given as a number of users."""
 
     users: int = Field(ge=0)
@@ -26,7 +26,7 @@ Level = Annotated[
 ]
 
 
-class Together(Table):
+class Together(TomlTable):
     """Adopters that cluster: chances that a person adopts with a group instead of alone.
 
     With chance s a person takes the rank of the group: two such people of one group both run the app
@@ -41,7 +41,7 @@ class Together(Table):
     district: Share = Field(0.0, description="with the district")
 
 
-class Adoption(Table):
+class Adoption(TomlTable):
     """Who runs the app: levels, each a stationary counterfactual."""
 
     levels: list[Level] = Field(
@@ -59,7 +59,7 @@ class Adoption(Table):
     )
 
 
-class MeasureTable(Table):
+class MeasureTable(TomlTable):
     """One measure of a campaign."""
 
     kind: str = Field(description="what the measure is; its own parameters stand beside it")

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from ...tables.metrics import METRICS, NUMBERS, level_names
-from .table import Positive, Share, Table
+from .table import Positive, Share, TomlTable
 
 
 def _known_metric(name: str) -> str:
@@ -29,7 +29,7 @@ class _Names:
 Metric = Annotated[str, AfterValidator(_known_metric), _Names()]
 
 
-class SweepTable(Table):
+class SweepTable(TomlTable):
     """What ``bluezone-sim sweep`` runs: every combination of the grid's values, each with every seed."""
 
     seeds: int = Field(
@@ -45,7 +45,7 @@ class SweepTable(Table):
     )
 
 
-class Criterion(Table):
+class Criterion(TomlTable):
     """A bound that a metric must keep: ``run``, ``sweep`` and ``compare`` exit with 1 where it does not.
 
     A sweep is judged by its means over seeds. An undefined metric misses.
@@ -76,7 +76,7 @@ class Criterion(Table):
     )
 
 
-class Limits(Table):
+class Limits(TomlTable):
     """What a run may use; one that would need more is refused before it starts."""
 
     memory_mib: Positive | None = Field(
@@ -84,16 +84,16 @@ class Limits(Table):
     )
 
 
-class Arm(Table):
+class SensitivityArm(TomlTable):
     """One sensitivity run: what it changes."""
 
     label: str = Field(min_length=1)
     set: dict[str, Any] = Field(min_length=1, description="dotted keys and their values")
 
 
-class Sensitivity(Table):
+class Sensitivity(TomlTable):
     """Smaller runs that change one assumption each, at one adoption level."""
 
     cases: int = Field(500, ge=1)
     level: Share = 0.6
-    arms: list[Arm] = Field(min_length=1)
+    arms: list[SensitivityArm] = Field(min_length=1)

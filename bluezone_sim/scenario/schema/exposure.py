@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from .table import NonNegative, Positive, Share, Table
+from .table import NonNegative, Positive, Share, TomlTable
 
 
-class Course(Table):
+class Course(TomlTable):
     """How a case becomes known; with it only contacts while the case is infectious are risky.
 
     Days count back from the end of the scenario's date, when the case becomes known: onset, then a delay
@@ -35,7 +35,7 @@ class Course(Table):
     )
 
 
-class IndexCases(Table):
+class IndexCases(TomlTable):
     """The cases that are evaluated one by one, and what makes a contact of theirs risky."""
 
     count: int = Field(3000, ge=1)
@@ -47,7 +47,7 @@ class IndexCases(Table):
     )
 
 
-class Publication(Table):
+class Publication(TomlTable):
     """From confirmation to a warning; every delay is assumed."""
 
     upload: Literal["keys", "history"] = Field(
@@ -65,7 +65,7 @@ class Publication(Table):
     in_time_h: Positive = Field(72.0, description="a warning told later than this comes too late")
 
 
-class F2(Table):
+class F2(TomlTable):
     """Who of the warned F1s publishes."""
 
     confirm: Literal["none", "mutual", "test"] = Field(

@@ -7,10 +7,10 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from .table import DistanceQuantiles, DurationShares, NonNegative, Positive, Share, Span, Table
+from .table import DistanceQuantiles, DurationShares, NonNegative, Positive, Share, Span, TomlTable
 
 
-class Layer(Table):
+class Layer(TomlTable):
     """One kind of place where people meet.
 
     People of one group who attend on a day may *talk* (a tie of the pair, then a draw of the day) for
@@ -78,7 +78,7 @@ _TRAIN = [0.55, 0.97, 1.57, 2.36, 3.44]
 _OFFICE = [1.16, 1.70, 2.55, 3.57, 5.80]
 
 
-class TraceTable(Table):
+class TraceTable(TomlTable):
     """A file of contacts that somebody measured.
 
     Columns, by a header or in one of these orders: ``t, i, j`` (SocioPatterns), ``t, i, j, Ci, Cj``
@@ -115,13 +115,13 @@ class TraceTable(Table):
     )
 
 
-class Traced(Table):
+class Traced(TomlTable):
     """Contacts that are read from a file."""
 
     trace: TraceTable | None = Field(None, description='the file, with source = "trace"')
 
 
-class Layers(Table):
+class Layers(TomlTable):
     """Where people meet (Horby et al. 2011 for numbers, places, durations, repetition)."""
 
     copresence_scale: NonNegative = Field(

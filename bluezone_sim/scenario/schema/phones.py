@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from .table import NonNegative, Positive, Share, Table
+from .table import NonNegative, Positive, Share, TomlTable
 
 
-class PlatformPhones(Table):
+class PlatformPhones(TomlTable):
     """One platform's phones: calibration, and what ends the app."""
 
     tx_power_dbm: float = Field(ge=-60, le=20, description="mean TX power")
@@ -34,7 +34,7 @@ def _or_a_name(schema: dict[str, Any]) -> None:
     schema["anyOf"].append({"type": "string"})
 
 
-class PhoneModel(Table):
+class PhoneModel(TomlTable):
     """Calibration of one model of phone, as Exposure Notification's tables have it."""
 
     model: str = Field(min_length=1)
@@ -44,7 +44,7 @@ class PhoneModel(Table):
     rx_correction_db: float = Field(ge=-40, le=40)
 
 
-class Carry(Table):
+class Carry(TomlTable):
     """Where phones are, at random for each phone and contact."""
 
     position: str = Field(min_length=1, description="in words: pocket, bag, hand, table")
@@ -54,7 +54,7 @@ class Carry(Table):
     )
 
 
-class Phones(Table):
+class Phones(TomlTable):
     """What phones do. Spells are of whole local hours."""
 
     android: PlatformPhones = Field(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from .table import NonNegative, Positive, Share, Table
+from .table import NonNegative, Positive, Share, TomlTable
 
 
-class District(Table):
+class District(TomlTable):
     """One district: its people live in one block of the population."""
 
     name: str = Field(min_length=1)
@@ -18,14 +18,14 @@ class District(Table):
     )
 
 
-class Occupation(Table):
+class Occupation(TomlTable):
     """Work teams of one kind, whose members a campaign can reach together."""
 
     name: str = Field(min_length=1)
     team_share: Share = Field(description="share of the work teams")
 
 
-class AgeBand(Table):
+class AgeBand(TomlTable):
     """People of one range of ages."""
 
     from_age: int = Field(ge=0, le=120)
@@ -33,7 +33,7 @@ class AgeBand(Table):
     share: Share = Field(description="of the population; within the band ages are as likely")
 
 
-class Ages(Table):
+class Ages(TomlTable):
     """Who in a household is how old; with bands the population's ages are exactly theirs."""
 
     child_share: Share = Field(
@@ -49,7 +49,7 @@ class Ages(Table):
     )
 
 
-class Ownership(Table):
+class Ownership(TomlTable):
     """Relative odds of owning a smartphone; the number of owners is exact (assumed ratios)."""
 
     under_6: NonNegative = 0.0
@@ -59,7 +59,7 @@ class Ownership(Table):
     urban_factor: Positive = Field(1.4, description="weight of urban people over rural ones")
 
 
-class Population(Table):
+class Population(TomlTable):
     """People, households, districts, phones."""
 
     people: int = Field(ge=2, le=200_000_000)

@@ -143,7 +143,7 @@ class Gatt(_Table):
     exchange: bool
 
 
-class Profile(_Table):
+class RadioProfile(_Table):
     """A system's radio.
 
     Attributes:
@@ -164,7 +164,7 @@ class Profile(_Table):
     sources: dict[str, str] = Field(default={}, exclude=True)
 
     @model_validator(mode="after")
-    def _readable(self) -> Profile:
+    def _readable(self) -> RadioProfile:
         sends = {getattr(p, s).sends for p in (self.android, self.ios) for s in STATES}
         if self.gatt is None and sends & {"service", "overflow"}:
             raise ValueError(

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from ... import protocols
 from ...protocols import FixedId
-from .table import NonNegative, Positive, Table
+from .table import NonNegative, Positive, TomlTable
 
 
 def _followed(name: str) -> str:
@@ -19,7 +19,7 @@ def _followed(name: str) -> str:
     return name
 
 
-class Protocol(Table):
+class ProtocolTable(TomlTable):
     """Which system runs on the phones."""
 
     name: Annotated[
@@ -39,7 +39,7 @@ class Protocol(Table):
     )
 
 
-class Radio(Table):
+class Radio(TomlTable):
     """From distance to RSSI, and from RSSI to a record."""
 
     profile: str | None = Field(

@@ -7,10 +7,10 @@ from typing import Annotated
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from .table import NonNegative, Positive, Table
+from .table import NonNegative, Positive, TomlTable
 
 
-class Thresholds(Table):
+class Thresholds(TomlTable):
     """RSSI by platform pair, scanner then advertiser (the app's own, UI of Bluezone)."""
 
     android_android_dbm: float = -86.0
@@ -19,7 +19,7 @@ class Thresholds(Table):
     ios_ios_dbm: float = -74.0
 
 
-class RuleTable(Table):
+class RuleTable(TomlTable):
     """When a phone that matched warns."""
 
     name: str = Field(description="the rule; its own parameters stand beside it")

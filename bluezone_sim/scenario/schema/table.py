@@ -16,7 +16,7 @@ DurationShares = Annotated[list[Share], Field(min_length=5, max_length=5)]
 Span = Annotated[list[NonNegative], Field(min_length=2, max_length=2)]
 
 
-class Table(BaseModel):
+class TomlTable(BaseModel):
     """Base of every scenario table: unknown keys and non-finite numbers are faults."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True, strict=True)

@@ -6,7 +6,7 @@ scenario is; the code, as ``"module:function"``, when a run first calls it.
 
 from ..schema.adoption import MeasureTable
 from ..schema.rules import RuleTable
-from ..schema.table import Table
+from ..schema.table import TomlTable
 from .contact_source import ContactSource
 from .intervention import Intervention
 from .risk_rule import RiskRule
@@ -17,5 +17,5 @@ __all__ = [
     "MeasureTable",
     "RiskRule",
     "RuleTable",
-    "Table",
+    "TomlTable",
 ]

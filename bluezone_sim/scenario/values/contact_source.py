@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..schema.table import Table
+from ..schema.table import TomlTable
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class ContactSource:
     title: str
     source: str
     bind: str | Callable[..., Any]
-    parameters: type[Table] | None = None
+    parameters: type[TomlTable] | None = None
     people: str | Callable[..., Any] | None = None
     layers: bool = False
 

@@ -20,7 +20,7 @@ class Intervention:
         parameters: keys that a measure of this kind may have.
         apply: ``(parameters, world, runs, occasion) -> (install_day, leave_day)``, both
             ``int32[people]``, everybody's days after it: from a
-            :class:`bluezone_sim.world.world.World`, the :class:`bluezone_sim.world.runs.Installs` before
+            :class:`bluezone_sim.world.world.World`, the :class:`bluezone_sim.world.runs.AppUse` before
             it and the :class:`bluezone_sim.world.runs.Occasion`.
     """
 

@@ -18,7 +18,7 @@ from ...protocols import ad
 from ...protocols.bluezone import wire as bluezone
 from ...protocols.protocol import FixedId
 from ...radio.events import Run
-from ...scenario.schema.profile import Profile
+from ...scenario.schema.profile import RadioProfile
 
 #: 16-bit services that phones name in the open where the identifier is read over GATT.
 _SERVICES = {"dp3t": 0xFD68, "tcn": 0xC019, "robert": 0xFD64}
@@ -26,7 +26,7 @@ _SERVICES = {"dp3t": 0xFD68, "tcn": 0xC019, "robert": 0xFD64}
 
 def packets_of(
     run: Run,
-    profile: Profile,
+    profile: RadioProfile,
     seed: int,
     start_ms: int,
     identifier: Callable[[int, int], tuple[bytes, bytes]],
@@ -73,7 +73,9 @@ def packets_of(
     )
 
 
-def write_cases(path: Path, runs: Sequence[Run], profile: Profile, seed: int, start_ms: int) -> int:
+def write_cases(
+    path: Path, runs: Sequence[Run], profile: RadioProfile, seed: int, start_ms: int
+) -> int:
     """Writes what the first phone of each run heard, an interface a run; how many packets that are.
 
     Identifiers are drawn; they belong to no key.
@@ -105,7 +107,7 @@ def write_cases(path: Path, runs: Sequence[Run], profile: Profile, seed: int, st
 
 
 def _lives(
-    run: Run, profile: Profile, sender: NDArray[np.int64], time_ms: NDArray[np.int64]
+    run: Run, profile: RadioProfile, sender: NDArray[np.int64], time_ms: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """``int64[n]``: which of its addresses the sender has."""
     if profile.address.with_identifier and profile.identifier.rotation_s:
@@ -128,7 +130,7 @@ def _addresses(
     return np.asarray(low | np.uint64(1 << 46) if connectable else low)
 
 
-def _advertisement(profile: Profile, form: int, sent: tuple[bytes, bytes]) -> bytes:
+def _advertisement(profile: RadioProfile, form: int, sent: tuple[bytes, bytes]) -> bytes:
     identifier, payload = sent
     if form == OVERFLOW:
         return bluezone.ios_overflow()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Case:
+class WhitePaperCase:
     """One row.
 
     Attributes:
@@ -42,8 +42,8 @@ STATE_PAIRS = (
 _BLOCKS = (("android", "android"), ("ios", "ios"), ("ios", "android"), ("android", "ios"))
 _NOT_RECORDED = frozenset({10, 11, 12})
 
-CASES: tuple[Case, ...] = tuple(
-    Case(n, scanner, mine, advertisers, theirs, n not in _NOT_RECORDED)
+WHITE_PAPER_CASES: tuple[WhitePaperCase, ...] = tuple(
+    WhitePaperCase(n, scanner, mine, advertisers, theirs, n not in _NOT_RECORDED)
     for n, (scanner, advertisers, mine, theirs) in enumerate(
         (
             (scanner, advertisers, mine, theirs)

@@ -12,7 +12,7 @@ from ...scenario.profiles import load_profile
 from ...scenario.schema.phones import Phones
 from ...tables.table import Column, Table
 from ...tables.words import DASH, whole
-from .cases import CASES
+from .cases import WHITE_PAPER_CASES
 from .simulate import (
     CASE_S,
     CLAIMS,
@@ -219,7 +219,7 @@ def build_matrix(
         locked, lived = found[key]
         seen = np.isfinite(locked.either_s if m.either else locked.one_way_s)
         measured.append((m, float(seen.mean()), lived.either if m.either else lived.one_way))
-    assert len(outcomes) == len(CASES)
+    assert len(outcomes) == len(WHITE_PAPER_CASES)
     return Matrix(protocol, dict(changes), outcomes, claims, measured)
 
 

@@ -14,10 +14,10 @@ from ...radio.events import Run, simulate
 from ...radio.parameters import always_on, model_of
 from ...radio.records import record
 from ...scenario.schema.phones import Phones as PhonesTable
-from ...scenario.schema.profile import PLATFORMS, STATES, Profile
+from ...scenario.schema.profile import PLATFORMS, STATES, RadioProfile
 from ...tables.rows import Contacts
 from ...world import Days
-from .cases import CASES, Case
+from .cases import WHITE_PAPER_CASES, WhitePaperCase
 
 #: A case: one scanner, some advertisers, near each other for an hour, or less where that is enough: the
 #: white paper does not say how long (assumed).
@@ -43,7 +43,7 @@ class Outcome:
         run: the run itself; phone 0 is the scanner.
     """
 
-    case: Case
+    case: WhitePaperCase
     seconds_to_first: float | None
     run: Run
 
@@ -130,12 +130,12 @@ class Latencies:
         return np.asarray(self.one_way_s.reshape(2, -1).min(axis=0))
 
 
-def run_cases(profile: Profile, seed: int, *, log_packets: int = 0) -> list[Outcome]:
+def run_cases(profile: RadioProfile, seed: int, *, log_packets: int = 0) -> list[Outcome]:
     """All 24, each in a run of its own, of which the first ``log_packets`` packets are logged."""
-    return [_run_case(profile, case, seed, log_packets) for case in CASES]
+    return [_run_case(profile, case, seed, log_packets) for case in WHITE_PAPER_CASES]
 
 
-def _run_case(profile: Profile, case: Case, seed: int, log_packets: int) -> Outcome:
+def _run_case(profile: RadioProfile, case: WhitePaperCase, seed: int, log_packets: int) -> Outcome:
     platform = [case.scanner] + [case.advertisers] * ADVERTISERS
     state = [case.scanner_state] + [case.advertiser_state] * ADVERTISERS
     ios = np.array([p == "ios" for p in platform])
@@ -161,7 +161,7 @@ def _run_case(profile: Profile, case: Case, seed: int, log_packets: int) -> Outc
 
 
 def latencies(
-    profile: Profile,
+    profile: RadioProfile,
     seed: int,
     *,
     platforms: tuple[str, str] = ("android", "android"),
@@ -207,7 +207,7 @@ class Detection:
 
 
 def detection(
-    profile: Profile,
+    profile: RadioProfile,
     seed: int,
     table: PhonesTable,
     *,
@@ -250,7 +250,7 @@ def _spread(platforms: tuple[str, str], table: PhonesTable, pairs: int, seed: in
 
 
 def _latencies(
-    profile: Profile,
+    profile: RadioProfile,
     seed: int,
     platforms: tuple[str, str],
     states: tuple[str, str] | None,

@@ -13,7 +13,7 @@ from bluezone_sim.scenario.values import (
     MeasureTable,
     RiskRule,
     RuleTable,
-    Table,
+    TomlTable,
 )
 
 DAY_0 = dt.date(1970, 1, 1)
@@ -47,7 +47,7 @@ RECORDS_A_DAY = RiskRule(
 )
 
 
-class Ring(Table):
+class Ring(TomlTable):
     """Everybody meets both neighbours in a ring."""
 
     minutes: int = Field(ge=1, le=600, description="a day with each")
@@ -61,7 +61,7 @@ def ring(world, contacts):
 RING = ContactSource("ring", "neighbours in a ring", "the pond", bind=ring, parameters=Ring)
 
 
-class Seats(Table):
+class Seats(TomlTable):
     """People who sit side by side."""
 
     people: int = Field(ge=2, description="how many")
