@@ -113,7 +113,9 @@ def _arm(axes: Mapping[str, Sequence[Any]], rows: list[dict[str, Any]]) -> Arm:
     at = {(row["users"], row["seed"]): row for row in rows}
     fields = [f for f in LevelMetrics.__dataclass_fields__ if f != "others"]
     stages = [k for k in rows[0] if k.startswith("lost_")]
-    others = [k for k in rows[0] if not (k in axes or k in _TASK or k.startswith("campaign_"))]
+    columns = list(rows[0])
+    behind = columns[1 + columns.index(NUMBERS[-1]) :]
+    others = [name for name in behind if not name.startswith("campaign_")]
     by_seed = {
         name: np.array([[_number(at.get((u, s), {}).get(name)) for s in seeds] for u in users])
         for name in (*(f for f in fields if f in rows[0]), *stages, *others)
@@ -140,10 +142,6 @@ def _arm(axes: Mapping[str, Sequence[Any]], rows: list[dict[str, Any]]) -> Arm:
         recall_sd=tuple(mean_of(x).sd for x in by_seed["recall"]),
         by_seed=by_seed,
     )
-
-
-#: Columns of a task's row that are no metric of a package.
-_TASK = {"task", "seed", "index_cases", "risky_pairs", *NUMBERS}
 
 
 def _number(value: float | None) -> float:

@@ -89,12 +89,8 @@ def read_keys(path: Path, protocol: str | None = None, public_key: Path | None =
 
 
 def _formats() -> list[tuple[Protocol, KeyFormat]]:
-    """In the order in which they are tried: those of other packages, then those that ship, and last the
-    first of these, which takes any text for its own that may be broken."""
-    outside = PROTOCOLS.outside()
-    fallback, *shipped = (name for name in protocols.names() if name not in outside)
-    found = (protocols.get(name) for name in (*outside, *shipped, fallback))
-    return [(system, form) for system in found for form in system.files]
+    """In the order in which they are tried."""
+    return [(system, form) for system in PROTOCOLS.all() for form in system.files]
 
 
 def _told_by_content(path: Path, data: bytes, protocol: str | None) -> tuple[Protocol, KeyFormat]:

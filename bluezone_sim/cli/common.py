@@ -83,7 +83,7 @@ def console(width: int = 0) -> Any:
 def show(terminal: Any, tables: Iterable[Table]) -> None:
     """Prints tables, each with its note below."""
     for table in tables:
-        terminal.print(table.rich())
+        terminal.print(table.rich(), width=table.width(terminal))
         if table.note:
             terminal.print(table.note, style="dim")
             terminal.print()

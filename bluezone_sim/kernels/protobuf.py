@@ -6,8 +6,9 @@ bytes, or a length and that many bytes. Only the outer message and the keys are 
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
+
+from .decorators import compiled
 
 #: Outcome of a walk that found no fault.
 DONE = 0
@@ -26,7 +27,7 @@ ABSENT = np.int64(-(1 << 40))
 _KEYS, _REVISED_KEYS = 7, 8
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def _varint(data, at, end):
     """(value, next byte); next is -1 where the varint is truncated or longer than ten bytes."""
     value = np.uint64(0)
@@ -40,7 +41,7 @@ def _varint(data, at, end):
     return value, -1
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def _field(data, at, end):
     """One field: (fault, number, wire type, value or start, next byte)."""
     tag, at = _varint(data, at, end)
@@ -61,7 +62,7 @@ def _field(data, at, end):
     return WIRE_TYPE, number, wire, np.uint64(0), -1
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def _key(data, at, end, key, numbers, row):
     """One TemporaryExposureKey into a row."""
     size = 0
@@ -94,7 +95,7 @@ def _key(data, at, end, key, numbers, row):
     return DONE, at
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def walk_export(data, at, key, numbers, others):
     """Walks an export message from byte ``at``.
 

@@ -9,12 +9,11 @@ draws; ``tests/kernels/test_rng.py`` shows avalanche and equidistribution.
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from .bare import INLINED
+from .decorators import INLINED, kernel
 
 GOLDEN = 0x9E3779B97F4A7C15
 _MASK = (1 << 64) - 1
@@ -96,7 +95,7 @@ def _mix_int(x: int) -> int:
     return x ^ (x >> 31)
 
 
-@nb.njit("uint64(uint64)", cache=True, **INLINED)
+@kernel("uint64(uint64)", **INLINED)
 def mix64(x):
     """Bijective 64-bit mixer."""
     x = x + np.uint64(0x9E3779B97F4A7C15)
@@ -105,25 +104,25 @@ def mix64(x):
     return x ^ (x >> np.uint64(31))
 
 
-@nb.njit("uint64(uint64, int64)", cache=True, **INLINED)
+@kernel("uint64(uint64, int64)", **INLINED)
 def draw(k, who):
     """The draw of stream ``k`` for coordinate ``who``."""
     return mix64(k + np.uint64(who) * np.uint64(0x9E3779B97F4A7C15))
 
 
-@nb.njit("float64(uint64)", cache=True, **INLINED)
+@kernel("float64(uint64)", **INLINED)
 def to_unit(h):
     """A draw as a float in [0, 1), from its upper 53 bits."""
     return np.float64(h >> np.uint64(11)) * (1.0 / 9007199254740992.0)
 
 
-@nb.njit("void(uint64, int64[::1], uint64[::1])", nogil=True, cache=True)
+@kernel("void(uint64, int64[::1], uint64[::1])")
 def _fill_draws(k, who, out):
     for i in range(len(who)):
         out[i] = draw(k, who[i])
 
 
-@nb.njit("void(uint64, int64[::1], float64[::1])", nogil=True, cache=True)
+@kernel("void(uint64, int64[::1], float64[::1])")
 def _fill_uniforms(k, who, out):
     for i in range(len(who)):
         out[i] = to_unit(draw(k, who[i]))

@@ -95,13 +95,12 @@ class Table:
     def rich(self) -> Any:
         """For rich, without the note."""
         from rich import box
+        from rich.console import Group
         from rich.table import Table as RichTable
         from rich.text import Text
 
         table = RichTable(
-            title=Text(self.title) if self.title else None,
             box=box.SIMPLE_HEAD,
-            title_justify="left",
             show_header=any(column.head for column in self.columns),
             pad_edge=False,
             padding=(0, 1),
@@ -117,7 +116,19 @@ class Table:
                     for column, value in zip(self.columns, row, strict=True)
                 )
             )
-        return table
+        # A title of its own: a table's is wrapped at the table's width.
+        return Group(Text(self.title, style="italic"), table) if self.title else table
+
+    def width(self, console: Any) -> int:
+        """Of a console that cuts no number off: this one's, or what the table needs."""
+        from rich.cells import cell_len
+
+        needed = 2
+        for column, cells in zip(self.columns, zip(*self.cells(), strict=True), strict=False):
+            lines = [line for cell in (column.head, *cells) for line in cell.split("\n")]
+            pieces = [word for line in lines for word in line.split()] if column.wrap else lines
+            needed += 2 + max(map(cell_len, pieces), default=0)
+        return max(int(console.width), needed)
 
     def __rich__(self) -> Any:
         return self.rich()
@@ -127,7 +138,9 @@ class Table:
         from rich.console import Console
 
         out = io.StringIO()
-        Console(file=out, width=width, color_system=None, markup=False).print(self.rich())
+        console = Console(file=out, width=width, color_system=None, markup=False)
+        console.width = self.width(console)
+        console.print(self.rich())
         lines = [line.rstrip() for line in out.getvalue().splitlines()]
         return "\n".join([*lines, self.note] if self.note else lines)
 

@@ -72,13 +72,13 @@ def test_its_own_check_passes_and_captures_know_it(site):
 import numpy as np
 from herald_sim import HERALD
 from bluezone_sim import protocols, match
-from bluezone_sim.ble.sending.crowd import Crowd, key_file_name
+from bluezone_sim.ble.sending.crowd import SendingPhones, key_file_name
 from bluezone_sim.testing import check_protocol
 check_protocol(HERALD)
 assert protocols.names()[-1] == "herald" and protocols.get("herald") is HERALD
 found = protocols.recognise(HERALD.advertisement(bytes(range(16))))
 assert found.protocols == ("herald",) and found.identifier == bytes(range(16))
-crowd = Crowd("herald", 2)
+crowd = SendingPhones("herald", 2)
 sent = [crowd.identifier(0, 1_700_000_000.0 + 360 * k)[0] for k in range(3)]
 assert len(set(sent)) == 3 and set(sent) <= crowd.identifiers()
 assert HERALD.files[0].read(crowd.key_file(), "k").key.tobytes() == crowd.published().key.tobytes()

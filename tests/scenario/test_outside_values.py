@@ -102,6 +102,41 @@ def test_they_are_listed_where_a_scenario_is_described(cli):
     assert '# With name = "records-a-day": strong records of a day' in out
 
 
+def test_a_metric_of_theirs_is_measured_judged_kept_and_shown(cli):
+    expect = '[[expect]]\nmetric = "f_score"\nat_least = 0.01\n'
+    code, out, err = cli(*sim("run", "town.toml", "--json", "--out", "out"), town=TOWN + expect)
+    assert code == 0, err
+    document = json.loads(out)
+    (level,) = document["levels"]
+    both = level["precision"], level["recall"]
+    assert level["f_score"] == pytest.approx(2 / sum(1 / x for x in both))
+    assert document["expect"][0]["value"] == level["f_score"]
+    assert cli(*sim("run", "town.toml", "--out", "plain"), town=TOWN)[0] == 0
+    program = """
+import bluezone_sim as bz
+found = bz.open_run("plain")
+print(found.metrics[0].others["f_score"], found.metrics.to_arrow()["f_score"][0].as_py())
+print(repr(found.metrics))
+"""
+    # It is there, under its name, where the package is not.
+    for packages in ((OUTSIDE,), ()):
+        code, out, err = cli("-c", program, packages=packages)
+        assert code == 0, err
+        first, *table = out.splitlines()
+        assert {float(x) for x in first.split()} == {level["f_score"]}
+        heads = " ".join(table).split()
+        assert ("F" if packages else "f_score") in heads
+    other = ("--out", "other")
+    code, _, err = cli(*sim("run", "town.toml", *other), packages=(), town=TOWN + expect)
+    assert code == 2
+    assert "f_score" in err
+    assert "f_score" in cli(*sim("schema"))[1]
+    grid = ("--grid", "rule.name=any-match,minutes-near", "--seeds", "2", "--workers", "1")
+    code, out, err = cli(*sim("sweep", "town.toml", *grid, "--json", "--out", "swept"))
+    assert code == 0, err
+    assert all(0 < a["levels"][0]["f_score"] < 1 for a in json.loads(out)["arms"])
+
+
 def test_a_scenario_of_theirs_runs_and_is_opened_again(cli):
     town = TOWN + RULE + RING + CAMPAIGN
     code, out, err = cli(*sim("run", "town.toml", "--json", "--out", "out"), town=town)

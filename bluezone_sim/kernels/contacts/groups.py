@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bare import bare, inlined
+from ..decorators import bare, inlined
 from ..rng import draw, to_unit
 from .meetings import (
     PIECE_S,

@@ -11,11 +11,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bare import bare, inlined
+from ..decorators import bare, compiled, inlined
 from ..rng import draw, to_unit
 
 N_STATIC = 4
@@ -349,7 +348,7 @@ def enumerate_contacts(town, days, persons, ordered, rows, first):
     return at, k
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def permute_many(key, x, n):
     """:func:`permute` of every element of ``x``."""
     out = np.empty(len(x), np.int64)
@@ -358,7 +357,7 @@ def permute_many(key, x, n):
     return out
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def count_with_app(town, day, layer, group, rank, level):
     """Attendants of one group who run the app at ``level``."""
     people = town.people
@@ -383,7 +382,7 @@ def count_with_app(town, day, layer, group, rank, level):
     return count
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def count_rooms(town, days, rooms, rank, level):
     """:func:`count_with_app` of ``rooms`` ``int64[n, 3]``: layer, group, index of the day."""
     out = np.empty(len(rooms), np.int64)

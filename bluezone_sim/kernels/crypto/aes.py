@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 from numba.extending import overload
 from numpy.typing import NDArray
 
 from ...errors import TableError
 from ..cpu import Portable, path
+from ..decorators import compiled
 from ..threads import in_threads
 from . import aes_ir, aes_tables
 from .aes_ir import GROUP
@@ -106,7 +106,7 @@ def _(path, round_keys, data, at):
     return lambda path, round_keys, data, at: _BLOCK_128(round_keys, data, at)
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def rpi_run(path, round_keys, counter, count, out, at, spare):
     """``count`` rolling proximity identifiers from interval number ``counter`` into ``out[at:]``.
 
@@ -121,13 +121,13 @@ def rpi_run(path, round_keys, counter, count, out, at, spare):
             out[at + 16 * whole + i] = spare[i]
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def expand_rpik(path, rpik, at, round_keys):
     """Key schedule of the identifier key at ``rpik[at:]``."""
     _expand_128(path, rpik, at, round_keys)
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def load_batch(teks, first, last, batch):
     """Copies up to LANES keys of ``teks uint32[n, 4]`` into ``batch``; returns how many."""
     n = min(LANES, last - first)
@@ -137,7 +137,7 @@ def load_batch(teks, first, last, batch):
     return n
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def _identifiers(path, teks, intervals, span, count, out):
     """All of them for keys ``span``; ``out`` is flat."""
     batch, derived = np.zeros(4 * LANES, np.uint32), np.empty(4 * LANES, np.uint32)
@@ -153,7 +153,7 @@ def _identifiers(path, teks, intervals, span, count, out):
             rpi_run(path, round_keys, intervals[begin + lane], count, out, at, spare)
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def _metadata(path, teks, rpis, span):
     """Encrypts each identifier, in place, under its key's metadata key.
 
@@ -183,7 +183,7 @@ def _metadata(path, teks, rpis, span):
                 _block_128(path, round_keys, rpis, 16 * i)
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def _differ(teks, i, j):
     for w in range(4):  # noqa: SIM110 (Numba has no generators)
         if teks[i, w] != teks[j, w]:
@@ -191,7 +191,7 @@ def _differ(teks, i, j):
     return False
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def _key_stream(path, keys, span, count, out):
     round_keys = np.empty(240, np.uint8)
     spare = np.empty(16 * GROUP, np.uint8)

@@ -6,9 +6,10 @@ simulated, or already published.
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
+
+from ..decorators import compiled
 
 
 def _tables() -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
@@ -36,18 +37,18 @@ _BOX, _MIX = _tables()
 _CONSTANTS = np.array([1, 2, 4, 8, 16, 32, 64, 128, 27, 54], np.uint32)
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def _rotate(x, n):
     """Rotated left, which moves bytes up."""
     return (x << np.uint32(n)) | (x >> np.uint32(32 - n))
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def _byte(x, i):
     return (x >> np.uint32(8 * i)) & np.uint32(0xFF)
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def _substitute(x):
     return (
         _BOX[_byte(x, 0)]
@@ -57,7 +58,7 @@ def _substitute(x):
     )
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def _word(data, at):
     """Little-endian word at a byte."""
     return (
@@ -68,13 +69,13 @@ def _word(data, at):
     )
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def _put(data, at, word):
     for i in range(4):
         data[at + i] = np.uint8(_byte(word, i))
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def expand_key(key, at, n_words, round_keys):
     """Key schedule of the 4 or 8 words at ``key[at:]`` into ``round_keys uint8[240]``."""
     for i in range(n_words):
@@ -88,7 +89,7 @@ def expand_key(key, at, n_words, round_keys):
         _put(round_keys, 4 * i, x ^ _word(round_keys, 4 * (i - n_words)))
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def encrypt_block(round_keys, rounds, data, at):
     """Encrypts the block at ``data[at:]`` in place."""
     s = np.empty(4, np.uint32)

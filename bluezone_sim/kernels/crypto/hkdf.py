@@ -6,11 +6,11 @@ compressions a key remain.
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 from numba.extending import overload
 
 from ..cpu import Vaes
+from ..decorators import compiled
 from . import sha256_ni
 from .sha256 import block, swap
 from .sha256_ir import INITIAL, LANES, after_block, big_endian_words
@@ -32,7 +32,7 @@ GAEN_IDENTIFIER, GAEN_METADATA = map(big_endian_words, (_IDENTIFIER_LABEL, _META
 _IDENTIFIER_KEYS, _METADATA_KEYS = map(sha256_ni.gaen_keys, (_IDENTIFIER_LABEL, _METADATA_LABEL))
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def _set(lanes, words):
     # Loops, not slices: Numba's slice assignment compiles for a second each.
     for w in range(8):
@@ -40,21 +40,21 @@ def _set(lanes, words):
             lanes[w, lane] = words[w]
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def _fill(message, first, last, word):
     for w in range(first, last):
         for lane in range(LANES):
             message[w, lane] = word
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def _copy(source, target):
     for w in range(8):
         for lane in range(LANES):
             target[w, lane] = source[w, lane]
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def _pad(message, n_words, n_bytes):
     """Padding after ``n_words`` words, of a message of ``n_bytes`` bytes in all."""
     _fill(message, n_words, n_words + 1, _END)
@@ -62,7 +62,7 @@ def _pad(message, n_words, n_bytes):
     _fill(message, 15, 16, np.uint32(8 * n_bytes))
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def _on_lanes(teks, label, out):
     """The keys of a label, LANES at a time; arguments as in :func:`gaen_keys`."""
     state = np.empty((8, LANES), np.uint32)

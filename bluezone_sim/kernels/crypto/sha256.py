@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import TableError
 from ..cpu import Vaes, path
+from ..decorators import compiled
 from ..threads import in_threads
 from .sha256_ir import INITIAL, LANES, SUBKEY_WORDS, compress_block, rehash
 from .sha256_ni import STREAMS, identifier_chains
@@ -19,7 +19,7 @@ SUBKEY_STORED = np.array(SUBKEY_WORDS, dtype=np.uint32).byteswap()
 IDENTIFIER_BYTES = (0, 4, 8, 12, 16, 18, 20, 22, 24, 26, 28, 30)
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def swap(x):
     """Byte-swapped 32-bit word."""
     x = np.uint32(x)
@@ -31,13 +31,13 @@ def swap(x):
     )
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def block(state, message):
     """One compression: ``state uint32[8, LANES]`` after the block ``message uint32[16, LANES]``."""
     compress_block(state, message)
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def _write_chain(state, out):
     """Writes a state, its SHA-256, the SHA-256 of that, and so on, for up to LANES states.
 
@@ -78,7 +78,7 @@ def _write_chain(state, out):
             rehash(state)
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def digest(blocks, state, first, last, digest):
     """SHA-256 of messages ``first`` .. ``last`` - 1, after all their blocks.
 
@@ -102,7 +102,7 @@ def digest(blocks, state, first, last, digest):
                 digest[begin + lane, w] = swap(lanes[w, lane])
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def _streams(day_keys, first, last, out):
     """Identifiers of daily keys ``first`` .. ``last`` - 1 on the SHA instructions; ``out`` is flat."""
     count = len(out) // (12 * len(day_keys))
@@ -120,7 +120,7 @@ def _streams(day_keys, first, last, out):
             out[12 * count * whole + i] = spare[i]
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def chain(seeds, first, last, out):
     """:func:`_write_chain` for seeds ``uint32[n, 8]`` ``first`` .. ``last`` - 1."""
     state = np.zeros((8, LANES), np.uint32)

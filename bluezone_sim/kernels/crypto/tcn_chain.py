@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import TableError
+from ..decorators import compiled
 from ..threads import in_threads
 from .sha256 import block, check_bytes, output, swap
 from .sha256_ir import INITIAL, LANES, big_endian_words
@@ -18,14 +18,14 @@ _K, _N = np.uint32(ord("K")), np.uint32(ord("N"))
 _KEY_BITS, _NUMBER_BITS = np.uint32(8 * 69), np.uint32(8 * 39)
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def _start(state):
     for w in range(8):
         for lane in range(LANES):
             state[w, lane] = _INITIAL[w]
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def _runs(keys, index, first, last, out):
     """Numbers of keys ``uint32[n, 16]`` (rvk, contact key, as stored) into ``uint32[n, count, 4]``."""
     rvk = np.zeros((8, LANES), np.uint32)

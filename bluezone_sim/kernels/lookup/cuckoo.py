@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
+
+from ..decorators import compiled
 
 #: Spreads a fingerprint over buckets: bucket xor its product's high half is the other bucket.
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def _put(table, bucket, fingerprint):
     for slot in range(table.shape[1]):
         if table[bucket, slot] == 0 or table[bucket, slot] == fingerprint:
@@ -18,7 +19,7 @@ def _put(table, bucket, fingerprint):
     return False
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def insert(table, fingerprints, homes, kicks):
     """Inserts all of them; returns how many found a place before one did not within ``kicks`` moves."""
     mask = np.uint64(len(table) - 1)

@@ -15,9 +15,9 @@ import numpy as np
 from numba.extending import overload
 from numpy.typing import NDArray
 
-from ..bare import INLINED, bare, inlined
 from ..bits_ir import lowest_bit
 from ..cpu import Path, Vaes, path
+from ..decorators import INLINED, bare, inlined
 from ..pages import zeros
 from . import filter_ir
 from .filter_ir import SPAN, prefetch

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba as nb
 import numpy as np
 from numba.extending import overload
 from numpy.typing import NDArray
 
-from ..bare import INLINED, bare
 from ..bits_ir import lowest_bit
 from ..cpu import Vaes
 from ..crypto.aes import RPI_TEMPLATE, expand_rpik, load_batch, rpi_run
@@ -18,6 +16,7 @@ from ..crypto.hkdf import gaen_keys
 from ..crypto.sha256 import INITIAL_STATE, SUBKEY_STORED, chain, digest
 from ..crypto.sha256_ir import LANES
 from ..crypto.sha256_ni import STREAMS, identifier_chains
+from ..decorators import INLINED, bare, compiled
 from .exact import probe, settle, wait
 from .gaen_ir import days_filtered
 
@@ -157,7 +156,7 @@ def _(path, keys, blocks, ids):
     return lanes
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def bluezone(path, index, day_keys, counts, span, work):
     """Looks for the identifiers of daily keys ``span``.
 

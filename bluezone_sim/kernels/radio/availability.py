@@ -14,11 +14,10 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bare import inlined
+from ..decorators import compiled, inlined
 from ..rng import draw, to_unit
 from ..threads import in_threads
 from .link_budget import Phones, Streams
@@ -112,14 +111,14 @@ def _saves(life, phones, streams, person, day, low, high):
     return _spell_hours(streams.saver, person, share, block_h, day, low, high)
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def phone_hours(life, phones, streams, person, day):
     """(sends, hears): bits of the hours of a local day in which a phone does."""
     sends = _sends(life, phones, streams, person, day, 0, HOURS)
     return sends, sends & ~_saves(life, phones, streams, person, day, 0, HOURS)
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def _link_hours(life, phones, streams, observer, emitter, day, low, high, out):
     for i in range(len(out)):
         who, d, a, b = observer[i], day[i], low[i], high[i]
@@ -163,7 +162,7 @@ def link_hours(
     return out
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def _day_hours(life, phones, streams, person, day, sends, hears):
     for i in range(len(person)):
         who = person[i]
@@ -201,7 +200,7 @@ def day_hours(
     return sends, hears
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def _shared_hours(sends, hears, observer, emitter, start_s, duration_s, midnight_s, out):
     for i in range(len(out)):
         begin = start_s[i] - midnight_s

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bare import inlined
+from ..decorators import inlined
 from ..rng import NORMAL_TABLE, draw, to_unit
 
 #: Preamble, access address, header, advertiser's address and CRC of a legacy PDU on the 1M PHY, at 8 µs

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from ..decorators import compiled
 from ..rng import NORMAL_TABLE, draw
 
 #: From one PDU of an advertising event to the next one's start, less its time on air: the pause for a
@@ -108,12 +108,12 @@ class Log(NamedTuple):
     rssi_dbm: NDArray[np.float64]
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def _rssi_dbm(level_dbm, fading_sd_db, fading, person):
     return level_dbm + fading_sd_db * NORMAL_TABLE[draw(fading, person) >> np.uint64(52)]
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def _hears(air, rssi_dbm, fading, person):
     """The receiver hears a packet of this power at this instant, by other bits of the fading's draw."""
     h = draw(fading, person)
@@ -123,7 +123,7 @@ def _hears(air, rssi_dbm, fading, person):
     return rssi_dbm >= air.sensitivity_dbm + air.sensitivity_sd_db * z
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def _survives(pdus, i, phone, level_dbm, rssi_dbm, fading_sd_db, capture_db, person):
     """No overlapping PDU is the listener's own, or reaches it with more than the packet's power less the
     threshold."""
@@ -148,7 +148,7 @@ def _survives(pdus, i, phone, level_dbm, rssi_dbm, fading_sd_db, capture_db, per
     return True
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def _note(heard, known, phone, sender, time_us, rssi):
     if not known[phone, sender]:
         before = heard.unread_us[phone, sender]
@@ -164,7 +164,7 @@ def _note(heard, known, phone, sender, time_us, rssi):
     heard.max_dbm[phone, sender] = max(heard.max_dbm[phone, sender], rssi)
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def _receive(pdus, channel, ears, crowd, air, heard, log, logged):
     """Those of one channel, index 0, 1 or 2."""
     for e in range(len(ears.phone)):
@@ -212,7 +212,7 @@ def _receive(pdus, channel, ears, crowd, air, heard, log, logged):
     return logged
 
 
-@nb.njit(nogil=True, cache=True)
+@compiled
 def receive(pdus, ears, crowd, air, heard, log, logged):
     """Delivers PDUs to the phones that listen on their channels.
 

@@ -21,8 +21,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bare import bare, inlined
 from ..bits_ir import lowest_bit
+from ..decorators import bare, inlined
 from ..lanes import WIDTH
 from ..rng import draw, mix64, to_unit
 from .lane_columns import Linked, Spans

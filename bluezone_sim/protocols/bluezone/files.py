@@ -36,9 +36,8 @@ class _Message(BaseModel):
 
 
 def is_message(data: bytes) -> bool:
-    """Text that may be a message; one that is broken is still told for one."""
-    head = data[:4096]
-    return all(c >= 0x20 or c in b"\t\r\n" for c in head[:64]) and b'"exposed"' not in head
+    """A JSON object that is no list of DP-3T; a message that is broken is still told for one."""
+    return data.lstrip().startswith(b"{") and b'"exposed"' not in data[:4096]
 
 
 def parse_f0_message(data: bytes, source: str = "message") -> PublishedKeys:

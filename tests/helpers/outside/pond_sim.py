@@ -15,6 +15,8 @@ from bluezone_sim.scenario.values import (
     RuleTable,
     TomlTable,
 )
+from bluezone_sim.tables.metrics import Metric
+from bluezone_sim.tables.words import SHARE
 
 DAY_0 = dt.date(1970, 1, 1)
 
@@ -98,6 +100,14 @@ def one_day(p, world, runs, occasion):
 
 
 ONE_DAY = Intervention("one-day", "all on one day", "the pond", OneDay, apply=one_day)
+
+
+def f_score(found):
+    precision, recall = found.level.precision, found.level.recall
+    return None if not precision or not recall else 2 / (1 / precision + 1 / recall)
+
+
+F_SCORE = Metric("f_score", "F score", "F\nscore", SHARE, "higher", measure=f_score)
 
 
 def pond_contacts():
