@@ -309,7 +309,7 @@ def test_a_campaign_from_end_to_end(base, tmp_path):
             total = sum(p.n_risky_pairs for p in parts)
             assert found / total == pytest.approx(row.recall)
     assert dict(campaign.brought)["first users"] == 70
-    assert len(tables(result)) >= 4
+    assert len(list(tables(result))) >= 4
     assert "The campaign, day by day" in [p.title for p in panels(result)]
     assert json.loads(json.dumps(result.to_dict()))["campaign"]["cases"] == 120
     out = result.save(tmp_path / "run")
