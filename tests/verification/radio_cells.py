@@ -240,7 +240,8 @@ def _counts(x: np.ndarray, y: np.ndarray) -> float:
         else:
             joined.append(column)
     if len(joined) > 1 and min(joined[-1].sum() * both[i].sum() / both.sum() for i in (0, 1)) < 5:
-        joined[-2] = joined[-2] + joined.pop()
+        last = joined.pop()  # first: it moves what [-1] is
+        joined[-1] = joined[-1] + last
     if len(joined) < 2:
         return 1.0
     return float(stats.chi2_contingency(np.stack(joined).T)[1])
