@@ -28,7 +28,7 @@ from bluezone_sim.ble.sending.advertise import SlotScheduler, advertise
 from bluezone_sim.ble.sending.bumble import BumbleTransmitter
 from bluezone_sim.ble.sending.crowd import SendingPhones
 from bluezone_sim.ble.sending.transmit import Transmission
-from bluezone_sim.ble.virtual import Phone, VirtualBench
+from bluezone_sim.ble.virtual import VirtualPhone, VirtualBench
 from bluezone_sim.captures.formats.parquet import read_sightings
 from bluezone_sim.errors import InputError
 from bluezone_sim.protocols import ad

@@ -25,7 +25,7 @@ from bluezone_sim.ble.drive.schedule import Programme
 from bluezone_sim.ble.listening import gatt_client as gatt
 from bluezone_sim.ble.listening import listener as listen
 from bluezone_sim.ble.listening.recorder import read_packets
-from bluezone_sim.ble.virtual import Phone, VirtualBench
+from bluezone_sim.ble.virtual import VirtualPhone, VirtualBench
 from bluezone_sim.captures.formats.parquet import read_sightings
 from bluezone_sim.protocols.bluezone import wire as bluezone
 from bluezone_sim.protocols.bluezone.files import parse_f0_message
@@ -98,7 +98,7 @@ def an_iphone(bench, address="C2:00:00:00:00:01", value=bytes(range(12))):
         return value
 
     service = str(bluezone.IOS_SERVICE)
-    bench.bluez.phones[address] = Phone(service, {str(bluezone.IOS_CHARACTERISTIC): answer})
+    bench.bluez.phones[address] = VirtualPhone(service, {str(bluezone.IOS_CHARACTERISTIC): answer})
     for i in range(60):
         bench.after(
             i * 0.05,
