@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from functools import cache, cached_property
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, distributions
 from typing import Any, Generic, TypeVar
 
 from .errors import InputError
@@ -132,12 +132,19 @@ def code_of(
 
 
 @cache
-def _all_points() -> Any:
-    return entry_points()
+def _all_points() -> tuple[EntryPoint, ...]:
+    """Those of any registry; only packages that name one are read."""
+    found: dict[str, tuple[EntryPoint, ...]] = {}
+    for package in distributions():
+        text = package.read_text("entry_points.txt")
+        if text is not None and "bluezone_sim." in text:
+            # The first on the path is the one that is imported.
+            found.setdefault(package.name, tuple(package.entry_points))
+    return tuple(point for points in found.values() for point in points)
 
 
-def _points(group: str) -> Any:
-    return _all_points().select(group=group)
+def _points(group: str) -> list[EntryPoint]:
+    return [point for point in _all_points() if point.group == group]
 
 
 def _package(point: EntryPoint) -> str:

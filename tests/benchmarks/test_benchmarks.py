@@ -11,7 +11,7 @@ import pytest
 
 import bluezone_sim as bz
 from bluezone_sim import cli
-from bluezone_sim.benchmarks import Case, Measurement, regressions, to_json
+from bluezone_sim.benchmarks import BenchmarkCase, BenchmarkResult, regressions, to_json
 from bluezone_sim.benchmarks import whole_runs as engine
 from bluezone_sim.benchmarks.core import FIGURES, too_large
 from bluezone_sim.benchmarks.regressions import parse_baseline, scaled
@@ -19,12 +19,12 @@ from bluezone_sim.benchmarks.rounds import measure
 from bluezone_sim.errors import BluezoneSimError, FormatError, InputError
 
 
-def measured(ratio: float | None, name: str = "match/gaen/1M") -> Measurement:
-    return Measurement(name, "keys/s", 2e6, "a set", ratio, 100.0)
+def measured(ratio: float | None, name: str = "match/gaen/1M") -> BenchmarkResult:
+    return BenchmarkResult(name, "keys/s", 2e6, "a set", ratio, 100.0)
 
 
 def test_a_ratio_is_that_of_the_two_rates():
-    case = Case(
+    case = BenchmarkCase(
         "a",
         "things",
         work=lambda: time.sleep(0.01),

@@ -28,7 +28,7 @@ from bluezone_sim.ble.sending.advertise import SlotScheduler, advertise
 from bluezone_sim.ble.sending.bumble import BumbleTransmitter
 from bluezone_sim.ble.sending.crowd import SendingPhones
 from bluezone_sim.ble.sending.transmit import Transmission
-from bluezone_sim.ble.virtual import VirtualPhone, VirtualBench
+from bluezone_sim.ble.virtual import VirtualBench, VirtualPhone
 from bluezone_sim.captures.formats.parquet import read_sightings
 from bluezone_sim.errors import InputError
 from bluezone_sim.protocols import ad
@@ -179,7 +179,7 @@ async def a_relay(listening, bluez):
         text = address_text(int.from_bytes(bytes(address), "little"))
         if advertisement.is_connectable:  # iPhones, with the service in Apple's overflow area
             answer = {str(bluezone.IOS_CHARACTERISTIC): lambda: read(address)}
-            bluez.phones.setdefault(text, Phone(str(bluezone.IOS_SERVICE), answer))
+            bluez.phones.setdefault(text, VirtualPhone(str(bluezone.IOS_SERVICE), answer))
         fields = {"uuids": [], "manufacturer": {}}
         for kind, data in ad.walk(advertisement.data_bytes):
             if kind in ad.UUIDS_16:

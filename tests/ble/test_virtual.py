@@ -25,7 +25,7 @@ from bluezone_sim.ble.drive.schedule import Programme
 from bluezone_sim.ble.listening import gatt_client as gatt
 from bluezone_sim.ble.listening import listener as listen
 from bluezone_sim.ble.listening.recorder import read_packets
-from bluezone_sim.ble.virtual import VirtualPhone, VirtualBench
+from bluezone_sim.ble.virtual import VirtualBench, VirtualPhone
 from bluezone_sim.captures.formats.parquet import read_sightings
 from bluezone_sim.protocols.bluezone import wire as bluezone
 from bluezone_sim.protocols.bluezone.files import parse_f0_message
