@@ -13,8 +13,17 @@ from bluezone_sim.errors import InputError
 from bluezone_sim.protocols import FixedId, Keys, ad
 from bluezone_sim.testing import _on_air, _published, check_protocol
 
+#: Those of the others take as long again, and the same code.
+_QUICK = ("bluezone", "bluezone-v1", "gaen", "tcn", "robert")
 
-@pytest.mark.parametrize("name", protocols.names())
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in _QUICK else pytest.param(name, marks=pytest.mark.slow)
+        for name in protocols.names()
+    ],
+)
 def test_a_shipped_protocol_is_as_its_value_says(name):
     check_protocol(protocols.get(name))
 

@@ -10,7 +10,11 @@ from pathlib import Path
 
 import pytest
 
+import bluezone_sim
+
 ROOT = Path(__file__).parents[2]
+#: Where the package under test is, with its compiled kernels.
+PACKAGE = Path(bluezone_sim.__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "herald-protocol"
 _SCENARIO = """
 name = "tenth"
@@ -41,7 +45,7 @@ def install(folder: Path, name: str = "herald", value: str = "herald_sim:HERALD"
 def call(site: Path, *arguments: str, code: str = "") -> subprocess.CompletedProcess[str]:
     """The command, or a program, with the package on the path."""
     what = ["-c", code] if code else ["-m", "bluezone_sim"]
-    path = os.pathsep.join(map(str, (site, EXAMPLE, ROOT)))
+    path = os.pathsep.join(map(str, (site, EXAMPLE, PACKAGE)))
     return subprocess.run(
         [sys.executable, *what, *arguments],
         capture_output=True, text=True, cwd=site, env={**os.environ, "PYTHONPATH": path},
@@ -54,6 +58,7 @@ def site(tmp_path):
     return install(tmp_path / "site").parent
 
 
+@pytest.mark.slow
 def test_a_run_finds_the_same_in_each_mode(site):
     found = []
     for mode in ((), ("--set", "protocol.identifiers=full"), ("--set", "protocol.histories=whole")):

@@ -167,6 +167,7 @@ def test_a_scenario_of_theirs_runs_and_is_opened_again(cli):
     assert (code, again) == (0, out), err
 
 
+@pytest.mark.slow
 def test_whole_histories_find_what_asked_ones_do(cli):
     found = []
     for how in ("asked", "whole"):
@@ -178,6 +179,7 @@ def test_whole_histories_find_what_asked_ones_do(cli):
     assert found[0] == found[1]
 
 
+@pytest.mark.slow
 def test_a_source_may_bring_its_people(cli):
     town = TOWN + RULE + '[contacts]\nsource = "tables"\n[contacts.parameters]\npeople = 120\n'
     code, out, err = cli(*sim("run", "town.toml", "--json"), town=town)
