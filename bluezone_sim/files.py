@@ -3,9 +3,9 @@
 Everything that the package writes goes through here. What is not whole yet stands in a working folder
 beside its place, so that the last step is a rename within one file system::
 
-    .NAME.bluezone-writing/lock   who writes; the system drops its lock when that process ends
-    .NAME.bluezone-writing/new    the file or folder, until it is whole
-    .NAME.bluezone-writing/old    the folder that it replaces, from the one rename to the other
+    .NAME.bluezone-writing/.lock   who writes; the system drops its lock when that process ends
+    .NAME.bluezone-writing/.new    the file or folder, until it is whole
+    .NAME.bluezone-writing/.old    the folder that it replaces, from the one rename to the other
 
 The steps are in this order: the working folder, its lock, what is new, its bytes to the disk; an earlier
 folder to ``old``; ``new`` to its place, the names to the disk; then ``old``, the lock and the working
@@ -37,6 +37,8 @@ from ._version import SCHEMA_VERSION
 from .errors import FormatError, InputError
 
 _SUFFIX = ".bluezone-writing"
+#: Readers of a folder of Parquet files pass over what begins with a dot.
+_LOCK, _NEW, _OLD = ".lock", ".new", ".old"
 #: How the text of a lock begins.
 _MARK = b"bluezone-sim "
 #: How often a working folder may be removed by its writer while another one is about to take it.
@@ -185,7 +187,7 @@ class _Writing:
     def __init__(self, path: Path):
         self.path, self.place = path, _place(path)
         self.folder = _working_folder(self.place)
-        self.new, self._old = self.folder / "new", self.folder / "old"
+        self.new, self._old = self.folder / _NEW, self.folder / _OLD
         with _named(path):
             self._lock = self._take()
             try:
@@ -205,7 +207,7 @@ class _Writing:
                 made = False
             try:
                 self._check_ours()
-                lock = DISK.open_lock(self.folder / "lock")
+                lock = DISK.open_lock(self.folder / _LOCK)
             except FileNotFoundError:
                 continue  # another writer has just ended
             try:
@@ -221,7 +223,7 @@ class _Writing:
         """The lock is the first thing in a working folder and the last: without it, it is none."""
         if self.folder.is_dir() and not self.folder.is_symlink():
             found = set(os.listdir(self.folder))
-            if not found or ("lock" in found and found <= {"lock", "new", "old"}):
+            if not found or (_LOCK in found and found <= {_LOCK, _NEW, _OLD}):
                 return
         elif not os.path.lexists(self.folder):
             raise FileNotFoundError
@@ -241,7 +243,7 @@ class _Writing:
         if label and not label.startswith(_MARK):
             raise self._in_the_way()
         try:
-            return os.path.samestat(os.fstat(lock.fileno()), (self.folder / "lock").stat())
+            return os.path.samestat(os.fstat(lock.fileno()), (self.folder / _LOCK).stat())
         except FileNotFoundError:
             return False
 
@@ -295,7 +297,7 @@ class _Writing:
             self._settle()
             if sys.platform == "win32":
                 self._lock.close()  # an open file cannot be removed there
-            DISK.remove(self.folder / "lock")
+            DISK.remove(self.folder / _LOCK)
             DISK.remove_empty(self.folder)
 
 
@@ -306,7 +308,7 @@ def recover(path: Path) -> None:
         InputError: it cannot be ended, or its writer lives.
     """
     place = path.absolute()
-    if not os.path.lexists(place) and os.path.lexists(_working_folder(place) / "old"):
+    if not os.path.lexists(place) and os.path.lexists(_working_folder(place) / _OLD):
         _Writing(path).end()
 
 

@@ -211,10 +211,10 @@ def test_a_run_cut_off_between_the_two_renames_is_found_when_it_is_opened(tmp_pa
     write_folder(out, {"manifest.json": b'{"schema_version": 0}'})
     work = tmp_path / ".run.bluezone-writing"
     work.mkdir()
-    (work / "lock").write_bytes(b"bluezone-sim process 1 on here")
-    out.rename(work / "old")
-    (work / "new").mkdir()
-    (work / "new" / "manifest.json").write_bytes(b'{"schema_version": 1, "new": 1}')
+    (work / ".lock").write_bytes(b"bluezone-sim process 1 on here")
+    out.rename(work / ".old")
+    (work / ".new").mkdir()
+    (work / ".new" / "manifest.json").write_bytes(b'{"schema_version": 1, "new": 1}')
     with pytest.raises(InputError, match="exists already"):
         check_absent(out)
     assert (out / "manifest.json").read_bytes() == b'{"schema_version": 1, "new": 1}'
@@ -246,7 +246,7 @@ def test_modes_follow_the_umask_and_what_is_private_is_the_owners(tmp_path, mask
     assert mode(tmp_path / "deep" / "b" / "c") == 0o666 & ~mask
     (tmp_path / "secret").chmod(0o644)
     with umask(0), WholeFile(tmp_path / "secret", private=True) as file:
-        assert mode(tmp_path / ".secret.bluezone-writing" / "new") == 0o600
+        assert mode(tmp_path / ".secret.bluezone-writing" / ".new") == 0o600
         file.stream.write(b"2")
     assert mode(tmp_path / "secret") == 0o600
 
@@ -282,7 +282,7 @@ def test_a_full_disk_is_told_by_the_file_that_was_to_be(tmp_path, monkeypatch):
         os,
         "open",
         lambda path, flags, *mode: (
-            real("/dev/full", os.O_WRONLY) if Path(path).name == "new" else real(path, flags, *mode)
+            real("/dev/full", os.O_WRONLY) if Path(path).name == ".new" else real(path, flags, *mode)
         ),
     )
     write = rf"{tmp_path / 'a'}: cannot be written \(No space left on device\); make room"
@@ -365,7 +365,7 @@ def test_many_writers_of_one_place_leave_one_of_theirs(tmp_path):
 
 @pytest.mark.parametrize(
     "names",
-    [["notes.txt"], ["lock", "new", "notes.txt"], ["new"], None],
+    [["notes.txt"], [".lock", ".new", "notes.txt"], [".new"], None],
     ids=["other", "more", "unlocked", "file"],
 )
 def test_what_the_program_has_not_written_is_not_touched(tmp_path, names):
@@ -391,10 +391,10 @@ def test_what_the_program_has_not_written_is_not_touched(tmp_path, names):
 def test_a_lock_of_somebody_else_is_not_touched(tmp_path):
     work = tmp_path / ".a.bluezone-writing"
     work.mkdir()
-    (work / "lock").write_bytes(b"12345")
+    (work / ".lock").write_bytes(b"12345")
     with pytest.raises(InputError, match="in the way"):
         write_file(tmp_path / "a", b"1")
-    assert (work / "lock").read_bytes() == b"12345"
+    assert (work / ".lock").read_bytes() == b"12345"
 
 
 def test_without_locks_on_the_file_system_a_leftover_is_named(tmp_path, monkeypatch):
@@ -405,12 +405,12 @@ def test_without_locks_on_the_file_system_a_leftover_is_named(tmp_path, monkeypa
     assert write_file(tmp_path / "a", b"1").read_bytes() == b"1"
     work = tmp_path / ".a.bluezone-writing"
     work.mkdir()
-    (work / "lock").write_bytes(b"bluezone-sim process 7 on there")
+    (work / ".lock").write_bytes(b"bluezone-sim process 7 on there")
     with pytest.raises(InputError, match=r"process 7 on there.*remove .*bluezone-writing"):
         write_file(tmp_path / "a", b"2")
     assert (tmp_path / "a").read_bytes() == b"1"
-    (tmp_path / "a").rename(work / "old")
-    (work / "new").mkdir()
+    (tmp_path / "a").rename(work / ".old")
+    (work / ".new").mkdir()
     with pytest.raises(InputError, match=r"process 7 on there.*move .*new to .*a and remove "):
         recover(tmp_path / "a")
 

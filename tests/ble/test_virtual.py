@@ -390,7 +390,7 @@ def test_ten_thousand_a_second_for_a_minute(bench, folder):
             time.sleep(1)
 
     def recorded():
-        return sum(part.stat().st_size for part in folder.glob(".x.pcapng.*/new"))
+        return sum(part.stat().st_size for part in folder.glob(".x.pcapng.*/.new"))
 
     watching = threading.Thread(target=watch)
     watching.start()
