@@ -52,7 +52,7 @@ def columns(names: Sequence[str], heads: Sequence[str] = ()) -> tuple[Column, ..
 def levels_table(levels: Sequence[LevelMetrics]) -> Table:
     """A row a level: what the app finds."""
     names = (*_MAIN, *(name for level in levels[:1] for name in level.others))
-    heads = columns(names)
+    heads = columns(names, ["95 %\ninterval" if name == "recall_ci95" else "" for name in names])
     rows = tuple(tuple(_value(level, name) for name in names) for level in levels)
     return Table("What the app finds", heads, rows, NOTES)
 

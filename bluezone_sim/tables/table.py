@@ -142,7 +142,7 @@ class Table:
         console.width = self.width(console)
         console.print(self.rich())
         lines = [line.rstrip() for line in out.getvalue().splitlines()]
-        return "\n".join([*lines, self.note] if self.note else lines)
+        return "\n".join([*lines, self.note, ""] if self.note else lines)
 
     def html(self, caption: str | None = None) -> str:
         """As HTML; what stands on the left has the class ``left``.
