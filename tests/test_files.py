@@ -282,7 +282,9 @@ def test_a_full_disk_is_told_by_the_file_that_was_to_be(tmp_path, monkeypatch):
         os,
         "open",
         lambda path, flags, *mode: (
-            real("/dev/full", os.O_WRONLY) if Path(path).name == ".new" else real(path, flags, *mode)
+            real("/dev/full", os.O_WRONLY)
+            if Path(path).name == ".new"
+            else real(path, flags, *mode)
         ),
     )
     write = rf"{tmp_path / 'a'}: cannot be written \(No space left on device\); make room"
