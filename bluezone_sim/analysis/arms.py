@@ -117,7 +117,7 @@ def _arm(axes: Mapping[str, Sequence[Any]], rows: list[dict[str, Any]]) -> Arm:
     behind = columns[1 + columns.index(NUMBERS[-1]) :]
     others = [name for name in behind if not name.startswith("campaign_")]
     by_seed = {
-        name: np.array([[_number(at.get((u, s), {}).get(name)) for s in seeds] for u in users])
+        name: np.array([[or_nan(at.get((u, s), {}).get(name)) for s in seeds] for u in users])
         for name in (*(f for f in fields if f in rows[0]), *stages, *others)
     }
     levels = []
@@ -144,7 +144,8 @@ def _arm(axes: Mapping[str, Sequence[Any]], rows: list[dict[str, Any]]) -> Arm:
     )
 
 
-def _number(value: float | None) -> float:
+def or_nan(value: float | None) -> float:
+    """A number for an array; NaN where undefined."""
     return float("nan") if value is None else float(value)
 
 

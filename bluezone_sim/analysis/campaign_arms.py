@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..tables.metrics import COMPARED_DAYS, DAY_NUMBERS, number_of
-from .arms import label_of, order_of
+from .arms import label_of, or_nan, order_of
 from .campaign import CampaignResult
 from .statistics import Mean, mean_of, paired_mean
 
@@ -139,7 +139,7 @@ def _arm(
     dates, seeds = tuple(sorted(dates)), tuple(sorted(seeds))
     numbers = {
         (arm, name): np.array(
-            [[_number(at.get((arm, date, seed), {}).get(name)) for seed in seeds] for date in dates]
+            [[or_nan(at.get((arm, date, seed), {}).get(name)) for seed in seeds] for date in dates]
         )
         for arm in measures
         for name in DAY_NUMBERS
@@ -152,10 +152,6 @@ def _arm(
         dates=dates,
         by_seed=numbers,
     )
-
-
-def _number(value: float | None) -> float:
-    return float("nan") if value is None else float(value)
 
 
 def curves(arms: Sequence[CampaignArm]) -> list[tuple[str, str, CampaignArm]]:

@@ -54,17 +54,6 @@ def answer(value: bytes) -> bytes:
     return raw
 
 
-def exchange_message(
-    temp_id: str, model: str, organisation: str, rssi_dbm: int | None = None
-) -> bytes:
-    """What phones read and write over GATT: JSON of id, model, organisation, version 2, and the
-    writer's RSSI where it writes."""
-    message: dict[str, Any] = {"id": temp_id, "mp": model, "o": organisation, "v": 2}
-    if rssi_dbm is not None:
-        message["rs"] = rssi_dbm
-    return json.dumps(message, separators=(",", ":")).encode()
-
-
 def parse_exchange(data: bytes, source: str = "message") -> dict[str, Any]:
     """A GATT message.
 
