@@ -83,7 +83,7 @@ for _room in _ROOMS:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs a command; the exit code says how it went (see the README)."""
+    """Runs a command; the exit code says how it went (docs/commands.md lists them)."""
     with _interrupts() as interrupted:
         try:
             code = app(arguments, standalone_mode=False, prog_name="bluezone-sim")
