@@ -15,10 +15,12 @@ from ..matching.exposures import ExposureDays
 from ..matching.match import match
 from ..matching.pairs import exposure_days
 from ..matching.published import PublishedIndex
+from ..protocols.protocol import DAY_S
 from ..radio import RadioModel, radio_model, record
 from ..scenario.model import Scenario
 from ..tables.rows import Contacts, Matches, PublishedKeys, Sightings
 from ..world import ContactModel, Days, World, contact_model
+from ..world.course import NO_ONSET, onsets_s
 from ..world.risk import RiskyDays
 from .keys import KeyRing
 from .server_ids import ServerRing
@@ -45,7 +47,13 @@ class StageTimer:
 
 @dataclass(frozen=True)
 class SimulationContext:
-    """Everything that turns published keys into matches, bound to one world and scenario."""
+    """Everything that turns published keys into matches, bound to one world and scenario.
+
+    Attributes:
+        scenario, world, days, contact_model, radio, keys, threads, clock: what it is bound to.
+        symptoms: those who publish fell ill, as index cases do. F1s that publish did not: they are
+            warned before they could, on the day on which the cases become known or later.
+    """
 
     scenario: Scenario
     world: World
@@ -55,6 +63,7 @@ class SimulationContext:
     keys: KeyRing | ServerRing
     threads: int
     clock: StageTimer
+    symptoms: bool = True
 
     @classmethod
     def build(
@@ -82,6 +91,18 @@ class SimulationContext:
     def published_s(self) -> int:
         """When the cases' keys are published: the midnight that ends the look-back."""
         return self.keys.last_s
+
+    def onset_s(self, sources: NDArray[np.integer]) -> NDArray[np.int64]:
+        """``int64[n]``: unix seconds of onset of those who publish; -1 of somebody without symptoms."""
+        if not self.symptoms:
+            return np.full(len(sources), NO_ONSET, np.int64)
+        cases, seed = self.scenario.index_cases, self.world.seed
+        return onsets_s(cases, seed, sources, self.published_s)
+
+    def onset_day(self, sources: NDArray[np.integer]) -> NDArray[np.int64]:
+        """``int64[n]``: UTC day of :meth:`onset_s`, days since 1970-01-01; -1 without symptoms."""
+        onset = self.onset_s(sources)
+        return np.where(onset == NO_ONSET, NO_ONSET, onset // DAY_S)
 
     @property
     def key_ring(self) -> KeyRing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,9 +80,10 @@ def evaluate(
     f2: list[Notifications | None] = [None] * len(levels)
     if len(f2_cases):
         f2_at: dict[float, ExposureDays] = {}
+        contacts = replace(tracer, symptoms=False)
         for i, level in enumerate(radio_levels):
             who = followed[levels.index(level)].person
-            f2_at[level] = exposure_days(tracer, np.unique(who), level)
+            f2_at[level] = exposure_days(contacts, np.unique(who), level)
             progress(0.4 + 0.5 * (i + 1) / len(radio_levels), "F2")
         f2 = [
             f2_warnings(

@@ -6,9 +6,53 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import rng
-from ..scenario.schema.exposure import Course
+from ..scenario.schema.exposure import Course, IndexCases
 from ..tables.days import Days
 from .risk import RiskyDays
+
+#: Onset of somebody who has no symptoms.
+NO_ONSET = -1
+
+
+def onsets_s(
+    table: IndexCases, seed: int, case: NDArray[np.integer], known_s: int
+) -> NDArray[np.int64]:
+    """``int64[n]``: unix seconds of each case's onset of symptoms.
+
+    With a course it lies as long before the case becomes known as it takes to be suspected and, where
+    that is what counts, to be confirmed. Without one the lag is drawn from its assumed mean: two
+    exponentials of half of it, of the same draws.
+
+    Args:
+        table: the scenario's ``[index_cases]``.
+        seed: the run's seed.
+        case: people.
+        known_s: when the cases become known, unix seconds.
+    """
+    course = table.course
+    if course is None:
+        half = table.onset_to_confirmation_days / 2
+        suspected, confirmed = (_delays(seed, k, case, half) for k in (1, 2))
+    else:
+        suspected, confirmed = _suspected_and_confirmed(course, seed, case)
+    return np.asarray(known_s - ((suspected + confirmed) * 86_400).astype(np.int64))
+
+
+def _delays(
+    seed: int, stream: int, case: NDArray[np.integer], mean_days: float
+) -> NDArray[np.float64]:
+    """``float64[n]``: days, exponential."""
+    return np.asarray(-mean_days * np.log1p(-rng.uniforms(rng.key(seed, "course", stream), case)))
+
+
+def _suspected_and_confirmed(
+    course: Course, seed: int, case: NDArray[np.integer]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Days from onset to suspicion, and from there until the case is known."""
+    suspected = _delays(seed, 1, case, course.suspected_after_days)
+    if course.known_as == "suspected":
+        return suspected, np.zeros(len(case))
+    return suspected, _delays(seed, 2, case, course.confirmed_after_days)
 
 
 def infectious_from_s(
@@ -24,12 +68,8 @@ def infectious_from_s(
     """
     z = rng.normals(rng.key(seed, "course", 0), case)
     incubation = course.incubation_median_days * np.exp(course.incubation_log_sd * z)
-    suspected, confirmed = (
-        -mean * np.log1p(-rng.uniforms(rng.key(seed, "course", k), case))
-        for k, mean in ((1, course.suspected_after_days), (2, course.confirmed_after_days))
-    )
-    ill = suspected + (confirmed if course.known_as == "confirmed" else 0.0)
-    before = ill + np.minimum(course.infectious_before_onset_days, incubation)
+    suspected, confirmed = _suspected_and_confirmed(course, seed, case)
+    before = suspected + confirmed + np.minimum(course.infectious_before_onset_days, incubation)
     return np.asarray(known_s - (before * 86_400).astype(np.int64))
 
 

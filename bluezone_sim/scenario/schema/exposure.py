@@ -42,6 +42,12 @@ class IndexCases(TomlTable):
     f2_count: int = Field(300, ge=0, description="how many of them are followed to F2")
     near_distance_m: Positive = Field(2.0, description="white paper, Ministry of Health")
     near_duration_s: Positive = Field(900.0, description="white paper, Ministry of Health")
+    onset_to_confirmation_days: NonNegative = Field(
+        3.5,
+        description="mean from onset until a case is confirmed, gamma of shape 2 (assumed, as long as "
+        "the course's own delays; Bi et al. 2020 have medians of 2.9 days for cases found as contacts, "
+        "4.6 of those found ill, a gamma of this mean 2.9)",
+    )
     course: Course | None = Field(
         None, description="without it every day of the look-back counts, and cases are confirmed"
     )
