@@ -92,16 +92,25 @@ class SimulationContext:
         """When the cases' keys are published: the midnight that ends the look-back."""
         return self.keys.last_s
 
-    def onset_s(self, sources: NDArray[np.integer]) -> NDArray[np.int64]:
-        """``int64[n]``: unix seconds of onset of those who publish; -1 of somebody without symptoms."""
+    def onset_s(
+        self, sources: NDArray[np.integer], known_s: int | None = None
+    ) -> NDArray[np.int64]:
+        """``int64[n]``: unix seconds of onset of those who publish; -1 of somebody without symptoms.
+
+        Args:
+            sources: people.
+            known_s: when they become known as cases; by default as the look-back ends.
+        """
         if not self.symptoms:
             return np.full(len(sources), NO_ONSET, np.int64)
         cases, seed = self.scenario.index_cases, self.world.seed
-        return onsets_s(cases, seed, sources, self.published_s)
+        return onsets_s(cases, seed, sources, self.published_s if known_s is None else known_s)
 
-    def onset_day(self, sources: NDArray[np.integer]) -> NDArray[np.int64]:
+    def onset_day(
+        self, sources: NDArray[np.integer], known_s: int | None = None
+    ) -> NDArray[np.int64]:
         """``int64[n]``: UTC day of :meth:`onset_s`, days since 1970-01-01; -1 without symptoms."""
-        onset = self.onset_s(sources)
+        onset = self.onset_s(sources, known_s)
         return np.where(onset == NO_ONSET, NO_ONSET, onset // DAY_S)
 
     @property
@@ -189,11 +198,11 @@ class SimulationContext:
         return out
 
     def collect(self, sources: NDArray[np.int32], matches: Matches) -> ExposureDays:
-        """Matches of the sources' published keys, by pair and local day."""
+        """Matches of the sources' keys, by pair and piece of a day: what phones hold of them."""
         out = exposure_days(
             matches,
             np.repeat(sources, self.keys.keys_per_person),
-            self.days.index_of(matches.time_ms // 1000),
+            self.days.pieces.index_of(matches.time_ms // 1000),
             self.world.n_people,
             rule=applied(self.scenario.rule),
             ios=self.world.ios,

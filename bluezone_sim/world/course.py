@@ -73,10 +73,23 @@ def infectious_from_s(
     return np.asarray(known_s - (before * 86_400).astype(np.int64))
 
 
+def isolated_from_s(
+    course: Course | None, seed: int, case: NDArray[np.integer], known_s: int
+) -> NDArray[np.int64]:
+    """``int64[n]``: unix seconds from which each case keeps to itself: it meets nobody after that day.
+
+    Without a course that is when it becomes known, as the look-back ends.
+    """
+    waits = np.zeros(len(case))
+    if course is not None and course.isolated == "suspected":
+        waits = _suspected_and_confirmed(course, seed, case)[1]
+    return np.asarray(known_s - (waits * 86_400).astype(np.int64))
+
+
 def infectious_days(
     risky: RiskyDays, course: Course, seed: int, days: Days, known_s: int
 ) -> RiskyDays:
-    """Those risky days that do not end before the case could infect."""
+    """Those risky days on which the case could infect and was not isolated."""
     keep = while_infectious(risky.case, risky.day, course, seed, days, known_s)
     pair = risky.pair[keep]
     return RiskyDays(
@@ -97,9 +110,22 @@ def while_infectious(
     days: Days,
     known_s: int,
 ) -> NDArray[np.bool_]:
-    """``bool[n]``: the day (an index) does not end before the case could infect."""
+    """``bool[n]``: the day (an index) does not end before the case could infect, nor begin isolated."""
     ends = np.append(days.start_s, days.end_s)[day + 1]
-    return np.asarray(ends > infectious_from_s(course, seed, case, known_s))
+    could = ends > infectious_from_s(course, seed, case, known_s)
+    return np.asarray(could & while_out(case, day, course, seed, days, known_s))
+
+
+def while_out(
+    case: NDArray[np.integer],
+    day: NDArray[np.int64],
+    course: Course | None,
+    seed: int,
+    days: Days,
+    known_s: int,
+) -> NDArray[np.bool_]:
+    """``bool[n]``: the day (an index) does not begin after the case is isolated."""
+    return np.asarray(days.start_s[day] < isolated_from_s(course, seed, case, known_s))
 
 
 def true_cases(course: Course | None, seed: int, case: NDArray[np.integer]) -> NDArray[np.bool_]:

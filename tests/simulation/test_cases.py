@@ -82,9 +82,10 @@ def test_cases_fall_ill_and_warned_contacts_do_not():
 def test_only_contacts_of_an_infectious_case_are_risky():
     whole = bz.run(scenario(), 3)
     quick = {"infectious_before_onset_days": 0.5, "suspected_after_days": 0.5}
-    late = quick | {"confirmed_after_days": 0.5}
+    late = quick | {"confirmed_after_days": 0.5, "isolated": "known"}
     known = bz.run(scenario(index_cases__course=late), 3)
     sooner = bz.run(scenario(index_cases__course=quick | {"known_as": "suspected"}), 3)
+    isolated = bz.run(scenario(index_cases__course=late | {"isolated": "suspected"}), 3)
 
     def pairs(result):
         o = result.outcomes.take(result.outcomes.level_index == 0)
@@ -93,6 +94,9 @@ def test_only_contacts_of_an_infectious_case_are_risky():
     assert pairs(sooner) < pairs(known) < pairs(whole)
     # Who is warned does not change; who should be does.
     assert len(whole.warnings) == len(known.warnings) == len(sooner.warnings)
+    # Who meets nobody warns nobody of it.
+    assert pairs(isolated) < pairs(known)
+    assert len(isolated.warnings) < len(known.warnings)
     assert known.metrics[-1].precision < whole.metrics[-1].precision
     # One suspected case in ten is one.
     assert sooner.metrics[-1].precision < 0.3 * known.metrics[-1].precision

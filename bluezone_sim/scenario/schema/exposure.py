@@ -10,7 +10,8 @@ from .table import NonNegative, Positive, Share, TomlTable
 
 
 class Course(TomlTable):
-    """How a case becomes known; with it only contacts while the case is infectious are risky.
+    """How a case becomes known; with it only contacts of the days on which the case could infect and was
+    not isolated are risky.
 
     Days count back from the end of the scenario's date, when the case becomes known: onset, then a delay
     until the case is suspected, then one until the test confirms it.
@@ -29,6 +30,11 @@ class Course(TomlTable):
     )
     confirmed_after_days: NonNegative = Field(
         1.5, description="mean from suspicion to the test's result, exponential (assumed)"
+    )
+    isolated: Literal["suspected", "known"] = Field(
+        "suspected",
+        description="when the case keeps to itself: it meets nobody after that day (assumed; Bi et al. "
+        "2020 have medians of 3.4 days from onset to isolation, 4.6 to confirmation)",
     )
     positive_share: Share = Field(
         0.1, description="share of suspected cases that the test confirms later (assumed)"
@@ -63,6 +69,21 @@ class Publication(TomlTable):
         "everybody's identifiers, looks them up (PUSH_HISTORY; BlueTrace and ROBERT)",
     )
     consent: Share = Field(0.9, description="share of cases who let their keys be published")
+    before_onset_days: int | None = Field(
+        None,
+        ge=0,
+        le=60,
+        description="first UTC day of which keys are published (of a history: that the server reads), in "
+        "days before that of the onset; the last is the day of the upload. By default as the rule's app "
+        "did, or the whole look-back",
+    )
+    before_test_days: int | None = Field(
+        None,
+        ge=0,
+        le=60,
+        description="the same for people without symptoms, F1s that publish, before the day on which the "
+        "cases become known",
+    )
     push_delay_h: NonNegative = Field(
         2.0, description="mean delay of the push message, exponential"
     )
