@@ -21,7 +21,7 @@ from ..kernels.threads import available_threads
 from ..matching.exposures import ExposureDays
 from ..matching.pairs import by_day
 from ..matching.warnings import Notifications, f1_warnings, f2_warnings, in_time
-from ..scenario import arm_scenario
+from ..scenario import LeftOut, arm_scenario
 from ..scenario.model import Scenario
 from ..world import build_world
 from ..world.course import infectious_days
@@ -158,7 +158,7 @@ def run(
             lambda done: report(0.9 + 0.1 * done, "campaign"),
         )
     report(0.9, "sensitivity")
-    sensitivity = _sensitivity(tracer, drawn)
+    sensitivity = _sensitivity(tracer, len(drawn))
     clock.lap("sensitivity")
     report(1.0, "done")
     return RunResult(
@@ -193,28 +193,34 @@ def _adopters(tracer: SimulationContext, cases: NDArray[np.int32]) -> tuple[Adop
     return rows
 
 
-def _sensitivity(tracer: SimulationContext, drawn: NDArray[np.int32]) -> tuple[SensitivityRow, ...]:
+def _sensitivity(tracer: SimulationContext, count: int) -> tuple[SensitivityRow, ...]:
     """The scenario as it is, then one assumption changed at a time; same cases, same draws."""
     scenario = tracer.scenario
     if scenario.sensitivity is None:
         return ()
-    cases = np.sort(drawn[: scenario.sensitivity.cases])
+    n = min(scenario.sensitivity.cases, count)
     rows = []
     for arm in (None, *scenario.sensitivity.arms):
         changed = scenario if arm is None else arm_scenario(scenario, arm)
+        label, changes = ("as in the scenario", {}) if arm is None else (arm.label, dict(arm.set))
+        if isinstance(changed, LeftOut):
+            rows.append(SensitivityRow(label, changes, left_out=changed.why))
+            continue
         same = world_inputs(changed) == world_inputs(scenario)
         world = tracer.world if same else build_world(changed, tracer.world.seed)
         other = SimulationContext.build(changed, world, tracer.threads, StageTimer())
+        # The same people, unless the arm changes how many there are.
+        cases = np.sort(index_cases(world.seed, world.n_people, min(n, world.n_people)))
         owners = changed.population.smartphones
         users = round(scenario.sensitivity.level * owners)
         levels = [users / owners if owners else 0.0]
         found = evaluate(other, cases, cases[:0], levels, lambda done, stage: None)
         outcomes = outcomes_of(world, found, levels, other.phones_off(found.risky))
-        (metrics,) = level_metrics(changed, world, found, outcomes, tracer.days, [users])
+        (metrics,) = level_metrics(changed, world, found, outcomes, other.days, [users])
         rows.append(
             SensitivityRow(
-                label="as in the scenario" if arm is None else arm.label,
-                changes={} if arm is None else dict(arm.set),
+                label=label,
+                changes=changes,
                 recall=metrics.recall,
                 recall_ci95=metrics.recall_ci95,
                 precision=metrics.precision,

@@ -203,6 +203,7 @@ def _rule(raw: Raw, merged: Raw) -> Iterator[Fault]:
             "rule.name",
             f"{name} weighs attenuations, which {system.name} does not tell",
             f'expected protocol.name = {names}, or rule.name = "minutes-near"',
+            of_protocol=True,
         )
 
 
