@@ -39,12 +39,14 @@ class Fault:
         message: what was expected and what was found.
         hint: what to do, for example the nearest right key; may be empty.
         unused: the key is right in itself, but another one leaves it without effect.
+        of_protocol: the key is right in itself, but not for the protocol that is simulated.
     """
 
     path: str
     message: str
     hint: str = ""
     unused: bool = False
+    of_protocol: bool = False
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message}" + (f" ({self.hint})" if self.hint else "")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..matching.exposures import ExposureDays
+from ..matching.exposures import ExposureDays, Exposures
 from ..matching.warnings import Notifications
 from ..world.risk import RiskyDays
 
@@ -20,7 +20,8 @@ class Evaluation:
         cases: ``int32[n]``, ascending.
         f2_cases: those of them that are followed to F2.
         risky: risky days of their contacts.
-        held: what phones hold of the cases, one table a level.
+        held: what phones hold of the cases by local day, one table a level, published or not.
+        near_enough: the rule's verdict on all of that, one table a level.
         f1, f2: who is told, in time, one table a level; ``f2`` is None where nobody is followed.
     """
 
@@ -28,6 +29,7 @@ class Evaluation:
     f2_cases: NDArray[np.int32]
     risky: RiskyDays
     held: list[ExposureDays]
+    near_enough: list[Exposures]
     f1: list[Notifications]
     late: list[Notifications]
     f2: list[Notifications | None]

@@ -7,13 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..matching.exposures import ExposureDays
-from ..matching.warnings import Notifications, consents
-from ..scenario.schema.exposure import Publication
+from ..matching.warnings import Notifications
 from ..tables.rows import Outcomes
 from ..tables.stages import OUTCOMES
 from ..world import World
-from ..world.risk import RiskyDays
 from .evaluation import Evaluation
 
 _CODE = {name: i for i, name in enumerate(OUTCOMES)}
@@ -24,40 +21,45 @@ def outcomes_of(
     evaluation: Evaluation,
     levels: Sequence[float],
     off: NDArray[np.bool_],
-    publication: Publication,
 ) -> Outcomes:
-    """What became of each risky pair at each level.
+    """What became of each risky pair at each level: the first stage at which it was lost.
+
+    The stages are one funnel, each a subset of the one before: both run the app, the other's phone holds
+    a row of the case, its rows are enough for the rule were all published, they are published, in time.
 
     Args:
         world: the population.
         evaluation: from :func:`bluezone_sim.simulation.engine.evaluate`.
         levels: adoption levels, shares of smartphone owners.
         off: ``bool[risky days]``, the case's or the other's phone was off that day.
-        publication: who consents.
     """
     risky = evaluation.risky
     first = risky.first
     case, other = risky.case[first], risky.other[first]
     near_s = np.maximum.reduceat(risky.near_s, first) if len(first) else risky.near_s
     all_off = np.logical_and.reduceat(off, first) if len(first) else off
-    consent = consents(world.seed, case, publication)
     owner = world.owner[case] & world.owner[other]
     columns = []
     for i, level in enumerate(levels):
         app, other_app = world.rank[case] < level, world.rank[other] < level
         both = app & other_app
-        held = evaluation.held[i]
-        any_row = _among(case, other, held.source, held.person, world.n_people)
+        held, near = evaluation.held[i], evaluation.near_enough[i]
+        recorded = _among(case, other, held.source, held.person, world.n_people)
+        warned = _told(case, other, evaluation.f1[i], world.n_people)
+        late = _told(case, other, evaluation.late[i], world.n_people)
+        enough = _among(
+            case, other, near.source[near.fired], near.person[near.fired], world.n_people
+        )
         outcome = np.select(
             [
                 ~owner,
                 ~app,
                 ~other_app,
-                ~any_row & all_off,
-                ~any_row,
-                ~consent,
-                _told(case, other, evaluation.f1[i], world.n_people),
-                _told(case, other, evaluation.late[i], world.n_people),
+                ~recorded & all_off,
+                ~recorded,
+                warned,
+                late,
+                ~enough,
             ],
             [
                 _CODE["no_smartphone"],
@@ -65,13 +67,13 @@ def outcomes_of(
                 _CODE["other_no_app"],
                 _CODE["bluetooth_or_app_off"],
                 _CODE["radio_missed"],
-                _CODE["not_published"],
                 _CODE["warned"],
                 _CODE["not_matched_in_time"],
+                _CODE["below_threshold"],
             ],
-            default=_CODE["below_threshold"],
+            default=_CODE["not_published"],
         )
-        columns.append((outcome, both, _recorded(risky, held, world.n_people)))
+        columns.append((outcome, both, recorded))
     n = len(first)
     return Outcomes(
         level_index=np.repeat(np.arange(len(levels), dtype=np.uint8), n),
@@ -99,17 +101,3 @@ def _among(
 ) -> NDArray[np.bool_]:
     """Rows of (a, b) that occur in (table_a, table_b)."""
     return np.isin(a.astype(np.int64) * width + b, table_a.astype(np.int64) * width + table_b)
-
-
-def _recorded(risky: RiskyDays, held: ExposureDays, n_people: int) -> NDArray[np.bool_]:
-    """Pairs of which the other's phone holds a row from inside a risky day."""
-    n_days = int(max(risky.day.max(initial=0), held.day.max(initial=0))) + 1
-    key, table = (
-        (source.astype(np.int64) * n_people + person) * n_days + day
-        for source, person, day in (
-            (risky.case, risky.other, risky.day),
-            (held.source, held.person, held.day),
-        )
-    )
-    found = np.isin(key, table)
-    return np.logical_or.reduceat(found, risky.first) if len(risky.first) else found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, overload
@@ -20,14 +21,20 @@ from .campaign import CampaignResult
 
 @dataclass(frozen=True)
 class SensitivityRow:
-    """One sensitivity run: what it changed, and what came out."""
+    """One sensitivity run: what it changed, and what came out.
+
+    Attributes:
+        left_out: why it was not run, where what it changes has no effect in the scenario. Then nothing
+            came out.
+    """
 
     label: str
     changes: Mapping[str, Any]
-    recall: float | None
-    recall_ci95: Interval | None
-    precision: float | None
-    n_warned_f1: float | None
+    recall: float | None = None
+    recall_ci95: Interval | None = None
+    precision: float | None = None
+    n_warned_f1: float | None = None
+    left_out: str | None = None
 
 
 class Metrics(Sequence[LevelMetrics]):
@@ -168,9 +175,9 @@ class RunResult:
 
 
 def _plain(value: Any) -> Any:
-    """Tuples to lists, all the way down."""
+    """Tuples to lists and dates to text, all the way down."""
     if isinstance(value, Mapping):
         return {k: _plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(v) for v in value]
-    return value
+    return value.isoformat() if isinstance(value, dt.date) else value

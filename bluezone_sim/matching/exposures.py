@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+#: Days since the onset of somebody who has no symptoms.
+NO_ONSET = -9999
 
 
 @dataclass(frozen=True)
@@ -35,16 +38,20 @@ class MatchedRecords:
 
 @dataclass(frozen=True)
 class ExposureDays:
-    """What a phone holds of a person's identifiers on one local day; sorted by (source, person, day).
+    """What a phone holds of a person's identifiers by day, or by piece of one; sorted by (source, person,
+    day).
 
     Attributes:
         source: ``int32[n]``, whose keys matched.
         person: ``int32[n]``, whose phone holds them.
-        day: ``int64[n]``, index of the local day.
+        day: ``int64[n]``, index of the day, or of the piece of a day, see
+            :class:`bluezone_sim.tables.days.Pieces`.
         records: ``int64[n]``, number of records.
         near_s: ``int64[n]``, seconds near, or weighted seconds, by the rule: each record stands for one
-            scan period; ``float64[n]`` where scans tell how long each stands for.
+            scan period; ``float64[n]`` where scans tell how long each stands for, and by piece.
         strongest_dbm: ``int16[n]``, RSSI of the strongest record.
+        since_onset: ``int64[n]``, UTC days since the source's onset, negative before it,
+            :data:`NO_ONSET` where it has no symptoms; None where nothing is known of onsets.
     """
 
     source: NDArray[np.int32]
@@ -53,13 +60,24 @@ class ExposureDays:
     records: NDArray[np.int64]
     near_s: NDArray[np.number]
     strongest_dbm: NDArray[np.int16]
+    since_onset: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.source)
 
     def take(self, rows: NDArray[np.integer]) -> ExposureDays:
         """Rows by index."""
-        return ExposureDays(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+        names = [name for name in self.__dataclass_fields__ if name != "since_onset"]
+        out = ExposureDays(*(getattr(self, name)[rows] for name in names))
+        if self.since_onset is None:
+            return out
+        return replace(out, since_onset=self.since_onset[rows])
+
+    @property
+    def pair_starts(self) -> NDArray[np.bool_]:
+        """``bool[n]``: first row of each (source, person)."""
+        new = (np.diff(self.source, prepend=-1) != 0) | (np.diff(self.person, prepend=-1) != 0)
+        return np.asarray(new)
 
 
 @dataclass(frozen=True)

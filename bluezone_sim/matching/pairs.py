@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
+from ..tables.days import Pieces
 from ..tables.rows import Matches
 from .applied_rule import AppliedRule
-from .exposures import ExposureDays, Exposures, MatchedRecords
+from .exposures import NO_ONSET, ExposureDays, Exposures, MatchedRecords
 
 
 def concatenate_exposure_days(parts: list[ExposureDays]) -> ExposureDays:
     """One sorted table of many that share no pair."""
-    names = ExposureDays.__dataclass_fields__
+    names = [name for name in ExposureDays.__dataclass_fields__ if name != "since_onset"]
     if not parts:
         empty = np.empty(0, np.int64)
         who, dbm = empty.astype(np.int32), empty.astype(np.int16)
@@ -31,12 +34,12 @@ def exposure_days(
     ios: NDArray[np.bool_],
     scan_period_s: float,
 ) -> ExposureDays:
-    """Collects matches by (source, person, local day).
+    """Collects matches by (source, person, piece of a day).
 
     Args:
         matches: from :func:`bluezone_sim.match`.
         sources: ``int32[keys]``, the person behind each published key.
-        day: ``int64[len(matches)]``, index of the local day of each match.
+        day: ``int64[len(matches)]``, index of the piece of each match.
         n_people: people in the population.
         rule: it weighs the records.
         ios: ``bool[n_people]``, platform of each phone.
@@ -71,20 +74,58 @@ def exposure_days(
         person=person.astype(np.int32),
         day=at,
         records=length,
-        near_s=total_ms // 1000,
+        near_s=total_ms / 1000,
         strongest_dbm=np.maximum.reduceat(rssi, first) if len(first) else rssi,
     )
 
 
-def exposures_of(table: ExposureDays, rule: AppliedRule) -> Exposures:
-    """One row a pair, with the rule's verdict."""
-    changed = (np.diff(table.source, prepend=-1) != 0) | (np.diff(table.person, prepend=-1) != 0)
-    first = np.flatnonzero(changed)
-    enough = rule.enough(table)
-    fired = np.logical_or.reduceat(enough, first) if len(first) else enough
+def by_day(table: ExposureDays, day: NDArray[np.int64]) -> ExposureDays:
+    """Rows of the same pair and day as one.
+
+    Args:
+        table: by piece.
+        day: ``int64[n]``, the day of each row; it never falls from one piece of a pair to the next.
+    """
+    first = np.flatnonzero(table.pair_starts | (np.diff(day, prepend=-1) != 0))
+    if not len(first):
+        near_s = table.near_s.astype(np.int64)
+        return replace(table, day=day, near_s=near_s)
+    # Whole milliseconds again, so that sums do not depend on where days are cut.
+    near_ms = np.rint(np.asarray(table.near_s) * 1000).astype(np.int64)
+    return ExposureDays(
+        source=table.source[first],
+        person=table.person[first],
+        day=day[first],
+        records=np.add.reduceat(table.records, first),
+        near_s=np.add.reduceat(near_ms, first) // 1000,
+        strongest_dbm=np.maximum.reduceat(table.strongest_dbm, first),
+    )
+
+
+def exposures_of(
+    table: ExposureDays, rule: AppliedRule, pieces: Pieces, onset_day: NDArray[np.int64]
+) -> Exposures:
+    """One row a pair, with the rule's verdict on the days that it counts by.
+
+    Args:
+        table: by piece.
+        rule: it judges the days.
+        pieces: what the table's days are indices of.
+        onset_day: ``int64[n]``, UTC day of each source's onset, -1 where it has no symptoms.
+    """
+    which = pieces.utc if rule.rule.days == "utc" else pieces.local
+    days = by_day(table, which[table.day])
+    first = np.flatnonzero(table.pair_starts)
+    # Of a local day, the UTC day of its first row.
+    start = np.flatnonzero(table.pair_starts | (np.diff(which[table.day], prepend=-1) != 0))
+    onset = onset_day[start]
+    since = np.where(onset < 0, NO_ONSET, pieces.utc[table.day[start]] - onset)
+    enough = rule.enough(replace(days, since_onset=since))
+    starts = np.flatnonzero(days.pair_starts)
+    fired = np.logical_or.reduceat(enough, starts) if len(starts) else enough
     return Exposures(
         source=table.source[first],
         person=table.person[first],
-        first_day=table.day[first],
+        first_day=pieces.local[table.day[first]],
         fired=fired,
     )

@@ -93,6 +93,7 @@ def in_time(told: Notifications, publication: Publication) -> NDArray[np.bool_]:
 def f2_warnings(
     seed: int,
     f1: Notifications,
+    held: Exposures,
     pairs: Exposures,
     n_people: int,
     f2: F2,
@@ -103,7 +104,8 @@ def f2_warnings(
     Args:
         seed: the run's seed.
         f1: F1 warnings in time, at one adoption level.
-        pairs: pairs whose sources are F1s, at the same level, sorted by source.
+        held: pairs whose sources are F1s, at the same level: of whom phones hold something.
+        pairs: those of them of which what is published is enough, or not; sorted by source.
         n_people: people in the population.
         f2: who publishes.
         publication: consent and delays.
@@ -113,8 +115,8 @@ def f2_warnings(
         publishes &= rng.uniforms(rng.key(seed, "test_confirmation"), f1.person) < f2.test_share
     elif f2.confirm == "mutual":
         # Both histories hold each other: the case's phone holds the F1 too.
-        held = pairs.source.astype(np.int64) * n_people + pairs.person
-        publishes &= np.isin(f1.person.astype(np.int64) * n_people + f1.index_case, held)
+        both = held.source.astype(np.int64) * n_people + held.person
+        publishes &= np.isin(f1.person.astype(np.int64) * n_people + f1.index_case, both)
     f1_key = np.sort(f1.index_case.astype(np.int64) * n_people + f1.person)
     publisher = f1.take(np.flatnonzero(publishes))
     fired = np.flatnonzero(pairs.fired)

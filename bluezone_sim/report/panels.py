@@ -41,6 +41,9 @@ def tables(result: RunResult) -> Iterator[Table]:
         yield Table.of_text("Rows of the trace", [""], lines, 1)
     if result.adopters:
         yield adopters.adopters_table(result.adopters, result.scenario.adoption.draws)
+    left_out = [[row.label, row.left_out] for row in result.sensitivity if row.left_out]
+    if left_out:
+        yield Table.of_text("Sensitivity runs left out", ["assumption", "why"], left_out, 2)
     if result.campaign is not None:
         found = result.campaign
         dates = found.key_dates(result.scenario)

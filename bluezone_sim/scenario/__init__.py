@@ -1,10 +1,11 @@
 """Scenarios: TOML in, validated :class:`Scenario` out, every fault at once."""
 
 from .describe import resolved_toml, schema, template
-from .loading import arm_scenario, load, parse, read, shipped
+from .loading import LeftOut, arm_scenario, load, parse, read, shipped
 from .model import Scenario
 
 __all__ = [
+    "LeftOut",
     "Scenario",
     "arm_scenario",
     "load",

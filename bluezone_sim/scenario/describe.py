@@ -28,10 +28,11 @@ def resolved_toml(scenario: Scenario) -> str:
     """
     raw = scenario.model_dump()
     for path in _without_effect(scenario):
-        at = raw
+        # A table above it may be left out already.
+        at: Any = raw
         *parents, last = path.split(".")
         for parent in parents:
-            at = at[parent]
+            at = at.get(parent) or {}
         at.pop(last, None)
     lines = toml_of(raw).splitlines()
     if "[radio]" in lines:

@@ -91,10 +91,13 @@ def override(raw: Raw, key: str, value: Any) -> None:
 def value_at(scenario: Scenario, key: str) -> Any:
     """The value of a dotted key, in the type that the scenario gives it; lists and tables as JSON.
 
-    None is a key without a value.
+    None is a key without a value, or one that the scenario does not have, as another rule's.
     """
     at: Any = scenario.model_dump(mode="json")
     for part in key.replace("[", ".").replace("]", "").split("."):
-        at = at[int(part)] if isinstance(at, list) else at[part]
+        if isinstance(at, list):
+            at = at[int(part)] if part.isdigit() and int(part) < len(at) else None
+        else:
+            at = at.get(part) if isinstance(at, dict) else None
     plain = at is None or isinstance(at, (str, bool, int, float))
     return at if plain else json.dumps(at, sort_keys=True)

@@ -6,6 +6,7 @@ import copy
 import json
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from ..errors import Fault, FormatError, InputError, ScenarioError
 from .checks.asked import SHORT
 from .checks.cross import cross_faults
+from .dotted import get as _get
 from .dotted import override, with_dotted_axes
 from .faults import fault_of
 from .inputs.phone_models import with_models
@@ -228,12 +230,14 @@ def _arm_faults(raw: Raw, known: Collection[Fault]) -> Iterator[Fault]:
             yield Fault(f"{path}: {RADIO_FILE}", "no key of an arm", "set the file's keys instead")
             continue
         try:
-            validate(_changed(raw, changes), path)
+            effective = _effective(with_defaults(Scenario, raw), changes)
+            if isinstance(effective, LeftOut):
+                continue  # the result names it
+            validate(_changed(raw, effective), path)
         except ScenarioError as error:
             for fault in error.faults:
                 # An arm may well switch off what the scenario describes.
-                idle = fault.unused and fault.path not in changes
-                if fault not in known and not idle:
+                if fault not in known and not fault.unused:
                     yield Fault(f"{path}: {fault.path}", fault.message, fault.hint)
         except ValueError as error:
             yield Fault(path, str(error))
@@ -268,15 +272,59 @@ def _changed(raw: Raw, changes: Mapping[str, Any]) -> Raw:
     return out
 
 
-def arm_scenario(scenario: Scenario, arm: SensitivityArm) -> Scenario:
+@dataclass(frozen=True)
+class LeftOut:
+    """A sensitivity arm that is not run, and why."""
+
+    why: str
+
+
+def _effective(merged: Raw, changes: Mapping[str, Any]) -> Raw | LeftOut:
+    """An arm's changes without those that have no effect in the scenario.
+
+    Args:
+        merged: the scenario over the defaults.
+        changes: dotted keys and their values, one or more.
+    """
+    given: Raw = {}
+    for key, value in changes.items():
+        override(given, key, value)
+    changed = _changed(merged, changes)
+    rule = (
+        {"rule": {"name": _get(changed, "rule.name"), **given["rule"]}} if "rule" in given else {}
+    )
+    faults = [*_without_others({**given, **rule})[1], *cross_faults(given, changed)]
+    for fault in faults:
+        if fault.of_protocol and any(fault.path == key for key in changes):
+            return LeftOut(f"{fault.path}: {fault.message}")
+    why = {
+        key: fault
+        for key in changes
+        for fault in faults
+        if fault.unused and _covers(fault.path, key)
+    }
+    kept = {key: value for key, value in changes.items() if key not in why}
+    return kept or LeftOut("; ".join(f"{key} {fault.message}" for key, fault in why.items()))
+
+
+def _covers(path: str, key: str) -> bool:
+    """``key`` is at a dotted path or below it."""
+    return key == path or key.startswith(path + ".")
+
+
+def arm_scenario(scenario: Scenario, arm: SensitivityArm) -> Scenario | LeftOut:
     """The scenario with one sensitivity arm's changes, without its sensitivity runs.
 
-    That the changes are right, and have an effect, was checked when the scenario was loaded.
+    That the changes are right was checked when the scenario was loaded. An arm is left out where none of
+    them has an effect, or the protocol cannot be followed with them.
     """
     raw = scenario.model_dump()
+    effective = _effective(raw, arm.set)
+    if isinstance(effective, LeftOut):
+        return effective
     # Another rule has defaults of its own.
     raw["rule"] = scenario.rule.model_dump(exclude_defaults=True)
-    return Scenario.model_validate(_without_others(_changed(raw, arm.set))[0])
+    return Scenario.model_validate(_without_others(_changed(raw, effective))[0])
 
 
 def stored_scenario(raw: Raw) -> Scenario:

@@ -8,6 +8,7 @@ key that is set but has no effect in its scenario, are faults. Defaults that no 
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -22,6 +23,8 @@ from .schema.population import Population
 from .schema.radio import ProtocolTable, Radio
 from .schema.rules import AnyMatch
 from .schema.table import TomlTable
+from .values.registries import RULES
+from .values.risk_rule import PublishedDays
 
 if TYPE_CHECKING:
     from ..tables.trace import Trace
@@ -74,6 +77,17 @@ class Scenario(TomlTable):
         from .inputs.trace_reader import cached
 
         return cached(self.contacts.trace, self.timezone)
+
+    @property
+    def published_days(self) -> PublishedDays:
+        """The days that are published: what ``[publication]`` says, and of the rest the rule's app."""
+        app, own = RULES.get(self.rule.name).publishes, self.publication
+        given = {
+            "before_onset": own.before_onset_days,
+            "before_test": own.before_test_days,
+        }
+        given = {key: value for key, value in given.items() if value is not None}
+        return replace(app, **given, source="the scenario") if given else app
 
     def level_users(self) -> list[int]:
         """Users at each level: a share of smartphone owners, rounded, or the number given."""

@@ -16,9 +16,7 @@ from numpy.typing import NDArray
 
 from ..analysis.campaign import CampaignPart, CampaignResult
 from ..analysis.statistics import bootstrap_weights, interval_of
-from ..matching.applied_rule import applied
 from ..matching.exposures import ExposureDays
-from ..matching.pairs import exposures_of
 from ..matching.warnings import Notifications, f1_warnings, in_time
 from ..scenario.model import Scenario
 from ..tables.days import EPOCH
@@ -29,6 +27,7 @@ from ..world.installs import installs, scattered
 from ..world.risk import RiskyDays
 from ..world.runs import AppUse, occupation_names, occupations
 from .context import SimulationContext, StageTimer
+from .publishing import before_isolation, exposures, published
 from .tracing import follow
 
 #: The arm with every measure, that with none, and that with the same days given to owners at random.
@@ -43,7 +42,7 @@ class CampaignWindow:
         tracer: bound to all days from the first look-back on.
         cases: ``int32[n]``, ascending.
         risky: risky days of the cases.
-        held: what phones would hold of the cases if every smartphone ran the app throughout.
+        held: what phones would hold of the cases if every smartphone ran the app throughout, by piece.
         first: index of the first evaluated day among the days.
     """
 
@@ -81,17 +80,17 @@ def notified_on(span: CampaignWindow, plan: AppUse, day: int) -> Notifications:
         plan: who runs the app when.
         day: index of the day among the span's days.
     """
-    days, held = span.tracer.days, span.held
-    scenario = span.tracer.scenario
-    today = int(days.number[day])
-    then = days.number[held.day]
-    inside = (held.day <= day) & (held.day > day - span.first - 1)
+    tracer, held, known_s = span.tracer, span.held, span.known_s(day)
+    days, publication = tracer.days, tracer.scenario.publication
+    at = days.pieces.local[held.day]
+    today, then = int(days.number[day]), days.number[at]
+    inside = (at <= day) & (at > day - span.first - 1)
     for who in (held.source, held.person):
         inside &= plan.runs(who, today) & plan.runs(who, then)
-    pairs = exposures_of(held.take(np.flatnonzero(inside)), applied(scenario.rule))
-    seed = span.tracer.world.seed
-    told = f1_warnings(seed, pairs, span.known_s(day), scenario.publication)
-    return told.take(in_time(told, scenario.publication))
+    there = before_isolation(tracer, held.take(np.flatnonzero(inside)), known_s)
+    pairs = exposures(tracer, published(tracer, there, known_s), known_s)
+    told = f1_warnings(tracer.world.seed, pairs, known_s, publication)
+    return told.take(in_time(told, publication))
 
 
 def run_campaign(

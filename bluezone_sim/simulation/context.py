@@ -15,10 +15,12 @@ from ..matching.exposures import ExposureDays
 from ..matching.match import match
 from ..matching.pairs import exposure_days
 from ..matching.published import PublishedIndex
+from ..protocols.protocol import DAY_S
 from ..radio import RadioModel, radio_model, record
 from ..scenario.model import Scenario
 from ..tables.rows import Contacts, Matches, PublishedKeys, Sightings
 from ..world import ContactModel, Days, World, contact_model
+from ..world.course import NO_ONSET, onsets_s
 from ..world.risk import RiskyDays
 from .keys import KeyRing
 from .server_ids import ServerRing
@@ -45,7 +47,13 @@ class StageTimer:
 
 @dataclass(frozen=True)
 class SimulationContext:
-    """Everything that turns published keys into matches, bound to one world and scenario."""
+    """Everything that turns published keys into matches, bound to one world and scenario.
+
+    Attributes:
+        scenario, world, days, contact_model, radio, keys, threads, clock: what it is bound to.
+        symptoms: those who publish fell ill, as index cases do. F1s that publish did not: they are
+            warned before they could, on the day on which the cases become known or later.
+    """
 
     scenario: Scenario
     world: World
@@ -55,6 +63,7 @@ class SimulationContext:
     keys: KeyRing | ServerRing
     threads: int
     clock: StageTimer
+    symptoms: bool = True
 
     @classmethod
     def build(
@@ -82,6 +91,27 @@ class SimulationContext:
     def published_s(self) -> int:
         """When the cases' keys are published: the midnight that ends the look-back."""
         return self.keys.last_s
+
+    def onset_s(
+        self, sources: NDArray[np.integer], known_s: int | None = None
+    ) -> NDArray[np.int64]:
+        """``int64[n]``: unix seconds of onset of those who publish; -1 of somebody without symptoms.
+
+        Args:
+            sources: people.
+            known_s: when they become known as cases; by default as the look-back ends.
+        """
+        if not self.symptoms:
+            return np.full(len(sources), NO_ONSET, np.int64)
+        cases, seed = self.scenario.index_cases, self.world.seed
+        return onsets_s(cases, seed, sources, self.published_s if known_s is None else known_s)
+
+    def onset_day(
+        self, sources: NDArray[np.integer], known_s: int | None = None
+    ) -> NDArray[np.int64]:
+        """``int64[n]``: UTC day of :meth:`onset_s`, days since 1970-01-01; -1 without symptoms."""
+        onset = self.onset_s(sources, known_s)
+        return np.where(onset == NO_ONSET, NO_ONSET, onset // DAY_S)
 
     @property
     def key_ring(self) -> KeyRing:
@@ -168,11 +198,11 @@ class SimulationContext:
         return out
 
     def collect(self, sources: NDArray[np.int32], matches: Matches) -> ExposureDays:
-        """Matches of the sources' published keys, by pair and local day."""
+        """Matches of the sources' keys, by pair and piece of a day: what phones hold of them."""
         out = exposure_days(
             matches,
             np.repeat(sources, self.keys.keys_per_person),
-            self.days.index_of(matches.time_ms // 1000),
+            self.days.pieces.index_of(matches.time_ms // 1000),
             self.world.n_people,
             rule=applied(self.scenario.rule),
             ios=self.world.ios,

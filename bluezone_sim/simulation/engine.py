@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +18,10 @@ from ..errors import InputError
 from ..kernels import rng
 from ..kernels.contacts.meetings import permute_many
 from ..kernels.threads import available_threads
-from ..matching.applied_rule import applied
 from ..matching.exposures import ExposureDays
-from ..matching.pairs import exposures_of
+from ..matching.pairs import by_day
 from ..matching.warnings import Notifications, f1_warnings, f2_warnings, in_time
-from ..scenario import arm_scenario
+from ..scenario import LeftOut, arm_scenario
 from ..scenario.model import Scenario
 from ..world import build_world
 from ..world.course import infectious_days
@@ -29,6 +29,7 @@ from ..world.people import world_inputs
 from .campaign import run_campaign
 from .context import SimulationContext, StageTimer
 from .memory import check_limit, peak_memory_mib
+from .publishing import before_isolation, verdicts_of
 from .tracing import exposure_days, follow
 
 ProgressCallback = Callable[[float, str], None]
@@ -64,12 +65,11 @@ def evaluate(
             np.flatnonzero((world.rank[top.source] < level) & (world.rank[top.person] < level))
         )
 
-    held = [at(held_at, level) for level in levels]
+    held = [before_isolation(tracer, at(held_at, level)) for level in levels]
+    verdicts = [verdicts_of(tracer, h) for h in held]
     told = [
-        f1_warnings(
-            world.seed, exposures_of(h, applied(scenario.rule)), tracer.published_s, publication
-        )
-        for h in held
+        f1_warnings(world.seed, of_published, tracer.published_s, publication)
+        for _, of_published in verdicts
     ]
     timely = [in_time(t, publication) for t in told]
     f1 = [t.take(np.flatnonzero(ok)) for t, ok in zip(told, timely, strict=True)]
@@ -79,15 +79,16 @@ def evaluate(
     f2: list[Notifications | None] = [None] * len(levels)
     if len(f2_cases):
         f2_at: dict[float, ExposureDays] = {}
+        contacts = replace(tracer, symptoms=False)
         for i, level in enumerate(radio_levels):
             who = followed[levels.index(level)].person
-            f2_at[level] = exposure_days(tracer, np.unique(who), level)
+            f2_at[level] = exposure_days(contacts, np.unique(who), level)
             progress(0.4 + 0.5 * (i + 1) / len(radio_levels), "F2")
         f2 = [
             f2_warnings(
                 world.seed,
                 followed[i],
-                exposures_of(at(f2_at, level), applied(scenario.rule)),
+                *verdicts_of(contacts, at(f2_at, level)),
                 world.n_people,
                 scenario.f2,
                 publication,
@@ -95,7 +96,17 @@ def evaluate(
             for i, level in enumerate(levels)
         ]
         clock.lap("warnings")
-    return Evaluation(cases, f2_cases, truth, held, f1, late, f2)
+    local = tracer.days.pieces.local
+    return Evaluation(
+        cases=cases,
+        f2_cases=f2_cases,
+        risky=truth,
+        held=[by_day(h, local[h.day]) for h in held],
+        near_enough=[of_all for of_all, _ in verdicts],
+        f1=f1,
+        late=late,
+        f2=f2,
+    )
 
 
 def index_cases(seed: int, n_people: int, count: int) -> NDArray[np.int32]:
@@ -132,9 +143,7 @@ def run(
     drawn = index_cases(seed, world.n_people, scenario.index_cases.count)
     followed = np.sort(drawn[: scenario.index_cases.f2_count])
     evaluation = evaluate(tracer, np.sort(drawn), followed, levels, report)
-    outcomes = outcomes_of(
-        world, evaluation, levels, tracer.phones_off(evaluation.risky), scenario.publication
-    )
+    outcomes = outcomes_of(world, evaluation, levels, tracer.phones_off(evaluation.risky))
     metrics = level_metrics(scenario, world, evaluation, outcomes, tracer.days)
     clock.lap("metrics")
     adopters = _adopters(tracer, np.sort(drawn))
@@ -149,7 +158,7 @@ def run(
             lambda done: report(0.9 + 0.1 * done, "campaign"),
         )
     report(0.9, "sensitivity")
-    sensitivity = _sensitivity(tracer, drawn)
+    sensitivity = _sensitivity(tracer, len(drawn))
     clock.lap("sensitivity")
     report(1.0, "done")
     return RunResult(
@@ -178,38 +187,40 @@ def _adopters(tracer: SimulationContext, cases: NDArray[np.int32]) -> tuple[Adop
     if not scenario.adoption.draws:
         return ()
     found = evaluate(tracer, cases, cases[:0], [1.0], lambda done, stage: None)
-    outcomes = outcomes_of(
-        world, found, [1.0], tracer.phones_off(found.risky), scenario.publication
-    )
+    outcomes = outcomes_of(world, found, [1.0], tracer.phones_off(found.risky))
     rows = spread_of_adopters(scenario, world, outcomes)
     tracer.clock.lap("adopters")
     return rows
 
 
-def _sensitivity(tracer: SimulationContext, drawn: NDArray[np.int32]) -> tuple[SensitivityRow, ...]:
+def _sensitivity(tracer: SimulationContext, count: int) -> tuple[SensitivityRow, ...]:
     """The scenario as it is, then one assumption changed at a time; same cases, same draws."""
     scenario = tracer.scenario
     if scenario.sensitivity is None:
         return ()
-    cases = np.sort(drawn[: scenario.sensitivity.cases])
+    n = min(scenario.sensitivity.cases, count)
     rows = []
     for arm in (None, *scenario.sensitivity.arms):
         changed = scenario if arm is None else arm_scenario(scenario, arm)
+        label, changes = ("as in the scenario", {}) if arm is None else (arm.label, dict(arm.set))
+        if isinstance(changed, LeftOut):
+            rows.append(SensitivityRow(label, changes, left_out=changed.why))
+            continue
         same = world_inputs(changed) == world_inputs(scenario)
         world = tracer.world if same else build_world(changed, tracer.world.seed)
         other = SimulationContext.build(changed, world, tracer.threads, StageTimer())
+        # The same people, unless the arm changes how many there are.
+        cases = np.sort(index_cases(world.seed, world.n_people, min(n, world.n_people)))
         owners = changed.population.smartphones
         users = round(scenario.sensitivity.level * owners)
         levels = [users / owners if owners else 0.0]
         found = evaluate(other, cases, cases[:0], levels, lambda done, stage: None)
-        outcomes = outcomes_of(
-            world, found, levels, other.phones_off(found.risky), changed.publication
-        )
-        (metrics,) = level_metrics(changed, world, found, outcomes, tracer.days, [users])
+        outcomes = outcomes_of(world, found, levels, other.phones_off(found.risky))
+        (metrics,) = level_metrics(changed, world, found, outcomes, other.days, [users])
         rows.append(
             SensitivityRow(
-                label="as in the scenario" if arm is None else arm.label,
-                changes={} if arm is None else dict(arm.set),
+                label=label,
+                changes=changes,
                 recall=metrics.recall,
                 recall_ci95=metrics.recall_ci95,
                 precision=metrics.precision,

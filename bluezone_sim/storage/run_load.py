@@ -54,7 +54,9 @@ def _result(path: Path, about: dict[str, Any]) -> RunResult:
         n_risky_pairs=document["risky_pairs"],
         n_f0=document["index_cases"],
         n_f2_cases=document["f2_cases"],
-        sensitivity=tuple(_row(SensitivityRow, row) for row in document["sensitivity"]),
+        sensitivity=tuple(
+            _row(SensitivityRow, {"left_out": None, **row}) for row in document["sensitivity"]
+        ),
         histograms=histograms_from_arrow(_table(path / "histograms.parquet")),
         stages_s=document["stages_s"],
         seconds=document["seconds"],

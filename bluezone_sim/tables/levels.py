@@ -17,7 +17,7 @@ class LevelMetrics:
         users: people who run the app.
         adoption_people, adoption_smartphones: users as a share of people and of smartphone owners.
         share_both_have_app: with its bootstrap interval, and what two people drawn at random give (a').
-        share_recorded: the other's phone holds a row of the case from inside a risky day.
+        share_recorded: the other's phone holds a row of the case from the look-back, of whichever day.
         recall: share of risky pairs warned, with its bootstrap interval over cases.
         precision: share of warned pairs that are risky.
         n_warned_f1, n_warned_f2: people warned per case.

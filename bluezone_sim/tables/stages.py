@@ -9,8 +9,8 @@ OUTCOMES = (
     "other_no_app",
     "bluetooth_or_app_off",
     "radio_missed",
-    "not_published",
     "below_threshold",
+    "not_published",
     "not_matched_in_time",
     "warned",
 )
@@ -23,8 +23,8 @@ STAGES = {
     "other_no_app": "other has no app",
     "bluetooth_or_app_off": "Bluetooth or app off",
     "radio_missed": "radio missed it",
-    "not_published": "keys not published",
     "below_threshold": "below threshold",
+    "not_published": "keys not published",
     "not_matched_in_time": "warned too late",
     "warned": "warned",
 }

@@ -134,6 +134,47 @@ def test_an_arm_is_checked_like_the_scenario_and_only_its_own_faults_are_told():
     assert set(faults(raw)) == {"sensitivity.arms[1].set: phones.of_share", "radio.densty"}
 
 
+def _arms(*sets, **changes):
+    raw = raw_scenario()
+    raw["sensitivity"] = {"arms": [{"label": str(i), "set": s} for i, s in enumerate(sets)]}
+    for key, value in changes.items():
+        override(raw, key.replace("__", "."), value)
+    scenario = validate(raw)
+    return scenario, [arm_scenario(scenario, arm) for arm in scenario.sensitivity.arms]
+
+
+def test_an_arm_without_effect_is_left_out_and_what_has_one_is_run():
+    killed = {"phones.android.killed_share": 0.0, "phones.ios.killed_share": 0.0}
+    _, (arm,) = _arms(killed)
+    assert (arm.phones.android.killed_share, arm.phones.ios.killed_share) == (0.0, 0.0)
+    # Exposure Notification runs in the system: nothing kills it.
+    _, (out, kept) = _arms(killed, {"phones.off_share": 0.3}, protocol__name="gaen")
+    assert 'phones.ios.killed_share has no effect with protocol.name = "gaen"' in out.why
+    assert "phones.android.killed_share" in out.why
+    assert kept.phones.off_share == 0.3
+    # Where nobody has an iPhone, what is left of an arm is run.
+    _, (half,) = _arms(killed, population__ios_share=0.0)
+    assert half.phones.android.killed_share == 0.0
+    # Keys of a rule that is not the scenario's, and a rule that the protocol cannot follow.
+    _, (minutes, cwa) = _arms({"rule.minutes": 5.0}, {"rule.name": "cwa"})
+    assert "rule.minutes has no effect" in minutes.why
+    assert "which bluezone does not tell" in cwa.why
+    _, (minutes,) = _arms({"rule.minutes": 5.0}, rule__name="minutes-near")
+    assert minutes.rule.minutes == 5.0
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+@pytest.mark.parametrize("owners", [0, 220])
+@pytest.mark.parametrize("name", ["bluezone", "gaen"])
+def test_a_resolved_scenario_loads_back_whatever_has_no_effect(share, owners, name):
+    raw = raw_scenario()
+    override(raw, "population.ios_share", share)
+    override(raw, "population.smartphones", owners)
+    override(raw, "protocol.name", name)
+    scenario = validate(raw)
+    assert parse(resolved_toml(scenario)) == scenario
+
+
 def test_an_arm_changes_what_it_says_and_nothing_else():
     raw = raw_scenario()
     raw["sensitivity"] = {"arms": [{"label": "x", "set": {"rule.name": "minutes-near"}}]}

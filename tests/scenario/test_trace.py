@@ -317,7 +317,7 @@ def test_adopter_draws_equal_runs_of_their_own(workplace):
     def outcomes(w, level):
         tracer = SimulationContext.build(s, w, 1, StageTimer())
         found = evaluate(tracer, cases, cases[:0], [level], lambda done, stage: None)
-        return outcomes_of(w, found, [level], tracer.phones_off(found.risky), s.publication)
+        return outcomes_of(w, found, [level], tracer.phones_off(found.risky))
 
     rows = spread_of_adopters(s, world, outcomes(world, 1.0))
     from dataclasses import replace

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import bluezone_sim as bz
 from bluezone_sim.errors import ScenarioError
-from bluezone_sim.scenario.schema.exposure import Course
+from bluezone_sim.scenario.schema.exposure import Course, IndexCases
+from bluezone_sim.simulation.context import SimulationContext, StageTimer
 from bluezone_sim.simulation.server_ids import ServerRing
 from bluezone_sim.tables.rows import Sightings
 from bluezone_sim.world import build_world
-from bluezone_sim.world.course import infectious_from_s, true_cases
+from bluezone_sim.world.course import infectious_from_s, onsets_s, true_cases
 from helpers.small import scenario
 
 DAY = 86_400
@@ -42,12 +44,48 @@ def test_the_course_of_cases_follows_its_delays():
     assert true_cases(course, 3, np.arange(n)).all()
 
 
+def test_onset_follows_the_course_or_an_assumed_lag():
+    """20,000 cases: means within four standard errors; the median of a gamma of shape 2 is 0.839 of its
+    mean."""
+    n = 20_000
+    people = np.arange(n)
+    lag = -onsets_s(IndexCases(), 3, people, 0) / DAY
+    assert lag.mean() == pytest.approx(3.5, abs=4 * 3.5 / math.sqrt(2 * n))
+    assert np.median(lag) == pytest.approx(0.8392 * 3.5, rel=0.02)
+    course = Course()
+    ill = -onsets_s(IndexCases(course=course), 3, people, 0) / DAY
+    assert ill.mean() == pytest.approx(3.5, abs=4 * math.hypot(2, 1.5) / math.sqrt(n))
+    # It is the same onset as that from which a case could infect.
+    before = -infectious_from_s(course, 3, people, 0) / DAY
+    assert (before >= ill).all()
+    assert (before <= ill + 2.0 + 1e-4).all()
+    suspected = Course(known_as="suspected")
+    sooner = -onsets_s(IndexCases(course=suspected), 3, people, 0) / DAY
+    assert (sooner <= ill).all()
+    # A whole day later a case becomes known, a whole day later it fell ill.
+    table = IndexCases()
+    assert (onsets_s(table, 3, people, DAY) - onsets_s(table, 3, people, 0) == DAY).all()
+
+
+def test_cases_fall_ill_and_warned_contacts_do_not():
+    world, s = build_world(scenario(), 3), scenario()
+    context = SimulationContext.build(s, world, 1, StageTimer())
+    people = np.arange(40)
+    onset = context.onset_s(people)
+    assert (onset <= context.published_s).all()
+    assert (context.onset_day(people) == onset // DAY).all()
+    contacts = replace(context, symptoms=False)
+    assert (contacts.onset_s(people) == -1).all()
+    assert (contacts.onset_day(people) == -1).all()
+
+
 def test_only_contacts_of_an_infectious_case_are_risky():
     whole = bz.run(scenario(), 3)
     quick = {"infectious_before_onset_days": 0.5, "suspected_after_days": 0.5}
-    late = quick | {"confirmed_after_days": 0.5}
+    late = quick | {"confirmed_after_days": 0.5, "isolated": "known"}
     known = bz.run(scenario(index_cases__course=late), 3)
     sooner = bz.run(scenario(index_cases__course=quick | {"known_as": "suspected"}), 3)
+    isolated = bz.run(scenario(index_cases__course=late | {"isolated": "suspected"}), 3)
 
     def pairs(result):
         o = result.outcomes.take(result.outcomes.level_index == 0)
@@ -56,6 +94,9 @@ def test_only_contacts_of_an_infectious_case_are_risky():
     assert pairs(sooner) < pairs(known) < pairs(whole)
     # Who is warned does not change; who should be does.
     assert len(whole.warnings) == len(known.warnings) == len(sooner.warnings)
+    # Who meets nobody warns nobody of it.
+    assert pairs(isolated) < pairs(known)
+    assert len(isolated.warnings) < len(known.warnings)
     assert known.metrics[-1].precision < whole.metrics[-1].precision
     # One suspected case in ten is one.
     assert sooner.metrics[-1].precision < 0.3 * known.metrics[-1].precision
@@ -130,5 +171,7 @@ def test_faults_of_cases():
         scenario(index_cases__course={"positive_share": 0.5})
     with pytest.raises(ScenarioError, match=r"confirmed_after_days: has no effect"):
         scenario(index_cases__course={"known_as": "suspected", "confirmed_after_days": 2.0})
+    with pytest.raises(ScenarioError, match=r"onset_to_confirmation_days: has no effect"):
+        scenario(index_cases__course={}, index_cases__onset_to_confirmation_days=2.0)
     with pytest.raises(ScenarioError, match="did you mean 'known_as'"):
         scenario(index_cases__course={"know_as": "suspected"})

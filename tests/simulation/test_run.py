@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import html
 import itertools
 import json
 
@@ -72,6 +74,35 @@ def test_without_the_app_nobody_records_or_warns():
     assert none.hours_to_warning_p50 is None
     assert some.recall > 0
     assert not np.any(result.warnings.level_index == 0)
+
+
+def test_a_sensitivity_arm_may_change_people_and_days_or_is_left_out(tmp_path):
+    arms = [
+        {"population.people": 90, "population.smartphones": 60,
+         "population.districts": [{"name": "A", "people": 90}]},
+        {"look_back_days": 9, "date": dt.date(2020, 8, 13)},
+        {"rule.name": "cwa"},
+    ]  # fmt: skip
+    result = run(
+        sensitivity={
+            "cases": 5000,
+            "level": 0.6,
+            "arms": [{"label": str(i), "set": s} for i, s in enumerate(arms)],
+        }
+    )
+    base, fewer, longer, out = result.sensitivity
+    assert base.changes == {}
+    assert fewer.recall is not None
+    assert longer.n_warned_f1 > base.n_warned_f1
+    assert (out.label, out.recall) == ("2", None)
+    assert "which bluezone does not tell" in out.left_out
+    document = json.loads(json.dumps(result.to_dict()))["sensitivity"]
+    assert document[3]["left_out"] == out.left_out
+    assert document[2]["changes"] == {"look_back_days": 9, "date": "2020-08-13"}
+    # Terminal and report name it.
+    assert out.left_out in repr(result)
+    report = result.save(tmp_path / "run") / "report.html"
+    assert out.left_out in html.unescape(report.read_text(encoding="utf-8"))
 
 
 def test_who_holds_or_sends_a_row_runs_the_app():

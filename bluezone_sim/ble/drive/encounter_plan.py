@@ -16,14 +16,13 @@ from ...kernels.radio import link_budget as air
 from ...kernels.radio.availability import link_hours
 from ...kernels.radio.link_budget import scan_phase_ms
 from ...kernels.threads import available_threads
-from ...matching.applied_rule import applied
-from ...matching.pairs import exposures_of
 from ...matching.warnings import f1_warnings, in_time
 from ...radio import radio_model
 from ...scenario.model import Scenario
 from ...simulation.context import SimulationContext, StageTimer
 from ...simulation.engine import index_cases
 from ...simulation.keys import KeyRing
+from ...simulation.publishing import verdicts_of
 from ...tables.rows import Contacts, Sightings
 from ...world import build_world
 
@@ -169,9 +168,7 @@ class EncounterPlan:
         found = t.match(self.peers, sightings)
         held = t.collect(self.peers, found)
         publication = t.scenario.publication
-        told = f1_warnings(
-            t.world.seed, exposures_of(held, applied(t.scenario.rule)), t.published_s, publication
-        )
+        told = f1_warnings(t.world.seed, verdicts_of(t, held)[1], t.published_s, publication)
         timely = in_time(told, publication)
         return Seen(np.unique(held.source), np.unique(told.source[timely]), len(found))
 

@@ -288,9 +288,12 @@ def _sensitivity(result: RunResult) -> dict[str, Any] | None:
             row.n_warned_f1,
         )
         for row in result.sensitivity
+        if row.left_out is None
     )
-    at = f"At {percent(asked.level)} of smartphones, first {asked.cases:,} cases"
+    why = [f"{row.label} ({row.left_out})" for row in result.sensitivity if row.left_out]
+    left = f" Left out: {'; '.join(why)}." if why else ""
+    at = f"At {percent(asked.level)} of smartphones, first {min(asked.cases, result.n_f0):,} cases"
     return {
-        "svg": Markup(sensitivity_svg(result.sensitivity)),
-        "table": _markup(Table("Sensitivity", heads, rows), f"{at}, the same draws in each."),
+        "svg": Markup(sensitivity_svg([r for r in result.sensitivity if r.left_out is None])),
+        "table": _markup(Table("Sensitivity", heads, rows), f"{at}, the same draws in each.{left}"),
     }

@@ -203,6 +203,7 @@ def _rule(raw: Raw, merged: Raw) -> Iterator[Fault]:
             "rule.name",
             f"{name} weighs attenuations, which {system.name} does not tell",
             f'expected protocol.name = {names}, or rule.name = "minutes-near"',
+            of_protocol=True,
         )
 
 
@@ -228,6 +229,8 @@ def _unused(raw: Raw, merged: Raw) -> Iterator[Fault]:
     known_as = _get(merged, "index_cases.course.known_as") or "confirmed"
     dead = "positive_share" if known_as == "confirmed" else "confirmed_after_days"
     yield from useless(f"index_cases.course.{dead}", f'course.known_as = "{known_as}"')
+    if _get(merged, "index_cases.course") is not None:
+        yield from useless("index_cases.onset_to_confirmation_days", "index_cases.course")
     if _number(merged, "publication.offline_share") == 0:
         yield from useless("publication.offline_h", "publication.offline_share = 0")
     if _get(merged, "f2.confirm") in ("none", "mutual"):

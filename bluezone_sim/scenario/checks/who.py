@@ -29,6 +29,7 @@ def _upload(raw: Raw, merged: Raw) -> Iterator[Fault]:
             "publication.upload",
             f"{name} publishes no keys, so phones cannot match",
             'set it to "history"',
+            of_protocol=True,
         )
 
 

@@ -10,7 +10,8 @@ from .table import NonNegative, Positive, Share, TomlTable
 
 
 class Course(TomlTable):
-    """How a case becomes known; with it only contacts while the case is infectious are risky.
+    """How a case becomes known; with it only contacts of the days on which the case could infect and was
+    not isolated are risky.
 
     Days count back from the end of the scenario's date, when the case becomes known: onset, then a delay
     until the case is suspected, then one until the test confirms it.
@@ -30,6 +31,11 @@ class Course(TomlTable):
     confirmed_after_days: NonNegative = Field(
         1.5, description="mean from suspicion to the test's result, exponential (assumed)"
     )
+    isolated: Literal["suspected", "known"] = Field(
+        "suspected",
+        description="when the case keeps to itself: it meets nobody after that day (assumed; Bi et al. "
+        "2020 have medians of 3.4 days from onset to isolation, 4.6 to confirmation)",
+    )
     positive_share: Share = Field(
         0.1, description="share of suspected cases that the test confirms later (assumed)"
     )
@@ -42,6 +48,12 @@ class IndexCases(TomlTable):
     f2_count: int = Field(300, ge=0, description="how many of them are followed to F2")
     near_distance_m: Positive = Field(2.0, description="white paper, Ministry of Health")
     near_duration_s: Positive = Field(900.0, description="white paper, Ministry of Health")
+    onset_to_confirmation_days: NonNegative = Field(
+        3.5,
+        description="mean from onset until a case is confirmed, gamma of shape 2 (assumed, as long as "
+        "the course's own delays; Bi et al. 2020 have medians of 2.9 days for cases found as contacts, "
+        "4.6 of those found ill, a gamma of this mean 2.9)",
+    )
     course: Course | None = Field(
         None, description="without it every day of the look-back counts, and cases are confirmed"
     )
@@ -57,6 +69,21 @@ class Publication(TomlTable):
         "everybody's identifiers, looks them up (PUSH_HISTORY; BlueTrace and ROBERT)",
     )
     consent: Share = Field(0.9, description="share of cases who let their keys be published")
+    before_onset_days: int | None = Field(
+        None,
+        ge=0,
+        le=60,
+        description="first UTC day of which keys are published (of a history: that the server reads), in "
+        "days before that of the onset; the last is the day of the upload. By default as the rule's app "
+        "did, or the whole look-back",
+    )
+    before_test_days: int | None = Field(
+        None,
+        ge=0,
+        le=60,
+        description="the same for people without symptoms, F1s that publish, before the day on which the "
+        "cases become known",
+    )
     push_delay_h: NonNegative = Field(
         2.0, description="mean delay of the push message, exponential"
     )

@@ -14,6 +14,22 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class PublishedDays:
+    """Which days an app publishes of somebody: from a first one to the upload.
+
+    Attributes:
+        before_onset: UTC days before that of the onset, the first that is published; None: the whole
+            look-back.
+        before_test: the same before the day of the test, of somebody without symptoms.
+        source: where that is from.
+    """
+
+    before_onset: int | None = None
+    before_test: int | None = None
+    source: str = "the whole look-back"
+
+
+@dataclass(frozen=True)
 class RiskRule:
     """One rule.
 
@@ -29,6 +45,8 @@ class RiskRule:
             is given all days of the published keys together.
         needs: what of a record it weighs.
         version, date: of the app that it is the rule of, and since when.
+        days: the days by which ``enough`` counts, local ones or, as Exposure Notification does, UTC.
+        publishes: the days that the app publishes.
     """
 
     name: str
@@ -40,6 +58,8 @@ class RiskRule:
     needs: Literal["nothing", "rssi", "attenuation"] = "nothing"
     version: str = ""
     date: dt.date | None = None
+    days: Literal["local", "utc"] = "local"
+    publishes: PublishedDays = PublishedDays()
 
     @property
     def about(self) -> str:
