@@ -63,6 +63,9 @@ INLINED: Any = {**_BARE, "forceinline": True}
 
 #: Compiled on its own.
 compiled: Any = kernel()
+#: The same, and it allocates, also where a kernel that allocates nothing calls it: Numba would hand that
+#: one's options down to it, and refuse whichever of the two came second in a new cache.
+allocating: Any = kernel(_nrt=True)
 #: The same, and it allocates nothing.
 bare: Any = kernel(**_BARE)
 #: The same, compiled into its callers.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..decorators import compiled
+from ..decorators import allocating, compiled
 
 
 def _tables() -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
@@ -89,7 +89,7 @@ def expand_key(key, at, n_words, round_keys):
         _put(round_keys, 4 * i, x ^ _word(round_keys, 4 * (i - n_words)))
 
 
-@compiled
+@allocating
 def encrypt_block(round_keys, rounds, data, at):
     """Encrypts the block at ``data[at:]`` in place."""
     s = np.empty(4, np.uint32)

@@ -10,7 +10,7 @@ import numpy as np
 from numba.extending import overload
 
 from ..cpu import Vaes
-from ..decorators import compiled
+from ..decorators import allocating, compiled
 from . import sha256_ni
 from .sha256 import block, swap
 from .sha256_ir import INITIAL, LANES, after_block, big_endian_words
@@ -62,7 +62,7 @@ def _pad(message, n_words, n_bytes):
     _fill(message, 15, 16, np.uint32(8 * n_bytes))
 
 
-@compiled
+@allocating
 def _on_lanes(teks, label, out):
     """The keys of a label, LANES at a time; arguments as in :func:`gaen_keys`."""
     state = np.empty((8, LANES), np.uint32)
