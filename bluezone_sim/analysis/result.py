@@ -15,6 +15,7 @@ from ..tables.metrics import to_json
 from ..tables.rows import Histogram, Outcomes, Warnings
 from ..tables.table import notebook
 from ..tables.words import Interval
+from ..world.trace_summary import TraceInfo
 from .adopters import AdopterRow
 from .campaign import CampaignResult
 
@@ -101,6 +102,7 @@ class RunResult:
         histograms: distributions at the highest level.
         adopters: by adoption level over draws of who adopts; empty without ``adoption.draws``.
         campaign: day by day, where the scenario has a campaign.
+        trace: what was in its contact trace, where it has one.
         stages_s: seconds by stage.
         seconds, peak_memory_mib: the whole run.
         threads: threads used; numbers do not depend on it.
@@ -122,6 +124,7 @@ class RunResult:
     threads: int
     adopters: tuple[AdopterRow, ...] = ()
     campaign: CampaignResult | None = None
+    trace: TraceInfo | None = None
 
     def headline(self) -> str:
         """What was run, in one line."""
@@ -160,18 +163,13 @@ class RunResult:
             "risky_pairs": self.n_risky_pairs,
             "levels": [_plain(to_json(level)) for level in self.metrics],
             "sensitivity": [_plain(asdict(row)) for row in self.sensitivity],
-            "trace": self._trace(),
+            "trace": None if self.trace is None else _plain(asdict(self.trace)),
             "adopters": [_plain(asdict(row)) for row in self.adopters],
             "campaign": None if self.campaign is None else self.campaign.to_dict(),
             "seconds": round(self.seconds, 3),
             "stages_s": {k: round(v, 3) for k, v in self.stages_s.items()},
             "peak_memory_mib": round(self.peak_memory_mib, 1),
         }
-
-    def _trace(self) -> dict[str, Any] | None:
-        """Rows of the contact trace, and those counted as bad or odd."""
-        trace = self.scenario.trace
-        return None if trace is None else {"rows": trace.rows, "counted": trace.counted}
 
 
 def _plain(value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +14,9 @@ from ..errors import InputError
 from .common import Json, console
 
 if TYPE_CHECKING:
-    from ..tables.trace import Trace
+    from ..scenario.schema.trace import TraceTable
+
+_ZONE = "Asia/Ho_Chi_Minh"
 
 
 def register(app: typer.Typer) -> None:
@@ -28,17 +30,49 @@ def register(app: typer.Typer) -> None:
 
 def info(
     file: Annotated[Path, typer.Argument(help="Text (gzip too) or Parquet.")],
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            help="What the columns are, from the left, such as t,i,j,duration or i,j,skip,t."
+        ),
+    ] = None,
+    dialect: Annotated[
+        str | None,
+        typer.Option(help="sociopatterns, copenhagen, haggle, konect, one, haslemere or netsense."),
+    ] = None,
+    encoding: Annotated[str, typer.Option(help="Of text, such as latin-1.")] = "utf-8",
     step_s: Annotated[
-        int, typer.Option("--step", help="Seconds that a row with t stands for.")
-    ] = 20,
+        int | None,
+        typer.Option(
+            "--step", help="Seconds that a row with t stands for; by default what they are apart."
+        ),
+    ] = None,
+    t_unit_s: Annotated[
+        float, typer.Option("--unit", help="Seconds in one unit of t; 0.001 for milliseconds.")
+    ] = 1.0,
+    t_ends: Annotated[
+        bool, typer.Option("--t-ends", help="t ends the row's step instead of beginning it.")
+    ] = False,
     start: Annotated[
         str | None, typer.Option(help="Local day at whose midnight t is 0, as 2013-06-24.")
     ] = None,
-    timezone: Annotated[str, typer.Option(help="IANA name.")] = "Asia/Ho_Chi_Minh",
+    observed: Annotated[
+        str | None,
+        typer.Option(
+            help="First and last local day of the measurement, as 2013-06-24,2013-07-03: days without "
+            "a contact count."
+        ),
+    ] = None,
+    timezone: Annotated[
+        str | None, typer.Option(help=f"IANA name; without it {_ZONE}, and a note says so.")
+    ] = None,
     distance_m: Annotated[
         float, typer.Option("--distance", help="Metres, of rows without a distance.")
     ] = 1.5,
-    people: Annotated[Path | None, typer.Option(help="File of (id, group).")] = None,
+    people: Annotated[
+        Path | None,
+        typer.Option(help="File of id, group; its header may name app, platform, age, case."),
+    ] = None,
     steps_per_day: Annotated[
         int | None, typer.Option(help="t counts steps, and so many make a day.")
     ] = None,
@@ -51,49 +85,74 @@ def info(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Print people, contacts, days, durations and repeated pairs of a trace."""
-    from pydantic import ValidationError
-
-    from ..scenario.inputs.trace_reader import read_trace
-    from ..scenario.schema.layers import TraceTable
+    """Print people, contacts, days, durations and repeated pairs of a trace, and how it was read."""
+    from ..scenario.inputs.traces.reader import read_trace
     from ..world.trace_summary import trace_info
 
+    days = None if observed is None else tuple(_day("observed", d) for d in observed.split(","))
+    table = _table(
+        file=str(file),
+        people=None if people is None else str(people),
+        columns=None if columns is None else tuple(w.strip() for w in columns.split(",")),
+        dialect=dialect,
+        encoding=encoding,
+        start=None if start is None else _day("start", start),
+        observed=days,
+        step_s=step_s,
+        t_unit_s=t_unit_s,
+        t_ends=t_ends or None,
+        steps_per_day=steps_per_day,
+        first_step=first_step,
+        day_start_h=day_start_h,
+        distance_m=distance_m,
+        bad_rows="refuse" if strict else "count",
+    )
     try:
-        table = TraceTable(
-            file=str(file),
-            people=None if people is None else str(people),
-            start=None if start is None else dt.date.fromisoformat(start),
-            step_s=step_s,
-            steps_per_day=steps_per_day,
-            first_step=first_step,
-            day_start_h=day_start_h,
-            distance_m=distance_m,
-            bad_rows="refuse" if strict else "count",
-        )
-    except ValidationError as error:
-        first = error.errors()[0]
-        option = str(first["loc"][0]).removesuffix("_s").removesuffix("_m").removesuffix("_h")
-        said = str(first["msg"]).removeprefix("Input should be ")
-        raise InputError(
-            f"--{option.replace('_', '-')} {first['input']}: expected a number {said}"
-        ) from None
-    except ValueError:
-        raise InputError(f"--start {start}: expected a day such as 2013-06-24") from None
-    try:
-        trace = read_trace(table, timezone)
+        trace = read_trace(table, timezone or _ZONE)
     except (KeyError, OSError):
         raise InputError(
             f"--timezone {timezone}: expected an IANA name such as Europe/Paris"
         ) from None
     found = trace_info(trace)
+    dated = found.first_day > 3650
+    notes = list(found.notes)
+    if not dated:
+        notes.append(
+            "as unix seconds its times fall in 1970: t may count from a midnight (--start)"
+        )
+    if timezone is None:
+        notes.append(f"its days are taken as those of {_ZONE} (--timezone)")
+    found = replace(found, notes=tuple(notes))
     if as_json:
-        document = {"file": str(file), **asdict(found), "counted": trace.counted}
-        typer.echo(json.dumps(document))
+        for note in notes:
+            typer.echo(f"note: {note}", err=True)
+        typer.echo(json.dumps({"file": str(file), **asdict(found)}))
     else:
-        _print(trace, dated=start is not None or found.first_day > 3650)
+        from ..report.trace import trace_table
+
+        console().print(trace_table(found, dated=dated))
 
 
-def _print(trace: Trace, *, dated: bool) -> None:
-    from ..report.trace import trace_table
+def _day(option: str, text: str) -> dt.date:
+    try:
+        return dt.date.fromisoformat(text.strip())
+    except ValueError:
+        raise InputError(f"--{option} {text}: expected a day such as 2013-06-24") from None
 
-    console().print(trace_table(trace, dated=dated))
+
+def _table(**keys: object) -> TraceTable:
+    from pydantic import ValidationError
+
+    from ..scenario.schema.trace import TraceTable
+
+    try:
+        return TraceTable.model_validate(keys)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = str(first["loc"][0])
+        names = {"t_unit_s": "unit", "day_start_h": "day-start", "distance_m": "distance"}
+        option = names.get(field, field.removesuffix("_s").replace("_", "-"))
+        said = str(first["msg"]).removeprefix("Input should be ").removeprefix("Value error, ")
+        number = "a number " if first["type"].startswith(("greater", "less")) else ""
+        said = said.removeprefix("expected ")
+        raise InputError(f"--{option} {first['input']}: expected {number}{said}") from None

@@ -35,9 +35,8 @@ def tables(result: RunResult) -> Iterator[Table]:
     yield levels_table(result.metrics)
     yield waterfall_table(result.metrics)
     yield warned_table(result.metrics)
-    trace = result.scenario.trace
-    if trace is not None and trace.counted:
-        lines = [[" ".join(row)] for row in counted_rows(trace)]
+    trace = result.trace
+    if trace is not None and (lines := [[" ".join(row)] for row in counted_rows(trace)]):
         yield Table.of_text("Rows of the trace", [""], lines, 1)
     if result.adopters:
         yield adopters.adopters_table(result.adopters, result.scenario.adoption.draws)
@@ -81,7 +80,7 @@ def compare_tables(found: Comparison) -> Iterator[Table]:
 def panels(result: RunResult) -> list[Panel]:
     """Sections for the report."""
     out = [_panel(warned_table(result.metrics))]
-    trace = result.scenario.trace
+    trace = result.trace
     if trace is not None:
         out.append(_panel(trace_table(trace)))
     if result.adopters:

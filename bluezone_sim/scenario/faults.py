@@ -37,9 +37,9 @@ def _model_at(
     from .schema.adoption import Users
     from .schema.by_name import by_name_in, parameters_of
     from .schema.exposure import Course
-    from .schema.layers import TraceTable
     from .schema.phones import Carry, PhoneModel
     from .schema.population import AgeBand, District, Occupation
+    from .schema.trace import TraceTable
 
     model: Any = root
     choice = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from .faults import fault_of
 from .inputs.phone_models import with_models
 from .inputs.radio_file import KEY as RADIO_FILE
 from .inputs.radio_file import with_radio_file
-from .inputs.trace_fill import TRACE_SAYS, with_trace
+from .inputs.traces.fill import TRACE_SAYS, with_trace
 from .model import Scenario
 from .schema.by_name import by_name_in, parameters_of
 from .schema.experiment import SensitivityArm
@@ -95,16 +96,36 @@ def parse(
         overrides: as in :func:`load`.
         folder: where files that it names are; by default the working directory.
     """
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise FormatError(f"{source}: not TOML: {error}") from None
+    raw = _toml(text, source)
     for key, value in (overrides or {}).items():
         try:
             override(raw, key, value)
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise InputError(f"--set {key}: {error}") from None
     return validate(raw, source, folder)
+
+
+def _toml(text: str, source: str) -> Raw:
+    try:
+        return tomllib.loads(text.removeprefix("\ufeff"))
+    except tomllib.TOMLDecodeError as error:
+        raise FormatError(f"{source}: not TOML: {error}{_of_backslash(text, error)}") from None
+
+
+def _of_backslash(text: str, error: tomllib.TOMLDecodeError) -> str:
+    """What to say of a path in double quotes whose backslashes are read as escapes."""
+    found = re.search(r"at line (\d+)", str(error))
+    lines = text.splitlines()
+    if found is None or not 1 <= int(found[1]) <= len(lines):
+        return ""
+    quoted = re.search(r'"[^"]*\\[^"]*"?', lines[int(found[1]) - 1])
+    if quoted is None:
+        return ""
+    plain = quoted[0].strip('"')
+    return (
+        f". In double quotes a backslash begins an escape: write the path in single quotes, '{plain}', "
+        f'or with forward slashes, "{plain.replace(chr(92), "/")}"'
+    )
 
 
 def validate(raw: Raw, source: str = "scenario", folder: Path | None = None) -> Scenario:
@@ -336,6 +357,20 @@ def stored_scenario(raw: Raw) -> Scenario:
     if isinstance(rule, dict):
         raw = {**raw, "rule": {k: v for k, v in rule.items() if v is not None}}
     return Scenario.model_validate_json(json.dumps(_without_others(raw)[0]))
+
+
+def stored_text(text: str, source: str) -> Scenario:
+    """The scenario of results that are opened again, from its TOML; no file that it names is read.
+
+    Raises:
+        FormatError: it is not TOML.
+        ScenarioError: it is at fault.
+    """
+    raw = _toml(text, source)
+    try:
+        return Scenario.model_validate(with_defaults(Scenario, raw))
+    except ValidationError as error:
+        raise ScenarioError(source, [fault_of(e, Scenario, raw) for e in error.errors()]) from None
 
 
 def point_scenario(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:

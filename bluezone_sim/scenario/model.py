@@ -74,7 +74,7 @@ class Scenario(TomlTable):
         """The contacts that were measured, where the scenario brings them."""
         if self.contacts.source != "trace" or self.contacts.trace is None:
             return None
-        from .inputs.trace_reader import cached
+        from .inputs.traces.lent import cached
 
         return cached(self.contacts.trace, self.timezone)
 

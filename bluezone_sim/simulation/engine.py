@@ -23,9 +23,10 @@ from ..matching.pairs import by_day
 from ..matching.warnings import Notifications, f1_warnings, f2_warnings, in_time
 from ..scenario import LeftOut, arm_scenario
 from ..scenario.model import Scenario
-from ..world import build_world
+from ..world import Trace, build_world
 from ..world.course import infectious_days
 from ..world.people import world_inputs
+from ..world.trace_summary import trace_info
 from .campaign import run_campaign
 from .context import SimulationContext, StageTimer
 from .memory import check_limit, peak_memory_mib
@@ -109,10 +110,21 @@ def evaluate(
     )
 
 
-def index_cases(seed: int, n_people: int, count: int) -> NDArray[np.int32]:
-    """``int32[count]``: distinct people in keyed order; fewer of them are a prefix."""
+def index_cases(
+    seed: int, n_people: int, count: int, known: NDArray[np.int32] | None = None
+) -> NDArray[np.int32]:
+    """``int32[count]``: distinct people in keyed order; fewer of them are a prefix.
+
+    Args:
+        seed: the run's.
+        n_people: of whom they are.
+        count: how many.
+        known: ``int32[k]``, the people who can be cases, ascending; None for everybody.
+    """
     key = np.uint64(rng.key(seed, "index_cases"))
-    return np.asarray(permute_many(key, np.arange(count), n_people).astype(np.int32))
+    n = n_people if known is None else len(known)
+    drawn = permute_many(key, np.arange(min(count, n)), n).astype(np.int32)
+    return np.asarray(drawn if known is None else known[drawn])
 
 
 def run(
@@ -140,7 +152,7 @@ def run(
     owners = scenario.population.smartphones
     users = scenario.level_users()
     levels = [u / owners if owners else 0.0 for u in users]
-    drawn = index_cases(seed, world.n_people, scenario.index_cases.count)
+    drawn = index_cases(seed, world.n_people, scenario.index_cases.count, world.known_cases)
     followed = np.sort(drawn[: scenario.index_cases.f2_count])
     evaluation = evaluate(tracer, np.sort(drawn), followed, levels, report)
     outcomes = outcomes_of(world, evaluation, levels, tracer.phones_off(evaluation.risky))
@@ -178,6 +190,7 @@ def run(
         threads=threads,
         adopters=adopters,
         campaign=campaign,
+        trace=trace_info(world.brought) if isinstance(world.brought, Trace) else None,
     )
 
 

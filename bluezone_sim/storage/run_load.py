@@ -18,6 +18,7 @@ from ..files import read_document
 from ..scenario.loading import stored_scenario
 from ..tables.levels import CampaignDay, LevelMetrics
 from ..tables.rows import Warnings
+from ..world.trace_summary import TraceInfo
 
 
 def open_run(path: str | Path) -> RunResult:
@@ -64,7 +65,15 @@ def _result(path: Path, about: dict[str, Any]) -> RunResult:
         threads=about["threads"],
         adopters=TypeAdapter(tuple[AdopterRow, ...]).validate_python(document["adopters"]),
         campaign=_campaign(document["campaign"]),
+        trace=_trace(document["trace"]),
     )
+
+
+def _trace(given: dict[str, Any] | None) -> TraceInfo | None:
+    """What was in the trace; earlier versions kept its rows alone, and read its file again."""
+    if given is None or "people" not in given:
+        return None
+    return TypeAdapter(TraceInfo).validate_python(given)
 
 
 def _campaign(given: dict[str, Any] | None) -> CampaignResult | None:

@@ -13,6 +13,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..errors import InputError
+from ..scenario.inputs.traces.lent import lending
+from ..scenario.schema.trace import TraceTable
+from ..tables.trace import Trace
 from .local import ATTEMPTS
 from .plan import Job
 from .work import Done, Failed, attempt
@@ -51,11 +54,13 @@ def run_on(
         ) from None
     here = where == "local"
     with _client(where, min(workers, len(jobs))) as client:
+        carried = _carried(client, jobs)
         futures = {
             client.submit(
                 _job,
                 job,
                 threads if here else None,
+                carried.get(_trace_of(job)),
                 key=f"bluezone-sim-{job.id}",
                 priority=-i,
                 retries=ATTEMPTS - 1,
@@ -75,9 +80,28 @@ def run_on(
             del future
 
 
-def _job(job: Job, threads: int | None) -> Done | Failed:
-    """On a worker."""
-    with _ONE:
+def _trace_of(job: Job) -> tuple[TraceTable | None, str]:
+    """The file of a job's contacts, and the zone by whose days it is cut."""
+    scenario = job.scenario
+    return (scenario.contacts.trace if scenario.trace is not None else None), scenario.timezone
+
+
+def _carried(client: Any, jobs: Sequence[Job]) -> dict[tuple[TraceTable | None, str], Any]:
+    """The traces of jobs, each once, as tasks that a worker can ask for and the scheduler can repeat."""
+    out: dict[tuple[TraceTable | None, str], Any] = {}
+    for job in jobs:
+        if (key := _trace_of(job)) not in out and key[0] is not None:
+            out[key] = client.submit(_same, job.scenario.trace, pure=False)
+    return out
+
+
+def _same(trace: Trace) -> Trace:
+    return trace
+
+
+def _job(job: Job, threads: int | None, trace: Trace | None) -> Done | Failed:
+    """On a worker, which need not have the file that ``trace`` is of."""
+    with _ONE, lending(job.scenario.contacts.trace, job.scenario.timezone, trace):
         return attempt(job, threads or _threads_of_worker())
 
 

@@ -12,14 +12,13 @@ import itertools
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from .._version import NUMERIC_VERSION, SCHEMA_VERSION
 from ..errors import InputError, ScenarioError
 from ..scenario.checks.asked import SHORT, no_axis
 from ..scenario.dotted import value_at
+from ..scenario.inputs.traces.lent import digests
 from ..scenario.loading import point_scenario
 from ..scenario.model import Scenario
 from ..scenario.schema.adoption import Users
@@ -144,17 +143,12 @@ def _numbers_of(scenario: Scenario) -> dict[str, Any]:
     if what["campaign"] is None:
         del what["campaign"]
     trace = what["contacts"]["trace"]
-    for key in ("file", "people") if trace else ():
-        if trace[key] is not None:
-            path = Path(trace[key])
-            state = path.stat()
-            trace[key] = _digest(path, state.st_size, state.st_mtime_ns)
+    if trace is not None:
+        table = scenario.contacts.trace
+        assert table is not None
+        trace["sha256"], trace["people_sha256"] = digests(table)
+        del trace["file"], trace["people"]
     return what
-
-
-@cache
-def _digest(path: Path, size: int, changed_ns: int) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def base_of(scenario: Scenario, axes: Collection[str]) -> dict[str, Any]:

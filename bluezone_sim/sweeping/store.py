@@ -28,7 +28,8 @@ from typing import Any
 from .._version import NUMERIC_VERSION, SCHEMA_VERSION, __version__
 from ..errors import FormatError, InputError
 from ..files import make_folder, read_document, remove_leftovers, whole_folder, write_file
-from ..scenario import parse, resolved_toml
+from ..scenario import resolved_toml
+from ..scenario.loading import stored_text
 from ..scenario.model import Scenario
 from .lock import locked
 from .plan import SweepPlan, base_of
@@ -61,7 +62,7 @@ class Store:
 
     def scenario(self) -> Scenario:
         """What the grid changed."""
-        return parse(self.about()["scenario"], f"{self.path / 'sweep.json'}")
+        return stored_text(self.about()["scenario"], f"{self.path / 'sweep.json'}")
 
     def claim(self, plan: SweepPlan) -> None:
         """Makes the directory that of ``plan``, or checks that it is; more values and seeds may join.

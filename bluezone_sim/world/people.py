@@ -19,6 +19,7 @@ from ..scenario.model import Scenario
 from ..scenario.schema.population import Ages, Ownership, Population
 from ..scenario.values.registries import SOURCES
 from ..tables.days import EPOCH
+from ..tables.trace import UNKNOWN, Trace
 from . import traced
 from .adoption import Groups, number_through, ranks_of
 from .world import People, World
@@ -29,7 +30,7 @@ WORK_AGES = (18, 60)
 
 def world_inputs(scenario: Scenario) -> tuple[object, ...]:
     """Everything in a scenario that :func:`build_world` reads: equal inputs, equal worlds."""
-    contacts = scenario.contacts
+    contacts, trace = scenario.contacts, scenario.trace
     return (
         scenario.population,
         scenario.adoption.together,
@@ -45,6 +46,8 @@ def world_inputs(scenario: Scenario) -> tuple[object, ...]:
         *((layer.group_size, layer.member_share) for layer in (contacts.school, contacts.work)),
         scenario.date,
         scenario.look_back_days,
+        # An RSSI that was measured is as far away as the radio says.
+        scenario.radio if trace is not None and trace.rssi_dbm is not None else None,
     )
 
 
@@ -69,6 +72,10 @@ def build_world(scenario: Scenario, seed: int) -> World:
             raise InputError(
                 f"population.people: {source.name} has {len(people.age):,} people, found {len(zone):,}"
             )
+    phones = _phones(scenario, seed, people.ios)
+    brought = people.brought
+    if isinstance(brought, Trace) and brought.rssi_dbm is not None:
+        brought = traced.at_distances(brought, scenario, phones)
     return World(
         seed=seed,
         zone=zone,
@@ -77,9 +84,10 @@ def build_world(scenario: Scenario, seed: int) -> World:
         age=people.age,
         groups=people.groups,
         activity=people.activity,
-        rank=_ranks(scenario, seed, people.weight, people.groups, zone),
-        brought=people.brought,
-        **_phones(scenario, seed),
+        rank=_ranks(scenario, seed, people, zone),
+        brought=brought,
+        known_cases=people.cases,
+        **phones,
     )
 
 
@@ -108,11 +116,13 @@ def _generated(
     )
 
 
-def _phones(scenario: Scenario, seed: int) -> dict[str, Any]:
-    """Columns of the phones that people have or would have."""
+def _phones(scenario: Scenario, seed: int, known: NDArray[np.int16] | None) -> dict[str, Any]:
+    """Columns of the phones that people have or would have; ``known`` are their platforms."""
     pop, phones = scenario.population, scenario.phones
     people = np.arange(pop.people)
     ios = rng.uniforms(rng.key(seed, "os"), people) < pop.ios_share
+    if known is not None:
+        ios = np.where(known == UNKNOWN, ios, known == 1)
     tx, rx = (
         np.where(ios, getattr(phones.ios, mean), getattr(phones.android, mean))
         + np.where(ios, getattr(phones.ios, sd), getattr(phones.android, sd))
@@ -203,18 +213,14 @@ def _in_bands(age: NDArray[np.float64], ages: Ages) -> NDArray[np.float64]:
 
 
 def _ranks(
-    scenario: Scenario,
-    seed: int,
-    weight: NDArray[np.float64],
-    groups: Groups,
-    zone: NDArray[np.int16],
+    scenario: Scenario, seed: int, people: People, zone: NDArray[np.int16]
 ) -> NDArray[np.float64]:
     """Adoption ranks: exactly ``smartphones`` owners, drawn by weight, ranked by a keyed draw.
 
     Owners are a weighted sample without replacement: the largest of log(u) / w (Efraimidis and
-    Spirakis 2006).
+    Spirakis 2006). Those who are known to have the app own one, and come first.
     """
-    pop = scenario.population
+    pop, weight, app = scenario.population, people.weight, people.app
     able = int(np.count_nonzero(weight))
     if pop.smartphones > able:
         raise InputError(
@@ -226,8 +232,14 @@ def _ranks(
     u = rng.uniforms(rng.key(seed, "ownership"), np.arange(len(weight)))
     with np.errstate(divide="ignore"):
         score = np.where(weight > 0, np.log(np.maximum(u, 2.0**-54)) / weight, -np.inf)
+    if app is not None:
+        score[app] = 1.0  # logarithms of shares are below 0
     owners = np.sort(np.argpartition(-score, pop.smartphones - 1)[: pop.smartphones])
-    return ranks_of(seed, 0, owners, groups, zone, scenario.adoption.together)
+    rank = ranks_of(seed, 0, owners, people.groups, zone, scenario.adoption.together)
+    if app is not None:
+        order = owners[np.lexsort((rank[owners], ~app[owners]))]
+        rank[order] = (np.arange(len(owners)) + 0.5) / len(owners)
+    return rank
 
 
 def _weights(

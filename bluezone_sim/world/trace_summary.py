@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..tables.trace import Trace
+
+_QUANTILES = (5, 25, 50, 75, 95)
 
 
 @dataclass(frozen=True)
@@ -23,8 +26,14 @@ class TraceInfo:
         met_again: share of pair-days of pairs that meet on two days or more.
         contacts_per_person_day: mean number of people met, over people and days.
         duration_quantiles_s: 5, 25, 50, 75, 95 % of the contacts' durations.
-        distance_quantiles_m: the same of distances, weighted by time.
-        risky_pair_days: pairs and days with 15 minutes or more at most 2 m apart.
+        distance_quantiles_m: the same of distances, weighted by time; None where only RSSI is known.
+        rssi_quantiles_dbm: the same of RSSI; None where the file has none.
+        risky_pair_days: pairs and days with 15 minutes or more at most 2 m apart; None where only RSSI
+            is known and no radio says what it means.
+        reading: what the columns were read as.
+        counted: kind of bad or odd row to their number.
+        notes: what was taken for granted.
+        sha256: of the bytes of the file, and of those of the people's.
     """
 
     rows: int
@@ -40,13 +49,18 @@ class TraceInfo:
     met_again: float
     contacts_per_person_day: float
     duration_quantiles_s: tuple[float, ...]
-    distance_quantiles_m: tuple[float, ...]
-    risky_pair_days: int
+    distance_quantiles_m: tuple[float, ...] | None
+    rssi_quantiles_dbm: tuple[float, ...] | None
+    risky_pair_days: int | None
+    reading: str = ""
+    counted: dict[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    sha256: tuple[str, str | None] = ("", None)
 
 
 def trace_info(trace: Trace) -> TraceInfo:
     """Counts people, contacts, days, durations and repeated pairs."""
-    n_days, quantiles = len(trace.days), [5, 25, 50, 75, 95]
+    n_days = len(trace.days)
     contact = np.cumsum(trace.first) - 1
     duration_s = np.bincount(contact, trace.duration_s)
     pair = trace.a.astype(np.int64) * trace.n_people + trace.b
@@ -54,9 +68,7 @@ def trace_info(trace: Trace) -> TraceInfo:
     pair_days, of = np.unique(pair * n_days + day, return_inverse=True)
     _, met = np.unique(pair_days // n_days, return_counts=True)
     near_s = np.bincount(of, trace.duration_s * (trace.distance_m <= 2.0))
-    order = np.argsort(trace.distance_m, kind="stable")
-    weight = np.cumsum(trace.duration_s[order])
-    at = np.searchsorted(weight, np.array(quantiles) / 100 * weight[-1])
+    known = bool(np.isfinite(trace.distance_m).all())
     return TraceInfo(
         rows=trace.rows,
         people=trace.n_people,
@@ -70,7 +82,20 @@ def trace_info(trace: Trace) -> TraceInfo:
         pairs_repeated=float(np.mean(met >= 2)),
         met_again=float(met[met >= 2].sum() / met.sum()),
         contacts_per_person_day=2 * len(pair_days) / (trace.n_people * n_days),
-        duration_quantiles_s=tuple(np.percentile(duration_s, quantiles).tolist()),
-        distance_quantiles_m=tuple(trace.distance_m[order][at].round(3).tolist()),
-        risky_pair_days=int(np.count_nonzero(near_s >= 900)),
+        duration_quantiles_s=tuple(np.percentile(duration_s, _QUANTILES).tolist()),
+        distance_quantiles_m=_by_time(trace, trace.distance_m) if known else None,
+        rssi_quantiles_dbm=None if trace.rssi_dbm is None else _by_time(trace, trace.rssi_dbm),
+        risky_pair_days=int(np.count_nonzero(near_s >= 900)) if known else None,
+        reading=trace.reading,
+        counted=trace.counted,
+        notes=trace.notes,
+        sha256=trace.sha256,
     )
+
+
+def _by_time(trace: Trace, values: NDArray[np.float32]) -> tuple[float, ...]:
+    """Quantiles of a column, weighted by time."""
+    order = np.argsort(values, kind="stable")
+    weight = np.cumsum(trace.duration_s[order])
+    at = np.searchsorted(weight, np.array(_QUANTILES) / 100 * weight[-1])
+    return tuple(values[order][at].round(3).tolist())

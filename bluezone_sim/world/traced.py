@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from ..scenario.inputs.trace_reader import cached
+from ..errors import InputError
+from ..scenario.inputs.traces.lent import cached
+from ..scenario.model import Scenario
 from ..scenario.schema.layers import Traced as TracedTable
 from ..tables.days import Days
 from ..tables.rows import Contacts
 from ..tables.settings import SETTINGS
-from ..tables.trace import Trace, _ranges
+from ..tables.trace import UNKNOWN, Trace, _ranges
 from .adoption import number_through
 from .contact_model import ContactModel
 from .world import People, World
 
-#: Everybody's age in years, of whom none is known.
+#: Nearer the radio knows no difference; further nothing is heard.
+_REACH_M = (0.1, 1000.0)
+#: Age in years of those of whom none is known.
 ADULT = 18
 
 
@@ -50,10 +58,10 @@ def bind(world: World, table: TracedTable) -> Traced:
 
 
 def people(table: TracedTable, timezone: str, seed: int) -> People:
-    """The people of a trace: adults of whom nothing is known but their group and their contacts.
+    """The people of a trace, of whom their group and contacts are known, and what a file says of them.
 
-    Their lasting groups are those with whom each spends the most time, as households, and the file's
-    groups, as work teams and as districts.
+    Whose age it does not say is an adult. Their lasting groups are those with whom each spends the most
+    time, as households, and the file's groups, as work teams and as districts.
     """
     assert table.trace is not None
     trace = cached(table.trace, timezone)
@@ -69,14 +77,59 @@ def people(table: TracedTable, timezone: str, seed: int) -> People:
             (teams, trace.group[teams].astype(np.int64)),
         ],
     )
+    known = trace.known
+    age = np.full(len(everybody), ADULT, np.uint8)
+    if known is not None and known.age is not None:
+        age = np.where(known.age == UNKNOWN, ADULT, known.age).astype(np.uint8)
+    app = known.app == 1 if known is not None and known.app is not None else None
+    case = known.case if known is not None else None
     return People(
         urban=np.zeros(len(everybody), np.bool_),
-        age=np.full(len(everybody), ADULT, np.uint8),
+        age=age,
         groups=groups,
         activity=np.ones(len(everybody)),
         weight=np.ones(len(everybody)),
         brought=trace,
+        ios=None if known is None else known.ios,
+        app=app,
+        cases=None if case is None else np.flatnonzero(case == 1).astype(np.int32),
     )
+
+
+def at_distances(trace: Trace, scenario: Scenario, phones: Mapping[str, NDArray[Any]]) -> Trace:
+    """A trace with RSSI, each segment at the distance at which the radio's path loss gives it.
+
+    ``rssi = TX power - A(d) - RX correction``, with the mean of all phones; with ``rssi = "measured"``
+    with that of the two phones, either way, so that they record what was measured.
+
+    Args:
+        trace: as read.
+        scenario: its radio has A(d).
+        phones: ``tx_power_dbm`` and ``rx_correction_db``, ``float64[n]``, of everybody's phone.
+
+    Raises:
+        InputError: the radio's path loss does not depend on distance.
+    """
+    radio, table = scenario.radio, scenario.contacts.trace
+    if radio.exponent <= 0 or radio.exponent_far <= 0:
+        raise InputError(
+            "radio.exponent: with 0 an RSSI says no distance, and the contact trace has RSSI; expected "
+            "more than 0"
+        )
+    assert trace.rssi_dbm is not None
+    assert table is not None
+    link_db = phones["tx_power_dbm"] - phones["rx_correction_db"]
+    reference = np.full(len(trace.a), link_db.mean())
+    if table.rssi == "measured":
+        reference = (link_db[trace.a] + link_db[trace.b]) / 2
+    beyond = reference - trace.rssi_dbm - radio.attenuation_1m_db
+    at_break = 10 * radio.exponent * np.log10(radio.breakpoint_m)
+    exponent = np.where(beyond <= at_break, radio.exponent, radio.exponent_far)
+    origin = np.where(beyond <= at_break, 0.0, at_break)
+    first = np.where(beyond <= at_break, 1.0, radio.breakpoint_m)
+    with np.errstate(over="ignore"):
+        distance = first * 10 ** ((beyond - origin) / (10 * exponent))
+    return replace(trace, distance_m=np.clip(distance, *_REACH_M).astype(np.float32))
 
 
 def trace_contacts(

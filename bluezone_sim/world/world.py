@@ -21,6 +21,10 @@ class People:
         activity: ``float64[n]``, how active a person is, mean 1.
         weight: ``float64[n]``, by which a smartphone is owned; nobody with 0 has one.
         brought: see :class:`World`.
+        ios: ``int16[n]``, 1 for an iPhone, 0 for an Android phone, -1 where it is drawn; None: drawn for
+            everybody.
+        app: ``bool[n]``, who has the app, and so adopts before all others; None: nobody says.
+        cases: ``int32[k]``, who can be an index case, ascending; None: anybody.
     """
 
     urban: NDArray[np.bool_]
@@ -29,6 +33,9 @@ class People:
     activity: NDArray[np.float64]
     weight: NDArray[np.float64]
     brought: object = None
+    ios: NDArray[np.int16] | None = None
+    app: NDArray[np.bool_] | None = None
+    cases: NDArray[np.int32] | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,7 @@ class World:
             who install it; at a stationary level at least a look-back before the first day.
         brought: what the source of contacts made the people of, such as a trace; None where they are
             generated.
+        known_cases: ``int32[k]``, who can be an index case, ascending; None: anybody.
     """
 
     seed: int
@@ -66,6 +74,7 @@ class World:
     rx_correction_db: NDArray[np.float64]
     install_day: NDArray[np.int32]
     brought: object = None
+    known_cases: NDArray[np.int32] | None = None
 
     @property
     def n_people(self) -> int:

@@ -334,7 +334,7 @@ def _candidates(tracer: SimulationContext, person: int | None, level: float) -> 
         found = np.array([person], np.int32)
     else:
         count = min(_CANDIDATES, tracer.scenario.index_cases.count, world.n_people)
-        found = index_cases(world.seed, world.n_people, count)
+        found = index_cases(world.seed, world.n_people, count, world.known_cases)
         found = found[(world.rank[found] < level) & ~world.ios[found]]
     radio, day = tracer.radio, np.full(len(found), tracer.days.number[-1])
     off = link_hours(radio.life, radio.phones, radio.streams, found, found, day) == 0

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from typing import Literal
-
 from pydantic import Field, field_validator
 
 from .table import DistanceQuantiles, DurationShares, NonNegative, Positive, Share, Span, TomlTable
+from .trace import TraceTable
 
 
 class Layer(TomlTable):
@@ -76,43 +74,6 @@ class NeighbourLayer(Layer):
 _LUNCH = [0.65, 1.36, 1.79, 2.49, 4.14]
 _TRAIN = [0.55, 0.97, 1.57, 2.36, 3.44]
 _OFFICE = [1.16, 1.70, 2.55, 3.57, 5.80]
-
-
-class TraceTable(TomlTable):
-    """A file of contacts that somebody measured.
-
-    Columns, by a header or in one of these orders: ``t, i, j`` (SocioPatterns), ``t, i, j, Ci, Cj``
-    (with everybody's group), ``t, i, j, distance_m`` (Haslemere), ``start_s, duration_s, i, j,
-    distance_m``. Text (tab, comma, semicolon or space; gzip too) or Parquet.
-    """
-
-    file: str = Field(min_length=1, description="path, relative to the scenario's own folder")
-    people: str | None = Field(
-        None, description="file of (id, group): everybody there is; other ids are then faults"
-    )
-    start: dt.date | None = Field(
-        None,
-        description="local day at whose midnight t is 0; without it t is unix seconds",
-    )
-    step_s: int = Field(
-        20, ge=1, le=86_400, description="how long a row with t stands for (SocioPatterns: 20 s)"
-    )
-    t_unit_s: Positive = Field(1.0, description="seconds in one unit of t")
-    steps_per_day: int | None = Field(
-        None,
-        ge=1,
-        description="t counts steps, and so many make a day (Haslemere: 192 of 300 s)",
-    )
-    first_step: int = Field(0, ge=0, description="t of the first step (Haslemere: 1)")
-    day_start_h: float = Field(
-        0.0, ge=0, lt=24, description="local hour of a day's first step (Haslemere: 7)"
-    )
-    distance_m: Positive = Field(
-        1.5, description="of rows without one (SocioPatterns' badges hear 1 to 1.5 m)"
-    )
-    bad_rows: Literal["refuse", "count"] = Field(
-        "refuse", description="refuse a file with bad rows, or leave them out and report them"
-    )
 
 
 class Traced(TomlTable):

@@ -1,0 +1,282 @@
+"""Reads contact traces: a file to a :class:`bluezone_sim.tables.trace.Trace`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....errors import FormatError
+from ....tables.trace import PeopleKnown, Trace, merge_rows
+from ...schema.trace import TraceTable
+from .columns import TraceRows
+from .dialects import DIALECTS
+from .events import with_ends
+from .layout import how_to_say
+from .parse import rows_of
+from .people import read_people
+from .text import raw_bytes
+from .times import days_of, times_of
+
+#: What can be wrong with a row that could be read; in this order one row has one fault.
+_FAULTS = {
+    "no_number": "a time, duration, distance or RSSI is missing or not a number",
+    "negative_time": "negative time",
+    "no_duration": "duration is not above 0",
+    "bad_distance": "negative distance",
+    "bad_rssi": "RSSI is not within -127 to 20 dBm",
+    "self_contact": "a contact of a person with themself",
+    "unknown_id": "an id that is missing, or not in the file of people",
+    "not_observed": "before or after the days that were observed",
+}
+#: What is odd and read all the same.
+_COUNTED = {
+    "out_of_order": "rows earlier than the one before them (sorted)",
+    "duplicate": "rows that say the same as another one, of either badge (once)",
+    "other_length": "rows of the same pair and start as another one, of another length (joined)",
+    "overlapping": "rows that begin before the pair's last one ends (joined)",
+    "nobody": "scans that saw nobody, id -1 (no contact)",
+    "outsider": "sightings of a device of no participant, id -2 (no contact)",
+    "instant": "sightings whose end is their start (taken as one scan long)",
+    "other_event": "events of another kind (not read)",
+    "no_end": "contacts without an end (until the next begins, or the file ends)",
+}
+#: Marks in place of an id: see the Copenhagen Networks Study, doi:10.1038/s41597-019-0325-x.
+_SENTINELS = {"-1": "nobody", "-2": "outsider"}
+#: Contacts of people are nearer: beyond it a distance is in another unit, or none.
+_FARTHEST_M = 1000.0
+#: RSSI that a controller gives; 127 says that there is none (Bluetooth Core 5.4, vol. 4, part E, 7.7.65).
+_RSSI_DBM = (-127.0, 20.0)
+
+
+def with_dialect(table: TraceTable) -> TraceTable:
+    """``table`` with what its dialect answers, where the scenario has the default."""
+    if table.dialect is None:
+        return table
+    fields = TraceTable.model_fields
+    says = {
+        key: value
+        for key, value in DIALECTS[table.dialect].says.items()
+        if getattr(table, key) == fields[key].default
+    }
+    return table.model_copy(update=says)
+
+
+def read_trace(table: TraceTable, timezone: str) -> Trace:
+    """Reads a trace.
+
+    Args:
+        table: the file and what its columns mean.
+        timezone: IANA name; contacts are cut at local midnight.
+
+    Raises:
+        FormatError: the file cannot be read as one thing alone, or, with ``bad_rows = "refuse"``, a row
+            is bad; the message names the first of each kind.
+    """
+    path = Path(table.file)
+    raw = raw_bytes(path)
+    sha256 = hashlib.sha256(raw).hexdigest()
+    rows, layout = rows_of(path, raw, table)
+    bad = rows.bad or {}
+    n_rows = len(rows) + sum(map(len, bad.values()))
+    table = with_dialect(table)
+    counted: dict[str, int] = {}
+    notes: list[str] = []
+    dialect = DIALECTS[table.dialect] if table.dialect else None
+    if dialect is not None and dialect.event:
+        rows = with_ends(rows, dialect.event, path, counted)
+    start_s, duration_s, words = times_of(table, rows, timezone, path, notes)
+    if dialect is not None and dialect.instant_s:
+        instant = duration_s == 0
+        duration_s[instant] = dialect.instant_s
+        counted["instant"] = int(np.count_nonzero(instant))
+    people, people_sha256 = None, None
+    if table.people is not None:
+        of_people = raw_bytes(Path(table.people))
+        people_sha256 = hashlib.sha256(of_people).hexdigest()
+        people = read_people(Path(table.people), of_people, table.encoding, set(rows.names))
+    marks = _marks(rows, people)
+    ids, group, groups, i, j = _numbered(rows, people, marks)
+    seen = _seen(rows, marks, counted)
+    rssi, distance = rows.numbers.get("rssi"), rows.numbers.get("distance")
+    if distance is not None:
+        _check_far(path, rows, distance)
+    value = rssi if rssi is not None else distance
+    if value is None:
+        value = np.full(len(rows), table.distance_m)
+    kinds = _kinds(rows, start_s, duration_s, value, rssi is not None, i, j, seen)
+    _refuse(path, table, rows, kinds, bad)
+    good = seen & ~np.logical_or.reduce(list(kinds.values()))
+    if not good.any():
+        raise FormatError(f"{path}: holds no contact")
+    # Scans that saw nobody were made on days too.
+    there = (good | ~seen) & np.isfinite(start_s)
+    end_s = start_s + duration_s
+    days = days_of(
+        int(start_s[there].min()), int(end_s[there].max()), table.observed, timezone, path
+    )
+    outside = good & ((start_s < days.start_s[0]) | (end_s > days.end_s))
+    _refuse(path, table, rows, {"not_observed": outside}, bad)
+    good &= ~outside
+    if not good.any():
+        raise FormatError(f"{path}: holds no contact on the days that were observed")
+    bad = {name: lines for name, lines in bad.items() if lines}
+    counted.update({name: len(lines) for name, lines in bad.items()})
+    counted["out_of_order"] = int(np.count_nonzero(np.diff(rows.numbers["t"][good]) < 0))
+    start, length = start_s[good].astype(np.int64), duration_s[good].astype(np.int64)
+    merged, odd = merge_rows((i[good], j[good]), start, length, value[good], days)
+    counted.update(odd)
+    if rssi is not None:
+        merged["rssi_dbm"] = merged["distance_m"]
+        merged["distance_m"] = np.full(len(merged["a"]), np.nan, np.float32)
+    reading = f"{layout}; {words}"
+    if people is not None:
+        reading += f"; people: {people.reading}"
+    return Trace(
+        ids=ids,
+        group=group,
+        groups=groups,
+        **merged,  # type: ignore[arg-type]
+        days=days,
+        rows=n_rows,
+        counted={k: v for k, v in counted.items() if v},
+        known=None if people is None else people.in_order(ids),
+        reading=reading,
+        notes=tuple(notes),
+        sha256=(sha256, people_sha256),
+    )
+
+
+def _check_far(path: Path, rows: TraceRows, distance_m: NDArray[np.float64]) -> None:
+    far = np.flatnonzero(distance_m > _FARTHEST_M)
+    if len(far):
+        row, metres = rows.line[far[0]], distance_m[far[0]]
+        raise FormatError(
+            f"{path}: row {row}: a distance of {metres:,g} m is past a kilometre; is it a distance, and "
+            f"in metres? {how_to_say()}"
+        )
+
+
+def _marks(rows: TraceRows, people: PeopleKnown | None) -> dict[str, str]:
+    """Ids that stand for nobody: negative ones where no other id is negative."""
+    negative = {name for name in rows.names if name[:1] == "-" and name[1:].isdecimal()}
+    if not negative or negative - set(_SENTINELS) or len(negative) == len(rows.names):
+        return {}
+    if people is not None and negative & set(people.ids):
+        return {}
+    return {name: _SENTINELS[name] for name in negative}
+
+
+def _seen(rows: TraceRows, marks: dict[str, str], counted: dict[str, int]) -> NDArray[np.bool_]:
+    """``bool[r]``: rows of two people; the others are counted by their mark."""
+    seen = np.ones(len(rows), np.bool_)
+    for name, what in marks.items():
+        code = rows.names.index(name)
+        mask = (rows.i == code) | (rows.j == code)
+        counted[what] = int(np.count_nonzero(mask))
+        seen &= ~mask
+    return seen
+
+
+def _kinds(
+    rows: TraceRows,
+    start_s: NDArray[np.float64],
+    duration_s: NDArray[np.float64],
+    value: NDArray[np.float64],
+    is_rssi: bool,
+    i: NDArray[np.int64],
+    j: NDArray[np.int64],
+    seen: NDArray[np.bool_],
+) -> dict[str, NDArray[np.bool_]]:
+    """Bad rows by kind; the first kind that fits a row has it."""
+    low, high = _RSSI_DBM
+    found = {
+        "no_number": ~(np.isfinite(start_s) & np.isfinite(duration_s) & np.isfinite(value)),
+        "negative_time": rows.numbers["t"] < 0,
+        "no_duration": duration_s <= 0,
+        "bad_distance": value < 0 if not is_rssi else np.zeros(len(i), np.bool_),
+        "bad_rssi": (value < low) | (value > high) if is_rssi else np.zeros(len(i), np.bool_),
+        "self_contact": (i == j) & (i >= 0),
+        "unknown_id": np.minimum(i, j) < 0,
+    }
+    left = seen.copy()
+    for name, mask in found.items():
+        found[name] = mask & left
+        left &= ~mask
+    return found
+
+
+def _refuse(
+    path: Path,
+    table: TraceTable,
+    rows: TraceRows,
+    kinds: Mapping[str, NDArray[np.bool_]],
+    bad: dict[str, list[int]],
+) -> None:
+    """Adds the bad rows to those that are known, and refuses the file unless they are to be counted."""
+    for name, mask in kinds.items():
+        bad.setdefault(name, []).extend(rows.line[mask].tolist())
+    found = {name: lines for name, lines in bad.items() if lines}
+    if found and table.bad_rows == "refuse":
+        raise FormatError(_refusal(path, found))
+
+
+def _refusal(path: Path, bad: dict[str, list[int]]) -> str:
+    """What to say of a file with bad rows: each kind, how many, where the first is."""
+    parts = []
+    for name, lines in sorted(bad.items(), key=lambda item: min(item[1])):
+        more = f" (and {len(lines) - 1:,} more)" if len(lines) > 1 else ""
+        parts.append(f"row {min(lines)}: {_FAULTS.get(name, name)}{more}")
+    return (
+        f"{path}: {'; '.join(parts)}. Correct the file, or leave such rows out and have them counted "
+        'with bad_rows = "count"'
+    )
+
+
+def _numbered(
+    rows: TraceRows, people: PeopleKnown | None, marks: Collection[str]
+) -> tuple[
+    tuple[str, ...], NDArray[np.int32], tuple[str, ...], NDArray[np.int64], NDArray[np.int64]
+]:
+    """Everybody by (group, id), and the rows' two people as numbers, -1 for unknown ones."""
+    if people is not None:
+        known = dict(zip(people.ids, people.group, strict=True))
+    else:
+        group = np.full(len(rows.names), "", dtype=object)
+        if rows.group_i is not None and rows.group_j is not None:
+            names = np.array([*rows.groups, ""], object)
+            group[rows.j] = names[rows.group_j]
+            group[rows.i] = names[rows.group_i]
+        known = {
+            name: of
+            for name, of in zip(rows.names, group.tolist(), strict=True)
+            if name and name not in marks
+        }
+    ids = sorted(known, key=lambda name: (known[name], *_natural(name)))
+    groups = sorted({known[name] for name in ids})
+    number = {name: k for k, name in enumerate(ids)}
+    of = np.array([number.get(name, -1) for name in rows.names] or [-1], np.int64)
+    at = {name: k for k, name in enumerate(groups)}
+    return (
+        tuple(ids),
+        np.array([at[known[name]] for name in ids], np.int32),
+        tuple(groups),
+        of[rows.i],
+        of[rows.j],
+    )
+
+
+def _natural(name: str) -> tuple[int, int, str]:
+    """Numbers in their order, before names in theirs; ``1`` and ``01`` are two."""
+    short = name.isascii() and name.isdecimal() and len(name) <= 40
+    return (0, int(name), name) if short else (1, 0, name)
+
+
+def describe_counted(counted: dict[str, int]) -> Iterator[tuple[str, int]]:
+    """What was counted, in words."""
+    words = {**_FAULTS, **_COUNTED}
+    for name, n in counted.items():
+        yield words.get(name, name), n
