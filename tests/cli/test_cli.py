@@ -313,6 +313,7 @@ def test_a_reader_that_leaves_is_no_error(tmp_path):
     child.stderr.close()
 
 
+@pytest.mark.slow
 def test_the_installed_wheel_runs_from_any_folder(tmp_path):
     """Builds the wheel, installs it into a folder of its own, and runs a shipped scenario from it."""
     if not (ROOT / "pyproject.toml").exists():
