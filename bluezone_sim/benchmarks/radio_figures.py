@@ -40,6 +40,7 @@ def vectorised(
         observer=observer,
         emitter=emitter,
         contact=rng.integers(0, 2**63, links).astype(np.uint64),
+        place=rng.integers(0, 2**40, links).astype(np.uint64),
         midnight_s=np.full(links, START_S // 86_400 * 86_400),
         hours=np.full(links, ALL_HOURS, np.uint32),
         start_s=START_S + rng.integers(0, 80_000, links),

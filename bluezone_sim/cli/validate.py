@@ -62,10 +62,11 @@ def radio(
 
 
 def _print(result: Validation) -> None:
-    from ..validation.radio.summary import quantile_table, share_table
+    from ..validation.radio.summary import level_table, quantile_table, share_table, spread_lines
 
     terminal = console()
     terminal.print(share_table(result))
+    terminal.print(level_table(result))
     terminal.print(quantile_table(result))
     typer.echo("simulator: the shares that a scenario's radio gives by default")
     for scene in result.scenes:
@@ -81,10 +82,13 @@ def _print(result: Validation) -> None:
         fit = result.fit
         typer.echo(
             f"Fitted on all: A(1 m) {fit.attenuation_1m_db:.1f} dB, exponent {fit.exponent:.2f}; "
-            f"deviations {fit.pair_sd_db:.1f} dB by pair, {fit.scan_sd_db:.1f} by scan, "
+            f"deviations {fit.scene_sd_db:.1f} dB by scene, {fit.pair_sd_db:.1f} by pair, "
+            f"{fit.scan_sd_db:.1f} by scan, "
             f"{fit.fading_sd_db:.1f} by packet; sensitivity {fit.sensitivity_dbm:.1f} dBm, soft over "
             f"{fit.softness_db:.1f} dB"
         )
+    for line in spread_lines(result):
+        typer.echo(line)
     typer.echo(f"Every share within {result.tolerance:g}: {'yes' if result.passed else 'no'}")
 
 

@@ -70,6 +70,8 @@ PURPOSES = {
             "night_off",
             "phone_model",
             "carry",
+            "scene",
+            "identifier_life",
         )
     )
 }

@@ -118,6 +118,7 @@ def model_of(
             exponent=radio.exponent,
             breakpoint_m=radio.breakpoint_m,
             exponent_far=radio.exponent_far,
+            scene_sd_db=radio.scene_sd_db,
             shadowing_sd_db=math.sqrt(max(radio.shadowing_sd_db**2 - 2 * carry_db.var(), 0.0))
             if len(carry_db)
             else radio.shadowing_sd_db,
@@ -289,7 +290,7 @@ def p_clear(model: RadioModel, crowd: NDArray[np.integer]) -> NDArray[np.float64
     Unslotted ALOHA, (1 - 2 a / I)^(N - 1): a is the PDU's time on air, I the mean spacing of one
     advertiser's PDUs on a channel, over its duty cycle and the room's mix of platforms. A packet
     survives one that is weaker by the capture threshold; the two powers differ by shadowing, scan
-    term, fading and TX power, each drawn twice.
+    term, fading and TX power, each drawn twice; the place is the same for both.
     """
     air, app = model.air, model.app
     share = np.array([1 - model.ios_share, model.ios_share])

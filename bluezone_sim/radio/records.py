@@ -18,6 +18,7 @@ from ..protocols.protocol import DAY_MS
 from ..tables.rows import Contacts
 from ..world import Days
 from .parameters import RadioModel, p_clear
+from .places import places_of
 
 #: Records of a buffer.
 _BUFFER_RECORDS = 1 << 18
@@ -53,6 +54,7 @@ def record(
             observer=contacts.b,
             emitter=contacts.a,
             contact=contacts.contact,
+            place=places_of(contacts, days.number[day]),
             midnight_s=days.start_s[day],
             hours=_hours_of(model, contacts, days, day, threads),
             start_s=contacts.start_s,

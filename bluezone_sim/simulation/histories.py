@@ -23,6 +23,7 @@ from ..matching.published import PublishedIndex
 from ..protocols.protocol import DAY_S
 from ..protocols.schedule import KeySchedule
 from ..radio.parameters import p_clear
+from ..radio.places import places_of
 from ..radio.records import RecordBuffers, others_to_read, padded, record_buffers, records_of
 from ..tables.rows import Contacts, Sightings
 from .context import SimulationContext
@@ -78,6 +79,7 @@ def _recorded(
     if tracer.scenario.radio.density == "on":
         crowd = tracer.contact_model.crowds(piece, tracer.days, tracer.world.rank, level)
         clear, queue = p_clear(radio, crowd), others_to_read(radio, crowd)
+    place = places_of(piece, int(tracer.days.number[day]))
     used = desks.get()
     try:
         for observer, emitter in ((piece.b, piece.a), (piece.a, piece.b)):
@@ -86,6 +88,7 @@ def _recorded(
                 observer=observer,
                 emitter=emitter,
                 contact=piece.contact,
+                place=place,
                 midnight_s=np.full(n, midnight_s),
                 hours=shared_hours(awake, observer, emitter, *when, midnight_s),
                 start_s=piece.start_s,

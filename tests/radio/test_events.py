@@ -268,11 +268,11 @@ def test_phones_out_of_contact_hear_nothing():
 def test_bodies_spread_a_link_and_leave_its_mean():
     """Two bodies at uniform angles: variance B squared / 8 each, the same in both directions."""
     phones = Phones(np.zeros(2), np.zeros(2), np.zeros(2, np.bool_))
-    radio = Radio(shadowing_sd_db=0.0, body_blockage_db=13.8)
+    radio = Radio(scene_sd_db=0.0, shadowing_sd_db=0.0, body_blockage_db=13.8)
     m = model_of(load_profile("bluezone"), phones, 5, radio=radio)
     there, back = (
         np.array(
-            [link_dbm(m.air, m.phones, m.streams, np.uint64(c), *pair, 1.0) for c in range(4000)]
+            [link_dbm(m.air, m.phones, m.streams, 0, np.uint64(c), *pair, 1.0) for c in range(4000)]
         )
         for pair in ((0, 1), (1, 0))
     )

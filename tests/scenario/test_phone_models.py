@@ -117,13 +117,13 @@ def test_phones_are_of_the_models_as_often_as_their_shares_say():
 
 def test_places_of_carrying_come_out_of_the_shadowing():
     phones = always_on(carry=scenario(phones__carry=PLACES).phones.carry)
-    radio = Radio()
+    radio = Radio(scene_sd_db=0.0)
     zero = np.zeros(2)
     m = model_of(load_profile("bluezone"), _phones(zero), 5, radio=radio, table=phones)
     plain = model_of(load_profile("bluezone"), _phones(zero), 5, radio=radio, table=always_on())
     there, back = (
         np.array(
-            [link_dbm(m.air, m.phones, m.streams, np.uint64(c), *pair, 1.0) for c in range(6000)]
+            [link_dbm(m.air, m.phones, m.streams, 0, np.uint64(c), *pair, 1.0) for c in range(6000)]
         )
         for pair in ((0, 1), (1, 0))
     )
@@ -135,7 +135,7 @@ def test_places_of_carrying_come_out_of_the_shadowing():
     bare = dataclasses.replace(m, air=m.air._replace(shadowing_sd_db=0.0))
     sums = np.rint(
         [
-            -link_dbm(bare.air, bare.phones, bare.streams, np.uint64(c), 0, 1, 1.0)
+            -link_dbm(bare.air, bare.phones, bare.streams, 0, np.uint64(c), 0, 1, 1.0)
             - m.air.attenuation_1m_db
             for c in range(6000)
         ]

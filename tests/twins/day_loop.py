@@ -59,6 +59,7 @@ class Segment:
     distance_m: float
     setting: int
     day: int
+    group: int
 
 
 def seats(k: int, n: int) -> list[int]:
@@ -229,7 +230,7 @@ class Twin:
             step = min(3600, near_from + near - start)
             out.append((start, step, float(distances[draw(contact, 16 + piece) >> 54])))
         return [
-            Segment(contact, a, b, midnight + start, length, distance, layer, d)
+            Segment(contact, a, b, midnight + start, length, distance, layer, d, group)
             for start, length, distance in out
         ]
 
@@ -410,6 +411,10 @@ class Twin:
         h = draw(self.k["shadowing"], seg.contact)
         level = F(self.w.tx_power_dbm[emitter]) - loss - F(self.w.rx_correction_db[observer])
         level = level + normal(h >> 52) * F(self.shadowing_sd())
+        # A group that lasts is one place on all days; one of a day is another place each day.
+        number = int(self.days.number[seg.day])
+        where = seg.group + (number + 1 << 44 if seg.setting >= 4 else 0)
+        level = level + normal(draw(self.k["scene"], where) >> 52) * F(r.scene_sd_db)
         if r.body_blockage_db:
             a, b = (
                 F(math.cos(2 * math.pi * ((draw(h, who) >> 52) + 0.5) / 4096))
@@ -688,4 +693,5 @@ radio_purposes = [
     "battery_saver",
     "night_off",
     "carry",
+    "scene",
 ]

@@ -9,11 +9,13 @@ import sqlite3
 import numpy as np
 import pytest
 from scipy.special import log_ndtr, ndtr
+from scipy.stats import chi2
 
 from bluezone_sim.errors import InputError
 from bluezone_sim.validation.radio import fit as module
 from bluezone_sim.validation.radio.calibration import CALIBRATIONS
 from bluezone_sim.validation.radio.fit import EXP34, GRID_DBM, RadioFit, Scene, fit_radio, scans_of
+from bluezone_sim.validation.radio.levels import levels_of
 from bluezone_sim.validation.radio.validate import predicted, simulator, validate_radio
 from helpers.capture_files import RESULTS
 from helpers.commands import call
@@ -25,6 +27,7 @@ TRUE = RadioFit(
     exponent=2.0,
     breakpoint_m=8.0,
     exponent_far=3.3,
+    scene_sd_db=2.0,
     pair_sd_db=5.0,
     scan_sd_db=4.0,
     fading_sd_db=4.0,
@@ -35,7 +38,9 @@ TRUE = RadioFit(
 )
 
 
-def draw(seed: int, name: str = "drawn", n_phones: int = 16, n_scans: int = 12) -> Scene:
+def draw(
+    seed: int, name: str = "drawn", n_phones: int = 16, n_scans: int = 12, level: float = 0.0
+) -> Scene:
     """A scene of phones at random distances, packet by packet; only what is heard is kept."""
     rng = np.random.default_rng(seed)
     model = np.array(MODELS)[np.arange(n_phones) % 2]
@@ -50,7 +55,7 @@ def draw(seed: int, name: str = "drawn", n_phones: int = 16, n_scans: int = 12) 
             d = max(0.3, float(np.hypot(*(place[a] - place[b]))))
             pair = rng.normal(0, TRUE.pair_sd_db)
             for scan in range(n_scans):
-                m = tx[b] - rx[a] - TRUE.receiver_db[str(model[a])] + pair
+                m = tx[b] - rx[a] - TRUE.receiver_db[str(model[a])] + pair + level
                 m += rng.normal(0, TRUE.scan_sd_db) - float(TRUE.attenuation(np.array(d)))
                 rssi = np.round(rng.normal(m, TRUE.fading_sd_db, 15))
                 heard = TRUE.capture * ndtr((rssi - TRUE.sensitivity_dbm) / TRUE.softness_db)
@@ -81,6 +86,12 @@ def small() -> list[Scene]:
 
 
 @pytest.fixture(scope="module")
+def apart() -> list[Scene]:
+    """Two scenes of which one is 6 dB stronger."""
+    return [draw(k + 4, f"scene {k}", 10, 6, level=3.0 - 6.0 * k) for k in (0, 1)]
+
+
+@pytest.fixture(scope="module")
 def fitted(drawn) -> RadioFit:
     return fit_radio([drawn])
 
@@ -97,6 +108,93 @@ def test_the_fit_finds_the_parameters_that_made_the_scene(fitted):
     assert fitted.capture == pytest.approx(TRUE.capture, abs=0.03)
     lead = fitted.receiver_db["SM-A405FN"] - fitted.receiver_db["SM-G973F"]
     assert lead == pytest.approx(4.0, abs=2.2)
+
+
+def test_what_differs_by_scene_is_in_no_other_deviation(apart):
+    """The fit has a level for each scene; left out of it, the 6 dB widen the pairs' deviation."""
+    found = fit_radio(apart, TRUE)
+    assert found.scene_db["scene 0"] - found.scene_db["scene 1"] == pytest.approx(6, abs=1.6)
+    assert found.pair_sd_db == pytest.approx(TRUE.pair_sd_db, abs=1.2)
+    as_one = fit_radio([dataclasses.replace(scene, name="one") for scene in apart], found)
+    assert as_one.pair_sd_db > found.pair_sd_db + 0.4
+    assert as_one.levels is not None
+    assert as_one.levels.sd_db is None
+    levels = found.levels
+    assert levels is not None
+    # Two levels 6 dB apart: the spread is 6 / sqrt 2, less what their errors make of it.
+    apart_db = levels.level_db[1] - levels.level_db[0]
+    assert apart_db == pytest.approx(6, abs=1.6)
+    assert levels.sd_db == pytest.approx(apart_db / np.sqrt(2), abs=0.3)
+    # Two scenes do not tell the spread: the search's own is kept, and widens what is predicted.
+    assert found.scene_sd_db == EXP34.scene_sd_db
+    assert found.level_error_db >= EXP34.scene_sd_db / np.sqrt(2)
+
+
+def test_the_spread_of_levels_is_that_of_textbooks():
+    """With equal, independent errors both estimate and interval have closed forms."""
+    level, error = np.array([60.0, 63.0, 58.0, 66.0, 61.0, 64.5]), 0.8
+    found = levels_of(level, error**2 * np.eye(6), 2.0)
+    squares = float(np.sum((level - level.mean()) ** 2))
+    assert found.mean_db == pytest.approx(level.mean())
+    assert found.sd_db == pytest.approx(np.sqrt(squares / 5 - error**2), abs=1e-3)
+    wanted = [np.sqrt(squares / chi2.ppf(q, 5) - error**2) for q in (0.975, 0.025)]
+    assert found.sd_ci95_db == pytest.approx(wanted, abs=1e-6)
+    # From six scenes the spread is taken; the mean is as well known as six draws of it allow.
+    assert found.used_sd_db == found.sd_db
+    assert found.mean_error_db == pytest.approx(np.sqrt(squares / 5 / 6), abs=1e-3)
+    # An error that all share moves the mean, and is no spread.
+    common = levels_of(level, error**2 * np.eye(6) + 4.0, 2.0)
+    assert common.sd_db == pytest.approx(found.sd_db, abs=1e-3)
+    assert common.mean_error_db == pytest.approx(np.hypot(found.mean_error_db, 2.0), abs=1e-3)
+
+
+def test_levels_closer_than_their_errors_have_no_spread():
+    found = levels_of(np.array([60.0, 60.1, 59.9]), np.eye(3), 2.0)
+    assert found.sd_db == 0
+    low, high = found.sd_ci95_db
+    assert low == 0
+    assert high < 1
+    assert found.used_sd_db == 2.0
+    alone = levels_of(np.array([60.0]), np.eye(1), 2.0)
+    assert (alone.sd_db, alone.sd_ci95_db, alone.used_sd_db) == (None, None, 2.0)
+    assert alone.mean_error_db == pytest.approx(np.hypot(1, 2))
+
+
+@pytest.mark.slow
+def test_the_interval_of_the_spread_covers():
+    """95 % of 2,000 campaigns of three scenes, whose errors are those of exp34."""
+    rng = np.random.default_rng(3)
+    error = np.array([0.49, 0.38, 0.67])
+    inside = 0
+    for _ in range(2000):
+        level = rng.normal(0, np.hypot(2.0, error))
+        low, high = levels_of(level, np.diag(error**2), 2.0).sd_ci95_db
+        inside += low <= 2.0 <= high
+    assert abs(inside / 2000 - 0.95) < 4 * np.sqrt(0.95 * 0.05 / 2000)
+
+
+def test_a_scene_at_another_level_is_off_and_its_interval_says_so(drawn):
+    """Beside a fit that expects the same scene weaker, by two thirds of what 2 dB allow or by twice."""
+    as_it_is = predicted(drawn, TRUE, ("the truth",))
+    weaker = [
+        dataclasses.replace(TRUE, attenuation_1m_db=TRUE.attenuation_1m_db + db)
+        for db in (2.6, 8.0)
+    ]
+    strong, stronger = (predicted(drawn, fit, ()) for fit in weaker)
+    assert strong.level_db == pytest.approx(as_it_is.level_db + 2.6, abs=0.05)
+    assert stronger.level_db == pytest.approx(as_it_is.level_db + 8.0, abs=0.05)
+    assert strong.level_sd_db == 2.0
+    assert all(share.covered for share in as_it_is.shares + strong.shares)
+    assert not any(share.covered for share in stronger.shares[:2])
+    # What the level leaves is what it left before.
+    assert strong.remains() == pytest.approx(as_it_is.remains(), abs=0.005)
+    assert stronger.worst() > 3 * stronger.remains()
+    # The ends are the shares at the ends of the level, and what pairs there are.
+    share = strong.shares[1]
+    weakest = weaker[0].at_level(drawn, -1.96 * 2.0)
+    off = share.predicted - predicted(drawn, weakest, ()).shares[1].predicted
+    half = share.measured_ci95[1] - share.measured
+    assert share.predicted_ci95[0] == pytest.approx(share.predicted - np.hypot(off, half))
 
 
 def test_a_line_through_what_was_heard_is_too_flat(drawn, fitted):
@@ -181,6 +279,7 @@ def test_a_scene_is_predicted_by_the_parameters_that_made_it(drawn):
         assert abs(share.difference) < 0.14
         assert share.measured_ci95[0] <= share.measured <= share.measured_ci95[1]
         assert share.precision_predicted == pytest.approx(share.precision_measured, abs=0.14)
+        assert share.predicted_ci95[0] <= share.predicted <= share.predicted_ci95[1]
     # Shares by hand.
     near = drawn.distance_m <= 2
     below = drawn.attenuation_db <= 55
@@ -287,7 +386,7 @@ def test_a_scenarios_radio_is_the_fit_that_the_package_carries():
     """But for what calibration leaves of a model, which a scenario's shadowing holds."""
     by_default = simulator()
     for name in RadioFit.__dataclass_fields__:
-        if name not in ("receiver_db", "pair_sd_db"):
+        if name not in ("receiver_db", "pair_sd_db", "level_error_db"):
             assert getattr(by_default, name) == getattr(EXP34, name), name
     left = np.array(list(EXP34.receiver_db.values()))
     pair_sd_db = np.hypot(EXP34.pair_sd_db, np.sqrt(np.mean(left**2)))
@@ -316,7 +415,16 @@ def test_the_measured_scenes_are_predicted_when_left_out(capsys):
         ):
             assert abs(share - of_simulator) <= 0.10
         assert scene["scene"] not in scene["fitted_on"]
+        # One level by scene is most of what is left, and the interval allows for it.
+        assert scene["worst_difference_at_its_level"] <= 0.05
+        assert abs(scene["level_db"]) <= 1.96 * scene["level_sd_db"]
+        assert sum(share["covered"] for share in scene["shares"]) >= 3
     # The fit that the package carries is the fit on all of them.
-    for name, value in document["fit_on_all"].items():
-        if name != "receiver_db":
+    fit = document["fit_on_all"]
+    for name, value in fit.items():
+        if name not in ("receiver_db", "scene_db", "levels"):
             assert value == pytest.approx(getattr(EXP34, name), abs=0.06)
+    # Three scenes tell little of how scenes differ: the 2 dB that are used are well within.
+    assert fit["levels"]["sd_db"] == pytest.approx(0.78, abs=0.02)
+    assert fit["levels"]["sd_ci95_db"] == pytest.approx([0, 6.44], abs=0.05)
+    assert fit["scene_sd_db"] == EXP34.scene_sd_db == 2.0

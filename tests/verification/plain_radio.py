@@ -16,7 +16,7 @@ from bluezone_sim.scenario.schema.radio import Radio
 from .radio_cells import START_S, Cell, segments
 
 #: No shadowing, no term of a scan, no packet that is not heard: all of a pair are of one mean.
-PLAIN = Radio(shadowing_sd_db=0.0, scan_sd_db=0.0, heard_share=1.0)
+PLAIN = Radio(scene_sd_db=0.0, shadowing_sd_db=0.0, scan_sd_db=0.0, heard_share=1.0)
 
 
 def plain_model(

@@ -68,6 +68,7 @@ class LanePlan(NamedTuple):
     near_db: np.float32
     far_db: np.float32
     breakpoint_m: np.float32
+    scene_sd_db: np.float32
     shadowing_sd_db: np.float32
     half_body_db: np.float32
     scan_sd_db: np.float32
@@ -81,6 +82,7 @@ class LanePlan(NamedTuple):
     ever: np.int32
     mixed: np.bool_
     varied: np.bool_
+    scene: np.uint64
     shadowing: np.uint64
     carry: np.uint64
     fading: np.uint64

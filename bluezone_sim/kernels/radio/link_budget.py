@@ -2,14 +2,15 @@
 
 ::
 
-    RSSI = TX power - A(d) - RX correction + shadowing + scan term + fading
+    RSSI = TX power - A(d) - RX correction + scene + shadowing + scan term + fading
     A(d) = A(1 m) + 10 n log10(d)              up to the breakpoint, a steeper exponent beyond it
 
-Shadowing is one normal a contact (same bodies, same pockets, both directions), the scan term one a
-scan, fading one a packet. Of the packets that a scan's windows catch, a phone hears a share, and of these
-those that are stronger than its threshold of that instant, a normal about the sensitivity. Where bodies
-are told apart from the rest of the shadowing, each is at an angle of its own for the whole contact; where
-places of carrying are, each phone is in one of them.
+The scene's term is one normal a place, for all who are in it; shadowing one a contact (same bodies, same
+pockets, both directions), the scan term one a scan, fading one a packet. Of the packets that a scan's
+windows catch, a phone hears a share, and of these those that are stronger than its threshold of that
+instant, a normal about the sensitivity. Where bodies are told apart from the rest of the shadowing, each
+is at an angle of its own for the whole contact; where places of carrying are, each phone is in one of
+them.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ class LinkBudget(NamedTuple):
     exponent: float
     breakpoint_m: float
     exponent_far: float
+    scene_sd_db: float
     shadowing_sd_db: float
     scan_sd_db: float
     fading_sd_db: float
@@ -134,6 +136,7 @@ class Streams(NamedTuple):
     saver: np.uint64
     night: np.uint64
     carry: np.uint64
+    scene: np.uint64
 
 
 #: Purposes of the streams, in the order of :class:`Streams`.
@@ -150,6 +153,7 @@ STREAM_PURPOSES = (
     "battery_saver",
     "night_off",
     "carry",
+    "scene",
 )
 
 
@@ -164,13 +168,15 @@ def path_loss_db(air, distance_m):
 
 
 @inlined
-def link_dbm(air, phones, streams, contact, observer, emitter, distance_m):
+def link_dbm(air, phones, streams, place, contact, observer, emitter, distance_m):
     """Mean RSSI of a contact in one direction: everything that is the same in all its scans."""
+    scene = NORMAL_TABLE[draw(streams.scene, place) >> np.uint64(52)]
     h = draw(streams.shadowing, contact)
     level = (
         phones.tx_power_dbm[emitter]
         - path_loss_db(air, distance_m)
         - phones.rx_correction_db[observer]
+        + air.scene_sd_db * scene
         + air.shadowing_sd_db * NORMAL_TABLE[h >> np.uint64(52)]
     )
     if air.body_db > 0.0:

@@ -82,6 +82,8 @@ def link(b, plan, links, linked, row, at):
     loss = loss + beyond.log2() * splat(b, plan.far_db)
     level = tx.as_float() - loss - rx.as_float()
     level = level + plan.normal.gather((h >> 52).words()) * splat(b, plan.shadowing_sd_db)
+    scene = draw(splat(b, plan.scene), links.place.load(row))
+    level = level + plan.normal.gather((scene >> 52).words()) * splat(b, plan.scene_sd_db)
 
     def turned() -> list[Lanes]:
         # Each body turns some way for the whole contact: half the loss gained where it faces the other,

@@ -40,6 +40,7 @@ class Links(NamedTuple):
     Attributes:
         observer, emitter: ``int32[n]``.
         contact: ``uint64[n]``.
+        place: ``uint64[n]``, where it is, see :mod:`bluezone_sim.radio.places`.
         midnight_s: ``int64[n]``, start of the local day that holds the segment, unix seconds.
         hours: ``uint32[n]``, bits of the hours of that day in which the observer hears and the emitter
             sends, see :mod:`.availability`; all of them where the segment's are.
@@ -52,6 +53,7 @@ class Links(NamedTuple):
     observer: NDArray[np.int32]
     emitter: NDArray[np.int32]
     contact: NDArray[np.uint64]
+    place: NDArray[np.uint64]
     midnight_s: NDArray[np.int64]
     hours: NDArray[np.uint32]
     start_s: NDArray[np.int64]

@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 
 from ...kernels.radio import link_budget as physics
 from ...kernels.radio import pdus as kernel
+from ...protocols.protocol import DAY_S
 from ...scenario.schema.profile import Behaviour
 from ...tables.rows import TRANSPORT_ADVERTISEMENT, TRANSPORT_GATT, Contacts
 from ..parameters import RadioModel, pdu_ms
+from ..places import places_of
 
 Steps = Generator[simpy.Event, Any, None]
 
@@ -127,15 +129,16 @@ class Medium:
         begin = contacts.start_s * 1000 - self.start_ms
         end = begin + contacts.duration_s.astype(np.int64) * 1000
         a, b = (np.searchsorted(self.people, who) for who in (contacts.a, contacts.b))
+        place = places_of(contacts, (contacts.start_s + self.model.utc_offset_s) // DAY_S)
         level = [
             [
                 physics.link_dbm(
-                    self.model.air, self.model.phones, self.model.streams, *link, distance
+                    self.model.air, self.model.phones, self.model.streams, *where, *link, distance
                 )
-                for link in ((contact, x, y), (contact, y, x))
+                for link in ((x, y), (y, x))
             ]
-            for contact, x, y, distance in zip(
-                contacts.contact, contacts.a, contacts.b, contacts.distance_m, strict=True
+            for *where, x, y, distance in zip(
+                place, contacts.contact, contacts.a, contacts.b, contacts.distance_m, strict=True
             )
         ]
         # Ends come before starts that fall on the same instant.

@@ -3,17 +3,19 @@
 A sample below the sensitivity never arrives, so the samples that arrive are stronger than those that were
 sent, the more so the farther the phones are apart. A scan of one phone by another is therefore taken as a
 whole: how many packets it heard of those that were sent while it lasted, and their RSSI; and scans that
-heard nothing, which no file lists, by conditioning on at least one packet. With ``pair``, ``scan`` and
-``fading`` independent normal deviations, dB::
+heard nothing, which no file lists, by conditioning on at least one packet. With ``scene``, ``pair``,
+``scan`` and ``fading`` independent normal deviations, dB::
 
-    m      = TX - A(d) - RX - receiver[model] + pair + scan
+    m      = TX - A(d) - RX - receiver[model] + scene + pair + scan
     RSSI   = m + fading                                   per packet
     heard  : capture * Phi((RSSI - sensitivity) / softness)
 
-``pair`` is who carries which phone where, towards whom; ``scan`` is how they sit or stand in one scan;
-``receiver`` is what the calibration table leaves of a model. A(d) is the simulator's: A(1 m) + 10 n log10
-d, and beyond the breakpoint the far exponent. The fit is of maximum likelihood; ``pair`` and ``scan`` are
-integrated out by Gauss-Hermite sums around their posteriors.
+``scene`` is the place and what all who are in it have in common; ``pair`` is who carries which phone
+where, towards whom; ``scan`` is how they sit or stand in one scan; ``receiver`` is what the calibration
+table leaves of a model. A(d) is the simulator's: A(1 m) + 10 n log10 d, and beyond the breakpoint the far
+exponent. The fit is of maximum likelihood, with a level for each scene, so that what differs by scene is
+in none of the other deviations; ``pair`` and ``scan`` are integrated out by Gauss-Hermite sums around
+their posteriors. The spread of the levels over scenes, and A(1 m), are :mod:`.levels`'.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from scipy.optimize import minimize
 from scipy.special import log_ndtr, logsumexp, ndtr
 
 from ...errors import InputError
+from .levels import Levels, levels_of
 
 #: Exposure Notification scans for 4 s, in which a phone that advertises each 270 ms sends 15 packets.
 SCAN_MS = 4_000
@@ -100,17 +103,21 @@ class RadioFit:
 
     Attributes:
         attenuation_1m_db, exponent, breakpoint_m, exponent_far: A(d).
-        pair_sd_db, scan_sd_db, fading_sd_db: the deviations.
+        scene_sd_db, pair_sd_db, scan_sd_db, fading_sd_db: the deviations.
         sensitivity_dbm: RSSI at which half of what can be captured is heard.
         softness_db: how gradual that is.
         capture: share of packets that a scan hears of a phone close by.
         receiver_db: further RX correction by model; 0 for a model that is not in it.
+        level_error_db: how far the fit's scenes as a whole may be from all scenes, standard error.
+        scene_db: deviation of scenes whose level is known.
+        levels: how the scenes of the fit differ; None where it was not fitted here.
     """
 
     attenuation_1m_db: float
     exponent: float
     breakpoint_m: float
     exponent_far: float
+    scene_sd_db: float
     pair_sd_db: float
     scan_sd_db: float
     fading_sd_db: float
@@ -118,6 +125,18 @@ class RadioFit:
     softness_db: float
     capture: float
     receiver_db: Mapping[str, float] = field(default_factory=dict)
+    level_error_db: float = 0.0
+    scene_db: Mapping[str, float] = field(default_factory=dict)
+    levels: Levels | None = None
+
+    @property
+    def level_sd_db(self) -> float:
+        """Standard deviation of the level of a scene that is not in the fit."""
+        return float(np.hypot(self.scene_sd_db, self.level_error_db))
+
+    def at_level(self, scene: Scene, level_db: float) -> RadioFit:
+        """The same where a scene's deviation is known."""
+        return replace(self, scene_db={**self.scene_db, scene.name: level_db})
 
     def attenuation(self, distance_m: NDArray[np.floating]) -> NDArray[np.float64]:
         """A(d), dB."""
@@ -136,6 +155,10 @@ class RadioFit:
         mean = scene.tx_power_dbm - scene.rx_correction_db - receiver
         mean = mean - self.attenuation(scene.distance_m)
         variance = self.pair_sd_db**2 + self.scan_sd_db**2 + self.fading_sd_db**2
+        if scene.name in self.scene_db:
+            mean = mean + self.scene_db[scene.name]
+        else:
+            variance += self.level_sd_db**2
         weight = np.exp(-((GRID_DBM - mean[:, None]) ** 2) / (2 * variance))
         # The floor keeps a row that ought not to be heard at all from having no distribution.
         weight = weight * ndtr((GRID_DBM - self.sensitivity_dbm) / self.softness_db) + 1e-300
@@ -152,6 +175,8 @@ class Scans:
         offset_dbm: ``float64[n]``, TX power less RX correction.
         model: ``int64[n]``, index into ``models``.
         models: receivers' models.
+        scene: ``int64[n]``, index into ``scenes``.
+        scenes: names.
         packets: ``float64[n]``, packets heard.
         mean_dbm, squares: ``float64[n]``, their mean RSSI, and the sum of squares about it.
         histogram: ``float64[len(GRID_DBM)]``, all their RSSI.
@@ -163,6 +188,8 @@ class Scans:
     offset_dbm: NDArray[np.float64]
     model: NDArray[np.int64]
     models: tuple[str, ...]
+    scene: NDArray[np.int64]
+    scenes: tuple[str, ...]
     packets: NDArray[np.float64]
     mean_dbm: NDArray[np.float64]
     squares: NDArray[np.float64]
@@ -174,10 +201,14 @@ class Scans:
 
 
 def scans_of(scenes: Sequence[Scene]) -> Scans:
-    """Groups the packets of some scenes; a pair of another scene is another pair."""
+    """Groups the packets of some scenes; a pair of another scene is another pair.
+
+    Files of one scene have one name.
+    """
     columns: list[list[NDArray[Any]]] = []
     models: list[NDArray[np.str_]] = []
     pairs: list[NDArray[np.int64]] = []
+    names: list[str] = []
     histogram, n_pairs = np.zeros(len(GRID_DBM)), 0
     for scene in scenes:
         if not np.any(~np.isnan(scene.distance_m)):
@@ -194,7 +225,10 @@ def scans_of(scenes: Sequence[Scene]) -> Scans:
         d = np.bincount(scan, np.nan_to_num(scene.distance_m))[keep] / known[keep]
         offset = (scene.tx_power_dbm - scene.rx_correction_db)[row]
         about = np.bincount(scan, (rssi - mean_rssi[scan]) ** 2)
-        columns.append([d, offset[keep], packets[keep], mean_rssi[keep], about[keep]])
+        if scene.name not in names:
+            names.append(scene.name)
+        place = np.full(len(d), names.index(scene.name))
+        columns.append([d, offset[keep], packets[keep], mean_rssi[keep], about[keep], place])
         models.append(scene.receiver_model[row][keep])
         pairs.append(pair[row][keep] + n_pairs)
         n_pairs += int(pair.max(initial=0)) + 1
@@ -204,16 +238,18 @@ def scans_of(scenes: Sequence[Scene]) -> Scans:
         raise InputError(f"{', '.join(s.name for s in scenes)}: no distance is known")
     pair = np.concatenate(pairs)
     order = np.argsort(pair, kind="stable")
-    distance, offset, packets, mean, squares = (
-        np.concatenate([c[k] for c in columns])[order].astype(np.float64) for k in range(5)
+    distance, offset, packets, mean, squares, place = (
+        np.concatenate([c[k] for c in columns])[order].astype(np.float64) for k in range(6)
     )
-    names, model = np.unique(np.concatenate(models)[order], return_inverse=True)
+    known_models, model = np.unique(np.concatenate(models)[order], return_inverse=True)
     return Scans(
         first=np.flatnonzero(np.diff(pair[order], prepend=-1)),
         distance_m=distance,
         offset_dbm=offset,
         model=model,
-        models=tuple(map(str, names)),
+        models=tuple(map(str, known_models)),
+        scene=place.astype(np.int64),
+        scenes=tuple(names),
         packets=packets,
         mean_dbm=mean,
         squares=squares,
@@ -241,7 +277,8 @@ def log_likelihood(fit: RadioFit, scans: Scans) -> tuple[float, NDArray[np.float
     each scan's mean RSSI, ``float64[n]``."""
     n, fade, per_scan = scans.packets, fit.fading_sd_db, fit.scan_sd_db
     receiver = np.array([fit.receiver_db.get(m, 0.0) for m in scans.models])[scans.model]
-    mean = scans.offset_dbm - receiver - fit.attenuation(scans.distance_m)
+    place = np.array([fit.scene_db.get(s, 0.0) for s in scans.scenes])[scans.scene]
+    mean = scans.offset_dbm - receiver - fit.attenuation(scans.distance_m) + place
     # Nodes for each pair's deviation, around its posterior where nothing is missed.
     about = per_scan**2 + fade**2 / n
     pull = np.add.reduceat((scans.mean_dbm - mean) / about, scans.first)
@@ -297,13 +334,16 @@ def _interpolate(
     return flat[index] + (place - left) * step, step / _STEP
 
 
-#: The fit of DP-3T's exp34 (lunch, train and office together), 30 July 2020; breakpoint and far exponent,
-#: which those scenes do not tell, are the simulator's. It is where a search begins.
+#: The fit of DP-3T's exp34 (lunch, train and office), 30 July 2020; breakpoint and far exponent, which
+#: those scenes do not tell, are the simulator's. So is the spread of scenes: these three tell 0.8 dB,
+#: from 0 to 6.4 dB; others of that campaign, of which no fit knows, spread by about 2 dB. It is where a
+#: search begins.
 EXP34 = RadioFit(
-    attenuation_1m_db=56.2,
-    exponent=1.66,
+    attenuation_1m_db=56.0,
+    exponent=1.71,
     breakpoint_m=8.0,
     exponent_far=3.3,
+    scene_sd_db=2.0,
     pair_sd_db=5.2,
     scan_sd_db=5.2,
     fading_sd_db=4.0,
@@ -311,26 +351,32 @@ EXP34 = RadioFit(
     softness_db=4.2,
     capture=0.54,
     receiver_db={
-        "SM-A405FN": 1.0,
+        "SM-A405FN": 0.5,
         "SM-A515F": 0.6,
-        "SM-A908B": 4.4,
-        "SM-G970F": -2.4,
-        "SM-G973F": -0.6,
+        "SM-A908B": 4.3,
+        "SM-G970F": -2.5,
+        "SM-G973F": -0.7,
         "SM-G981B": -2.7,
     },
+    level_error_db=1.2,
 )
-#: Bounds, and steps of about a standard error in the fit of exp34, of A(1 m), the exponent, the
-#: logarithms of the three deviations, the sensitivity, the logarithm of its softness, the capture.
-_BOUNDS = ((20, 100), (0, 6), (0, 3), (0, 3), (0, 3), (-115, -60), (-1, 3), (0.05, 0.99))
-_SCALE = np.array([0.7, 0.15, 0.06, 0.02, 0.01, 0.3, 0.05, 0.01])
-_RECEIVER_SCALE = 0.8
-#: Parameters before the receivers'; the first two and the receivers have their derivative in closed form.
-_N, _STEPPED = 8, range(2, 8)
+#: Bounds, and steps of about a standard error in the fit of exp34, of the exponent, the logarithms of
+#: the three deviations within a scene, the sensitivity, the logarithm of its softness, the capture; then
+#: of each receiver, and of A(1 m) in each scene.
+_BOUNDS = ((0, 6), (0, 3), (0, 3), (0, 3), (-115, -60), (-1, 3), (0.05, 0.99))
+_SCALE = np.array([0.15, 0.06, 0.02, 0.01, 0.3, 0.05, 0.01])
+_RECEIVER_BOUNDS, _RECEIVER_SCALE = (-20, 20), 0.8
+_LEVEL_BOUNDS, _LEVEL_SCALE = (20, 100), 0.7
+#: Parameters before the receivers'; the first, the receivers and the scenes have their derivative in
+#: closed form.
+_N, _STEPPED = 7, range(1, 7)
 _DIFFERENCE = 1e-3
 
 
 def fit_radio(scenes: Sequence[Scene], start: RadioFit = EXP34) -> RadioFit:
     """Maximum likelihood over some scenes, with a normal prior on each model's further correction.
+
+    One scene tells nothing of how scenes differ: its fit keeps ``scene_sd_db`` of ``start``.
 
     Raises:
         InputError: too few scans or pairs at a known distance.
@@ -341,58 +387,103 @@ def fit_radio(scenes: Sequence[Scene], start: RadioFit = EXP34) -> RadioFit:
             f"{', '.join(s.name for s in scenes)}: {len(scans)} scans by {len(scans.first)} pairs at a "
             f"known distance; a fit needs {_FEWEST_SCANS} scans and {_FEWEST_PAIRS} pairs"
         )
-    scale = np.append(_SCALE, np.full(len(scans.models), _RECEIVER_SCALE))
-    path = np.log10(np.clip(scans.distance_m, NEAREST_M, start.breakpoint_m))
-
-    def loss(z: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        x = z * scale
-        value, slope = log_likelihood(_build(x, scans.models, start), scans)
-        out = np.empty(len(x))
-        out[0], out[1] = -slope.sum(), -10 * slope @ path
-        out[_N:] = -np.bincount(scans.model, slope, len(scans.models)) - x[_N:] / RECEIVER_SD_DB**2
-        for k in _STEPPED:
-            near = x.copy()
-            near[k] += _DIFFERENCE * scale[k]
-            stepped = log_likelihood(_build(near, scans.models, start), scans)[0]
-            out[k] = (stepped - value) / (_DIFFERENCE * scale[k])
-        prior = 0.5 * float(np.sum((x[_N:] / RECEIVER_SD_DB) ** 2))
-        return (prior - value) / len(scans), -out * scale / len(scans)
-
-    bounds = [*_BOUNDS, *[(-20, 20)] * len(scans.models)]
+    problem = _Problem(scans, start)
     found = minimize(
-        loss,
-        _parameters(start, scans.models) / scale,
-        jac=True,
-        method="L-BFGS-B",
-        bounds=[(low / s, high / s) for (low, high), s in zip(bounds, scale, strict=True)],
+        problem.loss, problem.start, jac=True, method="L-BFGS-B", bounds=problem.bounds
     )
-    return _build(found.x * scale, scans.models, start)
-
-
-def _parameters(fit: RadioFit, models: Sequence[str]) -> NDArray[np.float64]:
-    return np.array(
-        [
-            fit.attenuation_1m_db,
-            fit.exponent,
-            *np.log([fit.pair_sd_db, fit.scan_sd_db, fit.fading_sd_db]),
-            fit.sensitivity_dbm,
-            np.log(fit.softness_db),
-            fit.capture,
-            *(fit.receiver_db.get(m, 0.0) for m in models),
-        ]
-    )
-
-
-def _build(x: NDArray[np.float64], models: Sequence[str], start: RadioFit) -> RadioFit:
+    of_mean = problem.mean_scan()
+    level_db = of_mean @ (found.x * problem.scale)
+    covariance = of_mean @ problem.covariance(found.x) @ of_mean.T
+    levels = levels_of(level_db, covariance, start.scene_sd_db)
+    fit = problem.build(found.x)
+    at_1m_db = found.x[-len(scans.scenes) :] * _LEVEL_SCALE
     return replace(
-        start,
-        attenuation_1m_db=float(x[0]),
-        exponent=float(x[1]),
-        pair_sd_db=float(np.exp(x[2])),
-        scan_sd_db=float(np.exp(x[3])),
-        fading_sd_db=float(np.exp(x[4])),
-        sensitivity_dbm=float(x[5]),
-        softness_db=float(np.exp(x[6])),
-        capture=float(x[7]),
-        receiver_db=dict(zip(models, x[_N:].tolist(), strict=True)),
+        fit,
+        attenuation_1m_db=float(at_1m_db[0] + levels.mean_db - level_db[0]),
+        scene_sd_db=levels.used_sd_db,
+        level_error_db=levels.mean_error_db,
+        scene_db=dict(zip(scans.scenes, (levels.mean_db - level_db).tolist(), strict=True)),
+        levels=levels,
     )
+
+
+class _Problem:
+    """The likelihood of some scans over parameters in steps of about a standard error."""
+
+    def __init__(self, scans: Scans, start: RadioFit):
+        self.scans, self.base = scans, start
+        n_models, n_scenes = len(scans.models), len(scans.scenes)
+        self.scale = np.concatenate(
+            [_SCALE, np.full(n_models, _RECEIVER_SCALE), np.full(n_scenes, _LEVEL_SCALE)]
+        )
+        self.receivers = slice(_N, _N + n_models)
+        self.levels = slice(_N + n_models, _N + n_models + n_scenes)
+        self.path = np.log10(np.clip(scans.distance_m, NEAREST_M, start.breakpoint_m))
+        bounds = [*_BOUNDS, *[_RECEIVER_BOUNDS] * n_models, *[_LEVEL_BOUNDS] * n_scenes]
+        self.bounds = [
+            (low / s, high / s) for (low, high), s in zip(bounds, self.scale, strict=True)
+        ]
+        x = [
+            start.exponent,
+            *np.log([start.pair_sd_db, start.scan_sd_db, start.fading_sd_db]),
+            start.sensitivity_dbm,
+            np.log(start.softness_db),
+            start.capture,
+            *(start.receiver_db.get(m, 0.0) for m in scans.models),
+            *(start.attenuation_1m_db - start.scene_db.get(s, 0.0) for s in scans.scenes),
+        ]
+        self.start = np.array(x) / self.scale
+
+    def build(self, z: NDArray[np.float64]) -> RadioFit:
+        """The fit, its scenes' levels all in ``scene_db``."""
+        x = z * self.scale
+        level = x[self.levels]
+        return replace(
+            self.base,
+            exponent=float(x[0]),
+            pair_sd_db=float(np.exp(x[1])),
+            scan_sd_db=float(np.exp(x[2])),
+            fading_sd_db=float(np.exp(x[3])),
+            sensitivity_dbm=float(x[4]),
+            softness_db=float(np.exp(x[5])),
+            capture=float(x[6]),
+            receiver_db=dict(zip(self.scans.models, x[self.receivers].tolist(), strict=True)),
+            scene_db=dict(
+                zip(self.scans.scenes, (self.base.attenuation_1m_db - level).tolist(), strict=True)
+            ),
+        )
+
+    def loss(self, z: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        """Less the logarithm of the posterior, a scan; and its derivative."""
+        x, scans, receivers = z * self.scale, self.scans, z[self.receivers] * _RECEIVER_SCALE
+        value, slope = log_likelihood(self.build(z), scans)
+        out = np.empty(len(x))
+        out[0] = -10 * slope @ self.path
+        out[self.receivers] = -np.bincount(scans.model, slope, len(scans.models))
+        out[self.receivers] -= receivers / RECEIVER_SD_DB**2
+        out[self.levels] = -np.bincount(scans.scene, slope, len(scans.scenes))
+        for k in _STEPPED:
+            near = z.copy()
+            near[k] += _DIFFERENCE
+            stepped = log_likelihood(self.build(near), scans)[0]
+            out[k] = (stepped - value) / (_DIFFERENCE * self.scale[k])
+        prior = 0.5 * float(np.sum((receivers / RECEIVER_SD_DB) ** 2))
+        return (prior - value) / len(scans), -out * self.scale / len(scans)
+
+    def mean_scan(self) -> NDArray[np.float64]:
+        """``float64[scenes, parameters]``: what makes the attenuation of the mean scan in each scene.
+
+        A(1 m) itself is known less well than this: it goes with the exponent and with all receivers.
+        """
+        out = np.zeros((len(self.scans.scenes), len(self.scale)))
+        out[:, 0] = 10 * self.path.mean()
+        out[:, self.receivers] = np.bincount(self.scans.model) / len(self.scans)
+        out[:, self.levels] = np.eye(len(out))
+        return out
+
+    def covariance(self, z: NDArray[np.float64]) -> NDArray[np.float64]:
+        """``float64[parameters, parameters]``, in their own units."""
+        step, slope = 0.1, self.loss(z)[1]
+        rows = [(self.loss(z + step * e)[1] - slope) / step for e in np.eye(len(z))]
+        information = len(self.scans) * (np.array(rows) + np.array(rows).T) / 2
+        return np.asarray(np.linalg.inv(information) * np.outer(self.scale, self.scale))

@@ -21,20 +21,63 @@ def share_table(result: Validation) -> Table:
                     f"{share.measured:.3f}",
                     f"{low:.2f}–{high:.2f}",
                     f"{share.predicted:.3f}",
+                    "{:.2f}–{:.2f}".format(*share.predicted_ci95),
                     f"{share.difference:+.3f}{off}",
                     number(scene.simulator[k], 3),
-                    number(share.precision_measured, 3),
-                    number(share.precision_predicted, 3),
+                    f"{number(share.precision_measured)} / {number(share.precision_predicted)}",
                 ]
             )
         if not scene.shares:
             rows.append([scene.name, *[DASH] * 8])
     of = f"of those from {NEAR_M:g} m or less: the threshold's recall"
     heads = [
-        "scene", "dB", "measured", "95 %", "predicted", "off by", "simulator", "precision",
-        "predicted",
+        "scene", "dB", "measured", "95 %", "predicted", "95 %", "off by", "simulator",
+        "precision,\npredicted",
     ]  # fmt: skip
     return Table.of_text(f"Samples at or below an attenuation, {of}", heads, rows, 1)
+
+
+def level_table(result: Validation) -> Table:
+    """How far each left-out scene's level is from the others', and what a known level leaves."""
+    rows = [
+        [
+            scene.name,
+            f"{scene.level_db:+.1f}",
+            f"{scene.level_sd_db:.1f}",
+            f"{scene.worst():.3f}",
+            f"{scene.remains():.3f}",
+        ]
+        for scene in result.scenes
+    ]
+    heads = ["scene", "level\ndB", "allowed\nfor, sd", "share off\nby at most", "level\nknown"]
+    return Table.of_text("Level of a scene over what the others predict", heads, rows, 1)
+
+
+def spread_lines(result: Validation) -> list[str]:
+    """What the scenes tell of how scenes differ, and what the predictions leave."""
+    lines = []
+    levels = result.fit.levels if result.fit is not None else None
+    if levels is not None and levels.sd_db is not None and levels.sd_ci95_db is not None:
+        low, high = levels.sd_ci95_db
+        used = (
+            "which is used"
+            if levels.used_sd_db == levels.sd_db
+            else f"too wide to use: {levels.used_sd_db:g} dB stands"
+        )
+        lines.append(
+            f"Between {len(levels.level_db)} scenes {levels.sd_db:.1f} dB (95 %: {low:.1f} to "
+            f"{high:.1f}), {used}"
+        )
+    shares = [share for scene in result.scenes for share in scene.shares]
+    if shares:
+        inside = sum(share.covered for share in shares)
+        worst = max(scene.worst() for scene in result.scenes)
+        left = max(scene.remains() for scene in result.scenes)
+        lines.append(
+            f"Measured within the predicted 95 %: {inside} of {len(shares)}. Off by at most {worst:.3f} "
+            f"of {result.tolerance:g} allowed; {left:.3f} remains where a scene's own level is known"
+        )
+    return lines
 
 
 def quantile_table(result: Validation) -> Table:
