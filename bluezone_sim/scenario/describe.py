@@ -35,9 +35,13 @@ def resolved_toml(scenario: Scenario) -> str:
             at = at.get(parent) or {}
         at.pop(last, None)
     lines = toml_of(raw).splitlines()
-    if "[radio]" in lines:
-        at_radio = lines.index("[radio]") + 1
-        lines[at_radio:at_radio] = _from_profile(scenario)
+    for header, told in (
+        ("[radio]", _from_profile(scenario)),
+        ("[publication]", _from_rule(scenario)),
+    ):
+        if header in lines:
+            below = lines.index(header) + 1
+            lines[below:below] = told
     return "\n".join(lines) + "\n"
 
 
@@ -65,6 +69,22 @@ def _from_profile(scenario: Scenario) -> list[str]:
         f"# {key} = {_value(value)}   # Android, profile {profile.protocol}"
         for key, value in values.items()
         if getattr(scenario.radio, key) is None
+    ]
+
+
+def _from_rule(scenario: Scenario) -> list[str]:
+    """The days that the rule's app publishes, in comments, of which the scenario says nothing."""
+    window, own = scenario.published_days, scenario.publication
+    days = {
+        "before_onset_days": (own.before_onset_days, window.before_onset),
+        "before_test_days": (own.before_test_days, window.before_test),
+    }
+    return [
+        f"# {key}: the whole look-back, rule {scenario.rule.name}"
+        if app is None
+        else f"# {key} = {app}   # rule {scenario.rule.name}: {window.source}"
+        for key, (given, app) in days.items()
+        if given is None
     ]
 
 

@@ -82,12 +82,12 @@ class Scenario(TomlTable):
     def published_days(self) -> PublishedDays:
         """The days that are published: what ``[publication]`` says, and of the rest the rule's app."""
         app, own = RULES.get(self.rule.name).publishes, self.publication
-        given = {
-            "before_onset": own.before_onset_days,
-            "before_test": own.before_test_days,
-        }
-        given = {key: value for key, value in given.items() if value is not None}
-        return replace(app, **given, source="the scenario") if given else app
+        onset, test = own.before_onset_days, own.before_test_days
+        return replace(
+            app,
+            before_onset=app.before_onset if onset is None else onset,
+            before_test=app.before_test if test is None else test,
+        )
 
     def level_users(self) -> list[int]:
         """Users at each level: a share of smartphone owners, rounded, or the number given."""

@@ -213,7 +213,7 @@ class Outcomes(Columns):
         other: ``int32[n]``.
         outcome: ``uint8[n]``, index into :data:`OUTCOMES`.
         both_have_app: ``bool[n]``.
-        recorded: ``bool[n]``, the other's phone holds a row of the F0 inside a risky day.
+        recorded: ``bool[n]``, the other's phone holds a row of the F0 from the look-back.
         near_s: ``int32[n]``, most seconds within the risky distance on any one local day.
     """
 

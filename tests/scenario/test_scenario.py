@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bluezone_sim import protocols
 from bluezone_sim.errors import FormatError, InputError, ScenarioError
+from bluezone_sim.protocols import ServerIds
 from bluezone_sim.scenario import (
     arm_scenario,
     load,
@@ -173,6 +175,27 @@ def test_a_resolved_scenario_loads_back_whatever_has_no_effect(share, owners, na
     override(raw, "protocol.name", name)
     scenario = validate(raw)
     assert parse(resolved_toml(scenario)) == scenario
+
+
+@pytest.mark.parametrize("name", protocols.followed())
+def test_every_shipped_scenario_can_be_run_with_every_protocol(name):
+    upload = "history" if isinstance(protocols.get(name).keys, ServerIds) else "keys"
+    for title in shipped():
+        scenario = load(title, {"protocol.name": name, "publication.upload": upload})
+        arms = scenario.sensitivity.arms if scenario.sensitivity else ()
+        for arm in arms:
+            arm_scenario(scenario, arm)
+
+
+def test_the_resolved_form_tells_which_days_are_published():
+    text = resolved_toml(validate(raw_scenario()))
+    assert "# before_onset_days: the whole look-back, rule any-match" in text
+    raw = raw_scenario()
+    override(raw, "publication.before_onset_days", 2)
+    text = resolved_toml(validate(raw))
+    assert "\nbefore_onset_days = 2\n" in text
+    assert "# before_onset_days" not in text
+    assert "# before_test_days" in text
 
 
 def test_an_arm_changes_what_it_says_and_nothing_else():
