@@ -63,6 +63,7 @@ people = 2_000
 levels = [0.3, 0.6]
 [phones]
 off_share = 0.0
+away_share = 0.0
 android = { killed_share = 0.0, saver_share = 0.0 }
 ios = { killed_share = 0.0 }
 """

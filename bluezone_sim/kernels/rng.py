@@ -72,6 +72,7 @@ PURPOSES = {
             "carry",
             "scene",
             "identifier_life",
+            "phone_away",
         )
     )
 }

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
 from scipy.stats import norm
 
 from ..kernels import rng
@@ -18,8 +19,10 @@ from ..kernels.radio import link_budget as kernel
 from ..kernels.radio.availability import HOURS, Availability
 from ..kernels.radio.lane_columns import LanePlan
 from ..kernels.radio.lane_plan import plan_of
+from ..kernels.radio.sessions import DAY_MS, LENGTHS, Sessions
 from ..scenario.model import Scenario
 from ..scenario.profiles import profile_of
+from ..scenario.schema.phones import SESSION_SD, openings
 from ..scenario.schema.phones import Phones as PhonesTable
 from ..scenario.schema.profile import PLATFORMS, STATES, Behaviour, Gatt, RadioProfile
 from ..scenario.schema.radio import Radio
@@ -44,7 +47,7 @@ class RadioModel:
 
     Attributes:
         profile: the system's radio.
-        air, app, phones, streams, life: what the hot loops read.
+        air, app, phones, streams, life, sessions: what the hot loops read.
         utc_offset_s: of local time, by which phones live.
         ios_share: share of phones that are iPhones, for the crowd in a room.
         tx_sd_db: spread of TX power over the phones in a room.
@@ -57,6 +60,7 @@ class RadioModel:
     phones: kernel.Phones
     streams: kernel.Streams
     life: Availability
+    sessions: Sessions
     utc_offset_s: int = 0
     ios_share: float = 0.0
     tx_sd_db: float = 0.0
@@ -66,7 +70,7 @@ class RadioModel:
     @cached_property
     def plan(self) -> LanePlan:
         """The same for the vectorised engine, made when it is first asked for."""
-        return plan_of(self.air, self.app, self.phones, self.streams)
+        return plan_of(self.air, self.app, self.sessions, self.phones, self.streams)
 
     @property
     def scan_period_s(self) -> float:
@@ -108,7 +112,7 @@ def model_of(
         utc_offset_s: of local time.
     """
     radio, table = radio or Radio(), table or PhonesTable()
-    carry_db = carry_of(table)
+    carry_db, app = carry_of(table), app_of(profile, table)
     android, ios = table.android.tx_power_sd_db, table.ios.tx_power_sd_db
     gap = table.ios.tx_power_dbm - table.android.tx_power_dbm
     return RadioModel(
@@ -132,10 +136,11 @@ def model_of(
             gatt_success=table.gatt_success,
             carry_db=carry_db,
         ),
-        app=app_of(profile, table),
+        app=app,
         phones=phones,
         streams=streams_of(seed),
         life=life_of(table, profile),
+        sessions=sessions_of(table, app.stateful),
         utc_offset_s=utc_offset_s,
         ios_share=ios_share,
         screen_on_share=table.screen_on_share,
@@ -166,19 +171,25 @@ def carry_of(table: PhonesTable) -> NDArray[np.float64]:
 def life_of(table: PhonesTable, profile: RadioProfile) -> Availability:
     """When phones take part; what the operating system itself runs is not killed."""
     each = (table.android, table.ios)
-    share = np.array(
+    off = table.off_share, table.off_always_share, table.off_h
+    away = table.away_share, 0.0, table.away_h
+    spells = [
+        (off, off),
         [
-            [table.off_share, table.off_share],
-            [0.0 if profile.in_system else p.killed_share for p in each],
-            [p.saver_share for p in each],
-        ]
-    )
-    spell_h = np.array(
-        [[table.off_h, table.off_h], [p.killed_h for p in each], [p.saver_h for p in each]]
-    )
+            (0.0 if profile.in_system else p.killed_share, p.killed_always_share, p.killed_h)
+            for p in each
+        ],
+        [(p.saver_share, p.saver_always_share, p.saver_h) for p in each],
+        (away, away),
+    ]
+    mean, always, spell_h = np.array(spells).transpose(2, 0, 1)
+    always = np.minimum(always, mean)
+    # What is left of the mean is the others', where there are any.
+    share = (mean - always) / np.where(always < 1, 1 - always, 1.0)
     begins, ends = table.night_h
     hours = [h for h in range(HOURS) if (h - begins) % HOURS < (ends - begins) % HOURS]
     return Availability(
+        always=always,
         share=share,
         # A spell is of one block or more, each one that follows with the chance of the share.
         block_h=np.maximum(spell_h * (1 - share), 1.0),
@@ -187,13 +198,38 @@ def life_of(table: PhonesTable, profile: RadioProfile) -> Availability:
     )
 
 
+def sessions_of(table: PhonesTable, stateful: NDArray[np.bool_]) -> Sessions:
+    """When apps are in front; of platforms whose states differ (``bool[2]``), only on iPhones."""
+    found = openings(
+        table.ios_foreground_share,
+        table.ios_never_opens,
+        table.ios_leaves_open,
+        table.ios_session_s,
+    )
+    # The mean of each of as many equal parts of the log-normal: their mean is that of all of it.
+    edges = ndtri(np.arange(LENGTHS + 1) / LENGTHS)
+    mean_ms = 1000 * table.ios_session_s * math.exp(SESSION_SD**2 / 2)
+    length = mean_ms * LENGTHS * np.diff(ndtr(edges - SESSION_SD))
+    return Sessions(
+        never=table.ios_never_opens,
+        leavers=table.ios_leaves_open if found.left_s else 0.0,
+        opens=found.a_day,
+        left_ms=round(1000 * found.left_s),
+        length_ms=np.rint(length).astype(np.int32),
+        rest_ms=np.where(stateful, 0, DAY_MS).astype(np.int32),
+    )
+
+
 def always_on(**changes: Any) -> PhonesTable:
     """A scenario's [phones] with phones that take part all the time, and ``changes``."""
     table = PhonesTable()
-    running = {"killed_share": 0.0, "saver_share": 0.0}
+    causes = ("killed", "saver")
+    running = {f"{cause}_{share}": 0.0 for cause in causes for share in ("share", "always_share")}
     return table.model_copy(
         update={
             "off_share": 0.0,
+            "off_always_share": 0.0,
+            "away_share": 0.0,
             "night_off_share": 0.0,
             "android": table.android.model_copy(update=running),
             "ios": table.ios.model_copy(update=running),
@@ -249,7 +285,6 @@ def app_of(profile: RadioProfile, phones: PhonesTable) -> kernel.App:
             np.int64,
         ).reshape(2, 3),
         stateful=np.array([any(s != b[0] for s in b) for b in each]),
-        foreground_share=np.array([0.0, phones.ios_foreground_share]),
         rate=rate,
         identifier_ms=round(profile.identifier.rotation_s * 1000) or _FOREVER_MS,
         read_slot_ms=min(

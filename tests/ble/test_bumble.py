@@ -213,6 +213,7 @@ scan_on_s = 40.0
 scan_period_s = 60.0
 [phones]
 off_share = 0.0
+away_share = 0.0
 android = { killed_share = 0.0, saver_share = 0.0 }
 ios = { killed_share = 0.0 }
 """

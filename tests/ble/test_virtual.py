@@ -577,6 +577,7 @@ levels = [0.6, 1.0]
 _ALWAYS = """
 [phones]
 off_share = 0.0
+away_share = 0.0
 android = { killed_share = 0.0, saver_share = 0.0 }
 ios = { killed_share = 0.0 }
 """

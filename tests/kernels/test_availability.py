@@ -82,6 +82,39 @@ def test_shares_and_lengths_are_those_asked_for(share, mean_h):
     assert stats.ttest_1samp(rest, 0.0).pvalue > 1e-3
 
 
+@pytest.mark.parametrize("cause", ["off", "killed", "saver"])
+def test_some_are_always_so_and_the_mean_stays(cause):
+    """Of 400 phones about 0.2 for good; the others make up the rest of 0.3 of all the time."""
+    keys = {f"{cause}_share": 0.3, f"{cause}_always_share": 0.2, f"{cause}_h": 5.0}
+    m = model(**(keys if cause == "off" else platform(**keys)))
+    away = ~hours(m, 40)[int(cause == "saver")]
+    each = away.mean(axis=1)
+    always = each == 1
+    assert stats.binomtest(int(always.sum()), PEOPLE, 0.2).pvalue > 1e-3
+    assert stats.ttest_1samp(each, 0.3).pvalue > 1e-3
+    assert stats.ttest_1samp(each[~always], (0.3 - 0.2) / 0.8).pvalue > 1e-3
+    # As long on average as asked for: a spell of five hours ends with one of five of its hours.
+    others = away[~always]
+    ends = (others[:, :-1] & ~others[:, 1:]).sum(axis=1)
+    assert stats.ttest_1samp(ends - others[:, :-1].sum(axis=1) / 5.0, 0.0).pvalue > 1e-3
+    # All of the mean where that is less; more of them are more people.
+    keys[f"{cause}_share"] = 0.1
+    few = model(**(keys if cause == "off" else platform(**keys)))
+    off = ~hours(few, 2)[int(cause == "saver")]
+    np.testing.assert_array_equal(off.all(axis=1), off.any(axis=1))
+    assert always[off.any(axis=1)].all()
+    assert stats.binomtest(int(off.any(axis=1).sum()), PEOPLE, 0.1).pvalue > 1e-3
+
+
+def test_a_phone_that_is_left_behind_takes_no_part():
+    away = hours(model(away_share=0.3, away_h=3.0), 20)
+    np.testing.assert_array_equal(*away)
+    assert stats.ttest_1samp((~away[0]).mean(axis=1), 0.3).pvalue > 1e-3
+    # With the operating system's app as with any other, and apart from being off.
+    both = hours(model("gaen", away_share=0.3, away_h=3.0, off_share=0.2, off_h=3.0), 20)[0]
+    assert stats.ttest_1samp(both.mean(axis=1), 0.7 * 0.8).pvalue > 1e-3
+
+
 def test_a_killed_app_neither_sends_nor_hears_and_a_saved_battery_sends():
     killed = hours(model(**platform(killed_share=0.3, killed_h=5.0)), 4)
     np.testing.assert_array_equal(*killed)
@@ -166,6 +199,14 @@ def test_phones_fall_silent_at_the_hour_in_the_event_engine():
         ({"phones__off_share": 0.0, "phones__off_h": 5.0}, "phones.off_h"),
         ({"phones__night_off_share": 0.0, "phones__night_h": [22, 5]}, "phones.night_h"),
         ({"phones__ios__saver_h": 5.0}, "phones.ios.saver_h"),
+        ({"phones__ios__saver_always_share": 0.1}, "phones.ios.saver_always_share"),
+        ({"phones__off_share": 0.1, "phones__off_h": 5.0}, "phones.off_h"),
+        ({"phones__off_always_share": 0.2}, "phones.off_always_share"),
+        ({"phones__away_share": 0.0, "phones__away_h": 5.0}, "phones.away_h"),
+        (
+            {"protocol__name": "gaen", "phones__ios__killed_always_share": 0.05},
+            "phones.ios.killed_always_share",
+        ),
         (
             {"protocol__name": "gaen", "phones__android__killed_share": 0.2},
             "phones.android.killed_share",

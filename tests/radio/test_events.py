@@ -6,6 +6,7 @@ Statistical tests fix their seeds; each allows an error of 1 in 1,000 under the 
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import itertools
 
 import numpy as np
@@ -15,17 +16,27 @@ from scipy import stats
 from bluezone_sim.kernels.radio import pdus as kernel
 from bluezone_sim.kernels.radio.lane_plan import TAIL
 from bluezone_sim.kernels.radio.link_budget import FOREGROUND, Phones, faintest_dbm, link_dbm
+from bluezone_sim.kernels.radio.sessions import sessions_of
 from bluezone_sim.kernels.rng import NORMAL_TABLE
+from bluezone_sim.radio import record
+from bluezone_sim.radio.events import simulate
 from bluezone_sim.radio.parameters import always_on, model_of
 from bluezone_sim.scenario.profiles import load_profile
 from bluezone_sim.scenario.schema.radio import Radio
 from bluezone_sim.validation.whitepaper.document import IN_THE_FIELD
-from bluezone_sim.validation.whitepaper.simulate import detection, latencies, run_cases
+from bluezone_sim.validation.whitepaper.simulate import (
+    contacts_at,
+    detection,
+    latencies,
+    run_cases,
+)
+from bluezone_sim.world import Days
 from twins.day_loop import draw
 from verification.plain_radio import PLAIN, always, plain_model, run
-from verification.radio_cells import Cell, model, people
+from verification.radio_cells import START_S, Cell, model, people
 
 ALPHA = 1e-3
+EAST = "Asia/Ho_Chi_Minh"  # seven hours ahead
 
 
 def within(count: int, n: int, p: float) -> bool:
@@ -284,6 +295,37 @@ def test_bodies_spread_a_link_and_leave_its_mean():
     assert np.abs(body).max() <= 13.8
 
 
+def test_an_app_comes_to_the_front_and_leaves_it_at_its_second():
+    """An iPhone in the background hears one that is in front by the scans that begin in its session."""
+    phones = Phones(np.full(40, -15.0), np.zeros(40), np.ones(40, np.bool_))
+    table = always_on(
+        gatt_success=1.0, ios_foreground_share=0.0045, ios_never_opens=0.0, ios_session_s=300.0
+    )
+    # Scans of 10 s each 20 s, so that a session holds several.
+    profile = load_profile("bluezone", {"ios.scan_on_s": 10.0, "ios.scan_pause_s": 10.0})
+    m = model_of(profile, phones, 5, radio=PLAIN, table=table, utc_offset_s=7 * 3600)
+    midnight = START_S - 7 * 3600
+    start, lasts = sessions_of(
+        m.sessions, m.streams, phones.ios, np.arange(40), np.full(40, midnight)
+    )
+    who = int(np.argmin(np.where(lasts > 400_000, lasts, 1 << 40)))
+    other = int(np.flatnonzero((lasts == 0) | (abs(start - start[who]) > 7_200_000))[0])
+    begin, end = (midnight * 1000 + int(start[who]) + x for x in (0, int(lasts[who])))
+    length = int(lasts[who]) // 1000 + 600
+    contacts = contacts_at(np.array([who]), np.array([other]), length, 1.0)
+    contacts.start_s[:] = begin // 1000 - 300
+    found = simulate(m, contacts, begin // 1000 - 300, length, seed=3).sightings
+    heard = found.time_ms[found.observer == other]
+    assert begin < heard.min() < begin + 50_000  # a scan begins, hears it, has to read it
+    assert end - 50_000 < heard.max() < end + 12_000
+    days = Days.look_back(dt.datetime.fromtimestamp(midnight + 7 * 3600, dt.UTC).date(), 1, EAST)
+    assert days.start_s[0] == midnight
+    for segments in (contacts, contacts.reversed()):  # who is in front hears the other one as well
+        times = record(m, segments, days).time_ms
+        assert begin < times.min() < begin + 50_000
+        assert end - 50_000 < times.max() < end + 12_000
+
+
 def test_killed_apps_bring_the_model_to_the_field():
     """Two Androids both run the app (1 - 0.13)^2 of the time; BlueTrace reads both ways at once."""
     profile, platforms = load_profile("bluetrace"), ("android", "android")
@@ -293,11 +335,11 @@ def test_killed_apps_bring_the_model_to_the_field():
 
 
 def test_engines_agree_on_iphones_in_the_field():
-    """States, killed apps, reads and writes, counted by either engine."""
+    """States, killed apps, reads and writes, counted by either engine; half leave it open at times."""
     profile, platforms = load_profile("bluetrace"), ("ios", "ios")
-    found = detection(profile, 3, IN_THE_FIELD, platforms=platforms)
-    slow = latencies(
-        profile, 3, platforms=platforms, states=None, table=IN_THE_FIELD, pairs=60
-    ).either_s
+    often = {"ios_foreground_share": 0.15, "ios_session_s": 300.0, "ios_leaves_open": 0.5}
+    table = IN_THE_FIELD.model_copy(update=often)
+    found = detection(profile, 3, table, platforms=platforms)
+    slow = latencies(profile, 3, platforms=platforms, states=None, table=table, pairs=60).either_s
     assert within(int(np.isfinite(slow).sum()), 60, found.either)
     assert 0.1 < found.either < 0.5

@@ -150,6 +150,12 @@ def test_every_risky_pair_has_one_outcome(changes):
 def test_knobs_lose_pairs_where_they_should():
     off = run(phones__off_share=0.9).metrics[-1].lost
     assert off["bluetooth_or_app_off"] > run().metrics[-1].lost["bluetooth_or_app_off"]
+    away = run(phones__away_share=0.9).metrics[-1].lost
+    assert away["bluetooth_or_app_off"] > run().metrics[-1].lost["bluetooth_or_app_off"]
+    always = run(phones__off_share=1.0, phones__off_always_share=1.0).metrics[-1]
+    assert always.recall == 0
+    # Whoever has the app loses the pair at this stage.
+    assert always.lost["bluetooth_or_app_off"] == always.both_have_app > 0
     deaf = run(radio__sensitivity_dbm=-40.0).metrics[-1]
     assert deaf.lost["radio_missed"] > 0.3
     assert run(publication__consent=0.0).metrics[-1].recall == 0.0
@@ -193,7 +199,7 @@ def test_sensitivity_runs_share_everything_but_their_change():
             "cases": 40,
             "level": 0.8,
             "arms": [
-                {"label": "nothing", "set": {"phones.off_share": 0.1}},
+                {"label": "nothing", "set": {"phones.off_share": 0.12}},
                 {"label": "no silent", "set": {"contacts.copresence_scale": 0.0}},
             ],
         }

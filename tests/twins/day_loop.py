@@ -14,6 +14,7 @@ import itertools
 import math
 from collections import defaultdict
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from cryptography.hazmat.primitives import hashes
@@ -236,9 +237,14 @@ class Twin:
 
     # -- radio ---------------------------------------------------------------------------------
 
-    def spell(self, purpose: str, person: int, share: float, mean_h: float, hour: int) -> bool:
+    def spell(
+        self, purpose: str, person: int, mean: float, always: float, mean_h: float, hour: int
+    ) -> bool:
         """Whether an hour since 1970 lies in a spell: the draw of the first block that ends after it."""
-        own = draw(self.k[purpose], person)
+        own, always = draw(self.k[purpose], person), min(always, mean)
+        if unit(mix(own)) < always:
+            return True
+        share = (mean - always) / (1 - always)
         length = max(mean_h * (1 - share), 1.0)
         block = math.floor(hour / length) - 2
         while math.ceil((block + 1 - unit(own)) * length) <= hour:
@@ -253,14 +259,24 @@ class Twin:
         begins, ends = ph.night_h
         night = hour >= begins or hour < ends if begins > ends else begins <= hour < ends
         sends = not (
-            self.spell("phone_off", person, ph.off_share, ph.off_h, at)
+            self.spell("phone_off", person, ph.off_share, ph.off_always_share, ph.off_h, at)
+            or self.spell("phone_away", person, ph.away_share, 0.0, ph.away_h, at)
             or (
                 not self.profile.in_system
-                and self.spell("app_killed", person, mine.killed_share, mine.killed_h, at)
+                and self.spell(
+                    "app_killed",
+                    person,
+                    mine.killed_share,
+                    mine.killed_always_share,
+                    mine.killed_h,
+                    at,
+                )
             )
             or (night and unit(draw(self.k["night_off"], person)) < ph.night_off_share)
         )
-        saves = self.spell("battery_saver", person, mine.saver_share, mine.saver_h, at)
+        saves = self.spell(
+            "battery_saver", person, mine.saver_share, mine.saver_always_share, mine.saver_h, at
+        )
         return sends, sends and not saves
 
     def carried(self, contact: int, person: int) -> float:
@@ -288,14 +304,35 @@ class Twin:
         total = self.s.radio.shadowing_sd_db
         return math.sqrt(total**2 - 2 * spread) if places else total
 
-    def behaviour(self, person: int, time_ms: int):
-        """What a phone does: its state is drawn each five minutes where it matters."""
+    def in_front(self, person: int, midnight_s: int, time_ms: int) -> bool:
+        """Whether an iPhone's app is in front at an instant of a local day."""
+        ph, day_ms = self.s.phones, 86_400_000
+        own = draw(self.k["foreground"], person)
+        kind, today = unit(own), draw(own, midnight_s)
+        # A log-normal in 4,096 parts of equal chance, each by its mean.
+        mean_s, sd, normal = ph.ios_session_s * math.exp(1.4**2 / 2), 1.4, NormalDist()
+        asked_s, most_s = ph.ios_foreground_share * 86_400, (1 - ph.ios_never_opens) * mean_s
+        if kind < ph.ios_never_opens or unit(today) >= min(1.0, asked_s / most_s):
+            return False
+        h = mix(today)
+        if asked_s > most_s and kind >= 1 - ph.ios_leaves_open:
+            share = ph.ios_leaves_open
+            length = (asked_s - (1 - ph.ios_never_opens - share) * mean_s) / share
+        else:
+            low, high = (
+                normal.cdf(normal.inv_cdf(k / 4096) - sd) if 0 < k < 4096 else k / 4096
+                for k in (h & 4095, (h & 4095) + 1)
+            )
+            length = mean_s * 4096 * (high - low)
+        return (time_ms - midnight_s * 1000 - int(unit(h) * day_ms)) % day_ms < round(1000 * length)
+
+    def behaviour(self, person: int, midnight_s: int, time_ms: int):
+        """What a phone does: its state where it matters."""
         platform = "ios" if self.w.ios[person] else "android"
         states = getattr(self.profile, platform)
         if states.foreground == states.background == states.screen_off or platform == "android":
             return states.foreground
-        h = draw(draw(self.k["foreground"], time_ms // 300_000), person)
-        front = unit(h) < self.s.phones.ios_foreground_share
+        front = self.in_front(person, midnight_s, time_ms)
         return states.foreground if front else states.background
 
     def records(self, seg: Segment, observer: int, emitter: int, p_clear: float = 1.0, queue=0.0):
@@ -344,10 +381,10 @@ class Twin:
                 interval = low // rotation
                 high = min(stop, (interval + 1) * rotation)
                 bursts = self.bursts(low, high, phase, a_on, a_period)
-                mine, theirs = self.behaviour(observer, low), self.behaviour(emitter, low)
+                midnight_s = int(self.days.start_s[seg.day])
+                mine, theirs = (self.behaviour(p, midnight_s, low) for p in (observer, emitter))
                 got = None
-                midnight = int(self.days.start_s[seg.day]) * 1000
-                at = int(self.days.number[seg.day]), (low - midnight) // 3_600_000
+                at = int(self.days.number[seg.day]), (low - midnight_s * 1000) // 3_600_000
                 on_both = self.takes_part(observer, *at)[1] and self.takes_part(emitter, *at)[0]
                 if bursts and theirs.sends in mine.hears and on_both:
                     h = draw(stream, low)
@@ -694,4 +731,5 @@ radio_purposes = [
     "night_off",
     "carry",
     "scene",
+    "phone_away",
 ]

@@ -36,7 +36,7 @@ class Cell:
     duration_s: int = 900
     crowd: int = 2
     radio: dict[str, Any] = field(default_factory=dict)
-    foreground: float = 0.05
+    foreground: float = 0.0005
     life: dict[str, Any] = field(default_factory=dict)
 
 
@@ -54,7 +54,12 @@ CELLS = (
     Cell("bluezone, 40 m, 1 h", distance_m=40.0, duration_s=3600),
     Cell("bluezone, Android hears iOS", platforms=("android", "ios")),
     Cell("bluezone, iOS hears Android", platforms=("ios", "android")),
-    Cell("bluezone, iOS hears iOS", platforms=("ios", "ios"), foreground=0.4),
+    Cell(
+        "bluezone, iOS hears iOS",
+        platforms=("ios", "ios"),
+        foreground=0.4,
+        life={"ios_never_opens": 0.2, "ios_leaves_open": 0.6},
+    ),
     Cell("bluezone, 35/85 s", radio={"scan_on_s": 35.0, "scan_period_s": 120.0}),
     Cell("bluezone, 1 s spacing, 15 m", distance_m=15.0, radio={"advertise_interval_ms": 1000.0}),
     Cell("gaen, 2 m, 15 min", "gaen"),

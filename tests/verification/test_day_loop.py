@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import math
 from statistics import NormalDist
 
@@ -122,6 +123,41 @@ def test_bodies_equal_those_of_the_twin(base):
         for time_ms, _, rssi, _ in body.records(g, observer, emitter)
     )
     assert got == want
+
+
+def test_apps_in_front_equal_those_of_the_twin():
+    """Sessions, apps left open, phones off for good and left behind, over a day of 25 hours."""
+    s = scenario(
+        timezone="Europe/Berlin",
+        date=dt.date(2020, 10, 26),
+        population__ios_share=0.8,
+        phones__ios_foreground_share=0.1,
+        phones__ios_never_opens=0.3,
+        phones__ios_session_s=300.0,
+        phones__ios_leaves_open=0.2,
+        phones__away_share=0.2,
+        contacts__household__window_h=[0.0, 24.0],
+    )
+    world = build_world(s, SEED)
+    twin = Twin(s, world)
+    people = np.arange(24, dtype=np.int32)
+    contacts = contact_model(world, s.contacts).contacts_of(people, twin.days)
+    fast = record(radio_model(world, s), contacts, twin.days)
+    a, b = contacts.a[fast.row], contacts.b[fast.row]
+    got = sorted(
+        zip(a.tolist(), b.tolist(), fast.time_ms.tolist(), fast.packets.tolist(), strict=True)
+    )
+    want = sorted(
+        (emitter, observer, time_ms, packets)
+        for g in twin.segments()
+        for emitter, observer in ((g.a, g.b), (g.b, g.a))
+        if emitter < 24
+        for time_ms, packets, *_ in twin.records(g, observer, emitter)
+    )
+    assert got == want
+    assert (np.diff(twin.days.start_s) == 25 * 3600).any()
+    both = world.ios[a] & world.ios[b]
+    assert both.sum() > 100  # some app was in front
 
 
 CASES = {

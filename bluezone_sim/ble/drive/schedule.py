@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ...kernels.radio import link_budget as air
 from ...kernels.radio.availability import ALL_HOURS, HOUR_S, HOURS
+from ...kernels.radio.sessions import sessions_of, state_at
 from ...protocols.bluezone import wire as bluezone
 from ...protocols.protocol import DAY_S
 from ...radio.parameters import ADV_DELAY_MS
@@ -81,8 +82,10 @@ class Programme:
         cycles = [(0.0, float(self.plan.keys.protocol.interval_s))]
         if (self.plan.hours != ALL_HOURS).any():
             cycles.append((float(self.midnight_s), float(HOUR_S)))
-        if self.plan.desk.radio.app.stateful.any():
-            cycles.append((0.0, air.STATE_SLOT_MS / 1000))
+        for start, lasts in zip(*self._sessions_ms(), strict=True):
+            if 0 < lasts < DAY_S * 1000:
+                ends = start + lasts
+                cycles += [(self.midnight_s + at / 1000, float(DAY_S)) for at in (start, ends)]
         if self.bursts:
             for person in self.plan.peers[self.rows].tolist():
                 phase, on, period = (x / 1000 for x in self._duty_ms(person))
@@ -94,6 +97,13 @@ class Programme:
                 for phase, step in cycles
             ]
         return np.unique(np.concatenate(edges))
+
+    def _sessions_ms(self) -> tuple[list[int], list[int]]:
+        """Starts after midnight and lengths of the times that the peers' apps are in front."""
+        radio, peers = self.plan.desk.radio, self.plan.peers[self.rows]
+        midnight_s = np.full(len(peers), self.midnight_s)
+        found = sessions_of(radio.sessions, radio.streams, radio.phones.ios, peers, midnight_s)
+        return found[0].tolist(), found[1].tolist()
 
     def _duty_ms(self, person: int) -> tuple[int, int, int]:
         """(phase, length, period) of a phone's bursts."""
@@ -144,7 +154,7 @@ class Programme:
             phase, on, period = self._duty_ms(person)
             if (now_ms - phase) % period >= on:
                 return None
-        state = air.state_at(radio.app, radio.streams, ios, person, now_ms)
+        state = state_at(radio.sessions, radio.streams, ios, person, self.midnight_s, now_ms)
         form = radio.app.form[ios, state]
         interval_ms = round(float(radio.app.event_ms[ios, state]) - ADV_DELAY_MS)
         if form == air.NO_FORM:

@@ -1,11 +1,13 @@
-"""When phones take part: Bluetooth off, the app killed, the battery saved, hour by hour; and nights.
+"""When phones take part: off, the app killed, the battery saved, left behind, hour by hour; and nights.
 
-A phone's time is cut into blocks of equal length, by cause, from a phase of its own on; in each it is in
-such a spell or not by a draw of its own. So every hour of any day is a pure function of the seed, with no
-walk from a beginning; the share of the time is the same in all hours; and spells last a block over (1 -
-share) on average. Blocks begin with whole local hours, of which a day has 24: bit h of a mask is hour h,
-and a day of 25 (summer time ends) has two hours 23.
+Of each cause some phones are always in such a spell. The others' time is cut into blocks of equal
+length from a phase of its own on; in each a phone is in a spell or not by a draw of its own. So every
+hour of any day is a pure function of the seed, with no walk from a beginning; the share of the time is
+the same in all hours; and spells last a block over (1 - share) on average. Blocks begin with whole local
+hours, of which a day has 24: bit h of a mask is hour h, and a day of 25 (summer time ends) has two hours
+23.
 
+A phone that is not with its owner takes no part in the owner's contacts, as one that is off.
 What sends is heard where the bits of the sender's ``sends`` and the listener's ``hears`` meet.
 """
 
@@ -18,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..decorators import compiled, inlined
-from ..rng import draw, to_unit
+from ..rng import draw, mix64, to_unit
 from ..threads import in_threads
 from .link_budget import Phones, Streams
 
@@ -28,7 +30,7 @@ HOUR_MS = 3_600_000
 #: A day in which every hour counts.
 ALL_HOURS = (1 << HOURS) - 1
 #: Causes, rows of the arrays of :class:`Availability`.
-OFF, KILLED, SAVER = range(3)
+OFF, KILLED, SAVER, AWAY = range(4)
 
 
 #: Bits of the hours of a day in which each phone sends, and in which it hears.
@@ -39,12 +41,14 @@ class Availability(NamedTuple):
     """How often and for how long phones do not take part.
 
     Attributes:
-        share: ``float64[3, 2]``, of the time, by cause and platform.
-        block_h: ``float64[3, 2]``, length of the blocks, at least an hour.
+        always: ``float64[4, 2]``, of the phones, by cause and platform: in a spell for good.
+        share: ``float64[4, 2]``, of the others' time.
+        block_h: ``float64[4, 2]``, length of the blocks, at least an hour.
         night_share: of the phones, off every night.
         night: bits of the night's hours.
     """
 
+    always: NDArray[np.float64]
     share: NDArray[np.float64]
     block_h: NDArray[np.float64]
     night_share: float
@@ -53,21 +57,26 @@ class Availability(NamedTuple):
     @property
     def always_on(self) -> bool:
         """No phone ever pauses."""
-        return not (self.share.any() or self.night_share)
+        return not (self.always.any() or self.share.any() or self.night_share)
 
 
 @inlined
-def _spell_hours(stream, person, share, block_h, day, low, high):
+def _spell_hours(life, cause, platform, stream, person, day, low, high):
     """Bits of the hours low to high - 1 of a local day that lie in a spell of one cause.
 
     An hour belongs to the first block that ends after it; block b ends before hour ceil((b + 1 - phase) *
     length) since 1970.
     """
     out = np.int64(0)
-    if share <= 0.0:
+    always, share = life.always[cause, platform], life.share[cause, platform]
+    if always <= 0.0 and share <= 0.0:
         return out
     own = draw(stream, person)
-    phase = to_unit(own)
+    if to_unit(mix64(own)) < always:
+        return (np.int64(1) << high) - (np.int64(1) << low)
+    if share <= 0.0:
+        return out
+    block_h, phase = life.block_h[cause, platform], to_unit(own)
     since = day * HOURS
     hour, last = since + low, since + high
     block = np.int64(math.floor(hour / block_h + phase)) - 1  # or the next one
@@ -86,18 +95,9 @@ def _spell_hours(stream, person, share, block_h, day, low, high):
 def _sends(life, phones, streams, person, day, low, high):
     """Bits of the hours low to high - 1 in which a phone sends."""
     platform = np.int64(phones.ios[person])
-    out = _spell_hours(
-        streams.off, person, life.share[OFF, platform], life.block_h[OFF, platform], day, low, high
-    )
-    out |= _spell_hours(
-        streams.killed,
-        person,
-        life.share[KILLED, platform],
-        life.block_h[KILLED, platform],
-        day,
-        low,
-        high,
-    )
+    out = _spell_hours(life, OFF, platform, streams.off, person, day, low, high)
+    out |= _spell_hours(life, KILLED, platform, streams.killed, person, day, low, high)
+    out |= _spell_hours(life, AWAY, platform, streams.away, person, day, low, high)
     if life.night_share > 0.0 and to_unit(draw(streams.night, person)) < life.night_share:
         out |= life.night
     return ((np.int64(1) << high) - (np.int64(1) << low)) & ~out
@@ -107,8 +107,7 @@ def _sends(life, phones, streams, person, day, low, high):
 def _saves(life, phones, streams, person, day, low, high):
     """Bits of the hours low to high - 1 in which a phone saves its battery."""
     platform = np.int64(phones.ios[person])
-    share, block_h = life.share[SAVER, platform], life.block_h[SAVER, platform]
-    return _spell_hours(streams.saver, person, share, block_h, day, low, high)
+    return _spell_hours(life, SAVER, platform, streams.saver, person, day, low, high)
 
 
 @compiled

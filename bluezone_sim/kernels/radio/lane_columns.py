@@ -33,7 +33,8 @@ class LanePlan(NamedTuple):
             for an iPhone; lower half: bits of TX power (RX correction) as a 32-bit float.
         advertise_on_ms, advertise_period_ms, scan_on_ms, scan_period_ms, scan_jitter_ms, parts:
             ``int32[2]`` by platform; parts: spans that a scan may be cut into.
-        stateful: ``int32[2]``, foreground_share: ``float64[2]``.
+        never, stays, opens, left_ms, length_ms, rest_ms: of :class:`.sessions.Sessions`; ``stays`` is 1
+            less its leavers.
         kinds: ``float32[36, 8]``, by observer's platform and state, then the sender's.
         tail: ``float32[769, 4]``.
         normal, cosine: ``float32[4096]``; root, most, most_sd: ``float32[1024]``.
@@ -55,8 +56,12 @@ class LanePlan(NamedTuple):
     scan_period_ms: NDArray[np.int32]
     scan_jitter_ms: NDArray[np.int32]
     parts: NDArray[np.int32]
-    stateful: NDArray[np.int32]
-    foreground_share: NDArray[np.float64]
+    never: np.float64
+    stays: np.float64
+    opens: np.float64
+    left_ms: np.int32
+    length_ms: NDArray[np.int32]
+    rest_ms: NDArray[np.int32]
     kinds: NDArray[np.float32]
     tail: NDArray[np.float32]
     normal: NDArray[np.float32]
@@ -92,8 +97,10 @@ class LanePlan(NamedTuple):
 
 class Linked(NamedTuple):
     """Of links: mean RSSI, stream, start in unix ms, length; ms from the start to its first scan and to
-    the first change of identifier, ms since the last burst's start and since midnight; stream of the
-    scans' jitter at the first scan; how many scans there are, and parts of one; platforms."""
+    the first change of identifier, ms since the last burst's start and since midnight; ms since the
+    observer's and the sender's app came to the front, within a day, and for how long they stay there;
+    stream of the scans' jitter at the first scan; how many scans there are, and parts of one;
+    platforms."""
 
     level: NDArray[np.float32]
     stream: NDArray[np.int64]
@@ -103,6 +110,10 @@ class Linked(NamedTuple):
     cut: NDArray[np.int32]
     burst: NDArray[np.int32]
     midnight: NDArray[np.int32]
+    since_mine: NDArray[np.int32]
+    front_mine: NDArray[np.int32]
+    since_theirs: NDArray[np.int32]
+    front_theirs: NDArray[np.int32]
     jitter: NDArray[np.int64]
     scans: NDArray[np.int32]
     parts: NDArray[np.int32]
@@ -110,13 +121,14 @@ class Linked(NamedTuple):
 
 
 class Spans(NamedTuple):
-    """Of spans: start, length and their scan's end, ms from the link's start; then columns of their
-    links, and their row; then what was heard: packets (0: nothing), ms from the link's start to the
-    first, mean and maximum RSSI."""
+    """Of spans: start, length and their scan's end, ms from the link's start; row of
+    :attr:`LanePlan.kinds`; then columns of their links, and their row; then what was heard: packets (0:
+    nothing), ms from the link's start to the first, mean and maximum RSSI."""
 
     low: NDArray[np.int32]
     length: NDArray[np.int32]
     stop: NDArray[np.int32]
+    kind: NDArray[np.int32]
     row: NDArray[np.int32]
     burst: NDArray[np.int32]
     platforms: NDArray[np.int32]

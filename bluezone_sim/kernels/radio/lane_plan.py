@@ -10,6 +10,7 @@ from scipy.stats import norm
 from .. import rng
 from .lane_columns import BY_READ, IN_PACKET, KIND_COLUMNS, MOST_PACKETS, NOT_HEARD, LanePlan
 from .link_budget import IDENTIFIER, App, LinkBudget, Phones, Streams, faintest_dbm
+from .sessions import Sessions
 
 _Z_STEP = 1 / 64
 TAIL_Z = np.arange(-6, 6 + _Z_STEP / 2, _Z_STEP)
@@ -34,7 +35,9 @@ MAX_SD: NDArray[np.float64] = np.concatenate(
 ROOT: NDArray[np.float64] = 1 / np.sqrt(np.maximum(np.arange(MOST_PACKETS + 1), 1))
 
 
-def plan_of(air: LinkBudget, app: App, phones: Phones, streams: Streams) -> LanePlan:
+def plan_of(
+    air: LinkBudget, app: App, sessions: Sessions, phones: Phones, streams: Streams
+) -> LanePlan:
     """The plan of some phones."""
     kinds = _kinds(app)
     there = [k for k in (0, 1) if np.any(phones.ios == bool(k))]
@@ -54,8 +57,12 @@ def plan_of(air: LinkBudget, app: App, phones: Phones, streams: Streams) -> Lane
         scan_period_ms=app.scan_period_ms.astype(np.int32),
         scan_jitter_ms=app.scan_jitter_ms.astype(np.int32),
         parts=(app.scan_on_ms // app.identifier_ms + 2).astype(np.int32),
-        stateful=app.stateful.astype(np.int32),
-        foreground_share=app.foreground_share,
+        never=np.float64(sessions.never),
+        stays=np.float64(1.0 - sessions.leavers),
+        opens=np.float64(sessions.opens),
+        left_ms=np.int32(sessions.left_ms),
+        length_ms=sessions.length_ms,
+        rest_ms=sessions.rest_ms,
         kinds=kinds,
         tail=_tail(air, margin_sd),
         normal=rng.NORMAL_TABLE.astype(f),

@@ -37,8 +37,6 @@ NO_FORM, IDENTIFIER, SERVICE, OVERFLOW = range(4)
 FOREGROUND, SCREEN_OFF, BACKGROUND = range(3)
 #: The app looks for phones to read once a second.
 POLL_MS = 1000
-#: The state is drawn anew each slot (assumed).
-STATE_SLOT_MS = 300_000
 
 
 class LinkBudget(NamedTuple):
@@ -80,7 +78,6 @@ class App(NamedTuple):
         form: ``int64[2, 3]``, what is sent, index into :data:`FORMS`.
         hears: ``int64[2, 3]``, bit f: form f is noticed.
         stateful: ``bool[2]``, the states of a platform differ.
-        foreground_share: ``float64[2]``.
         rate: ``float64[2, 3, 2, 3]``, advertising events that a scan's windows catch per ms, observer
             first.
         identifier_ms: time on air of an identifier.
@@ -103,7 +100,6 @@ class App(NamedTuple):
     form: NDArray[np.int64]
     hears: NDArray[np.int64]
     stateful: NDArray[np.bool_]
-    foreground_share: NDArray[np.float64]
     rate: NDArray[np.float64]
     identifier_ms: int
     read_slot_ms: int
@@ -137,6 +133,7 @@ class Streams(NamedTuple):
     night: np.uint64
     carry: np.uint64
     scene: np.uint64
+    away: np.uint64
 
 
 #: Purposes of the streams, in the order of :class:`Streams`.
@@ -154,6 +151,7 @@ STREAM_PURPOSES = (
     "night_off",
     "carry",
     "scene",
+    "phone_away",
 )
 
 
@@ -196,15 +194,6 @@ def link_dbm(air, phones, streams, place, contact, observer, emitter, distance_m
 def faintest_dbm(air):
     """RSSI below which no packet is heard: four deviations of the threshold under its mean."""
     return air.sensitivity_dbm - 4.0 * air.sensitivity_sd_db
-
-
-@inlined
-def state_at(app, streams, platform, person, time_ms):
-    """State of a person's app: in the foreground, or else in the background."""
-    if not app.stateful[platform]:
-        return FOREGROUND
-    h = draw(draw(streams.foreground, time_ms // STATE_SLOT_MS), person)
-    return FOREGROUND if to_unit(h) < app.foreground_share[platform] else BACKGROUND
 
 
 @inlined

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import ir
-
 from ..lanes import FLOAT, LONG, WORD, Lanes, chosen, constant, counting, splat, vectorised
-from ..rng_ir import draw, halves, mixed, unit
+from ..rng_ir import draw, halves, mixed
 from .lane_columns import (
     HEARD,
     IN_PACKET,
@@ -32,27 +30,7 @@ Value = Any
 FEWEST = 8
 #: Longer than any span, ms.
 _FAR_MS = 1 << 30
-_STATE_SLOT_MS = 300_000
 _TO_20_BITS, _TO_24_BITS = 2.0**-20, 2.0**-24
-
-
-def _state(b: ir.IRBuilder, plan: Any, slot: Lanes, who: Lanes, platform: Lanes) -> Lanes:
-    """``air.state_at``: 0 in the foreground, 2 in the background."""
-    front = (unit(draw(slot, who.longs())) < of_platform(b, plan.foreground_share, platform)).pick(
-        constant(b, WORD, 0), 2
-    )
-    return (of_platform(b, plan.stateful, platform) > 0).pick(front, 0)
-
-
-def _kind(b: ir.IRBuilder, plan: Any, links: Any, row: Lanes, platforms: Lanes, span: Lanes) -> Any:
-    """Columns of :attr:`Plan.kinds` of the spans' phones and their states."""
-    mine, theirs = platforms >> 1, platforms & 1
-    slot = (span.doubles() / float(_STATE_SLOT_MS)).floor().longs()
-    slot = draw(splat(b, plan.foreground), slot)
-    mine = mine * 3 + _state(b, plan, slot, links.observer.gather(row), mine)
-    theirs = theirs * 3 + _state(b, plan, slot, links.emitter.gather(row), theirs)
-    at = (mine * 6 + theirs) * KIND_COLUMNS
-    return [plan.kinds.gather(at + k) for k in range(KIND_COLUMNS)]
 
 
 def binomial(plan: Any, caught: Lanes, chance: Lanes, bits: Lanes) -> Lanes:
@@ -107,10 +85,11 @@ def hear(b, plan, links, spans, i, count, out, at):
     span = begin + low.longs()
     h = draw(spans.stream.load(i), span)
     (a0, a1), (b0, b1) = halves(h), halves(mixed(h))
+    at_kind = spans.kind.load(i) * KIND_COLUMNS
     kind = chosen(
         b,
         b.and_(plan.mixed, b.or_(plan.varied, (platforms > 0).any())),
-        lambda: _kind(b, plan, links, row, platforms, span),
+        lambda: [plan.kinds.gather(at_kind + k) for k in range(KIND_COLUMNS)],
         lambda: [splat(b, plan.kinds.scalar(LONG(k))) for k in range(KIND_COLUMNS)],
     )
     scan_term = plan.normal.gather(a0 & 4095) * splat(b, plan.scan_sd_db)

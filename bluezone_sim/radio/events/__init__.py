@@ -5,6 +5,9 @@ a process of its own; the air (:mod:`.air`), which knows no phone but by what it
 packets between two of their steps at once. Both read the same contacts, phones and keyed draws as the
 vectorised engine, for tens to a few hundred phones.
 
+A scan takes notice of phones, and phones are noticed, as the states of their apps were when it began:
+apps that come to the front while it lasts are seen by the next one.
+
 Left out: a phone hears one channel while it sends on another; a connection does not interrupt a scan.
 """
 
@@ -72,7 +75,7 @@ def simulate(
         seconds: its length.
         seed: of the packets' own draws; phones and contacts have the model's.
         states: ``int[people]``, state of each person's app for the whole run, index into
-            :data:`bluezone_sim.scenario.schema.profile.STATES`; None: drawn each five minutes.
+            :data:`bluezone_sim.scenario.schema.profile.STATES`; None: as its sessions have it.
         identify: identifiers on air; by default sender and interval in eight bytes.
         log_packets: how many received packets to log one by one.
 

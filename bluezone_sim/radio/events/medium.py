@@ -7,7 +7,7 @@ delivered by :mod:`bluezone_sim.kernels.radio.pdus` when somebody asks what happ
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,16 +39,6 @@ class Record(NamedTuple):
     transport: int
 
 
-@dataclass(frozen=True)
-class Scan:
-    """A scan under way: its times, the channel it starts on, its term for each other phone."""
-
-    began_us: int
-    ends_us: int
-    hop: int
-    term_db: NDArray[np.float64]
-
-
 class _Sending(NamedTuple):
     """Advertising events of a phone, ascending, and the streams of their fading."""
 
@@ -58,15 +48,28 @@ class _Sending(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _View:
-    """All phones' behaviour as arrays: who takes notice of whom, and of each what it sends."""
+class View:
+    """All phones' behaviour, then as arrays: who takes notice of whom, and of each what it sends."""
 
+    does: list[Behaviour]
     catches: NDArray[np.bool_]
     in_packet: NDArray[np.bool_]
     form: NDArray[np.int64]
     pdu_us: NDArray[np.int64]
     place: NDArray[np.int64]
     offset_db: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A scan under way: its times, the channel it starts on, its term for each other phone, and how
+    everybody behaved when it began, or when identifiers last changed within it."""
+
+    began_us: int
+    ends_us: int
+    hop: int
+    term_db: NDArray[np.float64]
+    view: View
 
 
 class Medium:
@@ -99,7 +102,7 @@ class Medium:
         self.sent = self.received = self.logged = 0
         self._log = log
         self._does: dict[int, Behaviour] = {}
-        self._view: _View | None = None
+        self._view: View | None = None
         self._scans: list[Scan | None] = [None] * n
         self._sending: list[_Sending] = []
         self._done_us = 0
@@ -160,6 +163,7 @@ class Medium:
             self.resolve()
             self.note_all()
             self.read[:] = False
+            self._scans = [scan and replace(scan, view=self.view()) for scan in self._scans]
 
     # -- what phones tell ------------------------------------------------------------------------
 
@@ -252,20 +256,22 @@ class Medium:
             self.sent += len(times) * len(self._does[sender].advertise_channels)
         listening = [(p, scan) for p, scan in enumerate(self._scans) if scan is not None]
         if due and listening:
-            self._deliver(due, self._ears(listening, began, now))
+            self._deliver(due, listening, self._ears(listening, began, now))
 
-    def _deliver(self, due: list[_Sending], ears: kernel.Receivers) -> None:
+    def _deliver(
+        self, due: list[_Sending], listening: list[tuple[int, Scan]], ears: kernel.Receivers
+    ) -> None:
         times = np.concatenate([t for t, _, _ in due])
         sender = np.repeat([s for _, s, _ in due], [len(t) for t, _, _ in due])
         fading = np.concatenate([f for _, _, f in due])
         order = np.argsort(times, kind="stable")
         times, sender, fading = times[order], sender[order], fading[order]
-        view = self._behaviour()
+        view = self.view()
+        catches, in_packet = np.zeros_like(self.read), np.zeros_like(self.read)
+        for phone, scan in listening:
+            catches[phone], in_packet[phone] = scan.view.catches[phone], scan.view.in_packet
         crowd = kernel.Crowd(
-            person=self.people,
-            form=view.form,
-            catches=view.catches,
-            known=self.read | view.in_packet,
+            person=self.people, form=view.form, catches=catches, known=self.read | in_packet
         )
         pdu, place = view.pdu_us[sender], view.place[sender]
         pdus = []
@@ -281,7 +287,7 @@ class Medium:
             tuple(pdus), ears, crowd, self.model.air, self._heard, self._log, self.logged
         )
 
-    def _behaviour(self) -> _View:
+    def view(self) -> View:
         """Of the phones' states, until one of them changes."""
         if self._view is None:
             does = [self._does[phone] for phone in range(len(self.people))]
@@ -290,7 +296,8 @@ class Medium:
             pairs = np.array(
                 [[b.sends in a.hears for _, b in kinds] for _, a in kinds], dtype=np.bool_
             )
-            self._view = _View(
+            self._view = View(
+                does=does,
                 catches=pairs[kind][:, kind],
                 in_packet=np.array([d.sends == "identifier" for d in does]),
                 form=np.array([physics.FORMS.index(d.sends) for d in does]),
@@ -301,7 +308,7 @@ class Medium:
         return self._view
 
     def _ears(self, listening: list[tuple[int, Scan]], began: int, now: int) -> kernel.Receivers:
-        offset, does = self._behaviour().offset_db, [self._does[p] for p, _ in listening]
+        does = [s.view.does[p] for p, s in listening]
         return kernel.Receivers(
             phone=np.array([p for p, _ in listening]),
             from_us=np.array([max(s.began_us, began) for _, s in listening]),
@@ -311,7 +318,9 @@ class Medium:
             window_us=np.array([round(d.scan_window_ms * 1000) for d in does]),
             interval_us=np.array([round(d.scan_interval_ms * 1000) for d in does]),
             hop=np.array([s.hop for _, s in listening]),
-            level_dbm=np.stack([self.link_dbm[p] + offset + s.term_db for p, s in listening]),
+            level_dbm=np.stack(
+                [self.link_dbm[p] + s.view.offset_db + s.term_db for p, s in listening]
+            ),
         )
 
 

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from ...kernels import rng
 from ...kernels.radio import availability as life
 from ...kernels.radio import link_budget as physics
+from ...kernels.radio import sessions
 from ...kernels.radio.pdus import NOWHERE_DBM
+from ...protocols.protocol import DAY_S
 from ...scenario.schema.profile import PLATFORMS, STATES, Behaviour
 from .medium import Medium, Scan, Steps
 
@@ -74,8 +76,30 @@ class Phone:
     def state_at(self, time_ms: int) -> int:
         if self.fixed_state is not None:
             return self.fixed_state
-        model = self.air.model
-        return int(physics.state_at(model.app, model.streams, self.platform, self.person, time_ms))
+        m, midnight_s = self.air.model, self._midnight_s(time_ms)
+        return int(
+            sessions.state_at(
+                m.sessions, m.streams, self.platform, self.person, midnight_s, time_ms
+            )
+        )
+
+    def _midnight_s(self, time_ms: int) -> int:
+        """Begin of the local day."""
+        ahead = self.air.model.utc_offset_s
+        return (time_ms // 1000 + ahead) // DAY_S * DAY_S - ahead
+
+    def same_state_ms(self) -> int:
+        """For how long at least the app stays in the state that it is in."""
+        if not self.air.model.app.stateful[self.platform] or self.fixed_state is not None:
+            return _NEVER_MS
+        m, midnight_s = self.air.model, self._midnight_s(self.air.now_ms)
+        start, lasts = sessions.in_front(
+            m.sessions, m.streams, self.platform, self.person, midnight_s
+        )
+        into = self.air.now_ms - midnight_s * 1000
+        # What is left open past midnight was so from midnight on.
+        edges = (start, start + lasts, start + lasts - sessions.DAY_MS, sessions.DAY_MS)
+        return int(min(edge - into for edge in edges if edge > into))
 
     def enter(self, state: int) -> None:
         """Behaves as in that state from now on."""
@@ -103,7 +127,7 @@ class Phone:
 
     def change_state(self) -> Steps:
         while True:
-            yield self.env.timeout(physics.STATE_SLOT_MS - self.air.now_ms % physics.STATE_SLOT_MS)
+            yield self.env.timeout(self.same_state_ms())
             self.air.resolve()
             self.enter(self.state_at(self.air.now_ms))
 
@@ -137,9 +161,7 @@ class Phone:
                 continue
             always = on == period
             left = _PIECE_MS if always else on - since
-            slot = physics.STATE_SLOT_MS
-            if app.stateful[self.platform]:  # a piece is of one state
-                left = min(left, slot - air.now_ms % slot)
+            left = min(left, self.same_state_ms())  # a piece is of one state
             sends, left = self.takes_part(False, left)
             if not sends:
                 yield self.env.timeout(left)
@@ -223,6 +245,7 @@ class Phone:
             ends_us=(began + on_ms) * 1000,
             hop=int(rng.uniforms(term, np.array([-1]))[0] * 3),
             term_db=model.air.scan_sd_db * rng.normals(term, np.arange(len(air.people))),
+            view=air.view(),
         )
         air.listen(self.index, scan)
         ends = began + on_ms

@@ -16,6 +16,7 @@ from ..dotted import get as _get
 from ..dotted import number as _number
 from ..dotted import numbers as _numbers
 from ..profiles import FROM_SCENARIO, load_profile, resolve
+from ..schema.phones import openings
 from ..schema.profile import PLATFORMS, STATES
 from ..values.registries import RULES
 from . import asked as checks_asked
@@ -36,6 +37,8 @@ def cross_faults(raw: Raw, merged: Raw) -> list[Fault]:
         _layers,
         _radio,
         _phones,
+        _fronts,
+        _spells,
         _cases,
         _levels,
         _rule,
@@ -56,12 +59,16 @@ def _tells_attenuations(system: Protocol) -> bool:
     return isinstance(system.keys, Keys) and system.keys.attenuation is not None
 
 
+#: Keys of when an iPhone's app is in front; the others have no effect where the first is 0.
+_FRONT = ("ios_foreground_share", "ios_never_opens", "ios_session_s", "ios_leaves_open")
+
+
 def _unread(system: Protocol) -> Iterator[str]:
     """Keys of [phones] that have no effect on the protocol's app."""
     profile = load_profile(system.name)
     if profile.in_system:
-        yield from ("ios_foreground_share", "gatt_success")
-        yield from (f"{p}.killed_{k}" for p in PLATFORMS for k in ("share", "h"))
+        yield from (*_FRONT, "gatt_success")
+        yield from (f"{p}.killed_{k}" for p in PLATFORMS for k in ("share", "always_share", "h"))
     apps = [profile.behaviour(p, state) for p in PLATFORMS for state in STATES]
     if all(app.scan_pause_screen_on == 1 for app in apps):
         yield "screen_on_share"
@@ -167,6 +174,31 @@ def _phones(raw: Raw, merged: Raw) -> Iterator[Fault]:
         )
 
 
+def _fronts(raw: Raw, merged: Raw) -> Iterator[Fault]:
+    values = [_number(merged, f"phones.{key}") for key in _FRONT]
+    share, never, session_s, leaves_open = values
+    if share is None or never is None or session_s is None or leaves_open is None:
+        return
+    try:
+        found = openings(share, never, leaves_open, session_s)
+    except ValueError as error:
+        hint = "lower it or ios_never_opens, or raise ios_session_s or ios_leaves_open"
+        yield Fault(f"phones.{_FRONT[0]}", str(error), hint)
+        return
+    if share and not found.left_s and _get(raw, "phones.ios_leaves_open"):
+        text = f"has no effect where sessions alone reach phones.ios_foreground_share of {share:g}"
+        hint = "remove it, raise the share, or lower phones.ios_session_s"
+        yield Fault("phones.ios_leaves_open", text, hint, unused=True)
+
+
+def _spells(raw: Raw, merged: Raw) -> Iterator[Fault]:
+    for share, always, _ in _SPELLS:
+        mean, some = _number(merged, f"phones.{share}"), _number(raw, f"phones.{always}")
+        if mean and some is not None and some > mean:
+            text = f"{some:g} of phones are more than the mean over all, phones.{share} of {mean:g}"
+            yield Fault(f"phones.{always}", text, "lower it, or raise the other", unused=True)
+
+
 def _cases(raw: Raw, merged: Raw) -> Iterator[Fault]:
     count, f2 = (_number(merged, f"index_cases.{k}") for k in ("count", "f2_count"))
     people = _number(merged, "population.people")
@@ -207,15 +239,17 @@ def _rule(raw: Raw, merged: Raw) -> Iterator[Fault]:
         )
 
 
-#: Shares of the phones' time, and what has no effect where they are 0.
-_SPELLS = {
-    "off_share": ("off_h",),
-    "night_off_share": ("night_h",),
-    "android.saver_share": ("android.saver_h",),
-    "ios.saver_share": ("ios.saver_h",),
-    "android.killed_share": ("android.killed_h",),
-    "ios.killed_share": ("ios.killed_h",),
-}
+#: Shares of the phones' time; of the phones that are always so; mean length of the others' spells.
+_SPELLS = (
+    ("off_share", "off_always_share", "off_h"),
+    *(
+        (f"{p}.{cause}_share", f"{p}.{cause}_always_share", f"{p}.{cause}_h")
+        for p in PLATFORMS
+        for cause in ("saver", "killed")
+    ),
+)
+#: The same without phones that are always so, with what has no effect where they are 0.
+_TIMES = (("night_off_share", "night_h"), ("away_share", "away_h"))
 
 
 def _unused(raw: Raw, merged: Raw) -> Iterator[Fault]:
@@ -238,16 +272,20 @@ def _unused(raw: Raw, merged: Raw) -> Iterator[Fault]:
     if _number(raw, "index_cases.f2_count") == 0:
         yield from useless("f2", "index_cases.f2_count = 0")
     if _number(merged, "population.ios_share") == 0:
-        for key in ("ios", "ios_foreground_share", "gatt_success"):
+        for key in ("ios", *_FRONT, "gatt_success"):
             yield from useless(f"phones.{key}", "population.ios_share = 0")
     system = _protocol(merged)
     if system is not None:
         for key in _unread(system):
             yield from useless(f"phones.{key}", f'protocol.name = "{system.name}"')
-    for share, keys in _SPELLS.items():
+    for share, *keys in (*_SPELLS, *_TIMES, _FRONT):
         if _number(merged, f"phones.{share}") == 0:
             for key in keys:
                 yield from useless(f"phones.{key}", f"phones.{share} = 0")
+    for share, always, spell_h in _SPELLS:
+        mean, some = (_number(merged, f"phones.{k}") for k in (share, always))
+        if mean and some is not None and some >= mean:
+            yield from useless(f"phones.{spell_h}", f"phones.{always} as great as phones.{share}")
     if (
         _get(merged, "protocol.identifiers") == "full"
         and _get(merged, "publication.upload") == "history"

@@ -2,11 +2,63 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import math
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, field_validator
 
 from .table import NonNegative, Positive, Share, TomlTable
+
+#: Standard deviation of the logarithm of a session's length (assumed): the mean is 2.66 medians.
+SESSION_SD = 1.4
+_DAY_S = 86_400.0
+
+
+class Openings(NamedTuple):
+    """How iPhone owners come to their share of the time with the app in front.
+
+    Attributes:
+        a_day: chance that somebody who opens it at all does on a day.
+        left_s: for how long those who leave it open do, on such a day; 0 where they need not.
+    """
+
+    a_day: float
+    left_s: float
+
+
+def openings(share: float, never: float, leaves_open: float, session_s: float) -> Openings:
+    """From the mean over owners to openings a day.
+
+    Owners open it at most once a day. What sessions reach, they reach with as many openings as it takes;
+    where one a day is too few, those who leave it open do so for the rest of the share.
+
+    Args:
+        share: of the time with the app in front, mean over owners.
+        never: share of owners who never open it.
+        leaves_open: share of owners who leave it open.
+        session_s: median of a session.
+
+    Raises:
+        ValueError: it cannot be reached.
+    """
+    if share == 0:
+        return Openings(0.0, 0.0)
+    if never + leaves_open > 1:
+        raise ValueError(
+            f"ios_never_opens = {never:g} and ios_leaves_open = {leaves_open:g} are more than all owners"
+        )
+    asked_s, mean_s = share * _DAY_S, session_s * math.exp(SESSION_SD**2 / 2)
+    reached_s = (1 - never) * mean_s
+    if asked_s <= reached_s:
+        return Openings(asked_s / reached_s, 0.0)
+    rest_s = asked_s - (1 - never - leaves_open) * mean_s
+    if rest_s > leaves_open * _DAY_S:
+        raise ValueError(
+            f"{asked_s:,.0f} s a day, mean over owners, are more than an opening a day gives: "
+            f"{mean_s:.0f} s of {1 - never - leaves_open:.3g} of owners, and all day of "
+            f"{leaves_open:.3g} who leave it open"
+        )
+    return Openings(1.0, rest_s / leaves_open)
 
 
 class PlatformPhones(TomlTable):
@@ -19,14 +71,25 @@ class PlatformPhones(TomlTable):
     killed_share: Share = Field(
         0.0, description="share of the time that the app is killed: nothing is sent or heard"
     )
+    killed_always_share: Share = Field(
+        0.0,
+        description="share of phones on which it is killed for good; part of killed_share, or all of it "
+        "where that is less",
+    )
     killed_h: Positive = Field(
-        48.0, description="mean length of that, until the app is opened again (assumed)"
+        48.0,
+        description="of the others, mean length of that, until the app is opened again (assumed)",
     )
     saver_share: Share = Field(
         0.0,
         description="share of the time that the battery is saved: the app sends, and hears nothing",
     )
-    saver_h: Positive = Field(4.0, description="mean length of that (assumed)")
+    saver_always_share: Share = Field(
+        0.0,
+        description="share of phones that always save it; part of saver_share, or all of it where that "
+        "is less",
+    )
+    saver_h: Positive = Field(4.0, description="of the others, mean length of that (assumed)")
 
 
 def _or_a_name(schema: dict[str, Any]) -> None:
@@ -59,16 +122,25 @@ class Phones(TomlTable):
 
     android: PlatformPhones = Field(
         PlatformPhones(
-            tx_power_dbm=-25.8, rx_correction_db=3.5, killed_share=0.13, saver_share=0.05
+            tx_power_dbm=-25.8,
+            rx_correction_db=3.5,
+            killed_share=0.13,
+            killed_always_share=0.065,
+            saver_share=0.05,
+            saver_always_share=0.02,
         ),
         description="killed by makers' task managers: with 13 %, two phones both run the app 76 % of the "
-        "time, as the NHS beta's 75 % and Smittestopp's 74 % of Androids say. Saving the battery ends "
-        "location with the screen off, and with it scans (share assumed)",
+        "time, as the NHS beta's 75 % and Smittestopp's 74 % of Androids say; half of that on phones "
+        "whose owners never open it again (assumed, as ios_never_opens). Saving the battery ends "
+        "location with the screen off, and with it scans (5 %, 0 to 15; 2 % of phones always: assumed)",
     )
     ios: PlatformPhones = Field(
-        PlatformPhones(tx_power_dbm=-10.3, rx_correction_db=7.0, killed_share=0.1),
+        PlatformPhones(
+            tx_power_dbm=-10.3, rx_correction_db=7.0, killed_share=0.1, killed_always_share=0.05
+        ),
         description="swiped away, or ended by an update or a restart, the app runs no more until it is "
-        "opened (share assumed); low power mode leaves Bluetooth alone",
+        "opened: on half of these phones never (shares assumed, as ios_never_opens); low power mode "
+        "leaves Bluetooth alone",
     )
     models: list[PhoneModel] | None = Field(
         None,
@@ -88,14 +160,28 @@ class Phones(TomlTable):
         "(Chipchase et al. 2007); losses are assumed, such as pocket 4, bag 1, hand 0, table -3 dB",
     )
     off_share: Share = Field(
+        0.12,
+        description="share of the time with Bluetooth or the phone off, mean over all owners: those of "
+        "off_always_share, and 2 % of the others' time (logging of warned users of the Corona-Warn-App "
+        "over 14 days: always 91.9 %, more than half 4.2, less 1.8, never 1.1; science blog 3)",
+    )
+    off_always_share: Share = Field(
         0.1,
-        description="share of the time with Bluetooth or the phone off (assumed; of NHS COVID-19's users "
-        "20 % had it off in July 2021, YouGov)",
+        description="share of owners who always have it off; part of off_share, or all of it where that "
+        "is less (assumed, .05 to .25; of NHS COVID-19's users 20 % had it off in July 2021, YouGov)",
     )
     off_h: Positive = Field(
         168.0,
-        description="mean length of that (assumed: few come and go, 34 % had it off at any time, YouGov)",
+        description="of the others, mean length of that (assumed: few come and go, 34 % had it off at "
+        "any time, YouGov)",
     )
+    away_share: Share = Field(
+        0.1,
+        description="share of the time in which a phone is not with its owner, so that it takes no part "
+        "in the owner's contacts: 28 owners had theirs in the same room almost 90 % of the time (Dey et "
+        "al. 2011); on their body 51 had it less than 23 % (van Laerhoven et al. 2015). 0 to .25",
+    )
+    away_h: Positive = Field(2.0, description="mean length of that (assumed)")
     night_off_share: Share = Field(
         0.1, description="share of phones that are off every night (assumed)"
     )
@@ -114,7 +200,26 @@ class Phones(TomlTable):
         return value
 
     ios_foreground_share: Share = Field(
-        0.05, description="share of 5-minute slots with the app in the foreground on iOS (assumed)"
+        0.0005,
+        description="share of the time with the app in the foreground on iOS, mean over owners; 0: "
+        "nobody ever opens it. Sessions, an opening a day at most, reach 26 s a day with the values "
+        "below, and those who leave it open the rest of 43 s (assumed, 0 to .01)",
+    )
+    ios_never_opens: Share = Field(
+        0.5,
+        description="share of iPhone owners who never open the app again (assumed, .2 to .8)",
+    )
+    ios_session_s: Annotated[float, Field(gt=0, le=300)] = Field(
+        20.0,
+        description="median of a session with the app in front, log-normal (assumed; with a standard "
+        f"deviation of {SESSION_SD} of its logarithm the mean is 53 s: below a minute, as of all apps, "
+        "Böhmer et al. 2011)",
+    )
+    ios_leaves_open: Share = Field(
+        0.02,
+        description="share of iPhone owners who leave the app in front once it is open, as TraceTogether "
+        "and COVIDSafe asked: on a day for as long as ios_foreground_share needs beside the sessions of "
+        "the others (assumed, 0 to .10)",
     )
     screen_on_share: Share = Field(
         0.15,

@@ -33,7 +33,7 @@ LATENCY_S = 1200
 #: Contacts a figure; in the background all or none are recorded.
 _FIGURE_PAIRS = 40
 #: Phones of a field test: as a scenario's by default, with Bluetooth on.
-IN_THE_FIELD = Phones(off_share=0.0, night_off_share=0.0)
+IN_THE_FIELD = Phones(off_share=0.0, away_share=0.0, night_off_share=0.0)
 _QUANTILES = (0.5, 0.9, 0.95, 0.99)
 _PHONES = {"android": "Android", "ios": "iPhone"}
 _NAMES = {"android": "Android", "ios": "iOS", "screen_off": "screen off"}
