@@ -85,7 +85,9 @@ def hear(b, plan, links, spans, i, count, out, at):
     span = begin + low.longs()
     h = draw(spans.stream.load(i), span)
     (a0, a1), (b0, b1) = halves(h), halves(mixed(h))
-    at_kind = spans.kind.load(i) * KIND_COLUMNS
+    # Behind the last span there is anything, and no row of a table.
+    there = counting(b, WORD) < b.trunc(count, WORD)
+    at_kind = there.pick(spans.kind.load(i), 0) * KIND_COLUMNS
     kind = chosen(
         b,
         b.and_(plan.mixed, b.or_(plan.varied, (platforms > 0).any())),
@@ -125,7 +127,6 @@ def hear(b, plan, links, spans, i, count, out, at):
     top = (n > 1).pick(top.max(mean), mean)
 
     heard = kind[HEARD].words()
-    there = counting(b, WORD) < b.trunc(count, WORD)
     keep = b.and_(b.and_(there.value, (n > 0).value), (on_ms > 0).value)
     keep = Lanes(b, b.and_(keep, (heard > NOT_HEARD).value))
     reads = Lanes(b, b.and_(keep.value, (heard > IN_PACKET).value))
