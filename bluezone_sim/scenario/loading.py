@@ -284,9 +284,17 @@ def _grid_faults(raw: Raw, merged: Raw) -> Iterator[Fault]:
 def _changed(raw: Raw, changes: Mapping[str, Any]) -> Raw:
     out = copy.deepcopy(raw)
     out.pop("sensitivity", None)
+    _forget_digests(out, changes)
     for key, value in changes.items():
         override(out, key, value)
     return out
+
+
+def _forget_digests(raw: Raw, changes: Mapping[str, Any]) -> None:
+    """Another file of a trace has another digest."""
+    for key in ("file", "people"):
+        if f"contacts.trace.{key}" in changes:
+            raw["contacts"]["trace"].pop("sha256" if key == "file" else "people_sha256", None)
 
 
 def arm_scenario(scenario: Scenario, arm: SensitivityArm) -> Scenario:
@@ -337,6 +345,7 @@ def point_scenario(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
     raw = scenario.model_dump(exclude_defaults=True)
     for key in ("sensitivity", "sweep", "expect"):
         raw.pop(key, None)
+    _forget_digests(raw, changes)
     for key, value in changes.items():
         override(raw, key, value)
     raw = with_models(raw, Path(), [])

@@ -1,6 +1,6 @@
 """One made-up day of contacts in the dialects in which people keep them.
 
-Every file holds the same contacts, from 8 in the morning, of a dozen people in three groups. What is right
+Every file holds the same contacts, from 8 in the morning, of twelve people in three groups. What is right
 is counted here second by second, from the contacts themselves.
 """
 
