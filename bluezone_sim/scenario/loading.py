@@ -138,13 +138,13 @@ def validate(raw: Raw, source: str = "scenario", folder: Path | None = None) -> 
         raw = fill(raw, folder or Path(), faults)
     raw, others = _without_others(raw)
     faults += others
-    unread = any(fault.path.startswith("contacts.trace") for fault in faults)
     merged = with_defaults(Scenario, raw)
     scenario: Scenario | None = None
     try:
         scenario = Scenario.model_validate(merged)
     except ValidationError as error:
         faults += [fault_of(e, Scenario, merged) for e in error.errors()]
+    unread = any(fault.path.startswith("contacts.trace") for fault in faults)
     if unread:  # a trace that can be read says these itself
         faults = [f for f in faults if f.message != "missing" or f.path not in TRACE_SAYS]
     faults += cross_faults(raw, merged)

@@ -151,6 +151,11 @@ TO_BE_SAID = {
         [{"columns": ("t", "i", "j", "distance_m")}],
         "'d' would not be used",
     ),
+    "a distance that says no unit": (
+        steps(lambda t, a, b: f"{t},{a},{b},150", "t,i,j,distance\n"),
+        [{"columns": ("t", "i", "j", "distance_cm")}],
+        "150 says no unit",
+    ),
     "no metres": (
         steps(lambda t, a, b: f"{t},{a},{b},{MIDNIGHT + t}", "t,i,j,distance\n"),
         [{"columns": ("t", "i", "j", "skip")}],
@@ -178,9 +183,11 @@ def test_what_has_to_be_said(tmp_path, make, said, why):
 def test_the_one(tmp_path):
     rows = [(s, "CONN", a, b, "up") for s, d, a, b in day.contacts()]
     rows += [(s + d, "CONN", a, b, "down") for s, d, a, b in day.contacts()]
-    lines = [" ".join(map(str, row)) for row in sorted(rows)] + ["90000 C M1 3 4"]
-    file = day.write(tmp_path, "conn.txt", lines[:-1])
-    assert numbers(file, dialect="one") == day.right()
+    lines = [" ".join(map(str, row)) for row in sorted(rows)]
+    messages = ["0 C M1 3 4 500", *lines, "90000 DE M1 3 4"]
+    for name, text in (("conn.txt", lines), ("all.txt", messages)):
+        assert numbers(day.write(tmp_path, name, text), dialect="one") == day.right()
+    assert read(tmp_path / "all.txt", dialect="one").counted["other_event"] == 2
     open_end = day.write(
         tmp_path, "open.txt", ["0 CONN p1 p2 up", "60 CONN p3 p1 up", "90 CONN p1 p3 down"]
     )
@@ -188,7 +195,7 @@ def test_the_one(tmp_path):
     assert trace.duration_s.tolist() == [90, 30]
     assert trace.counted == {"no_end": 1}
     with pytest.raises(FormatError, match="no row is 'CONN"):
-        read(day.write(tmp_path, "none.txt", ["0 C p1 p2 up"]), dialect="one")
+        read(day.write(tmp_path, "none.txt", ["0 CONN p1 p2 down"]), dialect="one")
 
 
 def test_haggle_sightings_without_a_length_are_one_inquiry_long(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ import bluezone_sim as bz
 from bluezone_sim.errors import FormatError, ScenarioError
 from bluezone_sim.radio.records import record
 from bluezone_sim.scenario.inputs.traces.reader import read_trace
-from bluezone_sim.scenario.loading import validate
+from bluezone_sim.scenario.loading import stored_scenario, stored_text, validate
 from bluezone_sim.scenario.schema.trace import TraceTable
 from bluezone_sim.simulation.context import SimulationContext, StageTimer
 from bluezone_sim.simulation.engine import index_cases
@@ -176,22 +178,29 @@ def test_an_rssi_is_as_far_away_as_the_radio_has_it(tmp_path):
 
 
 def test_a_measured_rssi_is_what_phones_record(tmp_path):
-    s = of_rssi(tmp_path, contacts__trace__rssi="measured", phones__android__killed_share=0.0)
+    """Either way of each pair, where nothing is too weak to be heard and nothing nearer than 10 cm."""
+    s = of_rssi(
+        tmp_path,
+        contacts__trace__rssi="measured",
+        population={"ios_share": 0.0},
+        phones__android__killed_share=0.0,
+        phones__android__saver_share=0.0,
+    )
     assert (s.radio.shadowing_sd_db, s.radio.scan_sd_db) == (0.0, 0.0)
     world = build_world(s, 1)
     context = SimulationContext.build(s, world, 1, StageTimer())
     contacts = context.contacts(np.arange(world.n_people, dtype=np.int32))
-    trace = world.brought
-    reach = (trace.distance_m > 0.1) & (trace.distance_m < 1000)
-    measured = dict(zip(trace.contact[reach], trace.rssi_dbm[reach], strict=True))
     records = record(context.radio, contacts, context.days, threads=1)
-    found: dict = {}
-    for row, rssi in zip(records.row, records.rssi_dbm, strict=True):
-        if contacts.contact[row] in measured:
-            found.setdefault(int(contacts.contact[row]), []).append(float(rssi))
-    off = [np.mean(v) - measured[np.uint64(k)] for k, v in found.items()]
-    assert len(off) > 10
-    assert abs(np.mean(off)) < 1.0
+    measured = dict(zip(world.brought.contact, world.brought.rssi_dbm, strict=True))
+    link = world.tx_power_dbm[contacts.a] - world.rx_correction_db[contacts.b]
+    back = world.tx_power_dbm[contacts.b] - world.rx_correction_db[contacts.a]
+    off = [
+        rssi - measured[contacts.contact[row]] - (link[row] - back[row]) / 2
+        for row, rssi in zip(records.row, records.rssi_dbm, strict=True)
+        if measured[contacts.contact[row]] >= -80 and contacts.distance_m[row] > 0.1
+    ]
+    assert len(off) > 20
+    assert abs(np.mean(off)) < 0.7
 
 
 def test_a_run_of_scans_says_what_was_near(tmp_path):
@@ -230,3 +239,43 @@ def test_a_missing_time_zone_is_told(tmp_path, capsys):
     )
     assert call("run", scenario, "--out", tmp_path / "out") == 0
     assert "timezone" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('columns = "t,i,j"', "contacts.trace.columns: expected a list"),
+        ('columns = ["t", "i", "x"]', "'x' is no column; say what the columns are with --columns"),
+        ("observed = [2013-12-03]", "contacts.trace.observed: expected at least 2 values, found 1"),
+        ("observed = [2013-12-03, 2013-12-01]", "expected the first day, then the last"),
+        ('dialect = "haggles"', "contacts.trace.dialect: expected 'sociopatterns'"),
+    ],
+)
+def test_a_fault_of_the_table_is_the_only_one(tmp_path, line, message):
+    day.write(tmp_path, "trace.csv", ROWS, "t,i,j\n")
+    scenario = tmp_path / "s.toml"
+    scenario.write_text(
+        'name = "x"\ntimezone = "Europe/Paris"\n[adoption]\nlevels = [0.5]\n[contacts]\n'
+        f'source = "trace"\n[contacts.trace]\nfile = "trace.csv"\nstart = 2013-12-02\n{line}\n'
+    )
+    with pytest.raises(ScenarioError, match="1 fault\n") as error:
+        bz.load(scenario)
+    assert message in str(error.value)
+
+
+def test_what_a_scenario_says_of_columns_and_days_loads_back(tmp_path):
+    rows = [f"{a} {b} {t}" for t, a, b in day.steps()]
+    day.write(tmp_path, "ijt.dat", rows)
+    scenario = tmp_path / "s.toml"
+    scenario.write_text(
+        'name = "x"\ntimezone = "Europe/Paris"\n[adoption]\nlevels = [0.5]\n[contacts]\n'
+        'source = "trace"\n[contacts.trace]\nfile = "ijt.dat"\ncolumns = ["i", "j", "t"]\n'
+        "start = 2013-12-02\nobserved = [2013-12-01, 2013-12-03]\n"
+    )
+    s = bz.load(scenario)
+    assert (s.look_back_days, s.date.day) == (3, 3)
+    text = bz.scenario.resolved_toml(s)
+    assert bz.parse(text) == s
+    (tmp_path / "ijt.dat").unlink()
+    assert stored_text(text, "text") == s
+    assert stored_scenario(json.loads(json.dumps(s.model_dump(mode="json")))) == s

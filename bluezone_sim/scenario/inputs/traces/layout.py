@@ -120,7 +120,7 @@ def header_columns(path: Path, head: Sequence[str]) -> tuple[Column, ...]:
         more = f" (not known: {', '.join(map(repr, unknown))})" if unknown else ""
         raise FormatError(f"{path}: in its header {what}{more}; {how_to_say()}")
     if unknown:
-        which = ", ".join(map(repr, unknown))
+        which = ", ".join(repr(w) if w else "without a name" for w in unknown)
         raise FormatError(
             f"{path}: column{'s' if len(unknown) > 1 else ''} {which} would not be used; "
             f"{how_to_say(words)}"

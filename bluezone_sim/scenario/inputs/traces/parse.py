@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ....errors import FormatError
 from ...schema.trace import TraceTable
 from .columns import GROUPS, NUMBERS, PEOPLE, Column, TraceRows
+from .dialects import DIALECTS
 from .layout import Layout, header_columns, how_to_say, text_layout
 from .text import Lines, cells_of, is_number, is_time, lines_of
 
@@ -27,9 +28,14 @@ def rows_of(path: Path, raw: bytes, table: TraceTable) -> tuple[TraceRows, Layou
     """
     if raw[:4] == b"PAR1" or path.suffix == ".parquet":
         return _parquet(path, raw, table)
-    lines = lines_of(path, raw, table.encoding)
+    lines, others = lines_of(path, raw, table.encoding), 0
+    if table.dialect is not None and (event := DIALECTS[table.dialect].event):
+        lines, others = lines.with_second(event), len(lines.line)
+        others -= len(lines.line)
     layout = text_layout(path, table, lines)
-    return _text(path, lines, layout), layout
+    rows = _text(path, lines, layout)
+    rows.others = others
+    return rows, layout
 
 
 # -- text ----------------------------------------------------------------------------------------------
@@ -209,10 +215,9 @@ def _trace_rows(
     out = TraceRows(numbers, names, i, j, line, [], iso=bool(iso), local=local)
     if GROUPS[0] in columns:
         out.groups, out.group_i, out.group_j = _together(columns[GROUPS[0]], columns[GROUPS[1]])
-    for role in ("event", "state"):
-        if role in columns:
-            words, codes = _coded(columns[role])
-            setattr(out, role, np.array([w.lower() for w in words] or [""], object)[codes])
+    if "state" in columns:
+        words, codes = _coded(columns["state"])
+        out.state = np.array([w.lower() for w in words] or [""], object)[codes]
     return out
 
 
