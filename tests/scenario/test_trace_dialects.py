@@ -5,15 +5,20 @@ from __future__ import annotations
 import datetime as dt
 import gzip
 import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bluezone_sim.errors import FormatError
 from bluezone_sim.scenario.inputs.traces.dialects import DIALECTS
+from bluezone_sim.scenario.inputs.traces.parse import rows_of
 from bluezone_sim.scenario.inputs.traces.reader import read_trace
 from bluezone_sim.scenario.schema.trace import TraceTable
 from bluezone_sim.world.trace_summary import trace_info
@@ -421,3 +426,39 @@ def test_trace_info_takes_what_is_to_be_said(tmp_path, capsys):
     assert {k: json.loads(said.out)[k] for k in day.right()} == day.right()
     assert call("trace", "info", file, "--columns", "i,j,t", "--observed", "2013-12-02") == 2
     assert "--observed" in capsys.readouterr().err
+
+
+def test_times_with_a_zone_and_without_do_not_mix(tmp_path):
+    rows = ["2013-12-02T08:00:00,1,2", "2013-12-02T08:00:20Z,1,2"]
+    with pytest.raises(FormatError, match="some of its times say their zone"):
+        read(day.write(tmp_path, "t.csv", rows, "t,i,j\n"), start=None)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 5000), *[st.sampled_from(["1", "01", "1.0", "x", "é 2"])] * 2),
+        min_size=1,
+        max_size=30,
+    ),
+    st.sampled_from([",", ";", "\t", "|"]),
+    st.booleans(),
+)
+def test_text_is_read_as_python_reads_it(rows, sign, comments):
+    """Naive twin: rows split by hand, whatever the separator, with comments and blank lines between."""
+    with TemporaryDirectory() as folder:
+        lines = [sign.join(map(str, row)) for row in rows]
+        if comments:
+            lines = [more for line in lines for more in (line, "# a comment", "")]
+        file = day.write(Path(folder), "t.csv", lines, sign.join("tij") + "\n")
+        found, _ = rows_of(file, file.read_bytes(), TraceTable(file=str(file)))
+    names = [(found.names[a], found.names[b]) for a, b in zip(found.i, found.j, strict=True)]
+    assert names == [row[1:] for row in rows]
+    assert found.numbers["t"].tolist() == [row[0] for row in rows]
+    assert found.line.tolist() == [2 + k * (3 if comments else 1) for k in range(len(rows))]
+
+
+def test_a_thousands_comma_is_no_decimal_comma(tmp_path):
+    file = day.write(tmp_path, "t.csv", ['"31,280",1,2', "31300,1,2"], "t,i,j\n")
+    with pytest.raises(FormatError, match="row 2: a time, .* is missing or not a number"):
+        read(file)

@@ -138,6 +138,8 @@ def read_trace(table: TraceTable, timezone: str) -> Trace:
     if rssi is not None:
         merged["rssi_dbm"] = merged["distance_m"]
         merged["distance_m"] = np.full(len(merged["a"]), np.nan, np.float32)
+    if people is not None and rows.groups:
+        notes.append("the groups Ci and Cj are not used: the file of people says who is in which")
     reading = f"{layout}; {words}"
     if people is not None:
         reading += f"; people: {people.reading}"
