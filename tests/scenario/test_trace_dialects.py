@@ -460,5 +460,5 @@ def test_text_is_read_as_python_reads_it(rows, sign, comments):
 
 def test_a_thousands_comma_is_no_decimal_comma(tmp_path):
     file = day.write(tmp_path, "t.csv", ['"31,280",1,2', "31300,1,2"], "t,i,j\n")
-    with pytest.raises(FormatError, match="row 2: a time, .* is missing or not a number"):
+    with pytest.raises(FormatError, match=r"row 2: a time, .* is missing or not a number"):
         read(file)
