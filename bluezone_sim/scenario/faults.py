@@ -171,6 +171,12 @@ def fault_of(error: Any, root: type[BaseModel], raw: Any = None) -> Fault:
     if kind == "date_type":
         how = "write it without quotes and without a time, such as 2020-08-12"
         return Fault(path, f"expected a date, found {str(found)!r:.80}", how)
+    if kind == "tuple_type":
+        return Fault(path, f"expected a list, found {found!r}")
+    if kind in ("too_short", "too_long") and context["field_type"] == "Tuple":
+        bound = "at least" if kind == "too_short" else "at most"
+        n = context["min_length" if kind == "too_short" else "max_length"]
+        return Fault(path, f"expected {bound} {n} values, found {len(found)}")
     if kind in ("model_type", "dict_type"):
         return Fault(path, f"expected a table, found {found!r}")
     message = str(error["msg"]).removeprefix("Value error, ")

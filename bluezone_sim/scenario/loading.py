@@ -140,13 +140,13 @@ def validate(raw: Raw, source: str = "scenario", folder: Path | None = None) -> 
         raw = fill(raw, folder or Path(), faults)
     raw, others = _without_others(raw)
     faults += others
-    unread = any(fault.path.startswith("contacts.trace") for fault in faults)
     merged = with_defaults(Scenario, raw)
     scenario: Scenario | None = None
     try:
         scenario = Scenario.model_validate(merged)
     except ValidationError as error:
         faults += [fault_of(e, Scenario, merged) for e in error.errors()]
+    unread = any(fault.path.startswith("contacts.trace") for fault in faults)
     if unread:  # a trace that can be read says these itself
         faults = [f for f in faults if f.message != "missing" or f.path not in TRACE_SAYS]
     faults += cross_faults(raw, merged)
@@ -288,6 +288,7 @@ def _grid_faults(raw: Raw, merged: Raw) -> Iterator[Fault]:
 def _changed(raw: Raw, changes: Mapping[str, Any]) -> Raw:
     out = copy.deepcopy(raw)
     out.pop("sensitivity", None)
+    _forget_digests(out, changes)
     for key, value in changes.items():
         override(out, key, value)
     return out
@@ -331,6 +332,13 @@ def _effective(merged: Raw, changes: Mapping[str, Any]) -> Raw | LeftOut:
 def _covers(path: str, key: str) -> bool:
     """``key`` is at a dotted path or below it."""
     return key == path or key.startswith(path + ".")
+
+
+def _forget_digests(raw: Raw, changes: Mapping[str, Any]) -> None:
+    """Another file of a trace has another digest."""
+    for key in ("file", "people"):
+        if f"contacts.trace.{key}" in changes:
+            raw["contacts"]["trace"].pop("sha256" if key == "file" else "people_sha256", None)
 
 
 def arm_scenario(scenario: Scenario, arm: SensitivityArm) -> Scenario | LeftOut:
@@ -385,6 +393,7 @@ def point_scenario(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
     raw = scenario.model_dump(exclude_defaults=True)
     for key in ("sensitivity", "sweep", "expect"):
         raw.pop(key, None)
+    _forget_digests(raw, changes)
     for key, value in changes.items():
         override(raw, key, value)
     raw = with_models(raw, Path(), [])

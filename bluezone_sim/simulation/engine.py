@@ -23,10 +23,10 @@ from ..matching.pairs import by_day
 from ..matching.warnings import Notifications, f1_warnings, f2_warnings, in_time
 from ..scenario import LeftOut, arm_scenario
 from ..scenario.model import Scenario
-from ..world import Trace, build_world
+from ..world import Trace, World, build_world
 from ..world.course import infectious_days
 from ..world.people import world_inputs
-from ..world.trace_summary import trace_info
+from ..world.trace_summary import TraceInfo, trace_info
 from .campaign import run_campaign
 from .context import SimulationContext, StageTimer
 from .memory import check_limit, peak_memory_mib
@@ -190,8 +190,19 @@ def run(
         threads=threads,
         adopters=adopters,
         campaign=campaign,
-        trace=trace_info(world.brought) if isinstance(world.brought, Trace) else None,
+        trace=_trace(scenario, world),
     )
+
+
+def _trace(scenario: Scenario, world: World) -> TraceInfo | None:
+    """What is in the contact trace, where contacts are of one."""
+    if not isinstance(world.brought, Trace):
+        return None
+    found = trace_info(world.brought)
+    if "timezone" in scenario.model_fields_set:
+        return found
+    note = f"its days are taken as those of {scenario.timezone}: the scenario says no timezone"
+    return replace(found, notes=(*found.notes, note))
 
 
 def _adopters(tracer: SimulationContext, cases: NDArray[np.int32]) -> tuple[AdopterRow, ...]:

@@ -1,7 +1,7 @@
 """One made-up day of contacts in the dialects in which people keep them.
 
-Every file holds the same contacts, from 8 in the morning, of a dozen people in three groups. What is
-right is counted here second by second, from the contacts themselves.
+Every file holds the same contacts, from 8 in the morning, of twelve people in three groups. What is right
+is counted here second by second, from the contacts themselves.
 """
 
 from __future__ import annotations

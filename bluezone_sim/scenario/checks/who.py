@@ -15,6 +15,7 @@ from ..dotted import Raw
 from ..dotted import get as _get
 from ..dotted import number as _number
 from ..dotted import numbers as _numbers
+from ..inputs.traces.dialects import DIALECTS
 from ..values.registries import SOURCES
 
 #: Most days of a campaign with its first look-back.
@@ -175,7 +176,9 @@ def _unused_source(raw: Raw, merged: Raw) -> Iterator[Fault]:
     for path in _NOT_WITH_PEOPLE if source.people is not None else ():
         if _get(raw, path) is not None:
             yield Fault(path, because, hint, True)
-    for key in ("first_step", "day_start_h"):
+    dialect = DIALECTS.get(str(_get(merged, "contacts.trace.dialect")))
+    of_steps = dialect is not None and "steps_per_day" in dialect.says
+    for key in ("first_step", "day_start_h") if not of_steps else ():
         if _get(merged, "contacts.trace.steps_per_day") is None and (
             _get(raw, f"contacts.trace.{key}") is not None
         ):

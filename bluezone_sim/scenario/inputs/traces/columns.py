@@ -31,7 +31,6 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "distance": ("distance", "dist"),
     "Ci": ("ci", "si", "group_i", "class_i", "group_a", "class_a"),
     "Cj": ("cj", "sj", "group_j", "class_j", "group_b", "class_b"),
-    "event": ("event",),
     "state": ("state",),
     "skip": ("skip",),
 }  # fmt: skip
@@ -53,10 +52,12 @@ _UNITS = {
 
 @dataclass(frozen=True)
 class Column:
-    """One column: what it is, what a unit of it is in seconds or metres, and what it is called."""
+    """One column: what it is, what it is called, its unit where that is in its name, and how many
+    seconds or metres one of it is."""
 
     role: str
     word: str
+    unit: str = ""
     factor: float = 1.0
 
 
@@ -68,7 +69,7 @@ def column_of(word: str) -> Column | None:
     stem, _, unit = plain.rpartition("_")
     role = _ROLES.get(stem, "")
     factor = _UNITS.get(role, {}).get(unit)
-    return None if factor is None else Column(role, word, factor)
+    return None if factor is None else Column(role, word, unit, factor)
 
 
 def missing(columns: Sequence[Column]) -> str:
@@ -115,7 +116,8 @@ class TraceRows:
         i, j: ``int64[r]``, indices into ``names``.
         groups: names of groups, each once; empty where the file has none.
         group_i, group_j: ``int64[r]``, indices into ``groups``.
-        event, state: ``object[r]`` or None, words of a file of events.
+        state: ``object[r]`` or None, words of a file of events.
+        others: events of another kind, which were not read.
         line: ``int64[r]``, the row of the file, from 1.
         bad: rows that could not be read, by kind.
     """
@@ -128,11 +130,11 @@ class TraceRows:
     groups: list[str]
     group_i: NDArray[np.int64] | None = None
     group_j: NDArray[np.int64] | None = None
-    event: NDArray[Any] | None = None
     state: NDArray[Any] | None = None
     iso: bool = False
     local: bool = False
     bad: dict[str, list[int]] | None = None
+    others: int = 0
 
     def __len__(self) -> int:
         return len(self.i)

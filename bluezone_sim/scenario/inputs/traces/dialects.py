@@ -17,7 +17,7 @@ class Dialect:
         source: where it is described.
         says: keys of ``[contacts.trace]`` that it answers, unless the scenario does.
         instant_s: seconds that a row stands for whose end is its start; 0: such a row is bad.
-        event: the word of the rows that are contacts, in a file of events; others are counted.
+        event: second word of the rows that are of contacts, in a file of events; others are counted.
     """
 
     columns: Mapping[int, tuple[str, ...]]
@@ -54,9 +54,9 @@ DIALECTS: Mapping[str, Dialect] = {
         "konect.cc, out.* files: comments with %, two nodes, weight, timestamp; no length of a contact",
     ),
     "one": Dialect(
-        {5: ("t", "event", "i", "j", "state")},
+        {5: ("t", "skip", "i", "j", "state")},
         "The ONE, StandardEventsReader: 'time CONN host host up|down'",
-        event="conn",
+        event="CONN",
     ),
     "haslemere": Dialect(
         {4: ("t", "i", "j", "distance_m")},

@@ -10,29 +10,23 @@ from ....errors import FormatError
 from .columns import TraceRows
 
 
-def with_ends(rows: TraceRows, word: str, path: Path, counted: dict[str, int]) -> TraceRows:
+def with_ends(rows: TraceRows, path: Path, counted: dict[str, int]) -> TraceRows:
     """Contacts of a file of events, each with its end; one that is not ended lasts to the file's end.
 
     Args:
         rows: the events.
-        word: of those that are of contacts; others are counted.
         path: what messages call the file.
-        counted: events left out, and contacts without an end, are added.
+        counted: contacts without an end, and events that are neither, are added.
 
     Raises:
         FormatError: none of them begins a contact.
     """
-    assert rows.event is not None
     assert rows.state is not None
     t = rows.numbers["t"]
-    mine = np.flatnonzero(
-        (rows.event == word) & np.isin(rows.state, ["up", "down"]) & np.isfinite(t)
-    )
+    mine = np.flatnonzero(np.isin(rows.state, ["up", "down"]) & np.isfinite(t))
     if not (rows.state[mine] == "up").any():
-        raise FormatError(
-            f"{path}: no row is '{word.upper()} ... up'; expected The ONE's connections"
-        )
-    counted["other_event"] = len(rows) - len(mine)
+        raise FormatError(f"{path}: no row is 'CONN ... up'; expected The ONE's connections")
+    counted["other_event"] = counted.get("other_event", 0) + len(rows) - len(mine)
     low, high = np.minimum(rows.i, rows.j)[mine], np.maximum(rows.i, rows.j)[mine]
     up = rows.state[mine] == "up"
     order = np.lexsort((up, t[mine], high, low))  # at one time an end comes first

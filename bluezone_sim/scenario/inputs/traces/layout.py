@@ -61,7 +61,7 @@ def text_layout(path: Path, table: TraceTable, lines: Lines) -> Layout:
         FormatError: nothing says what they are, or what says it does not fit the file.
     """
     head = lines.head(1)[0]
-    if (said := _said(path, table, len(head))) is not None:
+    if (said := said_columns(path, table, len(head))) is not None:
         columns, by = said
         at = next(k for k, c in enumerate(columns) if c.role == "t")
         return Layout(columns, by, header=not (is_number(head[at]) or is_time(head[at])))
@@ -70,7 +70,7 @@ def text_layout(path: Path, table: TraceTable, lines: Lines) -> Layout:
     return _by_position(path, lines)
 
 
-def _said(path: Path, table: TraceTable, n: int) -> tuple[tuple[Column, ...], str] | None:
+def said_columns(path: Path, table: TraceTable, n: int) -> tuple[tuple[Column, ...], str] | None:
     """What ``columns`` or ``dialect`` says of a file of ``n`` columns."""
     if table.columns is not None:
         if table.dialect is not None:
@@ -120,7 +120,7 @@ def header_columns(path: Path, head: Sequence[str]) -> tuple[Column, ...]:
         more = f" (not known: {', '.join(map(repr, unknown))})" if unknown else ""
         raise FormatError(f"{path}: in its header {what}{more}; {how_to_say()}")
     if unknown:
-        which = ", ".join(map(repr, unknown))
+        which = ", ".join(repr(w) if w else "without a name" for w in unknown)
         raise FormatError(
             f"{path}: column{'s' if len(unknown) > 1 else ''} {which} would not be used; "
             f"{how_to_say(words)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv as csv_module
+import datetime as dt
 import math
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from numpy.typing import NDArray
 
 from ....errors import FormatError
 from ...schema.trace import TraceTable
-from .columns import GROUPS, NUMBERS, PEOPLE, Column, TraceRows
-from .layout import Layout, header_columns, how_to_say, text_layout
+from .columns import GROUPS, NUMBERS, PEOPLE, TraceRows
+from .dialects import DIALECTS
+from .layout import Layout, header_columns, said_columns, text_layout
 from .text import Lines, cells_of, is_number, is_time, lines_of
 
 _BLOCK = 1 << 23
@@ -27,9 +29,14 @@ def rows_of(path: Path, raw: bytes, table: TraceTable) -> tuple[TraceRows, Layou
     """
     if raw[:4] == b"PAR1" or path.suffix == ".parquet":
         return _parquet(path, raw, table)
-    lines = lines_of(path, raw, table.encoding)
+    lines, others = lines_of(path, raw, table.encoding), 0
+    if table.dialect is not None and (event := DIALECTS[table.dialect].event):
+        lines, others = lines.with_second(event), len(lines.line)
+        others -= len(lines.line)
     layout = text_layout(path, table, lines)
-    return _text(path, lines, layout), layout
+    rows = _text(path, lines, layout)
+    rows.others = others
+    return rows, layout
 
 
 # -- text ----------------------------------------------------------------------------------------------
@@ -60,7 +67,8 @@ def _text(path: Path, lines: Lines, layout: Layout) -> TraceRows:
     kept[: int(layout.header)] = False
     for rows in bad.values():
         kept[rows] = False
-    out = _trace_rows(path, layout, columns, lines.line[kept], iso)
+    comma = lines.delimiter != ","
+    out = _trace_rows(path, layout, columns, lines.line[kept], iso, comma)
     out.bad = {what: lines.line[rows].tolist() for what, rows in bad.items()}
     return out
 
@@ -141,12 +149,10 @@ def _parquet(path: Path, raw: bytes, table: TraceTable) -> tuple[TraceRows, Layo
         found = pq.read_table(pa.BufferReader(raw))
     except (OSError, pa.ArrowException) as error:
         raise FormatError(f"{path}: not Parquet ({error})") from None
-    if table.columns is None:
-        layout = Layout(header_columns(path, found.column_names), "its columns' names")
+    if (said := said_columns(path, table, found.num_columns)) is not None:
+        layout = Layout(*said)
     else:
-        from .layout import _named
-
-        layout = Layout(_named(path, table.columns, found.num_columns), "columns")
+        layout = Layout(header_columns(path, found.column_names), "its columns' names")
     iso: set[str] = set()
     columns: dict[str, Any] = {}
     for column, values in zip(layout.columns, found.columns, strict=True):
@@ -192,7 +198,12 @@ def _iso_text(ms: int | None, zone: bool) -> str:
 
 
 def _trace_rows(
-    path: Path, layout: Layout, columns: dict[str, Any], line: NDArray[np.int64], iso: set[str]
+    path: Path,
+    layout: Layout,
+    columns: dict[str, Any],
+    line: NDArray[np.int64],
+    iso: set[str],
+    comma: bool = False,
 ) -> TraceRows:
     numbers: dict[str, NDArray[np.float64]] = {}
     local = False
@@ -201,18 +212,17 @@ def _trace_rows(
             continue
         values = columns[column.role]
         if column.role in iso:
-            numbers[column.role], zoneless = _iso_seconds(*_coded(values))
+            numbers[column.role], zoneless = _iso_seconds(path, *_coded(values))
             local |= zoneless
         else:
-            numbers[column.role] = _floats(values) * column.factor
+            numbers[column.role] = _floats(values, comma) * column.factor
     names, i, j = _together(columns[PEOPLE[0]], columns[PEOPLE[1]])
     out = TraceRows(numbers, names, i, j, line, [], iso=bool(iso), local=local)
     if GROUPS[0] in columns:
         out.groups, out.group_i, out.group_j = _together(columns[GROUPS[0]], columns[GROUPS[1]])
-    for role in ("event", "state"):
-        if role in columns:
-            words, codes = _coded(columns[role])
-            setattr(out, role, np.array([w.lower() for w in words] or [""], object)[codes])
+    if "state" in columns:
+        words, codes = _coded(columns["state"])
+        out.state = np.array([w.lower() for w in words] or [""], object)[codes]
     return out
 
 
@@ -251,31 +261,29 @@ def _together(one: Any, other: Any) -> tuple[list[str], NDArray[np.int64], NDArr
     return list(place), i, of[j] if len(of) else j
 
 
-def _floats(values: Any) -> NDArray[np.float64]:
+def _floats(values: Any, comma: bool) -> NDArray[np.float64]:
+    """Numbers; ``comma`` may be their decimal sign, where it is not between the cells."""
     if isinstance(values, list):
         words, codes = _coded(values)
+        words = [w if comma or "," not in w else "" for w in words]
         parsed = [float(w.replace(",", ".", 1)) if is_number(w) else math.nan for w in words]
         return np.array(parsed or [math.nan])[codes]
     return np.asarray(values.to_numpy(), np.float64)
 
 
-def _iso_seconds(words: list[str], codes: NDArray[np.int64]) -> tuple[NDArray[np.float64], bool]:
+def _iso_seconds(
+    path: Path, words: list[str], codes: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], bool]:
     """Seconds since 1970 of ISO times, and whether they say no zone, so that they are local ones."""
-    import datetime as dt
-
-    out = np.full(len(words), np.nan)
-    zoneless = False
+    out = np.full(len(words) or 1, np.nan)
+    zoneless: set[bool] = set()
     for k, word in enumerate(words):
         if is_time(word):
             when = dt.datetime.fromisoformat(word)
-            zoneless |= when.tzinfo is None
+            zoneless.add(when.tzinfo is None)
             out[k] = (when.replace(tzinfo=dt.UTC) if when.tzinfo is None else when).timestamp()
-    return out[codes] if len(out) else np.zeros(len(codes)), zoneless
-
-
-def mixed_zones(path: Path) -> FormatError:
-    """Some times with a zone and some without."""
-    return FormatError(f"{path}: some times say their zone and some do not; {how_to_say()}")
-
-
-__all__ = ["Column", "rows_of"]
+    if len(zoneless) > 1:
+        raise FormatError(
+            f"{path}: some of its times say their zone and some do not; give it to all"
+        )
+    return out[codes], True in zoneless

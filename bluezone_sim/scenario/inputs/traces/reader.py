@@ -15,7 +15,7 @@ from ...schema.trace import TraceTable
 from .columns import TraceRows
 from .dialects import DIALECTS
 from .events import with_ends
-from .layout import how_to_say
+from .layout import Layout, how_to_say
 from .parse import rows_of
 from .people import read_people
 from .text import raw_bytes
@@ -23,7 +23,8 @@ from .times import days_of, times_of
 
 #: What can be wrong with a row that could be read; in this order one row has one fault.
 _FAULTS = {
-    "no_number": "a time, duration, distance or RSSI is missing or not a number",
+    "no_number": "a time, duration, distance or RSSI is missing or not a number (times may be dates such "
+    "as 2013-12-02T08:00:20)",
     "negative_time": "negative time",
     "no_duration": "duration is not above 0",
     "bad_distance": "negative distance",
@@ -48,6 +49,8 @@ _COUNTED = {
 _SENTINELS = {"-1": "nobody", "-2": "outsider"}
 #: Contacts of people are nearer: beyond it a distance is in another unit, or none.
 _FARTHEST_M = 1000.0
+#: Without a unit in its name, a distance beyond the reach of Bluetooth may as well be centimetres.
+_UNITLESS_M = 100.0
 #: RSSI that a controller gives; 127 says that there is none (Bluetooth Core 5.4, vol. 4, part E, 7.7.65).
 _RSSI_DBM = (-127.0, 20.0)
 
@@ -81,13 +84,13 @@ def read_trace(table: TraceTable, timezone: str) -> Trace:
     sha256 = hashlib.sha256(raw).hexdigest()
     rows, layout = rows_of(path, raw, table)
     bad = rows.bad or {}
-    n_rows = len(rows) + sum(map(len, bad.values()))
+    n_rows = len(rows) + sum(map(len, bad.values())) + rows.others
     table = with_dialect(table)
-    counted: dict[str, int] = {}
+    counted: dict[str, int] = {"other_event": rows.others}
     notes: list[str] = []
     dialect = DIALECTS[table.dialect] if table.dialect else None
-    if dialect is not None and dialect.event:
-        rows = with_ends(rows, dialect.event, path, counted)
+    if rows.state is not None:
+        rows = with_ends(rows, path, counted)
     start_s, duration_s, words = times_of(table, rows, timezone, path, notes)
     if dialect is not None and dialect.instant_s:
         instant = duration_s == 0
@@ -103,7 +106,7 @@ def read_trace(table: TraceTable, timezone: str) -> Trace:
     seen = _seen(rows, marks, counted)
     rssi, distance = rows.numbers.get("rssi"), rows.numbers.get("distance")
     if distance is not None:
-        _check_far(path, rows, distance)
+        _check_far(path, rows, distance, layout)
     value = rssi if rssi is not None else distance
     if value is None:
         value = np.full(len(rows), table.distance_m)
@@ -111,7 +114,10 @@ def read_trace(table: TraceTable, timezone: str) -> Trace:
     _refuse(path, table, rows, kinds, bad)
     good = seen & ~np.logical_or.reduce(list(kinds.values()))
     if not good.any():
-        raise FormatError(f"{path}: holds no contact")
+        why = _parts({name: lines for name, lines in bad.items() if lines})
+        raise FormatError(
+            f"{path}: holds no contact" + (f" that can be read: {why}" if why else "")
+        )
     # Scans that saw nobody were made on days too.
     there = (good | ~seen) & np.isfinite(start_s)
     end_s = start_s + duration_s
@@ -132,6 +138,8 @@ def read_trace(table: TraceTable, timezone: str) -> Trace:
     if rssi is not None:
         merged["rssi_dbm"] = merged["distance_m"]
         merged["distance_m"] = np.full(len(merged["a"]), np.nan, np.float32)
+    if people is not None and rows.groups:
+        notes.append("the groups Ci and Cj are not used: the file of people says who is in which")
     reading = f"{layout}; {words}"
     if people is not None:
         reading += f"; people: {people.reading}"
@@ -150,14 +158,18 @@ def read_trace(table: TraceTable, timezone: str) -> Trace:
     )
 
 
-def _check_far(path: Path, rows: TraceRows, distance_m: NDArray[np.float64]) -> None:
-    far = np.flatnonzero(distance_m > _FARTHEST_M)
-    if len(far):
-        row, metres = rows.line[far[0]], distance_m[far[0]]
-        raise FormatError(
-            f"{path}: row {row}: a distance of {metres:,g} m is past a kilometre; is it a distance, and "
-            f"in metres? {how_to_say()}"
-        )
+def _check_far(
+    path: Path, rows: TraceRows, distance_m: NDArray[np.float64], layout: Layout
+) -> None:
+    column = next(c for c in layout.columns if c.role == "distance")
+    far = np.flatnonzero(distance_m > (_FARTHEST_M if column.unit else _UNITLESS_M))
+    if not len(far):
+        return
+    row, found = rows.line[far[0]], distance_m[far[0]]
+    what = f"{found:,g} m is past a kilometre; is it a distance, and in metres?"
+    if found <= _FARTHEST_M:
+        what = f"{found:g} says no unit, and is far for a contact; is it in metres?"
+    raise FormatError(f"{path}: row {row}: {column.word} {what} {how_to_say()}")
 
 
 def _marks(rows: TraceRows, people: PeopleKnown | None) -> dict[str, str]:
@@ -225,15 +237,20 @@ def _refuse(
 
 
 def _refusal(path: Path, bad: dict[str, list[int]]) -> str:
-    """What to say of a file with bad rows: each kind, how many, where the first is."""
+    """What to say of a file with bad rows."""
+    return (
+        f"{path}: {_parts(bad)}. Correct the file, or leave such rows out and have them counted "
+        'with bad_rows = "count"'
+    )
+
+
+def _parts(bad: Mapping[str, list[int]]) -> str:
+    """Each kind of bad row, how many, where the first is."""
     parts = []
     for name, lines in sorted(bad.items(), key=lambda item: min(item[1])):
         more = f" (and {len(lines) - 1:,} more)" if len(lines) > 1 else ""
         parts.append(f"row {min(lines)}: {_FAULTS.get(name, name)}{more}")
-    return (
-        f"{path}: {'; '.join(parts)}. Correct the file, or leave such rows out and have them counted "
-        'with bad_rows = "count"'
-    )
+    return "; ".join(parts)
 
 
 def _numbered(

@@ -58,6 +58,16 @@ class Lines:
         text = self.data if at < 0 else self.data[:at]
         return cells_of(text.decode(), self.delimiter)
 
+    def with_second(self, word: str) -> Lines:
+        """The rows whose second cell is ``word``; all of them where it is none's."""
+        rows = self.data.split(b"\n")
+        sign, wanted = self.delimiter.encode(), word.encode()
+        kept = [k for k, row in enumerate(rows) if row.split(sign, 2)[1:2] == [wanted]]
+        if not kept:
+            return self
+        data = b"\n".join(rows[k] for k in kept)
+        return Lines(data, self.line[kept], self.delimiter, self.comment)
+
 
 def cells_of(text: str, delimiter: str) -> list[list[str]]:
     """Rows of cells, without blanks around them."""
@@ -163,7 +173,7 @@ def _without_comments(data: bytes) -> tuple[bytes, NDArray[np.int64], str]:
 
 def _delimiter(head: bytes) -> str:
     """What stands between cells: a comma may also be a decimal sign, so that two of them are needed."""
-    for sign in b";\t,":
+    for sign in b";\t,|":
         if head.count(sign) >= 2:
             return chr(sign)
     return " " if len(head.split()) >= 3 else ("," if b"," in head else " ")

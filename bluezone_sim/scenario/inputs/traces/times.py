@@ -20,8 +20,9 @@ _MOST_DAYS = 3660
 _LATEST_S = 253_370_764_800
 #: Unix seconds of 1980: times beyond are no seconds from a midnight.
 _EARLIEST_UNIX_S = 315_532_800
-#: Rows from which the step is told, and meetings again that it takes.
-_STEP_ROWS, _STEP_GAPS = 500_000, 10
+#: Rows from which the step is told, times that a pair is seen again that it takes, and the share of them
+#: that agree: half of SocioPatterns' contacts last one step, so that about half of theirs do.
+_STEP_ROWS, _STEP_GAPS, _STEP_SHARE = 500_000, 10, 0.2
 _STEP_S = 20
 
 
@@ -147,7 +148,8 @@ def _step(table: TraceTable, rows: TraceRows, path: Path, notes: list[str]) -> i
         return _STEP_S
     values, counts = np.unique(gaps, return_counts=True)
     common = float(values[counts.argmax()])
-    if common != values[0] or common != int(common) or not 1 <= common <= 86_400:
+    agreed = counts.max() >= _STEP_SHARE * len(gaps) and common == values[0]
+    if not agreed or common != int(common) or not 1 <= common <= 86_400:
         raise FormatError(
             f"{path}: rows have a time and no length, and do not say it: those of one pair are "
             f"{values[0]:g} s apart at the least and mostly {common:g} s; give --step (step_s)"
