@@ -20,8 +20,15 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def list_scenarios() -> None:
-    """List the shipped scenarios."""
+def list_scenarios(
+    rules: Annotated[
+        bool, typer.Option("--rules", help="List the risk rules instead, with their sources.")
+    ] = False,
+) -> None:
+    """List the shipped scenarios, or the risk rules."""
+    if rules:
+        _list_rules()
+        return
     from ..scenario import shipped
 
     found = shipped()
@@ -29,6 +36,19 @@ def list_scenarios() -> None:
     for name, path in found.items():
         title = tomllib.loads(path.read_text(encoding="utf-8")).get("title", "")
         typer.echo(f"{name:<{width}}  {title}")
+
+
+def _list_rules() -> None:
+    from .. import protocols
+    from ..scenario.values.registries import RULES
+
+    of: dict[str, list[str]] = {}
+    for protocol in protocols.followed():
+        of.setdefault(protocols.get(protocol).rule or "any-match", []).append(protocol)
+    width = max(map(len, RULES.names()))
+    for rule in RULES.all():
+        default = f" [default of {', '.join(of[rule.name])}]" if rule.name in of else ""
+        typer.echo(f"{rule.name:<{width}}  {rule.about}{default}")
 
 
 def show(
