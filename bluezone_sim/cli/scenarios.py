@@ -56,13 +56,20 @@ def show(
     resolved: Annotated[
         bool, typer.Option("--resolved", help="Validate it and write every default out.")
     ] = False,
+    with_sources: Annotated[
+        bool,
+        typer.Option("--sources", help="Print every value with its source, or that it is assumed."),
+    ] = False,
     settings: Settings = None,
 ) -> None:
     """Print a scenario."""
-    from ..scenario import load, read, resolved_toml
+    from ..scenario import load, read, resolved_toml, sources
 
-    if settings and not resolved:
-        raise InputError("--set: shown only together with --resolved")
+    if settings and not resolved and not with_sources:
+        raise InputError("--set: shown only together with --resolved or --sources")
+    if with_sources:
+        typer.echo("\n".join(sources(load(scenario, settings_of(settings)))))
+        return
     text = resolved_toml(load(scenario, settings_of(settings))) if resolved else read(scenario)[0]
     typer.echo(text, nl=False)
 

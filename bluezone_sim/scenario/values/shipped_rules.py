@@ -73,11 +73,6 @@ def _rule(
     )
 
 
-#: From two days before onset, or so many before the test.
-def _from_onset(source: str, before_test: int | None = None) -> PublishedDays:
-    return PublishedDays(2, before_test, source)
-
-
 ANY_MATCH = _rule(
     "any-match",
     "one record",
@@ -99,8 +94,8 @@ MINUTES_NEAR = _rule(
     "the risky contact of the app's white paper, at Bluezone's own thresholds",
     MinutesWithin,
 )
-_ROBERT_DAYS = _from_onset(
-    "ROBERT SDK: history from two days before onset, or seven before test", 7
+_ROBERT_DAYS = PublishedDays(
+    2, 7, "ROBERT SDK: history from two days before onset, or seven before the test"
 )
 STOPCOVID = _rule(
     "stopcovid",
@@ -304,7 +299,6 @@ NHS_V1 = _rule(
         "upload_day_weights": "the day of the test for that of onset",
     },
     version="1, October 2020",
-    publishes=_from_onset("nihp-public/covid-19-app-system-public issue 9: before day -2 level 0"),
 )
 _NHS_V2 = [0.4] * 3 + [1.0] * 6 + [0.4] * 6
 NHS = _rule(
@@ -329,7 +323,6 @@ NHS = _rule(
         "slope": "rssiParameters of its configuration",
     },
     version="2",
-    publishes=_from_onset("nihp-public/covid-19-app-system-public issue 9"),
 )
 
 
@@ -342,7 +335,9 @@ def _swisscovid(name: str, since: str, edges_db: list[float], source: str = "") 
         {"attenuation_db": edges_db, "weights": [1.0, 0.5, 0.0]},
         {"attenuation_db": source or "an edge belongs to the bucket below"},
         version=since,
-        publishes=_from_onset("from two days before onset on"),
+        publishes=PublishedDays(
+            2, 2, "from two days before onset; without symptoms two before the test (assumed)"
+        ),
     )
 
 
