@@ -131,7 +131,7 @@ def _arm(axes: Mapping[str, Sequence[Any]], rows: list[dict[str, Any]]) -> Arm:
                 given[name] = {k.removeprefix("lost_"): means[k].mean for k in stages}
             elif name.endswith("_ci95"):
                 given[name] = means[name.removesuffix("_ci95")].ci95
-            else:
+            elif name in means:  # a sweep of an earlier version has fewer
                 given[name] = means[name].mean
         given["users"] = u
         given["others"] = {name: means[name].mean for name in others}

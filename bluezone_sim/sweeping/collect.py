@@ -30,6 +30,8 @@ def histograms_of(
         return {}
     top: dict[str, int] = {}
     arm: dict[str, str] = {}
+    if "rule" not in table.column_names:  # of an earlier version
+        table = table.append_column("rule", pa.array([""] * len(table), pa.string()))
     names = ("task", "users", "rule", *axes)
     columns = [table[name].to_pylist() for name in names]
     for task, users, rule, *values in zip(*columns, strict=True):

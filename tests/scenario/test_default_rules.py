@@ -14,6 +14,7 @@ from bluezone_sim.scenario.by_protocol import rule_document, rule_in_words
 from bluezone_sim.scenario.loading import arm_scenario, point_scenario, stored_scenario, validate
 from bluezone_sim.scenario.values.registries import RULES
 from bluezone_sim.sweeping.plan import plan, task_id
+from helpers.commands import call
 from helpers.small import raw_scenario, scenario
 
 DEFAULTS = {
@@ -119,3 +120,30 @@ def test_keys_of_a_distance_that_the_protocol_does_not_tell_have_no_effect():
             scenario(protocol__name=protocol, rule__name="minutes-near", **{f"rule__{dead}": value})
     with pytest.raises(ScenarioError, match=r"confirmation.share: has no effect"):
         of("gaen", confirmation__share=0.5)
+
+
+def test_rules_are_listed_with_their_sources(capsys):
+    assert call("list", "--rules") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(RULES.names())
+    (cwa,) = (line for line in lines if line.startswith("cwa "))
+    for words in ("Corona-Warn-App", "2020-12-10", "cwa-server f10b8528a", "default of gaen"):
+        assert words in cwa
+
+
+def test_every_value_is_shown_with_its_source(capsys):
+    assert call("show", "yen-bai-2020", "--sources", "--set", "protocol.name=gaen") == 0
+    text = capsys.readouterr().out
+    told = dict(line.split(" = ", 1) for line in text.splitlines() if " = " in line)
+    assert told["rule.name"].startswith("cwa   # ")
+    for key in RULES.get("cwa").parameters.model_fields:
+        if key != "upload_day_weights":
+            assert "cwa-server f10b8528a" in told[f"rule.{key}"]
+    assert "TransmissionRiskVectorDeterminator" in told["rule.day_weights"]
+    assert "assumed" in told["confirmation.delay_h"]
+    assert "google/exposure-notifications-internals" in told["profile gaen: android.scan_on_s"]
+    assert "published: from the start of the look-back" in text
+    assert call("show", "yen-bai-2020", "--sources", "--set", "rule.name=tousanticovid") == 0
+    text = capsys.readouterr().out
+    assert "published: from 2 days before onset   # ROBERT SDK" in text
+    assert "rule.thresholds.ios_ios_dbm = -74.0   # " in text
