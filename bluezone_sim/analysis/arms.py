@@ -21,6 +21,7 @@ class Arm:
 
     Attributes:
         label: its axes and their values, for people.
+        rule: name of the rule.
         values: by dotted key.
         seeds: ascending.
         metrics: means over seeds; the ``_ci95`` are intervals over seeds.
@@ -29,6 +30,7 @@ class Arm:
     """
 
     label: str
+    rule: str
     values: Mapping[str, Any]
     seeds: tuple[int, ...]
     metrics: Metrics
@@ -129,13 +131,14 @@ def _arm(axes: Mapping[str, Sequence[Any]], rows: list[dict[str, Any]]) -> Arm:
                 given[name] = {k.removeprefix("lost_"): means[k].mean for k in stages}
             elif name.endswith("_ci95"):
                 given[name] = means[name.removesuffix("_ci95")].ci95
-            else:
+            elif name in means:  # a sweep of an earlier version has fewer
                 given[name] = means[name].mean
         given["users"] = u
         given["others"] = {name: means[name].mean for name in others}
         levels.append(LevelMetrics(**given))
     return Arm(
-        label=label_of(values),
+        label=label_of(values, rows[0].get("rule", "")),
+        rule=rows[0].get("rule", ""),
         values=values,
         seeds=seeds,
         metrics=Metrics(levels),
@@ -155,8 +158,13 @@ def _last(key: str) -> str:
     return f"{rest[-1]}.{last}" if rest and rest[-1].endswith("]") else last
 
 
-def label_of(values: Mapping[str, Any]) -> str:
-    """An arm's axes and values, for people: the last part of a key where that says which."""
+def label_of(values: Mapping[str, Any], rule: str = "") -> str:
+    """An arm's axes and values, for people: the last part of a key where that says which.
+
+    Args:
+        values: by dotted key.
+        rule: stands beside a protocol where the rule is no axis itself.
+    """
     if not values:
         return "as in the scenario"
     last = [_last(key) for key in values]
@@ -164,5 +172,7 @@ def label_of(values: Mapping[str, Any]) -> str:
     for key, short, value in zip(values, last, values.values(), strict=True):
         text = f"{value:g}" if isinstance(value, float) else str(value)
         name = short if last.count(short) == 1 else key
+        if key == "protocol.name" and rule and "rule.name" not in values:
+            text += f", rule {rule}"
         parts.append(text if key == "protocol.name" else f"{name} = {text}")
     return ", ".join(parts)

@@ -112,9 +112,11 @@ def campaigns_of(table: Any, axes: Mapping[str, Sequence[Any]]) -> tuple[Campaig
     at = order_of(axes)
     for row in table.to_pylist():
         groups.setdefault(at(row), []).append(row)
-    return tuple(
-        _arm({key: groups[k][0][key] for key in axes}, groups[k], None) for k in sorted(groups)
-    )
+    arms = []
+    for rows in (groups[k] for k in sorted(groups)):
+        values = {key: rows[0][key] for key in axes}
+        arms.append(_arm(values, rows, label_of(values, rows[0].get("rule", ""))))
+    return tuple(arms)
 
 
 def campaign_of(result: CampaignResult, label: str, seed: int) -> CampaignArm:
@@ -131,9 +133,7 @@ def campaign_of(result: CampaignResult, label: str, seed: int) -> CampaignArm:
     return _arm({}, rows, label)
 
 
-def _arm(
-    values: Mapping[str, Any], rows: Iterable[dict[str, Any]], label: str | None
-) -> CampaignArm:
+def _arm(values: Mapping[str, Any], rows: Iterable[dict[str, Any]], label: str) -> CampaignArm:
     at = {(row["measures"], row["day"], row["seed"]): row for row in rows}
     measures, dates, seeds = (tuple(dict.fromkeys(key[i] for key in at)) for i in range(3))
     dates, seeds = tuple(sorted(dates)), tuple(sorted(seeds))
@@ -145,7 +145,7 @@ def _arm(
         for name in DAY_NUMBERS
     }
     return CampaignArm(
-        label=label_of(values) if label is None else label,
+        label=label,
         values=values,
         seeds=seeds,
         measures=measures,

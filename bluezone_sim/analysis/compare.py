@@ -12,7 +12,7 @@ from ..errors import InputError
 from ..tables.levels import same_level
 from ..tables.metrics import COMPARED, names_of, number_of, to_json
 from ..tables.stages import OUTCOMES
-from .arms import Arm, Difference, paired
+from .arms import Arm, Difference, label_of, paired
 from .campaign_arms import CampaignArm, campaign_differences, campaign_of, is_of_campaign
 from .criteria import Verdict, judge
 from .result import RunResult
@@ -49,6 +49,7 @@ class Comparison:
                 {
                     "a": dict(a.values),
                     "b": dict(b.values),
+                    "rules": {"a": a.rule, "b": b.rule},
                     "levels": [
                         {"a": to_json(x), "b": to_json(y)}
                         for x in a.metrics
@@ -73,7 +74,8 @@ def arm_of(result: RunResult) -> Arm:
     levels = sorted(result.metrics, key=lambda m: m.users)
     names = [n for n in names_of(levels) if not ("_ci95_" in n or n.startswith("lost_"))]
     return Arm(
-        label=result.scenario.protocol.name,
+        label=_short(result),
+        rule=result.scenario.rule.name,
         values={},
         seeds=(result.seed,),
         metrics=type(result.metrics)(levels),
@@ -83,6 +85,12 @@ def arm_of(result: RunResult) -> Arm:
             for name in names
         },
     )
+
+
+def _short(result: RunResult) -> str:
+    """Protocol and rule, as sweeps label their arms."""
+    protocol = result.scenario.protocol.name
+    return label_of({"protocol.name": protocol}, result.scenario.rule.name)
 
 
 def compare(a: RunResult | SweepResult, b: RunResult | SweepResult) -> Comparison:
@@ -139,7 +147,7 @@ def campaigns_in(of: RunResult | SweepResult) -> Sequence[CampaignArm]:
         return of.campaigns
     if of.campaign is None:
         return []
-    return [campaign_of(of.campaign, of.scenario.protocol.name, of.seed)]
+    return [campaign_of(of.campaign, _short(of), of.seed)]
 
 
 def _arms(of: RunResult | SweepResult) -> Sequence[Arm]:

@@ -23,6 +23,7 @@ class Evaluation:
         held: what phones hold of the cases by local day, one table a level, published or not.
         near_enough: the rule's verdict on all of that, one table a level.
         f1, f2: who is told, in time, one table a level; ``f2`` is None where nobody is followed.
+        unconfirmed, late: matches that the person in between does not confirm, and those told too late.
     """
 
     cases: NDArray[np.int32]
@@ -31,5 +32,6 @@ class Evaluation:
     held: list[ExposureDays]
     near_enough: list[Exposures]
     f1: list[Notifications]
+    unconfirmed: list[Notifications]
     late: list[Notifications]
     f2: list[Notifications | None]

@@ -45,6 +45,7 @@ def level_metrics(
     def level(i: int) -> float:
         return users[i] / owners if owners else 0.0
 
+    by = scenario.confirmation.by != "nobody"
     outside = [METRICS.get(name) for name in METRICS.outside()]
     rows = []
     for i, n_users in enumerate(users):
@@ -53,6 +54,7 @@ def level_metrics(
         told, f2 = evaluation.f1[i], evaluation.f2[i]
         both = _per_case(cases, at.index_case[at.both_have_app])
         n_told = len(told)
+        n_sure = n_told + len(evaluation.late[i])
         share = {
             name: _ratio(np.count_nonzero(at.outcome == code), len(at))
             for name, code in _CODE.items()
@@ -75,6 +77,10 @@ def level_metrics(
             recall_ci95=interval_of(weights, _per_case(cases, at.index_case[warned]), n_risky),
             precision=_ratio(np.count_nonzero(right), n_told),
             n_warned_f1=_ratio(n_told, len(cases)),
+            n_matched_f1=_ratio(n_sure + len(evaluation.unconfirmed[i]), len(cases))
+            if by
+            else None,
+            n_confirmed_f1=_ratio(n_sure, len(cases)) if by else None,
             n_warned_f2=_ratio(len(f2), len(evaluation.f2_cases)) if f2 is not None else None,
             n_f2_per_f1=_ratio(len(f2), followed) if f2 is not None else None,
             share_in_reach=_ratio(np.count_nonzero(world.rank[at.other] < level(i)), len(at)),

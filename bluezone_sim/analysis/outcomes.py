@@ -25,7 +25,8 @@ def outcomes_of(
     """What became of each risky pair at each level: the first stage at which it was lost.
 
     The stages are one funnel, each a subset of the one before: both run the app, the other's phone holds
-    a row of the case, its rows are enough for the rule were all published, they are published, in time.
+    a row of the case, its rows are enough for the rule were all published, they are published, whoever
+    stands in between confirms the match, in time.
 
     Args:
         world: the population.
@@ -46,6 +47,7 @@ def outcomes_of(
         held, near = evaluation.held[i], evaluation.near_enough[i]
         recorded = _among(case, other, held.source, held.person, world.n_people)
         warned = _told(case, other, evaluation.f1[i], world.n_people)
+        unconfirmed = _told(case, other, evaluation.unconfirmed[i], world.n_people)
         late = _told(case, other, evaluation.late[i], world.n_people)
         enough = _among(
             case, other, near.source[near.fired], near.person[near.fired], world.n_people
@@ -58,6 +60,7 @@ def outcomes_of(
                 ~recorded & all_off,
                 ~recorded,
                 warned,
+                unconfirmed,
                 late,
                 ~enough,
             ],
@@ -68,6 +71,7 @@ def outcomes_of(
                 _CODE["bluetooth_or_app_off"],
                 _CODE["radio_missed"],
                 _CODE["warned"],
+                _CODE["not_confirmed"],
                 _CODE["not_matched_in_time"],
                 _CODE["below_threshold"],
             ],

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, overload
 
 from .._version import NUMERIC_VERSION, SCHEMA_VERSION
+from ..scenario.by_protocol import rule_document, rule_in_words
 from ..scenario.model import Scenario
 from ..tables.level_tables import levels_table
 from ..tables.levels import LevelMetrics
@@ -126,10 +127,15 @@ class RunResult:
     campaign: CampaignResult | None = None
     trace: TraceInfo | None = None
 
+    @property
+    def system(self) -> str:
+        """Protocol and rule."""
+        return f"{self.scenario.protocol.name}, {rule_in_words(self.scenario)}"
+
     def headline(self) -> str:
         """What was run, in one line."""
         return (
-            f"{self.scenario.name} (seed {self.seed}, {self.scenario.protocol.name}): "
+            f"{self.scenario.name} (seed {self.seed}, {self.system}): "
             f"{self.scenario.population.people:,} people, {self.n_f0:,} cases, "
             f"{self.n_risky_pairs:,} risky pairs"
         )
@@ -158,6 +164,8 @@ class RunResult:
             "scenario": self.scenario.name,
             "seed": self.seed,
             "protocol": self.scenario.protocol.name,
+            "rule": rule_document(self.scenario),
+            "confirmation": self.scenario.confirmation.model_dump(mode="json"),
             "index_cases": self.n_f0,
             "f2_cases": self.n_f2_cases,
             "risky_pairs": self.n_risky_pairs,

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..scenario.by_protocol import rule_in_words
 from ..scenario.model import Scenario
 from ..tables.metrics import to_json
 from .arms import Arm, Difference, arms_of, differences
@@ -85,8 +86,16 @@ class SweepResult:
             f"{self.scenario.name}: {len(self.table):,} tasks, {len(self.arms)} "
             f"arm{'s' if len(self.arms) != 1 else ''}, {n_seeds} "
             f"seed{'s' if n_seeds != 1 else ''}, "
-            f"{self.scenario.population.people:,} people"
+            f"{self.scenario.population.people:,} people; {self.system}"
         )
+
+    @property
+    def system(self) -> str:
+        """Protocol and rule, where all arms have the same; else the rules."""
+        rules = list(dict.fromkeys(arm.rule for arm in self.arms))
+        if len(rules) == 1 and not {"protocol.name", "rule.name"} & self.axes.keys():
+            return f"{self.scenario.protocol.name}, {rule_in_words(self.scenario)}"
+        return f"rule{'s' if len(rules) > 1 else ''} {', '.join(rules)}"
 
     def to_arrow(self) -> Any:
         """A ``pyarrow.Table``, a row a task."""
@@ -116,6 +125,7 @@ class SweepResult:
                 {
                     "label": arm.label,
                     "values": dict(arm.values),
+                    "rule": arm.rule,
                     "seeds": list(arm.seeds),
                     "levels": [to_json(level) for level in arm.metrics],
                     "seeds_for_width": arm.seeds_for(self.width),

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .common import Json, console
+from .common import Json, console, settings_of
 
 
 def register(app: typer.Typer) -> None:
@@ -36,17 +36,37 @@ def match(
     public_key: Annotated[
         Path | None, typer.Option(help="PEM; the export must be signed with it.")
     ] = None,
+    rule: Annotated[
+        str | None,
+        typer.Option(
+            help="Risk rule that judges the days, see `list --rules`; by default that of an app that "
+            "used the system."
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Change a key of the rule, such as rule.minutes=10."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Look published keys up in a phone's history."""
     from ..captures.importing import history_of
     from ..captures.key_files import read_keys
     from ..matching.one_phone import find
+    from ..scenario.by_protocol import chosen_rule
 
     published = read_keys(keys, protocol, public_key)
     sightings, n_back = history_of(history, published.protocol)
+    changes = settings_of(settings, "rule.minutes=10")
     found = find(
-        published.published_for(sightings), sightings, published.protocol, n_back, published.filter
+        published.published_for(sightings),
+        sightings,
+        published.protocol,
+        n_back,
+        published.filter,
+        chosen_rule(published.protocol, rule, changes) if rule or changes else None,
     )
     if as_json:
         typer.echo(json.dumps(found.to_dict()))

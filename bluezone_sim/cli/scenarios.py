@@ -20,8 +20,15 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def list_scenarios() -> None:
-    """List the shipped scenarios."""
+def list_scenarios(
+    rules: Annotated[
+        bool, typer.Option("--rules", help="List the risk rules instead, with their sources.")
+    ] = False,
+) -> None:
+    """List the shipped scenarios, or the risk rules."""
+    if rules:
+        _list_rules()
+        return
     from ..scenario import shipped
 
     found = shipped()
@@ -31,18 +38,38 @@ def list_scenarios() -> None:
         typer.echo(f"{name:<{width}}  {title}")
 
 
+def _list_rules() -> None:
+    from .. import protocols
+    from ..scenario.values.registries import RULES
+
+    of: dict[str, list[str]] = {}
+    for protocol in protocols.followed():
+        of.setdefault(protocols.get(protocol).rule or "any-match", []).append(protocol)
+    width = max(map(len, RULES.names()))
+    for rule in RULES.all():
+        default = f" [default of {', '.join(of[rule.name])}]" if rule.name in of else ""
+        typer.echo(f"{rule.name:<{width}}  {rule.about}{default}")
+
+
 def show(
     scenario: Scenario,
     resolved: Annotated[
         bool, typer.Option("--resolved", help="Validate it and write every default out.")
     ] = False,
+    with_sources: Annotated[
+        bool,
+        typer.Option("--sources", help="Print every value with its source, or that it is assumed."),
+    ] = False,
     settings: Settings = None,
 ) -> None:
     """Print a scenario."""
-    from ..scenario import load, read, resolved_toml
+    from ..scenario import load, read, resolved_toml, sources
 
-    if settings and not resolved:
-        raise InputError("--set: shown only together with --resolved")
+    if settings and not resolved and not with_sources:
+        raise InputError("--set: shown only together with --resolved or --sources")
+    if with_sources:
+        typer.echo("\n".join(sources(load(scenario, settings_of(settings)))))
+        return
     text = resolved_toml(load(scenario, settings_of(settings))) if resolved else read(scenario)[0]
     typer.echo(text, nl=False)
 

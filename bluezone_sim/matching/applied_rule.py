@@ -12,6 +12,7 @@ from ..registry import code_of
 from ..scenario.schema.rules import RuleTable
 from ..scenario.values.registries import RULES
 from ..scenario.values.risk_rule import RiskRule
+from ..tables.rows import Matches
 from . import weights
 from .exposures import ExposureDays, MatchedRecords
 
@@ -19,11 +20,13 @@ from .exposures import ExposureDays, MatchedRecords
 _SHIPPED = {
     function.__name__: function
     for function in (
-        weights.near,
-        weights.near_by_default,
+        weights.whole,
+        weights.at_rssi,
+        weights.within,
         weights.at_most,
         weights.up_to_edges,
         weights.below_edges,
+        weights.inverse_square,
         weights.any_day,
         weights.enough_minutes,
     )
@@ -43,11 +46,15 @@ class AppliedRule:
         Raises:
             TableError: the rule weighs attenuations, which the records do not tell.
         """
-        if self.rule.needs == "attenuation" and records.attenuation_db is None:
-            raise TableError(f"matches: no attenuation, which the rule {self.rule.name} weighs")
+        self.check(records)
         weigh = code_of(self.rule.weigh, _SHIPPED)
         found: NDArray[np.float64] = weigh(self.parameters, records)
         return found
+
+    def check(self, told: MatchedRecords | Matches) -> None:
+        """Raises TableError where the rule weighs attenuations and none are told."""
+        if self.rule.needs == "attenuation" and told.attenuation_db is None:
+            raise TableError(f"matches: no attenuation, which the rule {self.rule.name} weighs")
 
     def enough(self, days: ExposureDays) -> NDArray[np.bool_]:
         """``bool[n]``: the days that warn."""
@@ -59,11 +66,3 @@ class AppliedRule:
 def applied(table: RuleTable) -> AppliedRule:
     """The rule that a scenario names."""
     return AppliedRule(RULES.get(table.name), table)
-
-
-def by_default(rule: RiskRule) -> AppliedRule | None:
-    """The rule with its parameters' defaults; None where one of them has none."""
-    fields = rule.parameters.model_fields
-    if any(field.is_required() for key, field in fields.items() if key != "name"):
-        return None
-    return AppliedRule(rule, rule.parameters(name=rule.name))

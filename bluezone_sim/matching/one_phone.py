@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +12,14 @@ from numpy.typing import NDArray
 
 from .._version import SCHEMA_VERSION
 from ..protocols.registry import get_key_protocol
+from ..scenario.by_protocol import rule_of as protocol_rule
 from ..scenario.profiles import load_profile
-from ..scenario.schema.rules import Thresholds
-from ..scenario.values.registries import RULES
+from ..scenario.schema.rules import MinutesWithin, RuleTable, Thresholds
 from ..tables.rows import Matches, PublishedKeys, Sightings
 from ..tables.table import Column, Table
-from .applied_rule import by_default
+from .applied_rule import AppliedRule, applied
 from .match import match
-from .rules import DayScores, day_scores
+from .rules import DayScores, KeysTell, day_scores, record_scores
 from .windows import ScanInstances, previous_scans, scan_instances
 
 if TYPE_CHECKING:
@@ -39,7 +40,10 @@ class PhoneMatches:
         n_rows: rows of the history that are of the protocol.
         n_out_of_order: rows earlier than the row before.
         matches: found.
-        near_min: ``float64[keys]``, minutes near by key, by RSSI.
+        near_min: ``float64[keys]``, minutes near by key, by attenuation where the protocol tells it, else
+            by RSSI.
+        rule: what it is judged by.
+        days: scores of the days by that rule; None where it weighs attenuations and none were recorded.
         scans: exposure windows, scan by scan, where the protocol tells attenuations; else None.
     """
 
@@ -49,6 +53,8 @@ class PhoneMatches:
     n_out_of_order: int
     matches: Matches
     near_min: NDArray[np.float64]
+    rule: AppliedRule
+    days: DayScores | None
     scans: ScanInstances | None = None
 
     def key_hex(self, key: int) -> str:
@@ -71,25 +77,27 @@ class PhoneMatches:
         }
         if self.scans is not None:
             out["exposure_windows"] = self._windows(self.scans)
-            out["risk"] = {
-                name: [
-                    {
-                        "observer": observer,
-                        "day_unix_s": day_s,
-                        "weighted_minutes": round(seconds / 60, 2),
-                        "warns": warns,
-                    }
-                    for observer, day_s, seconds, warns in zip(
-                        *(
-                            c.tolist()
-                            for c in (days.observer, days.day_s, days.weighted_s, days.fired)
-                        ),
-                        strict=True,
-                    )
-                ]
-                for name, days in self.risk().items()
-            }
+        rule = self.rule.rule
+        out["rule"] = {
+            "name": rule.name,
+            "source": rule.source,
+            "parameters": self.rule.parameters.model_dump(mode="json", exclude={"name"}),
+        }
+        if self.days is not None:
+            out["risk"] = {rule.name: self._risk(self.days)}
         return out
+
+    def _risk(self, days: DayScores) -> list[dict[str, Any]]:
+        columns = (days.observer, days.day_s, days.weighted_s, days.fired)
+        return [
+            {
+                "observer": observer,
+                "day_unix_s": day_s,
+                "weighted_minutes": round(seconds / 60, 2),
+                "warns": warns,
+            }
+            for observer, day_s, seconds, warns in zip(*(c.tolist() for c in columns), strict=True)
+        ]
 
     def _match(self, row: int) -> dict[str, Any]:
         m = self.matches
@@ -127,16 +135,6 @@ class PhoneMatches:
             for a, b in zip(first.tolist(), last.tolist(), strict=True)
         ]
 
-    def risk(self) -> dict[str, DayScores]:
-        """Scores of the days by each rule in use, where the protocol tells attenuations."""
-        if self.scans is None:
-            return {}
-        return {
-            rule.name: day_scores(self.scans, applied)
-            for rule in RULES.all()
-            if rule.needs == "attenuation" and (applied := by_default(rule)) is not None
-        }
-
     def table(self) -> Table:
         """A row a match; the first ones where they are many."""
         m, n = self.matches, min(len(self.matches), _MOST_ROWS)
@@ -160,28 +158,39 @@ class PhoneMatches:
         lines = [
             f"{len(m):,} matches; keys published: {len(self.keys):,}, rows read: {self.n_rows:,}",
             *(
-                f"  {self.key_hex(key)[:16]}…: {self.near_min[key]:.1f} minutes near "
-                f"(at {Thresholds().android_android_dbm:g} dBm or more)"
+                f"  {self.key_hex(key)[:16]}…: {self.near_min[key]:.1f} minutes near ({self._near})"
                 for key in np.unique(m.key).tolist()
             ),
         ]
         if len(m) > _MOST_ROWS:
             lines.insert(0, f"… and {len(m) - _MOST_ROWS:,} more; --json has them all")
-        for name, days in self.risk().items():
-            for day_s, seconds, warns in zip(
-                *(c.tolist() for c in (days.day_s, days.weighted_s, days.fired)), strict=True
-            ):
-                day = dt.datetime.fromtimestamp(day_s, dt.UTC)
-                lines.append(
-                    f"  {name}, {day:%Y-%m-%d}: {seconds / 60:.1f} weighted minutes"
-                    + (", warns" if warns else "")
-                )
+        lines += self._judged()
         if self.n_out_of_order:
             lines.append(
                 f"{self.n_out_of_order:,} rows are earlier than the row before: the phone's clock "
                 "was set back"
             )
         return "\n".join(lines)
+
+    def _judged(self) -> list[str]:
+        """Days by the rule."""
+        rule, days = self.rule.rule, self.days
+        told = f"rule {rule.name}" + (f" ({rule.since})" if rule.since else "")
+        if days is None:
+            return [f"{told}: not judged, the history has no attenuations"]
+        columns = (days.day_s, days.weighted_s, days.fired)
+        return [
+            f"  {told}, {_utc(day_s):%Y-%m-%d}: {seconds / 60:.1f} weighted minutes"
+            + (", warns" if warns else "")
+            for day_s, seconds, warns in zip(*(c.tolist() for c in columns), strict=True)
+        ]
+
+    @property
+    def _near(self) -> str:
+        """What near means."""
+        if self.scans is None:
+            return f"at {Thresholds().android_android_dbm:g} dBm or more"
+        return f"at {math.floor(_NEAR.attenuation_2m_db)} dB of attenuation or less"
 
 
 def find(
@@ -190,21 +199,51 @@ def find(
     protocol: str,
     n_out_of_order: int = 0,
     cuckoo: CuckooFilter | None = None,
+    rule: RuleTable | None = None,
 ) -> PhoneMatches:
     """Looks keys, or a filter, up in sightings of one protocol.
 
+    Args:
+        keys: as published.
+        sightings: a phone's history.
+        protocol: of both.
+        n_out_of_order: rows earlier than the row before.
+        cuckoo: the filter.
+        rule: what judges the days; by default that of an app that used the protocol.
+
     Raises:
-        TableError: keys or sightings are not the protocol's.
+        TableError: keys or sightings are not the protocol's, or the rule weighs attenuations and none are
+            told.
     """
     if cuckoo is None:
         matches = match(keys, sightings, protocol)
     else:
         matches = _filtered(cuckoo, sightings, protocol)
-    scans = None
-    if matches.attenuation_db is not None:
-        scans = scan_instances(matches, previous_scans(sightings)[matches.row])
-    near_min = minutes_near(matches, max(1, len(keys)))
-    return PhoneMatches(protocol, keys, len(sightings), n_out_of_order, matches, near_min, scans)
+    judge = applied(protocol_rule(protocol) if rule is None else rule)
+    if rule is not None:
+        judge.check(matches)
+    told = matches.attenuation_db is not None
+    scans = scan_instances(matches, previous_scans(sightings)[matches.row]) if told else None
+    days = None
+    if not judge.rule.read_attenuations(told):
+        days = record_scores(matches, stands_for_s(matches), judge)
+    elif scans is not None:
+        days = day_scores(scans, judge, KeysTell.of(keys))
+    n_keys = max(1, len(keys))
+    near_min = minutes_near(matches, n_keys) if scans is None else _minutes_within(scans, n_keys)
+    return PhoneMatches(
+        protocol, keys, len(sightings), n_out_of_order, matches, near_min, judge, days, scans
+    )
+
+
+#: What is told as near, whatever the rule.
+_NEAR = MinutesWithin(name="minutes-near")
+
+
+def _minutes_within(scans: ScanInstances, n_keys: int) -> NDArray[np.float64]:
+    """``float64[n_keys]``: minutes within 2 m by attenuation."""
+    near = scans.typical_db <= _NEAR.attenuation_2m_db
+    return np.bincount(scans.key, near * scans.since_last_s, n_keys) / 60
 
 
 def _filtered(cuckoo: CuckooFilter, sightings: Sightings, protocol: str) -> Matches:
@@ -244,16 +283,20 @@ def minutes_near(
         ``float64[n_keys]``.
     """
     threshold = Thresholds().android_android_dbm if threshold_dbm is None else threshold_dbm
+    near = matches.take(matches.rssi_dbm >= threshold)
+    return np.bincount(near.key, stands_for_s(near, scan_period_s), n_keys) / 60
+
+
+def stands_for_s(matches: Matches, scan_period_s: float | None = None) -> NDArray[np.float64]:
+    """``float64[n]``: seconds that each row of a key stands for, see :func:`minutes_near`."""
     if scan_period_s is None:
         scan_period_s = load_profile("bluezone").android.background.scan_period_s()
-    period_ms = 1000 * scan_period_s
-    near = np.flatnonzero(matches.rssi_dbm >= threshold)
-    near = near[np.lexsort((matches.time_ms[near], matches.key[near]))]
-    key, time = matches.key[near], matches.time_ms[near]
-    until_next = np.full(len(near), period_ms)
-    same = key[1:] == key[:-1]
-    until_next[:-1][same] = np.minimum(np.diff(time)[same], period_ms)
-    return np.bincount(key, until_next, n_keys) / 60_000
+    out = np.full(len(matches), float(scan_period_s))
+    order = np.lexsort((matches.time_ms, matches.observer, matches.key))
+    key, who, time = (c[order] for c in (matches.key, matches.observer, matches.time_ms))
+    same = (key[1:] == key[:-1]) & (who[1:] == who[:-1])
+    out[order[:-1][same]] = np.minimum(np.diff(time)[same] / 1000, scan_period_s)
+    return out
 
 
 def _utc(unix_s: float) -> dt.datetime:

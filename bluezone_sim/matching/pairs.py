@@ -10,16 +10,17 @@ from numpy.typing import NDArray
 from ..tables.days import Pieces
 from ..tables.rows import Matches
 from .applied_rule import AppliedRule
-from .exposures import NO_ONSET, ExposureDays, Exposures, MatchedRecords
+from .exposures import NO_ONSET, OF_DAYS, ExposureDays, Exposures
+from .records import weighed
 
 
 def concatenate_exposure_days(parts: list[ExposureDays]) -> ExposureDays:
     """One sorted table of many that share no pair."""
-    names = [name for name in ExposureDays.__dataclass_fields__ if name != "since_onset"]
+    names = [n for n in ExposureDays.__dataclass_fields__ if n not in OF_DAYS]
     if not parts:
         empty = np.empty(0, np.int64)
         who, dbm = empty.astype(np.int32), empty.astype(np.int16)
-        return ExposureDays(who, who, empty, empty, empty, dbm)
+        return ExposureDays(who, who, empty, empty, empty, dbm, empty)
     whole = ExposureDays(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))
     return whole.take(np.lexsort((whole.day, whole.person, whole.source)))
 
@@ -37,7 +38,8 @@ def exposure_days(
     """Collects matches by (source, person, piece of a day).
 
     Args:
-        matches: from :func:`bluezone_sim.match`.
+        matches: from :func:`bluezone_sim.match`, every one of each pair: neither an exposure window nor a
+            day is to be cut.
         sources: ``int32[keys]``, the person behind each published key.
         day: ``int64[len(matches)]``, index of the piece of each match.
         n_people: people in the population.
@@ -46,19 +48,9 @@ def exposure_days(
         scan_period_s: time that one record stands for.
     """
     source = sources[matches.key]
-    weight = rule.weigh(
-        MatchedRecords(
-            source=source,
-            observer=matches.observer,
-            time_ms=matches.time_ms,
-            rssi_dbm=matches.rssi_dbm,
-            attenuation_db=matches.attenuation_db,
-            observer_ios=ios[matches.observer],
-            source_ios=ios[source],
-        )
-    )
-    # Whole milliseconds, so that sums do not depend on their order.
-    near_ms = np.rint(weight * 1000 * scan_period_s).astype(np.int64)
+    found = weighed(matches, source, rule, ios=ios, scan_period_s=scan_period_s)
+    near_ms, window_ms = np.zeros((2, len(matches)), np.int64)
+    near_ms[found.row], window_ms[found.row] = found.ms, found.window_ms
     n_days = int(day.max(initial=0)) + 1
     key = (source.astype(np.int64) * n_people + matches.observer) * n_days + day
     order = np.argsort(key, kind="stable")
@@ -76,6 +68,7 @@ def exposure_days(
         records=length,
         near_s=total_ms / 1000,
         strongest_dbm=np.maximum.reduceat(rssi, first) if len(first) else rssi,
+        window_s=(np.maximum.reduceat(window_ms[order], first) if len(first) else length) / 1000,
     )
 
 
@@ -99,11 +92,16 @@ def by_day(table: ExposureDays, day: NDArray[np.int64]) -> ExposureDays:
         records=np.add.reduceat(table.records, first),
         near_s=np.add.reduceat(near_ms, first) // 1000,
         strongest_dbm=np.maximum.reduceat(table.strongest_dbm, first),
+        window_s=np.maximum.reduceat(table.window_s, first),
     )
 
 
 def exposures_of(
-    table: ExposureDays, rule: AppliedRule, pieces: Pieces, onset_day: NDArray[np.int64]
+    table: ExposureDays,
+    rule: AppliedRule,
+    pieces: Pieces,
+    onset_day: NDArray[np.int64],
+    upload_day: int,
 ) -> Exposures:
     """One row a pair, with the rule's verdict on the days that it counts by.
 
@@ -112,6 +110,7 @@ def exposures_of(
         rule: it judges the days.
         pieces: what the table's days are indices of.
         onset_day: ``int64[n]``, UTC day of each source's onset, -1 where it has no symptoms.
+        upload_day: UTC day on which all of them publish.
     """
     which = pieces.utc if rule.rule.days == "utc" else pieces.local
     days = by_day(table, which[table.day])
@@ -119,8 +118,9 @@ def exposures_of(
     # Of a local day, the UTC day of its first row.
     start = np.flatnonzero(table.pair_starts | (np.diff(which[table.day], prepend=-1) != 0))
     onset = onset_day[start]
-    since = np.where(onset < 0, NO_ONSET, pieces.utc[table.day[start]] - onset)
-    enough = rule.enough(replace(days, since_onset=since))
+    utc = pieces.utc[table.day[start]]
+    since = np.where(onset < 0, NO_ONSET, utc - onset)
+    enough = rule.enough(replace(days, since_onset=since, before_upload=upload_day - utc))
     starts = np.flatnonzero(days.pair_starts)
     fired = np.logical_or.reduceat(enough, starts) if len(starts) else enough
     return Exposures(

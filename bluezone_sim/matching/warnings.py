@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import rng
-from ..scenario.schema.exposure import F2, Publication
+from ..scenario.schema.exposure import F2, Confirmation, Publication
 from .exposures import Exposures
 
 
@@ -53,10 +53,7 @@ def delay_s(
     The push takes an exponential time; a phone that is offline then hears of it an exponential time
     later. All assumed, see the scenario.
     """
-    first = rng.draws(rng.key(seed, "delay"), source)
-    # The pair's draw: the second coordinate folded into the hash of the first.
-    with np.errstate(over="ignore"):
-        pair = (first + person.astype(np.uint64) * np.uint64(rng.GOLDEN)).view(np.int64)
+    pair = _pair(seed, source, person)
     push, offline, later = (rng.uniforms(rng.key(seed, "delay", k), pair) for k in (1, 2, 3))
     hours = -publication.push_delay_h * np.log1p(-push)
     hours += np.where(
@@ -65,12 +62,42 @@ def delay_s(
     return (hours * 3600).astype(np.int64)
 
 
+def _pair(seed: int, source: NDArray[np.integer], person: NDArray[np.integer]) -> NDArray[np.int64]:
+    """``int64[n]``: the pair's coordinate, the second person folded into the hash of the first."""
+    first = rng.draws(rng.key(seed, "delay"), source)
+    with np.errstate(over="ignore"):
+        return (first + person.astype(np.uint64) * np.uint64(rng.GOLDEN)).view(np.int64)
+
+
+def confirmed(
+    seed: int, told: Notifications, confirmation: Confirmation
+) -> tuple[Notifications, NDArray[np.bool_]]:
+    """What the person between match and warning makes of matches.
+
+    Args:
+        seed: the run's seed.
+        told: matches, told at once.
+        confirmation: who decides, of how many, in which time.
+
+    Returns:
+        The same, told when the person has decided (an exponential time later, one draw a pair); and
+        ``bool[n]``, whom the person confirms. Where nobody decides all are, at once.
+    """
+    if confirmation.by == "nobody":
+        return told, np.ones(len(told), np.bool_)
+    pair = _pair(seed, told.source, told.person)
+    # After the three draws of the warning's own delay.
+    yes, later = (rng.uniforms(rng.key(seed, "delay", k), pair) for k in (4, 5))
+    seconds = (-3600 * confirmation.delay_h * np.log1p(-later)).astype(np.int64)
+    return replace(told, told_s=told.told_s + seconds), yes < confirmation.share
+
+
 def f1_warnings(
     seed: int, pairs: Exposures, published_s: int, publication: Publication
 ) -> Notifications:
-    """Who a case's keys would warn: pairs whose rule fired, of cases that consent.
+    """Who a case's keys match: pairs whose rule fired, of cases that consent.
 
-    Rows that come too late (:attr:`Publication.in_time_h`) are included; :func:`in_time` tells them.
+    Whom nobody confirms (:func:`confirmed`) and rows that come too late (:func:`in_time`) are included.
     """
     rows = np.flatnonzero(pairs.fired & consents(seed, pairs.source, publication))
     source, person = pairs.source[rows], pairs.person[rows]
@@ -98,6 +125,7 @@ def f2_warnings(
     n_people: int,
     f2: F2,
     publication: Publication,
+    confirmation: Confirmation,
 ) -> Notifications:
     """Who the keys of warned F1s warn, without the case and its F1s; the earliest where several do.
 
@@ -109,6 +137,7 @@ def f2_warnings(
         n_people: people in the population.
         f2: who publishes.
         publication: consent and delays.
+        confirmation: who confirms a match of an F1 as a match of a case.
     """
     publishes = consents(seed, f1.person, publication)
     if f2.confirm == "test":
@@ -139,7 +168,8 @@ def f2_warnings(
         published_s=published,
         told_s=published + delay_s(seed, publisher.person[row], pairs.person[edge], publication),
     )
-    timely = np.flatnonzero(in_time(told, publication))
+    told, sure = confirmed(seed, told, confirmation)
+    timely = np.flatnonzero(sure & in_time(told, publication))
     told, key = told.take(timely), key[timely]
     order = np.lexsort((told.source, told.told_s, key))
     earliest = order[np.flatnonzero(np.diff(key[order], prepend=-1))]

@@ -38,6 +38,7 @@ class ScanInstances(Columns):
         typical_db: ``int32[n]``, mean attenuation of the scan, rounded.
         min_db: ``int32[n]``, least attenuation of the scan.
         since_last_s: ``int32[n]``, seconds since the phone's scan before.
+        row: ``int64[n]``, first match of the scan.
     """
 
     window: NDArray[np.int64]
@@ -48,6 +49,7 @@ class ScanInstances(Columns):
     typical_db: NDArray[np.int32]
     min_db: NDArray[np.int32]
     since_last_s: NDArray[np.int32]
+    row: NDArray[np.int64]
 
     def __post_init__(self) -> None:
         self._check_lengths()
@@ -81,6 +83,8 @@ def scan_instances(
     matches: Matches,
     previous_s: NDArray[np.int64] | None = None,
     attenuation_db: NDArray[np.floating] | None = None,
+    *,
+    scan_period_s: float | None = None,
 ) -> ScanInstances:
     """Exposure windows of matches, scan by scan.
 
@@ -89,6 +93,7 @@ def scan_instances(
         previous_s: ``int64[n]``, when the phone last scanned before each match, unix seconds, -1 where
             that is not known, see :func:`previous_scans`; None: never known.
         attenuation_db: ``float[n]``; by default the matches' own.
+        scan_period_s: time since the scan before, where it is not known; by default two minutes.
 
     Raises:
         TableError: the protocol tells no attenuation and none is given.
@@ -107,7 +112,8 @@ def scan_instances(
     window = (np.cumsum(window_starts) - 1)[first]
     before = np.full(len(t), UNKNOWN) if previous_s is None else previous_s[order]
     minutes = np.minimum(t[first] // 60 - before[first] // 60, _MOST_MIN)
-    minutes = np.where(before[first] == UNKNOWN, _UNKNOWN_MIN, minutes)
+    unknown_s = 60 * _UNKNOWN_MIN if scan_period_s is None else min(scan_period_s, 60 * _MOST_MIN)
+    since_s = np.where(before[first] == UNKNOWN, unknown_s, 60 * minutes)
     empty = not len(first)
     length = np.diff(np.append(first, len(t)))
     total = db if empty else np.add.reduceat(db, first)
@@ -120,7 +126,8 @@ def scan_instances(
         time_s=t[first],
         typical_db=np.floor(total / length + 0.5).astype(np.int32),
         min_db=least.astype(np.int32),
-        since_last_s=(60 * minutes).astype(np.int32),
+        since_last_s=np.rint(since_s).astype(np.int32),
+        row=order[first],
     )
 
 

@@ -214,6 +214,9 @@ class Protocol:
             scan in 300 s; measured.
         files: formats in which keys are published, that which is written first.
         vectors: test vectors in JSON; see :func:`bluezone_sim.testing.check_protocol`.
+        rule: name of the risk rule of an app that used it, taken by scenarios that name none; None where
+            none is published: then one record warns, and the output says so.
+        confirmed_by: who stands between a match and a warning.
 
     Raises:
         InputError: facts that do not fit each other.
@@ -231,6 +234,8 @@ class Protocol:
     record_mib: float
     files: tuple[KeyFormat, ...] = ()
     vectors: Traversable | None = None
+    rule: str | None = None
+    confirmed_by: Literal["nobody", "authority", "tracer"] = "nobody"
 
     def __repr__(self) -> str:
         return f"<protocol {self.name}>"

@@ -32,7 +32,7 @@ class Panel:
 
 def tables(result: RunResult) -> Iterator[Table]:
     """A run's tables for the terminal."""
-    yield levels_table(result.metrics)
+    yield levels_table(result.metrics, result.system)
     yield waterfall_table(result.metrics)
     yield warned_table(result.metrics)
     trace = result.trace

@@ -49,6 +49,7 @@ def sweep_table(sweep: SweepResult) -> Table:
             rows.append(
                 (
                     arm.label if i == 0 else "",
+                    arm.rule if i == 0 else "",
                     m.adoption_smartphones,
                     len(arm.seeds),
                     m.recall,
@@ -59,6 +60,7 @@ def sweep_table(sweep: SweepResult) -> Table:
             )
     heads = (
         ARM,
+        Column("rule", left=True),
         PHONES,
         Column("seeds", whole),
         METRICS.get("recall").column(),

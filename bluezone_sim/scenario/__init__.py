@@ -1,6 +1,6 @@
 """Scenarios: TOML in, validated :class:`Scenario` out, every fault at once."""
 
-from .describe import resolved_toml, schema, template
+from .describe import resolved_toml, schema, sources, template
 from .loading import LeftOut, arm_scenario, load, parse, read, shipped
 from .model import Scenario
 
@@ -14,5 +14,6 @@ __all__ = [
     "resolved_toml",
     "schema",
     "shipped",
+    "sources",
     "template",
 ]

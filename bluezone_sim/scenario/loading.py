@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from ..errors import Fault, FormatError, InputError, ScenarioError
+from .by_protocol import as_written, mark_filled, with_protocol
 from .checks.asked import SHORT
 from .checks.cross import cross_faults
 from .dotted import get as _get
@@ -138,19 +139,20 @@ def validate(raw: Raw, source: str = "scenario", folder: Path | None = None) -> 
     raw = with_dotted_axes(raw)
     for fill in (with_radio_file, with_trace, with_models):
         raw = fill(raw, folder or Path(), faults)
+    written, raw = raw, with_protocol(raw)
     raw, others = _without_others(raw)
     faults += others
     merged = with_defaults(Scenario, raw)
     scenario: Scenario | None = None
     try:
-        scenario = Scenario.model_validate(merged)
+        scenario = mark_filled(Scenario.model_validate(merged), written)
     except ValidationError as error:
         faults += [fault_of(e, Scenario, merged) for e in error.errors()]
     unread = any(fault.path.startswith("contacts.trace") for fault in faults)
     if unread:  # a trace that can be read says these itself
         faults = [f for f in faults if f.message != "missing" or f.path not in TRACE_SAYS]
     faults += cross_faults(raw, merged)
-    faults += list(_arm_faults(raw, faults))
+    faults += list(_arm_faults(written, faults))
     faults += list(_grid_faults(raw, merged))
     if faults or scenario is None:
         raise ScenarioError(source, sorted(set(faults), key=lambda f: (f.path, f.message)))
@@ -275,7 +277,7 @@ def _grid_faults(raw: Raw, merged: Raw) -> Iterator[Fault]:
         name = SHORT.get(str(key), str(key))
         try:
             override(changed, name, values[0])
-            Scenario.model_validate(_without_others(changed)[0])
+            Scenario.model_validate(_without_others(with_protocol(changed))[0])
         except ValidationError as error:
             for found in (e for e in error.errors() if e["type"] == "extra_forbidden"):
                 fault = fault_of(found, Scenario, changed)
@@ -311,7 +313,7 @@ def _effective(merged: Raw, changes: Mapping[str, Any]) -> Raw | LeftOut:
     given: Raw = {}
     for key, value in changes.items():
         override(given, key, value)
-    changed = _changed(merged, changes)
+    changed = with_protocol(_changed(merged, changes))
     rule = (
         {"rule": {"name": _get(changed, "rule.name"), **given["rule"]}} if "rule" in given else {}
     )
@@ -348,12 +350,13 @@ def arm_scenario(scenario: Scenario, arm: SensitivityArm) -> Scenario | LeftOut:
     them has an effect, or the protocol cannot be followed with them.
     """
     raw = scenario.model_dump()
-    effective = _effective(raw, arm.set)
+    effective = _effective(as_written(scenario, raw), arm.set)
     if isinstance(effective, LeftOut):
         return effective
     # Another rule has defaults of its own.
     raw["rule"] = scenario.rule.model_dump(exclude_defaults=True)
-    return Scenario.model_validate(_without_others(_changed(raw, effective))[0])
+    changed = with_protocol(_changed(as_written(scenario, raw), effective))
+    return Scenario.model_validate(_without_others(changed)[0])
 
 
 def stored_scenario(raw: Raw) -> Scenario:
@@ -390,7 +393,7 @@ def point_scenario(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
     Raises:
         ScenarioError: every fault of the changed scenario.
     """
-    raw = scenario.model_dump(exclude_defaults=True)
+    raw = as_written(scenario, scenario.model_dump(exclude_defaults=True))
     for key in ("sensitivity", "sweep", "expect"):
         raw.pop(key, None)
     _forget_digests(raw, changes)
@@ -403,4 +406,5 @@ def point_scenario(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
         faults = [f for f in error.faults if not f.unused or f.path in changes]
         if faults:
             raise ScenarioError(error.source, faults) from None
-    return Scenario.model_validate(with_defaults(Scenario, _without_others(raw)[0]))
+    filled = with_protocol(raw)
+    return Scenario.model_validate(with_defaults(Scenario, _without_others(filled)[0]))

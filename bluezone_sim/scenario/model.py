@@ -17,7 +17,7 @@ from pydantic import Field, field_validator
 from .chosen import Campaign, ContactsTable, Rule
 from .schema.adoption import Adoption, Users
 from .schema.experiment import Criterion, Limits, Sensitivity, SweepTable
-from .schema.exposure import F2, IndexCases, Publication
+from .schema.exposure import F2, Confirmation, IndexCases, Publication
 from .schema.phones import Phones
 from .schema.population import Population
 from .schema.radio import ProtocolTable, Radio
@@ -52,6 +52,7 @@ class Scenario(TomlTable):
     index_cases: IndexCases = IndexCases()
     rule: Rule = AnyMatch(name="any-match")
     publication: Publication = Publication()
+    confirmation: Confirmation = Confirmation()
     f2: F2 = F2()
     sensitivity: Sensitivity | None = None
     sweep: SweepTable | None = None

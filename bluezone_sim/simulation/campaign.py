@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..analysis.campaign import CampaignPart, CampaignResult
 from ..analysis.statistics import bootstrap_weights, interval_of
 from ..matching.exposures import ExposureDays
-from ..matching.warnings import Notifications, f1_warnings, in_time
+from ..matching.warnings import Notifications, confirmed, f1_warnings, in_time
 from ..scenario.model import Scenario
 from ..tables.days import EPOCH
 from ..tables.levels import CampaignDay
@@ -89,8 +89,10 @@ def notified_on(span: CampaignWindow, plan: AppUse, day: int) -> Notifications:
         inside &= plan.runs(who, today) & plan.runs(who, then)
     there = before_isolation(tracer, held.take(np.flatnonzero(inside)), known_s)
     pairs = exposures(tracer, published(tracer, there, known_s), known_s)
-    told = f1_warnings(tracer.world.seed, pairs, known_s, publication)
-    return told.take(in_time(told, publication))
+    seed = tracer.world.seed
+    matched = f1_warnings(seed, pairs, known_s, publication)
+    told, sure = confirmed(seed, matched, tracer.scenario.confirmation)
+    return told.take(sure & in_time(told, publication))
 
 
 def run_campaign(

@@ -20,7 +20,7 @@ from ..kernels.contacts.meetings import permute_many
 from ..kernels.threads import available_threads
 from ..matching.exposures import ExposureDays
 from ..matching.pairs import by_day
-from ..matching.warnings import Notifications, f1_warnings, f2_warnings, in_time
+from ..matching.warnings import Notifications, confirmed, f1_warnings, f2_warnings, in_time
 from ..scenario import LeftOut, arm_scenario
 from ..scenario.model import Scenario
 from ..world import Trace, World, build_world
@@ -68,13 +68,15 @@ def evaluate(
 
     held = [before_isolation(tracer, at(held_at, level)) for level in levels]
     verdicts = [verdicts_of(tracer, h) for h in held]
-    told = [
+    matched = [
         f1_warnings(world.seed, of_published, tracer.published_s, publication)
         for _, of_published in verdicts
     ]
-    timely = [in_time(t, publication) for t in told]
-    f1 = [t.take(np.flatnonzero(ok)) for t, ok in zip(told, timely, strict=True)]
-    late = [t.take(np.flatnonzero(~ok)) for t, ok in zip(told, timely, strict=True)]
+    decided = [confirmed(world.seed, t, scenario.confirmation) for t in matched]
+    timely = [in_time(t, publication) for t, _ in decided]
+    f1 = [t.take(yes & ok) for (t, yes), ok in zip(decided, timely, strict=True)]
+    late = [t.take(yes & ~ok) for (t, yes), ok in zip(decided, timely, strict=True)]
+    unconfirmed = [t.take(~yes) for t, yes in decided]
     clock.lap("warnings")
     followed = [t.take(np.flatnonzero(np.isin(t.index_case, f2_cases))) for t in f1]
     f2: list[Notifications | None] = [None] * len(levels)
@@ -93,6 +95,7 @@ def evaluate(
                 world.n_people,
                 scenario.f2,
                 publication,
+                scenario.confirmation,
             )
             for i, level in enumerate(levels)
         ]
@@ -105,6 +108,7 @@ def evaluate(
         held=[by_day(h, local[h.day]) for h in held],
         near_enough=[of_all for of_all, _ in verdicts],
         f1=f1,
+        unconfirmed=unconfirmed,
         late=late,
         f2=f2,
     )

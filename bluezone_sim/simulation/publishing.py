@@ -45,7 +45,8 @@ def exposures(
 ) -> Exposures:
     """One row a pair, with the verdict of the scenario's rule."""
     onset = context.onset_day(held.source, known_s)
-    return exposures_of(held, applied(context.scenario.rule), context.days.pieces, onset)
+    rule, upload_day = applied(context.scenario.rule), _last_day(context, known_s)
+    return exposures_of(held, rule, context.days.pieces, onset, upload_day)
 
 
 def verdicts_of(
@@ -60,13 +61,17 @@ def _known(context: SimulationContext, known_s: int | None) -> int:
     return context.published_s if known_s is None else known_s
 
 
+def _last_day(context: SimulationContext, known_s: int | None) -> int:
+    """UTC day on which the look-back ends: of the test, and of the upload."""
+    return (_known(context, known_s) - 1) // DAY_S
+
+
 def _first_day(
     context: SimulationContext, sources: NDArray[np.int32], known_s: int | None
 ) -> NDArray[np.int64]:
     """``int64[n]``: UTC day that is the first of which something is published of each source."""
     window, onset = context.scenario.published_days, context.onset_day(sources, known_s)
-    # The last day of the look-back, of which the tests are.
-    test = (_known(context, known_s) - 1) // DAY_S
+    test = _last_day(context, known_s)
     of_onset = onset - window.before_onset if window.before_onset is not None else 0 * onset
     of_test = test - window.before_test if window.before_test is not None else 0
     return np.where(onset == NO_ONSET, of_test, of_onset)

@@ -57,8 +57,8 @@ def exposure_days(
     """
     protocol = context.scenario.protocol
     if protocol.histories == "whole":
-        parts = list(_out_of_all(context, sources, level))
-    elif protocol.identifiers == "full":
+        return _out_of_all(context, sources, level)
+    if protocol.identifiers == "full":
         parts = list(_of_senders(context, sources, level))
     else:
         chunks = _chunks(context, sources)
@@ -73,23 +73,26 @@ def _chunks(context: SimulationContext, sources: NDArray[np.int32]) -> list[NDAr
 
 def _out_of_all(
     context: SimulationContext, sources: NDArray[np.int32], level: float
-) -> Iterator[ExposureDays]:
-    """A local day at a time, out of every phone's history."""
+) -> ExposureDays:
+    """A local day at a time, out of every phone's history; collected when all days are there."""
     users = sources[context.world.rank[sources] < level]
     asked = np.zeros(context.world.n_people, np.bool_)
     asked[users] = True
     if context.scenario.publication.upload == "history":
-        for history in histories(context, level, repeat(asked), of_sender=False):
-            yield _read(context, history)
-        return
+        first, *others = histories(context, level, repeat(asked), of_sender=False)
+        return _read(context, first.then(others))
     index = _index(context, users)
     who = (
         publishers(context, index, level)
         if context.scenario.protocol.identifiers == "full"
         else repeat(asked)
     )
-    for history in histories(context, level, who, of_sender=True):
-        yield context.collect(users, context.match_published(index, history))
+    # What is matched is little; a window or a day that begins on one local day may end on the next.
+    matches = [
+        context.match_published(index, history)
+        for history in histories(context, level, who, of_sender=True)
+    ]
+    return context.collect(users, matches[0].then(matches[1:]))
 
 
 def _of_senders(
@@ -135,13 +138,13 @@ def _read(context: SimulationContext, history: Sightings) -> ExposureDays:
         who = context.keys.senders_of(history)
         row = np.flatnonzero(who >= 0)
         senders = np.unique(who[row]).astype(np.int32)
-        zero = np.zeros(len(row), np.int64)
+        none = np.zeros(len(row), np.int64)  # the server's identifiers have neither
         matches = Matches(
             key=np.searchsorted(senders, who[row]).astype(np.int32),
             row=row,
             observer=history.observer[row],
-            day_s=zero,
-            interval=zero.astype(np.int32),
+            day_s=none,
+            interval=none.astype(np.int32),
             time_ms=history.time_ms[row],
             rssi_dbm=history.rssi_dbm[row],
         )

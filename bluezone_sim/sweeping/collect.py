@@ -30,10 +30,12 @@ def histograms_of(
         return {}
     top: dict[str, int] = {}
     arm: dict[str, str] = {}
-    names = ("task", "users", *axes)
+    if "rule" not in table.column_names:  # of an earlier version
+        table = table.append_column("rule", pa.array([""] * len(table), pa.string()))
+    names = ("task", "users", "rule", *axes)
     columns = [table[name].to_pylist() for name in names]
-    for task, users, *values in zip(*columns, strict=True):
-        label = label_of(dict(zip(axes, values, strict=True)))
+    for task, users, rule, *values in zip(*columns, strict=True):
+        label = label_of(dict(zip(axes, values, strict=True)), rule)
         arm[task] = label
         top[label] = max(users, top.get(label, 0))
     highest = {

@@ -128,7 +128,9 @@ def _into(
 def _failure(
     failed: Sequence[Failed], planned: SweepPlan, jobs: Any, path: Path
 ) -> SweepFailedError:
-    at = {job.id: f"{label_of(job.values)}, seed {job.seed}" for job in jobs}
+    at = {
+        job.id: f"{label_of(job.values, job.scenario.rule.name)}, seed {job.seed}" for job in jobs
+    }
     first = failed[0]
     text = (
         f"{len(failed)} of {len(jobs)} simulations failed; the others are kept in {path}, and the same "

@@ -104,6 +104,7 @@ def rows(job: Job, result: Any) -> Any:
     for key, value in job.values.items():
         columns[key] = pa.array([value] * n)
     columns["seed"] = pa.array([job.seed] * n, pa.int64())
+    columns["rule"] = pa.array([job.scenario.rule.name] * n, pa.string())
     for name, value in (("index_cases", result.n_f0), ("risky_pairs", result.n_risky_pairs)):
         columns[name] = pa.array([value] * n, pa.int64())
     for name in metrics.column_names:
@@ -125,6 +126,7 @@ def days(job: Job, campaign: CampaignResult) -> Any:
     for key, value in job.values.items():
         columns[key] = pa.array([value] * len(found))
     columns["seed"] = pa.array([job.seed] * len(found), pa.int64())
+    columns["rule"] = pa.array([job.scenario.rule.name] * len(found), pa.string())
     columns["measures"] = pa.array([row.arm for row in found], pa.string())
     columns["day"] = pa.array([row.date for row in found], pa.date32())
     for name in DAY_NUMBERS:

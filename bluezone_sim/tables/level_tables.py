@@ -49,12 +49,25 @@ def columns(names: Sequence[str], heads: Sequence[str] = ()) -> tuple[Column, ..
     return tuple(out)
 
 
-def levels_table(levels: Sequence[LevelMetrics]) -> Table:
-    """A row a level: what the app finds."""
-    names = (*_MAIN, *(name for level in levels[:1] for name in level.others))
+#: Where a person stands between match and warning, before those who are warned.
+_PERSON = ("n_matched_f1", "n_confirmed_f1")
+
+
+def levels_table(levels: Sequence[LevelMetrics], system: str = "") -> Table:
+    """A row a level: what the app finds.
+
+    Args:
+        levels: of a run.
+        system: protocol and rule.
+    """
+    person = _PERSON if any(level.n_matched_f1 is not None for level in levels) else ()
+    at = _MAIN.index("n_warned_f1")
+    others = tuple(name for level in levels[:1] for name in level.others)
+    names = (*_MAIN[:at], *person, *_MAIN[at:], *others)
     heads = columns(names, ["95 %\ninterval" if name == "recall_ci95" else "" for name in names])
     rows = tuple(tuple(_value(level, name) for name in names) for level in levels)
-    return Table("What the app finds", heads, rows, NOTES)
+    title = f"What the app finds ({system})" if system else "What the app finds"
+    return Table(title, heads, rows, NOTES)
 
 
 def _value(level: LevelMetrics, name: str) -> object:

@@ -21,6 +21,8 @@ class LevelMetrics:
         recall: share of risky pairs warned, with its bootstrap interval over cases.
         precision: share of warned pairs that are risky.
         n_warned_f1, n_warned_f2: people warned per case.
+        n_matched_f1, n_confirmed_f1: people whose phone matched per case, and those of them whom the
+            person in between confirmed, warned in time or not; None where nobody stands in between.
         n_f2_per_f1: F2s over F1s, of the cases followed to F2.
         share_in_reach: share of risky pairs whose other runs the app, and so could be warned.
         hours_to_warning_p50: median time from publication to warning.
@@ -46,6 +48,8 @@ class LevelMetrics:
     hours_to_warning_p50: float | None
     days_contact_to_warning_p50: float | None
     lost: Mapping[str, float | None]
+    n_matched_f1: float | None = None
+    n_confirmed_f1: float | None = None
     others: Mapping[str, float | None] = field(default_factory=dict)
 
 

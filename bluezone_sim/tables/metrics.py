@@ -92,6 +92,8 @@ _SHIPPED = (
     Metric("precision", "precision", "precision\n%", SHARE, "higher", _BOTH, _BOTH),
     Metric("n_warned_f1", "F1 per case", "F1 per\ncase", PER_CASE, of=_BOTH, compared=_BOTH),
     Metric("n_warned_f2", "F2 per case", "F2 per\ncase", PER_CASE, compared=("level",)),
+    Metric("n_matched_f1", "matched per case", "matched\nper case", PER_CASE),
+    Metric("n_confirmed_f1", "confirmed per case", "confirmed\nper case", PER_CASE),
     Metric("n_f2_per_f1", "F2 per F1", "F2 per\nF1", RATIO),
     Metric("share_in_reach", "in reach", "in reach\n%", SHARE, "higher", _BOTH),
     Metric(

@@ -6,7 +6,7 @@ which they hold. Rows are in no particular order unless a docstring says so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
@@ -56,6 +56,14 @@ class Columns:
                 value = {k: v[rows] for k, v in value.items()}
             values[f.name] = value
         return type(self)(**values)
+
+    def then(self, others: Sequence[Self]) -> Self:
+        """These rows, then those of others that have the same columns."""
+        whole = {
+            name: np.concatenate([column, *(getattr(other, name) for other in others)])
+            for name, column in self._columns().items()
+        }
+        return replace(self, **whole)  # type: ignore[type-var]
 
 
 @dataclass(frozen=True, slots=True, repr=False)

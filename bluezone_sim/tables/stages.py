@@ -11,6 +11,7 @@ OUTCOMES = (
     "radio_missed",
     "below_threshold",
     "not_published",
+    "not_confirmed",
     "not_matched_in_time",
     "warned",
 )
@@ -25,6 +26,7 @@ STAGES = {
     "radio_missed": "radio missed it",
     "below_threshold": "below threshold",
     "not_published": "keys not published",
+    "not_confirmed": "match not confirmed",
     "not_matched_in_time": "warned too late",
     "warned": "warned",
 }

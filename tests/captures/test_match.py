@@ -128,8 +128,79 @@ def test_the_table_shows_attenuation_and_risk(tmp_path, capsys):
         out.write(table)
     assert call("match", "--keys", tmp_path / "keys", "--history", tmp_path / "history") == 0
     text = capsys.readouterr().out
-    for words in ("attenuation dB", "45", "and 10 more", "cwa, 2020-08-12", "warns", "50 matches"):
+    for words in (
+        "attenuation dB",
+        "45",
+        "and 10 more",
+        "rule cwa (ENF 2, 10 Dec 2020), 2020-08-12",
+        "warns",
+        "50 matches",
+    ):
         assert words in text
+
+
+def test_a_rule_of_ones_own_choice_judges(tmp_path, capsys):
+    """22 minutes at 45 dB; the export says that the day is two before onset."""
+    published, table, _ = gaen_case()
+    published.meta["days_since_onset"] = np.array([-2])
+    keys, history = tmp_path / "keys", tmp_path / "history"
+    keys.write_bytes(gaen_export.write_export(published))
+    with PcapngWriter(history) as out:
+        out.write(table)
+    files = ("--keys", keys, "--history", history)
+
+    def risk(*more) -> tuple[str, float, bool]:
+        document = found(capsys, *files, *more)
+        ((name, (day,)),) = document["risk"].items()
+        assert document["rule"]["name"] == name
+        return name, day["weighted_minutes"], day["warns"]
+
+    assert risk() == ("cwa", round(22 * 1.4, 2), True)
+    assert risk("--set", "rule.minutes=31") == ("cwa", round(22 * 1.4, 2), False)
+    assert risk("--rule", "swisscovid") == ("swisscovid", 22.0, True)
+    assert risk("--rule", "any-match") == ("any-match", 25.0, True)
+    assert risk("--rule", "minutes-near", "--set", "rule.minutes=22.1") == (
+        "minutes-near",
+        22.0,
+        False,
+    )
+    document = found(capsys, *files, "--rule", "cwa", "--set", "rule.minutes=20")
+    assert document["rule"]["parameters"]["minutes"] == 20
+    assert call("match", *files) == 0
+    text = capsys.readouterr().out
+    assert "22.0 minutes near (at 58 dB of attenuation or less)" in text
+    assert "dBm or more" not in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--rule", "cwe"], "did you mean 'cwa'"),
+        (["--rule", "cwa", "--set", "rule.minute=1"], "did you mean 'minutes'"),
+        (["--rule", "cwa", "--set", "rule.minutes=-1"], "more than 0"),
+        (["--set", "minutes=1"], "expected a key of the rule"),
+        (["--rule", "any-match", "--set", "rule.minutes=1"], "rule.minutes"),
+    ],
+)
+def test_a_rule_that_makes_no_sense_is_refused(arguments, words, tmp_path, capsys):
+    published, table, _ = gaen_case()
+    (tmp_path / "keys").write_bytes(gaen_export.write_export(published))
+    with PcapngWriter(tmp_path / "history") as out:
+        out.write(table)
+    files = ("--keys", tmp_path / "keys", "--history", tmp_path / "history")
+    assert call("match", *files, *arguments) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_rule_of_attenuations_needs_them(tmp_path, capsys):
+    table = heard("dp3t-lowcost", [b"\x01" * 16], [DAY])
+    key = PublishedKeys(np.zeros((1, 32), np.uint8), np.array([DAY]), np.array([96], np.int32))
+    (tmp_path / "keys").write_bytes(dp3t_files.write_list(key))
+    with PcapngWriter(tmp_path / "history") as out:
+        out.write(table)
+    files = ("--keys", tmp_path / "keys", "--history", tmp_path / "history")
+    assert call("match", *files, "--rule", "cwa") == 2
+    assert "no attenuation, which the rule cwa weighs" in capsys.readouterr().err
 
 
 def test_signatures_are_verified_with_the_key_given(tmp_path, capsys):
@@ -182,7 +253,8 @@ def test_a_low_cost_list_is_walked_to_the_day_of_the_history(written, tmp_path, 
     document = found(capsys, "--keys", keys, "--history", history)
     assert document["protocol"] == "dp3t-lowcost"
     assert [m["day_unix_s"] for m in document["matches"]] == [DAY + 86_400 * d for d in range(3)]
-    assert "risk" not in document
+    # 200 s each: the rule of its own SDK, at an RSSI of -70 dBm.
+    assert [day["warns"] for day in document["risk"]["dp3t-sdk"]] == [False] * 3
 
 
 def test_a_hybrid_list_is_told_by_its_seeds(tmp_path, capsys):

@@ -31,29 +31,63 @@ def thresholds_of(name: str) -> dict[str, float]:
 def test_a_rule_has_its_own_keys_and_defaults():
     rules = {
         "any-match": {},
-        "minutes-near": {"minutes": 15.0},
+        "coepi": {},
+        "minutes-near": {"minutes": 15.0, "distance_m": [2.0], "weights": [1.0, 0.0]},
         "minutes-at-attenuation": {"minutes": 15.0, "attenuation_db": [63.0]},
-        "cwa": {"minutes": 15.0, "attenuation_db": [55.0, 63.0], "weights": [1.0, 0.5, 0.0]},
+        "cwa": {
+            "minutes": 15.0,
+            "attenuation_db": [55.0, 63.0],
+            "weights": [1.0, 0.5, 0.0],
+            "day_weights": [0.8, 1.2, 1.4, 1.6, 1.6, 1.6, 1.2, 1.0, 0.6],
+            "day_weights_from": -4,
+            "drop_below_min": 10.0,
+            "drop_from_db": 73.0,
+        },
+        "cwa-2020-06": {"over": "case", "drop_above_mean_db": 73.0, "drop_over": "day"},
+        "cwa-2021-02": {"drop_below_min": 5.0, "drop_from_db": 73.0},
+        "cwa-2021-03": {
+            "minutes": 13.0,
+            "attenuation_db": [63.0, 73.0, 79.0],
+            "weights": [0.8, 1.0, 0.1, 0.0],
+            "drop_below_min": 5.0,
+            "drop_from_db": 79.0,
+        },
+        "cwa-1.15": {"minutes": 9.0, "weights": [0.8, 1.0, 0.1, 0.0], "drop_below_min": 0.0},
         "gaen-v2": {
             "minutes": 15.0,
             "attenuation_db": [55.0, 63.0, 70.0],
             "weights": [1.5, 1.0, 0.4, 0.0],
+            "day_weights": [],
         },
+        "swisscovid": {"minutes": 15.0, "attenuation_db": [55.0, 63.0]},
+        "swisscovid-2020-07": {"attenuation_db": [53.0, 60.0]},
+        "swisscovid-2020-05": {"attenuation_db": [50.0, 55.0], "weights": [1.0, 0.5, 0.0]},
+        "nhs-covid-19": {"minutes": 2.0, "over": "window", "day_weights_from": -5},
+        "nhs-covid-19-v1": {"minutes": 3.0, "day_weights_from": -2, "more_than": True},
+        "immuni": {"minutes": 15.0, "more_than": True, "drop_above_mean_db": 255.0},
+        "immuni-2020-05": {"minutes": 15.0, "more_than": True, "drop_above_mean_db": 63.0},
+        "tousanticovid": {"minutes": 15.0, "distance_m": [1.0, 2.0], "weights": [3.0, 1.0, 0.0]},
+        "stopcovid": {"minutes": 15.0, "distance_m": [1.0]},
+        "tracetogether": {"minutes": 30.0, "distance_m": [2.0]},
+        "covidsafe": {"minutes": 15.0, "distance_m": [1.5]},
+        "dp3t-sdk": {"minutes": 15.0},
     }
     assert set(rules) == set(RULES.names())
     for name, keys in rules.items():
         found = scenario(rule__name=name, **GAEN).rule.model_dump()
-        thresholds = found.pop("thresholds", None)
-        assert found == {"name": name, **keys}
-        assert (thresholds is not None) == (name == "minutes-near")
+        assert {key: found[key] for key in ("name", *keys)} == {"name": name, **keys}
         assert RULES.get(name).name == name
+    for name in ("any-match", "coepi"):
+        assert scenario(rule__name=name).rule.model_dump() == {"name": name}
     assert scenario().rule.name == "any-match"
     near = scenario(rule__name="minutes-near", rule__thresholds__ios_ios_dbm=-70.0).rule
     assert near.thresholds.model_dump() == {**thresholds_of("minutes-near"), "ios_ios_dbm": -70.0}
 
 
 def test_what_is_no_key_of_a_rule_is_told_with_those_that_have_it():
-    assert "name a rule that has it: cwa, gaen-v2" in faults(rule__weights=[1, 0])["rule.weights"]
+    told = faults(rule__drop_below_min=5)["rule.drop_below_min"]
+    assert "name a rule that has it: cwa, cwa-2020-06" in told
+    assert "minutes-near" not in told
     assert "did you mean 'weights'" in faults(rule__name="cwa", rule__weigths=[1], **GAEN)[
         "rule.weigths"
     ]  # fmt: skip

@@ -25,6 +25,7 @@ from bluezone_sim.kernels.radio import lane_plan as tables
 from bluezone_sim.kernels.rng import NORMAL_TABLE, key
 from bluezone_sim.scenario.profiles import profile_of
 from bluezone_sim.world import SETTINGS, Days
+from bluezone_sim.world.course import onsets_s
 from bluezone_sim.world.generated import distance_table, duration_table
 
 MASK, MASK_32 = (1 << 64) - 1, (1 << 32) - 1
@@ -626,34 +627,86 @@ class Twin:
     def local_day(self, time_ms: int) -> int:
         return max(d for d in range(len(self.days)) if self.days.start_s[d] * 1000 <= time_ms)
 
-    def fires(self, rows: list[tuple[int, int]], observer: int, source: int) -> bool:
-        if self.s.rule.name == "any-match":
+    def fires(
+        self, rows: list[tuple[int, int]], observer: int, source: int, onset_day: int | None
+    ) -> bool:
+        """What the rule says of what is published of ``source``."""
+        rule = self.s.rule
+        if rule.name in ("any-match", "coepi"):
             return bool(rows)
+        if hasattr(rule, "attenuation_db"):
+            return self.fires_in_windows(rows, observer, source, onset_day)
         near_ms = defaultdict(int)
-        scans = self.profile.android.foreground
-        period_ms = round(
-            1000 * scans.scan_period_s(self.s.phones.screen_on_share, self.s.phones.audio_share)
-        )
         for time_ms, rssi in rows:
             weight = self.weight(rssi, observer, source)
-            near_ms[self.local_day(time_ms)] += round(weight * period_ms)
-        return any(ms // 1000 >= self.s.rule.minutes * 60 for ms in near_ms.values())
+            near_ms[self.local_day(time_ms)] += round(weight * 1000 * self.period_s)
+        return any(ms // 1000 >= rule.minutes * 60 for ms in near_ms.values())
+
+    @property
+    def period_s(self) -> float:
+        phones, scans = self.s.phones, self.profile.android.foreground
+        return scans.scan_period_s(phones.screen_on_share, phones.audio_share)
 
     def weight(self, rssi: int, observer: int, source: int) -> float:
-        """What one record counts."""
-        if self.s.rule.name == "minutes-near":
-            names = ("android", "ios")
-            pair = f"{names[int(self.w.ios[observer])]}_{names[int(self.w.ios[source])]}_dbm"
-            return float(rssi >= getattr(self.s.rule.thresholds, pair))
+        """What one record counts, by RSSI: 8 dB more at half the distance."""
+        names = ("android", "ios")
+        pair = f"{names[int(self.w.ios[observer])]}_{names[int(self.w.ios[source])]}_dbm"
+        above = rssi - getattr(self.s.rule.thresholds, pair)
+        if self.s.rule.name == "dp3t-sdk":
+            return float(above >= 0)
+        for metres, weight in zip(self.s.rule.distance_m, self.s.rule.weights, strict=False):
+            if above >= 8 * math.log2(2 / metres):
+                return weight
+        return 0.0
+
+    def fires_in_windows(self, rows, observer: int, source: int, onset_day: int | None) -> bool:
+        """Half an hour from its first sighting on, a key of a UTC day each."""
+        rule, windows = self.s.rule, []
+        seconds = round(min(self.period_s, 300))
+        last = None
+        for time_ms, rssi in sorted(rows, key=lambda row: row[0] // 1000):
+            t, day = time_ms // 1000, time_ms // 86_400_000
+            if last is None or day != windows[-1][0] or t - windows[-1][1] >= 1800:
+                windows.append((day, t, []))
+                last = None
+            db = self.attenuation(rssi, observer, source)
+            if last is not None and t - last <= 25.5:
+                windows[-1][2][-1].append(db)
+            else:
+                windows[-1][2].append([db])
+            last = t
+        minutes = defaultdict(float)
+        for day, _, scans in windows:
+            typical = [math.floor(sum(s) / len(s) + 0.5) for s in scans]
+            if rule.name == "cwa" and seconds * sum(db < 73 for db in typical) < 600:
+                continue
+            minutes[day] += sum(map(self.weight_db, typical)) * seconds / 60
+        if rule.name == "cwa":
+            minutes = {d: m * self.day_level(d, onset_day) for d, m in minutes.items()}
+        return any(m >= rule.minutes - 1e-7 for m in minutes.values())
+
+    def attenuation(self, rssi: int, observer: int, source: int) -> int:
         # TX power travels whole; the listening phone corrects what it hears by its own calibration.
         power = min(127, max(-127, round(float(self.w.tx_power_dbm[source]))))
         correction = float(np.float32(self.w.rx_correction_db[observer]))
-        db = max(0, math.floor(float(np.float32(power - rssi) - np.float32(correction)) + 0.5))
+        return max(0, math.floor(float(np.float32(power - rssi) - np.float32(correction)) + 0.5))
+
+    def weight_db(self, db: int) -> float:
+        """What one scan counts."""
         if self.s.rule.name == "cwa":
             return 1.0 if db < 55 else 0.5 if db < 63 else 0.0
         if self.s.rule.name == "minutes-at-attenuation":
             return float(db <= self.s.rule.attenuation_db[0])
         return 1.5 if db <= 55 else 1.0 if db <= 63 else 0.4 if db <= 70 else 0.0
+
+    def day_level(self, utc_day: int, onset_day: int | None) -> float:
+        """A fifth of the level of a key's day; without symptoms by the days before the upload."""
+        if onset_day is not None:
+            levels = dict(zip(range(-4, 5), (4, 6, 7, 8, 8, 8, 6, 5, 3), strict=True))
+            return levels.get(utc_day - onset_day, 0) / 5
+        upload = (int(self.days.end_s) - 1) // 86_400
+        levels = dict(enumerate((5, 6, 7, 7, 7, 6, 4, 3)))
+        return levels.get(upload - utc_day, 0) / 5
 
     # -- warnings ----------------------------------------------------------------------------------
 
@@ -667,19 +720,38 @@ class Twin:
         hours = -p.push_delay_h * np.log1p(-push)
         if offline < p.offline_share:
             hours += -p.offline_h * np.log1p(-later)
-        return int(hours * 3600)
+        seconds = int(hours * 3600)
+        decides = self.s.confirmation
+        if decides.by != "nobody":
+            u = unit(draw(key(self.w.seed, "delay", 5), pair))
+            seconds += int(-3600 * decides.delay_h * np.log1p(-u))
+        return seconds
 
-    def warn(self, source: int, published_s: int, found) -> dict[int, int]:
-        """Who is told in time of ``source``, and when."""
+    def confirms(self, source: int, person: int) -> bool:
+        """The person between match and warning."""
+        pair = (draw(key(self.w.seed, "delay"), source) + person * GOLDEN) & MASK
+        u = unit(draw(key(self.w.seed, "delay", 4), pair))
+        return self.s.confirmation.by == "nobody" or u < self.s.confirmation.share
+
+    def warn(
+        self, source: int, published_s: int, found, onset_day: int | None = None
+    ) -> dict[int, int]:
+        """Who is told in time of ``source``, and when; without a day of onset it has no symptoms."""
         told = {}
+        window, upload = self.s.published_days, (int(self.days.end_s) - 1) // 86_400
+        before = window.before_test if onset_day is None else window.before_onset
+        first = 0 if before is None else (upload if onset_day is None else onset_day) - before
         if self.consents(source):
             for person, rows in found.items():
                 delay = self.delay_s(source, person)
                 listener, sender = person, source
                 if self.s.publication.upload == "history":
                     listener, sender = source, person
-                if self.fires(rows, listener, sender) and (
-                    delay <= self.s.publication.in_time_h * 3600
+                rows = [row for row in rows if row[0] // 86_400_000 >= first]
+                if (
+                    self.fires(rows, listener, sender, onset_day)
+                    and self.confirms(source, person)
+                    and delay <= self.s.publication.in_time_h * 3600
                 ):
                     told[person] = published_s + delay
         return told
@@ -698,7 +770,8 @@ class Twin:
         for case in cases:
             if self.w.rank[case] >= level:
                 continue
-            told = self.warn(case, published, of(case))
+            ill = onsets_s(self.s.index_cases, self.w.seed, np.array([case]), published)
+            told = self.warn(case, published, of(case), int(ill[0]) // 86_400)
             f1.update({(case, p): t for p, t in told.items()})
             if case not in f2_cases:
                 continue

@@ -248,6 +248,7 @@ RULES = {
     "gaen": (
         {},
         {"name": "cwa"},
+        {"name": "any-match"},
         {"name": "gaen-v2", "minutes": 30.0},
         {"name": "minutes-at-attenuation", "attenuation_db": [58.0]},
     ),

@@ -16,7 +16,7 @@ from ...kernels.radio import link_budget as air
 from ...kernels.radio.availability import link_hours
 from ...kernels.radio.link_budget import scan_phase_ms
 from ...kernels.threads import available_threads
-from ...matching.warnings import f1_warnings, in_time
+from ...matching.warnings import confirmed, f1_warnings, in_time
 from ...radio import radio_model
 from ...scenario.model import Scenario
 from ...simulation.context import SimulationContext, StageTimer
@@ -168,8 +168,9 @@ class EncounterPlan:
         found = t.match(self.peers, sightings)
         held = t.collect(self.peers, found)
         publication = t.scenario.publication
-        told = f1_warnings(t.world.seed, verdicts_of(t, held)[1], t.published_s, publication)
-        timely = in_time(told, publication)
+        matched = f1_warnings(t.world.seed, verdicts_of(t, held)[1], t.published_s, publication)
+        told, sure = confirmed(t.world.seed, matched, t.scenario.confirmation)
+        timely = sure & in_time(told, publication)
         return Seen(np.unique(held.source), np.unique(told.source[timely]), len(found))
 
     def records(self, packets: Sightings) -> Sightings:

@@ -28,4 +28,6 @@ BLUETRACE = Protocol(
     ),
     radio=files(__package__) / "radio.toml",
     record_mib=0.042,
+    rule="covidsafe",
+    confirmed_by="tracer",
 )

@@ -46,6 +46,8 @@ BLUEZONE = Protocol(
         ),
     ),
     vectors=_HERE / "vectors.json",
+    rule="any-match",  # the app hands in whatever matches
+    confirmed_by="authority",  # which makes it an F1, or does not
 )
 
 BLUEZONE_V1 = Protocol(

@@ -38,6 +38,7 @@ LOWCOST = Protocol(
     record_mib=0.031,
     files=(_LIST,),
     vectors=_HERE / "lowcost_vectors.json",
+    rule="dp3t-sdk",  # SwissCovid weighs attenuations, which only Exposure Notification tells
 )
 
 HYBRID = replace(

@@ -46,4 +46,5 @@ GAEN = Protocol(
         ),
     ),
     vectors=_HERE / "vectors.json",
+    rule="cwa",
 )

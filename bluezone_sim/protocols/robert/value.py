@@ -26,4 +26,5 @@ ROBERT = Protocol(
     ),
     radio=files(__package__) / "radio.toml",
     record_mib=0.044,
+    rule="tousanticovid",
 )

@@ -40,4 +40,5 @@ TCN = Protocol(
         ),
     ),
     vectors=_HERE / "vectors.json",
+    rule="coepi",
 )

@@ -72,7 +72,7 @@ def render(result: RunResult, about: dict[str, Any]) -> str:
         ["commit", about["git_commit"] or "–"],
         ["packages", ", ".join(f"{k} {v}" for k, v in about["packages"].items())],
     ]
-    levels = levels_table(result.metrics)
+    levels = levels_table(result.metrics, result.system)
     note = f"The band is the 95 % interval of recall, by bootstrap over the {result.n_f0:,} cases."
     return _render(
         result.scenario,

@@ -274,8 +274,15 @@ def _unused(raw: Raw, merged: Raw) -> Iterator[Fault]:
     if _number(merged, "population.ios_share") == 0:
         for key in ("ios", *_FRONT, "gatt_success"):
             yield from useless(f"phones.{key}", "population.ios_share = 0")
+    if _get(merged, "confirmation.by") == "nobody":
+        for key in ("share", "delay_h"):
+            yield from useless(f"confirmation.{key}", 'confirmation.by = "nobody"')
     system = _protocol(merged)
     if system is not None:
+        name = _get(merged, "rule.name")
+        if name in RULES.names() and RULES.get(name).needs == "distance":
+            dead = "thresholds" if _tells_attenuations(system) else "attenuation_2m_db"
+            yield from useless(f"rule.{dead}", f'protocol.name = "{system.name}"')
         for key in _unread(system):
             yield from useless(f"phones.{key}", f'protocol.name = "{system.name}"')
     for share, *keys in (*_SPELLS, *_TIMES, _FRONT):

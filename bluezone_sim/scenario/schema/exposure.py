@@ -92,6 +92,25 @@ class Publication(TomlTable):
     in_time_h: Positive = Field(72.0, description="a warning told later than this comes too late")
 
 
+class Confirmation(TomlTable):
+    """The person between a match and a warning, where a system has one: health authority or tracer."""
+
+    by: Literal["nobody", "authority", "tracer"] = Field(
+        "nobody",
+        description="by default who it was where the protocol's app was used: Bluezone's health "
+        "authority decides who of those that hand in a match is an F1 (published sources of the app); "
+        "BlueTrace's tracers decide whom to call (white paper; covidsafe.gov.au)",
+    )
+    share: Share = Field(
+        1.0,
+        description="share of matched people, case by case, whom they confirm (assumed; of those whom "
+        "COVIDSafe found 79 of 205, 39 %, were close contacts, Vogt et al. 2022)",
+    )
+    delay_h: NonNegative = Field(
+        12.0, description="mean time that they take, exponential (assumed)"
+    )
+
+
 class F2(TomlTable):
     """Who of the warned F1s publishes."""
 

@@ -6,18 +6,13 @@ from ...registry import Registry
 from .contact_source import ContactSource
 from .intervention import Intervention
 from .risk_rule import RiskRule
+from .shipped_rules import SHIPPED
 
 RULES: Registry[RiskRule] = Registry(
     "bluezone_sim.rules",
     "rule",
     "bluezone_sim.scenario.values.risk_rule:RiskRule",
-    {
-        "any-match": "bluezone_sim.scenario.values.shipped:ANY_MATCH",
-        "minutes-near": "bluezone_sim.scenario.values.shipped:MINUTES_NEAR",
-        "minutes-at-attenuation": "bluezone_sim.scenario.values.shipped:MINUTES_AT_ATTENUATION",
-        "cwa": "bluezone_sim.scenario.values.shipped:CWA",
-        "gaen-v2": "bluezone_sim.scenario.values.shipped:GAEN_V2",
-    },
+    {rule.name: rule for rule in SHIPPED},
 )
 SOURCES: Registry[ContactSource] = Registry(
     "bluezone_sim.contacts",

@@ -5,12 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from ..schema.rules import RuleTable
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
@@ -39,11 +36,12 @@ class RiskRule:
         source: where its numbers are from.
         parameters: keys that ``[rule]`` may have with it.
         weigh: ``(parameters, records) -> float64[n]``, how much the time of each record counts, of a
-            :class:`bluezone_sim.matching.pairs.MatchedRecords`.
+            :class:`bluezone_sim.matching.exposures.MatchedRecords` that holds every record of a pair.
         enough: ``(parameters, days) -> bool[n]``, the days that warn, of a
-            :class:`bluezone_sim.matching.pairs.PairDays`, whose ``near_s`` has the weighted seconds. It
-            is given all days of the published keys together.
-        needs: what of a record it weighs.
+            :class:`bluezone_sim.matching.exposures.ExposureDays`, whose ``near_s`` has the weighted
+            seconds. It is given all days of a pair together.
+        needs: what of a record it weighs; a "distance" is told by attenuation where the protocol tells
+            that, else by RSSI.
         version, date: of the app that it is the rule of, and since when.
         days: the days by which ``enough`` counts, local ones or, as Exposure Notification does, UTC.
         publishes: the days that the app publishes.
@@ -55,7 +53,7 @@ class RiskRule:
     parameters: type[RuleTable]
     weigh: str | Callable[..., Any]
     enough: str | Callable[..., Any]
-    needs: Literal["nothing", "rssi", "attenuation"] = "nothing"
+    needs: Literal["nothing", "rssi", "attenuation", "distance"] = "nothing"
     version: str = ""
     date: dt.date | None = None
     days: Literal["local", "utc"] = "local"
@@ -67,3 +65,13 @@ class RiskRule:
         which = [self.version, self.date.isoformat() if self.date else "", self.source]
         told = ", ".join(part for part in which if part)
         return f"{self.title} ({told})" if told else self.title
+
+    @property
+    def since(self) -> str:
+        """Version and date, as far as they are known: ``10 Dec 2020``."""
+        day = f"{self.date.day} {self.date:%b %Y}" if self.date else ""
+        return ", ".join(part for part in (self.version, day) if part)
+
+    def read_attenuations(self, told: bool) -> bool:
+        """Whether it weighs attenuations, where the protocol tells them or not."""
+        return self.needs == "attenuation" or (self.needs == "distance" and told)
