@@ -63,12 +63,16 @@ class CheckedFile:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
-        told = {k: v for k, v in asdict(self.told).items() if k not in ("refused", "n_revised")}
+        told = asdict(self.told)
+        del told["refused"]
         first, last = self.starts_s or (None, None)
         return {
             "file": str(self.file.path),
             "protocol": self.file.protocol,
             "format": self.file.form.title,
+            "start_unix_s": told.pop("start_s"),
+            "end_unix_s": told.pop("end_s"),
+            **told,
             "n_keys": len(self.file.published),
             "n_revised": self.n_revised(),
             "n_left_out": self.file.n_left_out,
@@ -76,11 +80,8 @@ class CheckedFile:
             "report_types": self.report_types(),
             "oldest_key_unix_s": first,
             "newest_key_unix_s": last,
-            **told,
             "verified": self.file.verified,
-            "refused": [
-                {"phones": r.phones, "reason": r.reason, "source": r.source} for r in self.refused
-            ],
+            "refused": [asdict(refusal) for refusal in self.refused],
         }
 
     def lines(self) -> Iterator[str]:

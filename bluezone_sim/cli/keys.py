@@ -14,15 +14,8 @@ from .common import Json, console
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     group = typer.Typer(name="keys", help="Files of published keys.", no_args_is_help=True)
-    group.callback()(
-        _group
-    )  # one command of a group is a command only where the group has a callback
     group.command()(check)
     app.add_typer(group)
-
-
-def _group() -> None:
-    """Files of published keys."""
 
 
 def check(

@@ -33,7 +33,7 @@ def heard(name: str, time_s: np.ndarray, use: np.ndarray | int = 0) -> Packets:
     table.time_us[:] = START_US + (time_s * 1e6).astype(np.int64)
     table.address[:] = 0x0A0B0C0D0E00 + use
     table.address_random[:] = True
-    table.kind[:] = 3
+    table.kind[:] = 2  # not connectable
     return table
 
 

@@ -73,7 +73,7 @@ def write_log(path: Path, *near: tuple[bytes, int], minutes: int = 20) -> Path:
         ids = system.identifiers(one, DAY)[0]
         for s in range(start_s, start_s + 60 * minutes, 60):
             own = ids[(s - DAY) // 600][None]
-            sent = gaen.crypt_metadata(one, own, gaen.metadata(-20)[None])
+            sent = gaen.crypt_metadata(one, own, gaen.metadata(-20))
             heard.append((s, system.advertisement(bytes(own[0]), bytes(sent[0]))))
     heard.sort(key=lambda row: row[0])
     table = packets([ad for _, ad in heard])
