@@ -6,6 +6,7 @@
     ├── InputError(ValueError)       bad input; the command line exits with 2
     │   ├── ScenarioError            a scenario file: every fault at once
     │   ├── FormatError              a key, history, capture or trace file
+    │   │   ├── RowsError            single rows of it; the others can be used
     │   │   └── SignatureError       a signature does not verify
     │   └── TableError               an array of the wrong dtype, shape or range
     ├── CriterionError               a criterion or a regression gate failed; exit 1
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 class BluezoneSimError(Exception):
@@ -65,6 +67,19 @@ class ScenarioError(InputError):
 
 class FormatError(InputError):
     """A file that does not follow its format. The message names the file and the row or byte."""
+
+
+class RowsError(FormatError):
+    """Single rows of a file are at fault; the message names the first.
+
+    Attributes:
+        kept: the table of the other rows.
+        n: how many rows are not in it.
+    """
+
+    def __init__(self, message: str, *, kept: Any, n: int):
+        self.kept, self.n = kept, n
+        super().__init__(message)
 
 
 class SignatureError(FormatError):

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from .. import protocols
 from ..matching.index import SightingIndex, index_sightings
 from ..matching.match import match
-from ..protocols.gaen.files import _fields, parse_export, write_export
+from ..protocols.gaen.files import parse_export, write_export
+from ..protocols.gaen.protobuf import fields
 from ..protocols.protocol import DAY_S
 from ..simulation.memory import available_mib
 from ..tables.rows import PublishedKeys, Sightings
@@ -198,7 +199,7 @@ def _export() -> BenchmarkCase:
     few = write_export(_published("gaen", 2_000))[16:]
 
     def plain() -> int:
-        return sum(len(_fields(v)) for _, v in _fields(few) if isinstance(v, bytes))
+        return sum(len(fields(v)) for _, v in fields(few) if isinstance(v, bytes))
 
     return BenchmarkCase(
         name="parse/gaen-export",

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import contextlib
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import protocols
-from ..errors import FormatError, InputError
+from ..errors import FormatError, InputError, RowsError
+from ..protocols.key_batch import KeyBatch
 from ..protocols.protocol import KeyFormat, Protocol, called
 from ..protocols.registry import PROTOCOLS
 from ..tables.rows import PublishedKeys, Sightings
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 #: More than any authority publishes at once.
 _MOST_BYTES = 1 << 30
+#: By which a file in a folder is told.
+_HEAD_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -29,33 +32,54 @@ class KeyFile:
 
     Attributes:
         path: the file.
-        format: in words.
         protocol: name of the system.
-        published_for: the keys, given the sightings that they will be looked up in: some formats leave
-            times open that depend on when a phone looks.
+        form: its format.
+        published: the keys; some formats leave times open, see :meth:`published_for`.
+        told: which batch the file says it is, where its format tells.
         filter: what is published instead of keys, where it is; its ``find(sightings)`` gives the rows
             that are in it.
         verified: a signature was checked.
+        n_left_out: keys at fault that are not in it.
+        fault: of the first of them; empty where there is none.
     """
 
     path: Path
-    format: str
     protocol: str
-    published_for: Callable[[Sightings], PublishedKeys]
+    form: KeyFormat
+    published: PublishedKeys
+    told: KeyBatch | None = None
     filter: Any = None
     verified: bool = False
+    n_left_out: int = 0
+    fault: str = ""
+
+    def published_for(self, sightings: Sightings) -> PublishedKeys:
+        """The keys, given the sightings that they will be looked up in: it may depend on when."""
+        if self.form.timed is None:
+            return self.published
+        latest = int(sightings.time_ms.max(initial=0))
+        out: PublishedKeys = called(self.form.timed)(self.published, latest)
+        return out
 
 
-def read_keys(path: Path, protocol: str | None = None, public_key: Path | None = None) -> KeyFile:
+def read_keys(
+    path: Path,
+    protocol: str | None = None,
+    public_key: EllipticCurvePublicKey | None = None,
+    *,
+    partial: bool = False,
+) -> KeyFile:
     """Reads a file of keys.
 
     Args:
         path: in a format of any protocol that publishes keys.
         protocol: what it must be of; decides between designs whose files look alike.
-        public_key: PEM file; the file must be signed by it.
+        public_key: see :func:`read_public_key`; the file must be signed by it.
+        partial: leave out single keys that are at fault.
 
     Raises:
         InputError: a file cannot be read, or the keys are of another protocol than asked for.
+        RowsError: single keys are at fault.
         FormatError: a file is at fault.
         SignatureError: a signature does not verify.
     """
@@ -76,16 +100,38 @@ def read_keys(path: Path, protocol: str | None = None, public_key: Path | None =
             f"{path}: {form.title} of {system.name}, but --protocol asks for {protocol}"
         )
     if public_key is not None:
-        _verify(path, data, form, _public_key(public_key))
-    source = str(path)
+        _verify(path, data, form, public_key)
+    source, n_left_out, fault = str(path), 0, ""
+    try:
+        published = called(form.read)(data, source)
+    except RowsError as error:
+        if not partial:
+            raise
+        published, n_left_out, fault = error.kept, error.n, str(error)
     return KeyFile(
         path=path,
-        format=form.title,
         protocol=system.name,
-        published_for=partial(_timed, called(form.read)(data, source), form),
+        form=form,
+        published=published,
+        told=None if form.told is None else called(form.told)(data, source),
         filter=None if form.filter is None else called(form.filter)(data, source),
         verified=public_key is not None,
+        n_left_out=n_left_out,
+        fault=fault,
     )
+
+
+def looks_like_keys(path: Path) -> bool:
+    """A file begins as one of keys does.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    with contextlib.suppress(FormatError):
+        told_by_content(path)
+        return False
+    head = _read(path, _HEAD_BYTES)
+    return any(called(form.sniff)(head) for _, form in _formats())
 
 
 def _formats() -> list[tuple[Protocol, KeyFormat]]:
@@ -123,33 +169,40 @@ def _verify(path: Path, data: bytes, form: KeyFormat, key: EllipticCurvePublicKe
     called(form.verify)(data, str(path), key, beside)
 
 
-def _timed(published: PublishedKeys, form: KeyFormat, sightings: Sightings) -> PublishedKeys:
-    if form.timed is None:
-        return published
-    out: PublishedKeys = called(form.timed)(published, int(sightings.time_ms.max(initial=0)))
-    return out
-
-
-def _read(path: Path) -> bytes:
+def _read(path: Path, most: int = -1) -> bytes:
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise FormatError(f"{path}: more than {_MOST_BYTES >> 20:,} MiB, so no file of keys")
-        return path.read_bytes()
+        with path.open("rb") as stream:
+            return stream.read(most)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
-def _public_key(path: Path) -> EllipticCurvePublicKey:
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
-    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+def read_public_key(path: Path) -> EllipticCurvePublicKey:
+    """A health authority's key: PEM, DER, or the DER in base64, as they published it.
 
+    Raises:
+        InputError: the file cannot be read.
+        FormatError: it is none of them, or of another kind than ECDSA on P-256.
+    """
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+    from cryptography.hazmat.primitives.serialization import (
+        load_der_public_key,
+        load_pem_public_key,
+    )
+
+    data = _read(path)
+    load = load_pem_public_key if b"-----BEGIN" in data else load_der_public_key
+    with contextlib.suppress(binascii.Error, ValueError):
+        data = base64.b64decode(b"".join(data.split()), validate=True)
     try:
-        key = load_pem_public_key(_read(path))
+        key = load(data)
     except (ValueError, UnsupportedAlgorithm):
         raise FormatError(
-            f"{path}: expected a public key in PEM (-----BEGIN PUBLIC KEY-----)"
+            f"{path}: expected a public key in PEM (-----BEGIN PUBLIC KEY-----), DER, or DER in base64"
         ) from None
-    if not isinstance(key, EllipticCurvePublicKey):
+    if not isinstance(key, EllipticCurvePublicKey) or not isinstance(key.curve, SECP256R1):
         raise FormatError(f"{path}: expected a key of ECDSA on P-256, found another kind")
     return key

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ..errors import FormatError, RowsError
 from .common import Json, console, settings_of
 
 
@@ -18,10 +19,10 @@ def register(app: typer.Typer) -> None:
 
 def match(
     keys: Annotated[
-        Path,
+        list[Path],
         typer.Option(
             help="Published keys: Bluezone's CHECK_CONTACT_F0 message, an export.bin or its zip, a DP-3T "
-            "list or cuckoo filter, TCN reports; told by their content."
+            "list or cuckoo filter, TCN reports; told by their content. Again for each file, or a folder."
         ),
     ],
     history: Annotated[
@@ -34,7 +35,8 @@ def match(
         str | None, typer.Option(help="System of the keys, where their file leaves it open.")
     ] = None,
     public_key: Annotated[
-        Path | None, typer.Option(help="PEM; the export must be signed with it.")
+        Path | None,
+        typer.Option(help="PEM, DER or base64; every export must be signed with it."),
     ] = None,
     rule: Annotated[
         str | None,
@@ -49,15 +51,29 @@ def match(
             "--set", metavar="KEY=VALUE", help="Change a key of the rule, such as rule.minutes=10."
         ),
     ] = None,
+    report_types: Annotated[
+        str | None,
+        typer.Option(help="Those that count, such as confirmed-test,self-report; by default all."),
+    ] = None,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Leave out single keys that are at fault.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Look published keys up in a phone's history."""
     from ..captures.importing import history_of
-    from ..captures.key_files import read_keys
+    from ..captures.key_sets import read_key_set
     from ..matching.one_phone import find
     from ..scenario.by_protocol import chosen_rule
 
-    published = read_keys(keys, protocol, public_key)
+    try:
+        published = read_key_set(
+            keys, protocol, public_key, partial=partial, report_types=report_types
+        )
+    except RowsError as error:
+        raise FormatError(f"{error}\n--partial leaves {error.n:,} of its keys out") from None
+    for warning in published.warnings():
+        typer.echo(f"bluezone-sim: {warning}", err=True)
     sightings, n_back = history_of(history, published.protocol)
     changes = settings_of(settings, "rule.minutes=10")
     found = find(
@@ -69,7 +85,7 @@ def match(
         chosen_rule(published.protocol, rule, changes) if rule or changes else None,
     )
     if as_json:
-        typer.echo(json.dumps(found.to_dict()))
+        typer.echo(json.dumps(found.to_dict() | published.to_dict()))
     else:
         console().print(found.table())
-        typer.echo(found.summary())
+        typer.echo("\n".join(filter(None, (found.summary(), published.summary()))))

@@ -14,6 +14,9 @@ from .common import Json, Settings, console, settings_of
 if TYPE_CHECKING:
     from ..validation.radio.validate import Validation
 
+#: Faults that are told one by one.
+_MOST_FAULTS = 20
+
 
 def register(app: typer.Typer) -> None:
     """Adds the group; each command judges one part of the model by its exit code."""
@@ -33,6 +36,9 @@ def radio(
     out: Annotated[
         Path | None, typer.Option(help="Folder to write radio.json and a QQ figure to.")
     ] = None,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Leave out rows and files that are at fault.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Predict each measured scene by a fit on the others; compare attenuations."""
@@ -43,12 +49,18 @@ def radio(
 
     if out is not None:
         check_absent(out)
-    scenes, unknown = read_scenes(data)
+    left_out: list[str] = []
+    scenes, unknown = read_scenes(data, left_out.append if partial else None)
+    for fault in left_out[:_MOST_FAULTS]:
+        typer.echo(f"bluezone-sim: left out: {fault}", err=True)
+    if len(left_out) > _MOST_FAULTS:
+        typer.echo(f"bluezone-sim: left out: {len(left_out):,} faults in all", err=True)
     result = validate_radio(scenes, unknown)
     if out is not None:
         save_validation(result, out)
     if as_json:
-        typer.echo(json.dumps(result.to_dict(), allow_nan=False))
+        document = result.to_dict() | {"n_left_out": len(left_out)}
+        typer.echo(json.dumps(document, allow_nan=False))
     else:
         _print(result)
     if out is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +22,15 @@ from .match import match
 from .rules import DayScores, KeysTell, day_scores, record_scores
 from .windows import ScanInstances, previous_scans, scan_instances
 
-if TYPE_CHECKING:
-    from ..protocols.dp3t.files import CuckooFilter
-
-
 #: Rows that the table in the terminal shows.
 _MOST_ROWS = 40
+
+
+class Filter(Protocol):
+    """What is published instead of keys."""
+
+    def find(self, sightings: Sightings) -> NDArray[np.int64]:
+        """Rows that are in it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,17 +113,24 @@ class PhoneMatches:
         }
         if m.attenuation_db is not None:
             out["attenuation_db"] = float(m.attenuation_db[row])
+        out |= self._report_type(int(m.key[row]))
         if np.any(m.observer):
             out["observer"] = int(m.observer[row])
         return out
 
+    def _report_type(self, key: int) -> dict[str, int]:
+        """As the key's file tells it, where it does."""
+        number = self.keys.meta.get("report_type")
+        return {} if number is None or number[key] < 0 else {"report_type": int(number[key])}
+
     def _windows(self, scans: ScanInstances) -> list[dict[str, Any]]:
         first = np.flatnonzero(np.diff(scans.window, prepend=-1))
-        last = np.append(first[1:], len(scans))
+        last = np.append(first, len(scans))[1:]
         return [
             {
                 "key": self.key_hex(int(scans.key[a])),
                 "observer": int(scans.observer[a]),
+                **self._report_type(int(scans.key[a])),
                 "start_unix_s": int(scans.window_start_s[a]),
                 "scan_instances": [
                     {
@@ -198,7 +208,7 @@ def find(
     sightings: Sightings,
     protocol: str,
     n_out_of_order: int = 0,
-    cuckoo: CuckooFilter | None = None,
+    published: Filter | None = None,
     rule: RuleTable | None = None,
 ) -> PhoneMatches:
     """Looks keys, or a filter, up in sightings of one protocol.
@@ -208,17 +218,17 @@ def find(
         sightings: a phone's history.
         protocol: of both.
         n_out_of_order: rows earlier than the row before.
-        cuckoo: the filter.
+        published: the filter, where one is published instead of keys.
         rule: what judges the days; by default that of an app that used the protocol.
 
     Raises:
         TableError: keys or sightings are not the protocol's, or the rule weighs attenuations and none are
             told.
     """
-    if cuckoo is None:
+    if published is None:
         matches = match(keys, sightings, protocol)
     else:
-        matches = _filtered(cuckoo, sightings, protocol)
+        matches = _filtered(published, sightings, protocol)
     judge = applied(protocol_rule(protocol) if rule is None else rule)
     if rule is not None:
         judge.check(matches)
@@ -246,9 +256,9 @@ def _minutes_within(scans: ScanInstances, n_keys: int) -> NDArray[np.float64]:
     return np.bincount(scans.key, near * scans.since_last_s, n_keys) / 60
 
 
-def _filtered(cuckoo: CuckooFilter, sightings: Sightings, protocol: str) -> Matches:
+def _filtered(published: Filter, sightings: Sightings, protocol: str) -> Matches:
     """Rows that pass a filter; it tells no keys, so all are of key 0."""
-    row = cuckoo.find(sightings)
+    row = published.find(sightings)
     time_ms = sightings.time_ms[row]
     day_ms, interval_ms = 86_400_000, 1000 * get_key_protocol(protocol).interval_s
     return Matches(

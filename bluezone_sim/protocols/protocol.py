@@ -176,7 +176,7 @@ class KeyFormat:
         suffix: usual ending: ".json".
         sniff: ``(data)`` tells whether bytes are such a file, by their first few thousand.
         read: ``(data, source)`` gives :class:`~bluezone_sim.tables.rows.PublishedKeys`, or raises
-            FormatError that names ``source``.
+            FormatError that names ``source``: RowsError where the other keys can be used.
         write: ``(published)`` gives the file.
         timed: ``(published, latest_ms)`` sets what the file leaves open until it is known when a phone
             looks: the time of its latest sighting, unix milliseconds.
@@ -184,6 +184,11 @@ class KeyFormat:
             the key; ``beside(suffix)`` gives (bytes, name) of a file of the same name and another ending.
         filter: ``(data, source)`` gives what is published instead of keys: its ``find(sightings)`` gives
             the rows that are in it.
+        told: ``(data, source)`` gives the :class:`~bluezone_sim.protocols.key_batch.KeyBatch` that the
+            file says it is.
+        report_types: names of the numbers in ``meta["report_type"]``; a key of the type "revoked" is
+            taken back, one that tells none is of the first.
+        report_types_mean: (region, what the types mean there), where that is not what their names say.
     """
 
     title: str
@@ -194,6 +199,9 @@ class KeyFormat:
     timed: Code | None = None
     verify: Code | None = None
     filter: Code | None = None
+    told: Code | None = None
+    report_types: tuple[str, ...] = ()
+    report_types_mean: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

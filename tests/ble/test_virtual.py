@@ -468,7 +468,7 @@ source = "this test"
         files = ("--record", "x.pcapng", "--junit", "j.xml", "--html", "h.html")
         assert call("conformance", *arguments, *files) == 0, capsys.readouterr().out
     assert (folder / "j.xml").read_bytes().startswith(b"<?xml")
-    assert b"4 pass" in (folder / "h.html").read_bytes()
+    assert b"passed 4 of 4" in (folder / "h.html").read_bytes()
     # The recording says the same, and the real profile is missed.
     capsys.readouterr()
     recorded = ("--recording", "x.pcapng", "--keys", "k.bin")

@@ -254,7 +254,7 @@ def test_a_protocol_from_outside_is_imported_and_matched(toy, tmp_path, capsys):
 def test_its_key_file_is_told_by_content(toy, tmp_path):
     (tmp_path / "keys").write_bytes(toy_write(KEYS))
     found = read_keys(tmp_path / "keys")
-    assert (found.protocol, found.format, found.filter) == ("toy", "a list of toy keys", None)
+    assert (found.protocol, found.form.title, found.filter) == ("toy", "a list of toy keys", None)
     empty = concatenate_sightings([], "toy")
     assert np.array_equal(found.published_for(empty).key, KEYS.key)
     (tmp_path / "keys").write_bytes(_HEAD + b"x\n")

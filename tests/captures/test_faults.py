@@ -153,7 +153,7 @@ def test_a_measurement_is_read_with_its_distances(tmp_path, capsys):
         ({5: "noon"}, ("row 1", "timestamp", "unix seconds")),
         ({6: None}, ("row 1", "rssi", "dBm", "None")),
         ({6: 90}, ("rssi", "-127 to 20")),
-        ({8: -1.0}, ("ground_truth_distance", "metres")),
+        ({8: -2.0}, ("ground_truth_distance", "metres, NULL or -1")),
         ({1: "x" * 17}, ("receiver_id", "16")),
     ],
 )

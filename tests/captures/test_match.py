@@ -16,6 +16,7 @@ from bluezone_sim.captures.formats.pcapng import PcapngWriter
 from bluezone_sim.captures.packets import Packets
 from bluezone_sim.protocols.dp3t import files as dp3t_files
 from bluezone_sim.protocols.dp3t.keys import observations
+from bluezone_sim.protocols.gaen import archive
 from bluezone_sim.protocols.gaen import files as gaen_export
 from bluezone_sim.protocols.gaen import keys as gaen
 from bluezone_sim.protocols.tcn import files as tcn
@@ -211,9 +212,10 @@ def test_signatures_are_verified_with_the_key_given(tmp_path, capsys):
     for name, key in (("good.pem", signer), ("other.pem", other)):
         pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         (tmp_path / name).write_bytes(pem)
-    export = gaen_export.write_export(published)
+    signed = gaen_export.ExportInfo(signatures=(gaen_export.SignatureInfo(),))
+    export = gaen_export.write_export(published, signed)
     (tmp_path / "export.bin").write_bytes(export)
-    (tmp_path / "export.sig").write_bytes(gaen_export.write_signature(export, signer))
+    (tmp_path / "export.sig").write_bytes(archive.write_signature(export, signer))
     (tmp_path / "export.zip").write_bytes(write_export_zip(published, signer))
     (tmp_path / "alone.bin").write_bytes(export)
     (tmp_path / "message.json").write_bytes(message())
@@ -232,6 +234,7 @@ def test_signatures_are_verified_with_the_key_given(tmp_path, capsys):
         ("export.zip", "other.pem", "none of 1 signatures verifies"),
         ("alone.bin", "good.pem", "alone.sig"),
         ("export.bin", "export.sig", "public key in PEM"),
+        ("export.bin", "export.bin", "DER, or DER in base64"),
         ("message.json", "good.pem", "carries no signature"),
     ):
         code, said = run(keys, pem)

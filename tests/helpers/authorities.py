@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import zipfile
+from dataclasses import replace
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 from bluezone_sim.errors import FormatError
 from bluezone_sim.protocols.bluetrace import keys as bluetrace
-from bluezone_sim.protocols.gaen.files import ExportInfo, write_export, write_signature
+from bluezone_sim.protocols.gaen.archive import write_signature
+from bluezone_sim.protocols.gaen.files import ExportInfo, SignatureInfo, write_export
 from bluezone_sim.tables.rows import PublishedKeys
 
 
@@ -18,12 +20,20 @@ def write_export_zip(
     private_key: EllipticCurvePrivateKey,
     info: ExportInfo | None = None,
 ) -> bytes:
-    """A signed ``export.zip`` of Apple and Google."""
-    export = write_export(published, info)
+    """A signed ``export.zip`` of Apple and Google, as phones take it."""
+    signer = SignatureInfo(key_version="v1", key_id="452")
+    export = write_export(published, replace(info or ExportInfo(), signatures=(signer,)))
+    return packed(export, write_signature(export, private_key, signer))
+
+
+def packed(export: bytes, signatures: bytes, **others: bytes) -> bytes:
+    """A zip of both, and of other members by name."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("export.bin", export)
-        archive.writestr("export.sig", write_signature(export, private_key))
+        archive.writestr("export.sig", signatures)
+        for name, content in others.items():
+            archive.writestr(name, content)
     return out.getvalue()
 
 

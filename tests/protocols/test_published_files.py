@@ -19,7 +19,9 @@ from bluezone_sim.protocols.bluetrace import keys as bluetrace
 from bluezone_sim.protocols.bluetrace.wire import parse_exchange
 from bluezone_sim.protocols.dp3t import files as dp3t_files
 from bluezone_sim.protocols.dp3t.keys import observations
+from bluezone_sim.protocols.gaen import archive
 from bluezone_sim.protocols.gaen import files as ek
+from bluezone_sim.protocols.gaen.protobuf import bytes_field, fields, number_field
 from bluezone_sim.protocols.tcn import files as tcn
 from bluezone_sim.tables.rows import PublishedKeys, Sightings
 from helpers.authorities import write_export_zip
@@ -103,25 +105,25 @@ def test_a_real_export_is_read_whole_expanded_and_matched():
 def test_a_zip_is_verified_with_the_key_that_signed_it():
     private, other = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     data = write_export_zip(some_keys(), private, ek.ExportInfo(region="VN"))
-    keys, info = ek.parse_export_zip(data, public_key=private.public_key())
+    keys, info = archive.parse_export_zip(data, public_key=private.public_key())
     assert same(keys, some_keys())
     assert info.region == "VN"
-    assert same(ek.parse_export_zip(data)[0], keys)
+    assert same(archive.parse_export_zip(data)[0], keys)
     with pytest.raises(SignatureError, match="none of 1 signatures"):
-        ek.parse_export_zip(data, public_key=other.public_key())
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        export, signature = archive.read("export.bin"), archive.read("export.sig")
+        archive.parse_export_zip(data, public_key=other.public_key())
+    with zipfile.ZipFile(io.BytesIO(data)) as inside:
+        export, signature = inside.read("export.bin"), inside.read("export.sig")
     tampered = bytearray(export)
     tampered[-1] ^= 1
     with pytest.raises(SignatureError):
-        ek.verify_signature(bytes(tampered), signature, private.public_key())
+        archive.verify_signature(bytes(tampered), signature, private.public_key())
 
 
 def packed(**members: bytes) -> bytes:
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made:
         for name, content in members.items():
-            archive.writestr(name.replace("_", "."), content)
+            made.writestr(name.replace("_", "."), content)
     return out.getvalue()
 
 
@@ -130,11 +132,11 @@ def test_a_zip_bomb_is_refused_before_it_is_inflated(monkeypatch):
     bomb = packed(export_bin=bytes(100_000))
     assert len(bomb) < 1000
     with pytest.raises(FormatError, match="100,000 bytes, expected at most 1,000"):
-        ek.parse_export_zip(bomb)
+        archive.parse_export_zip(bomb)
     # An archive that lies about the size.
     lying = bomb.replace((100_000).to_bytes(4, "little"), (10).to_bytes(4, "little"))
     with pytest.raises(FormatError):
-        ek.parse_export_zip(lying)
+        archive.parse_export_zip(lying)
 
 
 @pytest.mark.parametrize(
@@ -143,19 +145,22 @@ def test_a_zip_bomb_is_refused_before_it_is_inflated(monkeypatch):
         (b"", "expected the header"),
         (b"EK Export v2    ", "expected the header"),
         (ek.write_export(some_keys())[:-3], r"byte \d+, key 4: a field runs past the end"),
-        (ek.HEADER + ek._bytes(7, ek._bytes(1, bytes(15))), "another length than 16"),
-        (ek.HEADER + ek._bytes(7, ek._number(2, 1)), "another length than 16"),
-        (ek.HEADER + ek._number(7, 1), "does not belong"),
+        (ek.HEADER + bytes_field(7, bytes_field(1, bytes(15))), "another length than 16"),
+        (ek.HEADER + bytes_field(7, number_field(2, 1)), "another length than 16"),
+        (ek.HEADER + number_field(7, 1), "does not belong"),
         (
-            ek.HEADER + ek._bytes(7, ek._bytes(1, bytes(16)) + ek._number(4, 145)),
+            ek.HEADER + bytes_field(7, bytes_field(1, bytes(16)) + number_field(4, 145)),
             "key 0: rolling_period: expected 1 to 144, found 145",
         ),
         (
-            ek.HEADER + ek._bytes(7, ek._bytes(1, bytes(16)) + ek._number(3, (1 << 64) - 1)),
+            ek.HEADER + bytes_field(7, bytes_field(1, bytes(16)) + number_field(3, (1 << 64) - 1)),
             "rolling_start_interval_number: expected 0 or more",
         ),
-        (ek.HEADER + ek._bytes(7, ek._bytes(1, bytes(16)) + ek._number(3, 1 << 40)), "32 bits"),
-        (ek.HEADER + ek._number(5, 1) * 2000, "more than 1024 fields"),
+        (
+            ek.HEADER + bytes_field(7, bytes_field(1, bytes(16)) + number_field(3, 1 << 40)),
+            "32 bits",
+        ),
+        (ek.HEADER + number_field(5, 1) * 2000, "more than 1024 fields"),
     ],
 )
 def test_a_broken_export_names_the_byte_or_the_key(data, words):
@@ -166,7 +171,7 @@ def test_a_broken_export_names_the_byte_or_the_key(data, words):
 @pytest.mark.parametrize("data", [b"", b"PK", packed(a=b""), packed(export_bin=b"x")])
 def test_a_broken_zip_is_named(data):
     with pytest.raises(FormatError, match=r"^e\.zip: "):
-        ek.parse_export_zip(data, "e.zip")
+        archive.parse_export_zip(data, "e.zip")
 
 
 @settings(max_examples=300)
@@ -175,8 +180,8 @@ def test_a_broken_zip_is_named(data):
 def test_no_bytes_break_the_parsers_of_published_files(data, with_header):
     for parse in (
         lambda: ek.parse_export(ek.HEADER + data if with_header else data),
-        lambda: ek.parse_export_zip(data),
-        lambda: ek._fields(data),
+        lambda: archive.parse_export_zip(data),
+        lambda: fields(data),
         lambda: tcn.parse_report(data),
         lambda: dp3t_files.parse_list(data, 32, 96),
         lambda: dp3t_files.CuckooFilter.from_bytes(b"BZ3TCF1\0" + data if with_header else data),

@@ -3,74 +3,78 @@
 from __future__ import annotations
 
 import io
-from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
 
 from ..._version import __version__
+from .evidence import ERROR, NOT_MEASURED
 from .judge import ConformanceReport
-from .measurements import ERROR, FAIL, NOT_MEASURED
 
 #: Points of the figure: enough to see bursts, few enough for a browser.
 _POINTS = 20_000
 
 
 def junit(report: ConformanceReport) -> bytes:
-    """JUnit XML: a case a measurement; value, unit, limits and source are its properties."""
+    """JUnit XML, as Jenkins' xUnit (junit-10.xsd) and GitLab read it: a case a measurement.
+
+    Properties belong to the suite: those of a measurement begin with its name. What a case says of itself
+    is its ``system-out``. A measurement that is required and was not measured is a failure, another that
+    was not measured is skipped.
+    """
     suite = ElementTree.Element(
         "testsuite",
         name=f"bluezone-sim.{report.profile_name}",
         tests=str(len(report.measurements)),
-        failures=str(report.count(FAIL)),
+        failures=str(sum(m.failed and m.outcome != ERROR for m in report.measurements)),
         errors=str(report.count(ERROR)),
-        skipped=str(report.count(NOT_MEASURED)),
+        skipped=str(sum(m.outcome == NOT_MEASURED and not m.failed for m in report.measurements)),
         time=f"{report.seconds:.1f}",
         timestamp=report.began,
     )
-    _properties(
-        suite,
-        {
-            "profile": report.profile.title,
-            "target": ", ".join(report.addresses),
-            "name": report.name,
-            "packets": len(report.trail.packets),
-            "source": report.source,
-            "bluezone-sim": __version__,
-        },
-    )
+    values = {
+        "profile": report.profile.title,
+        "target": ", ".join(report.addresses),
+        "name": report.name,
+        "packets": len(report.trail.packets),
+        "source": report.source,
+        "verdict": report.verdict,
+        "bluezone-sim": __version__,
+    }
+    for m in report.measurements:
+        facts = {
+            "value": "" if m.value is None else m.value,
+            "at_least": str(m.at_least).lower(),
+            "unit": m.unit,
+            "limits": m.limit.text(),
+            "source": m.limit.source,
+            "detail": m.detail,
+        }
+        values |= {f"{m.name}.{key}": value for key, value in facts.items()}
+    box = ElementTree.SubElement(suite, "properties")
+    for name, value in values.items():
+        ElementTree.SubElement(box, "property", name=name, value=_xml(str(value)))
     for m in report.measurements:
         case = ElementTree.SubElement(
             suite, "testcase", classname=report.profile_name, name=m.name, time="0"
         )
-        _properties(
-            case,
-            {
-                "value": "" if m.value is None else m.value,
-                "unit": m.unit,
-                "limits": m.limit.text(),
-                "source": m.limit.source,
-                "detail": m.detail,
-            },
-        )
-        said = f"{m.value} {m.unit}, limits {m.limit.text()}; {m.detail}"
-        if m.outcome == FAIL:
-            ElementTree.SubElement(case, "failure", message=_xml(said)).text = _xml(m.limit.source)
-        elif m.outcome == ERROR:
+        said = _xml(f"{m.value_text()} {m.unit}, limits {m.limit.text()}; {m.detail}")
+        if m.outcome == ERROR:
             ElementTree.SubElement(case, "error", message=_xml(m.detail))
+        elif m.failed:
+            # GitLab shows the text of a failure, Jenkins its message.
+            missing = f"required, but not measured: {m.detail}"
+            message = _xml(missing) if m.outcome == NOT_MEASURED else said
+            text = f"{message}\n{_xml(m.limit.source)}"
+            ElementTree.SubElement(case, "failure", message=message).text = text
         elif m.outcome == NOT_MEASURED:
             ElementTree.SubElement(case, "skipped", message=_xml(m.detail))
+        ElementTree.SubElement(case, "system-out").text = said
     suites = ElementTree.Element("testsuites")
     suites.append(suite)
     ElementTree.indent(suites)
     out: bytes = ElementTree.tostring(suites, encoding="utf-8", xml_declaration=True)
     return out
-
-
-def _properties(parent: ElementTree.Element, values: dict[str, Any]) -> None:
-    box = ElementTree.SubElement(parent, "properties")
-    for name, value in values.items():
-        ElementTree.SubElement(box, "property", name=name, value=_xml(str(value)))
 
 
 def _xml(text: str) -> str:
@@ -117,13 +121,13 @@ svg { width: 100%; height: auto; background: #fff; border-radius: 4px; }
 {%- if r.others %}; {{ r.others }} other phone{{ "s" if r.others > 1 }} of this protocol
 {{ "were" if r.others > 1 else "was" }} heard{% endif %}.</p>
 <p class="verdict {{ 'fail' if r.failed else 'pass' }}">
-{{ counts|join(", ") }}{% if missed %}: {{ missed|join(", ") }}{% endif %}</p>
+{{ r.verdict }}{% if missed %}: {{ missed|join(", ") }}{% endif %}</p>
 <table>
 <tr><th>measurement</th><th>outcome</th><th>value</th><th>limits</th><th>detail</th></tr>
 {% for m in r.measurements %}<tr>
 <td>{{ m.name }}<div class="about">{{ m.about }}</div></td>
 <td class="o {{ m.outcome.split()[0] }}">{{ m.outcome }}</td>
-<td class="n">{{ "–" if m.value is none else "%g"|format(m.value) }} {{ m.unit }}</td>
+<td class="n">{{ m.value_text() }} {{ m.unit }}</td>
 <td class="l">{{ m.limit.text() }}<div class="about">{{ m.limit.source }}</div></td>
 <td class="d">{{ m.detail }}</td></tr>
 {% endfor %}</table>
@@ -140,16 +144,10 @@ def html(report: ConformanceReport) -> bytes:
     from markupsafe import Markup
 
     page = Environment(autoescape=True).from_string(_PAGE)
-    counts = [
-        f"{n} {outcome}"
-        for outcome in ("pass", "fail", "error", "not measured")
-        if (n := report.count(outcome))
-    ]
     text: str = page.render(
         r=report,
         n=len(report.trail.packets),
-        counts=counts,
-        missed=[m.name for m in report.measurements if m.outcome in (FAIL, ERROR)],
+        missed=[m.name for m in report.measurements if m.failed],
         figure=Markup(_figure(report)),  # drawn here, from numbers alone
         version=__version__,
     )

@@ -6,24 +6,27 @@ import asyncio
 import contextlib
 import datetime as dt
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from ..._version import SCHEMA_VERSION, __version__
-from ...captures.key_files import KeyFile
+from ...captures.decode import SightingDecoder
+from ...captures.key_sets import KeySet
 from ...captures.packets import Packets
 from ...errors import InputError, NothingToRunError
 from ...tables.table import Column, Table
-from ...tables.words import DASH
 from ..listening.buffer import _PACKETS_MOST, _READ_AGAIN_S, PacketBuffer
 from ..listening.gatt_client import Reader, ReadResult
 from ..listening.listener import Listener, Sink
 from ..listening.recorder import Recorder, packets_of
 from ..listening.reports import address_text, parse_address
+from .evidence import ERROR, FAIL, NOT_MEASURED, PASS, Evidence, Measurement
 from .limits import ConformanceLimits
-from .measurements import ERROR, FAIL, Evidence, Measurement, measure
+from .measurements import measure
 from .track import Trail, follow
 
 
@@ -56,8 +59,23 @@ class ConformanceReport:
 
     @property
     def failed(self) -> bool:
-        """A limit was missed, or could not be computed."""
-        return any(m.outcome in (FAIL, ERROR) for m in self.measurements)
+        """A limit was missed, could not be computed, or what is required was not measured."""
+        return any(m.failed for m in self.measurements)
+
+    @property
+    def verdict(self) -> str:
+        """In words: "passed 5 of 10, 5 not measured"."""
+        parts = [f"passed {self.count(PASS)} of {len(self.measurements)}"]
+        for outcome, word in (
+            (FAIL, "failed"),
+            (ERROR, "in error"),
+            (NOT_MEASURED, "not measured"),
+        ):
+            if n := self.count(outcome):
+                parts.append(f"{n} {word}")
+        if lost := [m.name for m in self.measurements if m.failed and m.outcome == NOT_MEASURED]:
+            parts.append(f"of which required: {', '.join(lost)}")
+        return ", ".join(parts)
 
     def count(self, outcome: str) -> int:
         """Measurements with an outcome."""
@@ -76,8 +94,35 @@ class ConformanceReport:
             "addresses": self.addresses,
             "other_phones": self.others,
             "passed": not self.failed,
+            "verdict": self.verdict,
             "measurements": [m.to_dict() for m in self.measurements],
         }
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What was heard of a protocol.
+
+    Attributes:
+        packets: of it; of a recording, all.
+        reads: GATT reads by address.
+        names: local names by address.
+        seconds: listened; None: as long as the phone's packets span.
+        ended_us: when listening ended, unix microseconds.
+        strangers: packets of other protocols, by name, where they are not among the packets.
+    """
+
+    packets: Packets
+    reads: Mapping[int, Sequence[ReadResult]] = field(default_factory=dict)
+    names: Mapping[int, str] = field(default_factory=dict)
+    seconds: float | None = None
+    ended_us: int = 0
+    strangers: Mapping[str, int] = field(default_factory=dict)
+
+
+def recorded(packets: Packets) -> Heard:
+    """What a recording holds; it ends with its last packet, whosever that is."""
+    return Heard(packets, ended_us=int(packets.time_us.max(initial=0)))
 
 
 async def listen(
@@ -89,11 +134,8 @@ async def listen(
     record: Path | None,
     say: Callable[[str], None],
     progress: Callable[[float, str], None] = lambda done, stage: None,
-) -> tuple[Packets, dict[int, list[ReadResult]], dict[int, str], float]:
+) -> Heard:
     """Listens to everybody of a protocol.
-
-    Returns:
-        Packets, GATT reads by address, names by address, seconds listened.
 
     Raises:
         AdapterError: there is no adapter.
@@ -120,7 +162,14 @@ async def listen(
     reads: dict[int, list[ReadResult]] = {}
     for address, read in reader.log if reader is not None else ():
         reads.setdefault(address, []).append(read)
-    return packets_of(keeper.heard), reads, names, time.monotonic() - began
+    return Heard(
+        packets=packets_of(keeper.heard),
+        reads=reads,
+        names=names,
+        seconds=time.monotonic() - began,
+        ended_us=time.time_ns() // 1000,
+        strangers=keeper.strangers,
+    )
 
 
 def target_of(text: str) -> int | None:
@@ -135,64 +184,93 @@ def target_of(text: str) -> int | None:
     return address
 
 
+def required_of(given: Sequence[str], profile: ConformanceLimits) -> frozenset[str]:
+    """The measurements that ``--require`` names, or all of the profile.
+
+    Raises:
+        InputError: the profile has no such measurement.
+    """
+    names = {name.strip() for text in given for name in text.split(",")}
+    for name in names - {"all", *profile.limits}:
+        near = get_close_matches(name, profile.limits, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise InputError(
+            f"--require {name}: expected all, or some of {', '.join(profile.limits)}{hint}"
+        )
+    return frozenset(profile.limits) if "all" in names else frozenset(names)
+
+
 def judge(
     profile_name: str,
     profile: ConformanceLimits,
-    packets: Packets,
+    heard: Heard,
     *,
     target: int | None = None,
-    seconds: float | None = None,
-    reads: dict[int, list[ReadResult]] | None = None,
-    names: dict[int, str] | None = None,
-    keys: KeyFile | None = None,
+    required: Collection[str] = (),
+    keys: KeySet | None = None,
     source: str = "air",
 ) -> ConformanceReport:
     """Measures one phone.
 
     Args:
         profile_name, profile: the limits.
-        packets: what was heard.
+        heard: from :func:`listen` or :func:`recorded`.
         target: an address that the phone has at some time; None: the first phone heard.
-        seconds: listened; None: as long as the packets span.
-        reads, names: GATT reads and local names, by address.
+        required: measurements that have to be measured.
         keys: the phone's published keys.
         source: where the packets are from.
 
     Raises:
-        NothingToRunError: the phone was not heard.
+        NothingToRunError: the phone was not heard; which protocols were heard instead is told.
     """
-    trail = follow(packets, profile.protocol, target)
+    trail = follow(heard.packets, profile.protocol, target)
     if trail is None:
         which = "no phone" if target is None else f"no phone at {address_text(target)}"
         raise NothingToRunError(
-            f"{which} advertised as {profile.protocol} in {len(packets):,} packets; is the app open, "
-            "Bluetooth on, the phone near?"
+            f"{which} advertised as {profile.protocol} in {len(heard.packets):,} packets; "
+            + _instead(heard, profile.protocol)
         )
     addresses = list(dict.fromkeys(trail.packets.address.tolist()))
-    span = (trail.packets.time_us[-1] - trail.packets.time_us[0]) / 1e6
-    own = [(a, r) for a in addresses for r in (reads or {}).get(a, ())]
+    first_us, last_us = int(trail.packets.time_us[0]), int(trail.packets.time_us[-1])
+    own = [(a, r) for a in addresses for r in heard.reads.get(a, ())]
     evidence = Evidence(
         profile=profile,
         trail=trail,
-        seconds=span if seconds is None else seconds,
+        seconds=(last_us - first_us) / 1e6 if heard.seconds is None else heard.seconds,
+        end_s=(max(last_us, heard.ended_us) - first_us) / 1e6,
         reads=sorted(own, key=lambda read: read[1].time_us),
         keys=keys,
     )
-    name = next((n for a in addresses if (n := (names or {}).get(a))), "")
     return ConformanceReport(
         profile_name=profile_name,
         profile=profile,
-        measurements=measure(evidence),
+        measurements=measure(evidence, required),
         trail=trail,
         addresses=[address_text(a) for a in addresses[:8]],
-        name=name,
+        name=next((n for a in addresses if (n := heard.names.get(a))), ""),
         seconds=evidence.seconds,
-        began=dt.datetime.fromtimestamp(trail.packets.time_us[0] / 1e6, dt.UTC).isoformat(
-            timespec="seconds"
-        ),
+        began=dt.datetime.fromtimestamp(first_us / 1e6, dt.UTC).isoformat(timespec="seconds"),
         others=trail.others,
         source=source,
     )
+
+
+def _instead(heard: Heard, protocol: str) -> str:
+    strangers = heard.strangers or _strangers(heard.packets, protocol)
+    if not strangers:
+        return "is the app open, Bluetooth on, the phone near?"
+    held = ", ".join(f"{n:,} of {name}" for name, n in sorted(strangers.items()))
+    return (
+        f"heard of other protocols: {held}. Is the profile the phone's, which asks for {protocol}?"
+    )
+
+
+def _strangers(packets: Packets, protocol: str) -> Counter[str]:
+    """Packets of other protocols, by name."""
+    decoder = SightingDecoder()
+    rows = zip(packets.data, packets.size, strict=True)
+    found = (decoder.look(row[:size].tobytes()) for row, size in rows)
+    return Counter(f.protocols[0] for f in found if f is not None and protocol not in f.protocols)
 
 
 _COLOURS = {"pass": "green", "fail": "bold red", "error": "bold magenta"}
@@ -202,13 +280,13 @@ def table(measurements: Sequence[Measurement]) -> Table:
     """A row a measurement."""
     heads = (
         Column("measurement", left=True),
-        Column("value", lambda value: DASH if value is None else f"{value:g}"),
+        Column("value"),
         Column("unit", left=True),
         Column("limits", left=True),
         Column("outcome", left=True, style=lambda outcome: _COLOURS.get(outcome, "yellow")),
         Column("detail", left=True, wrap=True),
     )
     rows = tuple(
-        (m.name, m.value, m.unit, m.limit.text(), m.outcome, m.detail) for m in measurements
+        (m.name, m.value_text(), m.unit, m.limit.text(), m.outcome, m.detail) for m in measurements
     )
     return Table("", heads, rows)

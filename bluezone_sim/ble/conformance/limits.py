@@ -21,6 +21,7 @@ MEASUREMENTS = {
     "advertising_interval_spread_ms": "5 to 95 % range of that time",
     "duty_on_s": "median length of a burst of advertising",
     "duty_off_s": "median pause between bursts",
+    "longest_silence_s": "longest time without a packet, from the phone's first to the end of listening",
     "rotation_period_s": "median time an identifier is in use, whole uses only",
     "rotation_jitter_s": "longest less shortest such time",
     "linkable_changes": "changes of identifier or address by which the other can be followed",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection
 from itertools import pairwise
 from typing import Any
 
@@ -12,104 +11,78 @@ from numpy.typing import NDArray
 
 from ...captures.decode import SightingDecoder, concatenate_sightings, sightings_of
 from ...captures.gatt_reads import GattRead
-from ...captures.key_files import KeyFile
-from ...errors import BluezoneSimError
 from ...matching.match import match
 from ...protocols import ad
 from ...protocols.registry import get
 from ...tables.rows import Sightings
-from ..listening.gatt_client import ReadResult
-from .limits import MEASUREMENTS, ConformanceLimits, Limit
-from .track import Trail, carries
+from .evidence import (
+    ERROR,
+    FAIL,
+    NOT_MEASURED,
+    PASS,
+    Evidence,
+    Found,
+    Measurement,
+    NotMeasuredError,
+)
+from .limits import MEASUREMENTS
+from .track import carries
 
-PASS, FAIL, ERROR, NOT_MEASURED = "pass", "fail", "error", "not measured"
 _UNITS = {"_ms": "ms", "_s": "s", "_dbm": "dBm", "_share": "share", "_changes": ""}
 #: A gap so many times the usual one ends a burst of advertising.
 _BURST_GAPS = 20.0
 _BURST_LEAST_S = 2.0
 
 
-class NotMeasuredError(BluezoneSimError):
-    """There is too little to measure; the message says what is missing."""
+def measure(evidence: Evidence, required: Collection[str] = ()) -> list[Measurement]:
+    """Every measurement of the profile, in its order.
 
-
-@dataclass(frozen=True)
-class Measurement:
-    """One measurement."""
-
-    name: str
-    about: str
-    unit: str
-    value: float | None
-    limit: Limit
-    outcome: str
-    detail: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return {
-            "name": self.name,
-            "unit": self.unit,
-            "value": self.value,
-            "low": self.limit.low,
-            "high": self.limit.high,
-            "outcome": self.outcome,
-            "detail": self.detail,
-            "source": self.limit.source,
-        }
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What is measured.
-
-    Attributes:
-        profile: the limits.
-        trail: the phone's packets.
-        reads: GATT reads of the phone, (address, read).
-        keys: its published keys, or None.
-        seconds: listened.
+    Args:
+        evidence: of one phone.
+        required: names of those that have to be measured.
     """
-
-    profile: ConformanceLimits
-    trail: Trail
-    seconds: float
-    reads: Sequence[tuple[int, ReadResult]] = ()
-    keys: KeyFile | None = None
-    _cache: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def time_s(self) -> NDArray[np.float64]:
-        """``float64[n]``, seconds since the first packet."""
-        t = self.trail.packets.time_us
-        return np.asarray((t - t[0]) / 1e6)
-
-
-def measure(evidence: Evidence) -> list[Measurement]:
-    """Every measurement of the profile, in its order."""
     out = []
     for name, limit in evidence.profile.limits.items():
         unit = next((u for end, u in _UNITS.items() if name.endswith(end)), "")
-        value, outcome, detail = None, ERROR, ""
+        value, outcome, detail, at_least = None, ERROR, "", False
         try:
-            value, detail = _HOW[name](evidence)
-            value = float(f"{value:.6g}")
-            outcome = PASS if limit.holds(value) else FAIL
+            found = _HOW[name](evidence)
+            value, detail = found.value, found.detail
+            if found.unended is not None and limit.high is not None and found.unended > limit.high:
+                value, at_least = found.unended, True
+                detail = (
+                    f"at least {value:,.0f} {unit}, {limit.high:g} allowed: it has not ended within the "
+                    f"recording; {detail}"
+                )
+            if value is None:
+                outcome = NOT_MEASURED
+            else:
+                value = float(f"{value:.6g}")
+                outcome = PASS if limit.holds(value) else FAIL
         except NotMeasuredError as missing:
             outcome, detail = NOT_MEASURED, str(missing)
         except Exception as error:  # one measurement's fault leaves the others standing
             detail = f"{type(error).__name__}: {error}"
-        out.append(Measurement(name, MEASUREMENTS[name], unit, value, limit, outcome, detail))
+        out.append(
+            Measurement(
+                name,
+                MEASUREMENTS[name],
+                unit,
+                value,
+                limit,
+                outcome,
+                detail,
+                at_least,
+                name in required,
+            )
+        )
     return out
-
-
-Found = tuple[float, str]
 
 
 def _share(mask: NDArray[np.bool_]) -> Found:
     if not len(mask):
         raise NotMeasuredError("no packets")
-    return float(mask.mean()), f"{int(mask.sum()):,} of {len(mask):,}"
+    return Found(float(mask.mean()), f"{int(mask.sum()):,} of {len(mask):,}")
 
 
 def _bursts(e: Evidence) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
@@ -145,27 +118,45 @@ def _interval(e: Evidence) -> Found:
     found = _intervals_ms(e)
     starts, ends, base = _bursts(e)
     received = len(e.time_s) / max(1.0, float(((ends - starts) / base + 1).sum()))
-    return float(np.median(found)), f"{len(found):,} intervals; about {received:.0%} received"
+    return Found(
+        float(np.median(found)), f"{len(found):,} intervals; about {received:.0%} received"
+    )
 
 
 def _interval_spread(e: Evidence) -> Found:
     low, high = np.quantile(_intervals_ms(e), [0.05, 0.95])
-    return float(high - low), f"5 %: {low:.0f} ms, 95 %: {high:.0f} ms"
+    return Found(float(high - low), f"5 %: {low:.0f} ms, 95 %: {high:.0f} ms")
 
 
 def _duty_on(e: Evidence) -> Found:
     starts, ends, _ = _bursts(e)
-    if len(starts) < 3:
-        raise NotMeasuredError("no whole burst between two pauses: advertised without a pause")
-    return float(np.median((ends - starts)[1:-1])), f"{len(starts) - 2} whole bursts"
+    length = ends - starts
+    whole = length[1:-1]
+    open_s = float(max(length[0], length[-1]))
+    if not len(whole):
+        return Found(None, "no whole burst between two pauses", open_s)
+    return Found(float(np.median(whole)), f"{len(whole)} whole bursts", open_s)
 
 
 def _duty_off(e: Evidence) -> Found:
     starts, ends, _ = _bursts(e)
-    if len(starts) < 2:
-        raise NotMeasuredError("no pause: advertised without one")
     pauses = starts[1:] - ends[:-1]
-    return float(np.median(pauses)), f"{len(pauses)} pauses, longest {pauses.max():.1f} s"
+    open_s = e.end_s - float(ends[-1])
+    if not len(pauses):
+        return Found(None, "no pause: advertised without one", open_s)
+    detail = f"{len(pauses)} pauses, longest {pauses.max():.1f} s"
+    return Found(float(np.median(pauses)), detail, open_s)
+
+
+def _silence(e: Evidence) -> Found:
+    t = e.time_s
+    gaps = np.diff(np.append(t, e.end_s))
+    longest = int(np.argmax(gaps))
+    if longest == len(t) - 1:
+        heard = f"nothing after {t[-1]:,.0f} s until the end at {e.end_s:,.0f} s"
+        beside = f"; {e.trail.others} other phones of the protocol" if e.trail.others else ""
+        return Found(float(gaps[longest]), f"{heard}{beside}")
+    return Found(float(gaps[longest]), f"from {t[longest]:,.0f} s to {t[longest + 1]:,.0f} s")
 
 
 def _uses(e: Evidence) -> list[tuple[int, float, float]]:
@@ -185,28 +176,34 @@ def _uses(e: Evidence) -> list[tuple[int, float, float]]:
     return sorted(((i, first[i], last[i]) for i in first), key=lambda use: use[1])
 
 
-def _periods(e: Evidence) -> NDArray[np.float64]:
-    """Time from one change to the next, whole uses only."""
+def _periods(e: Evidence) -> tuple[NDArray[np.float64], float, int]:
+    """Time from one change to the next, whole uses only; the longest use that is not whole; uses.
+
+    The first use began before the recording, or may have, and the last goes on after it, or may.
+    """
     uses = _uses(e)
-    if len(uses) < 3:
-        raise NotMeasuredError(
-            f"{len(uses)} identifier{'s' if len(uses) != 1 else ''} in {e.seconds:.0f} s; two changes "
-            "are needed, listen longer"
-        )
+    if not uses:
+        raise NotMeasuredError(f"no identifier in {e.seconds:.0f} s")
     changes = np.array([(b[1] + a[2]) / 2 for a, b in pairwise(uses)])
-    return np.diff(changes)
+    open_s = [uses[-1][2] - uses[-1][1]]
+    if len(changes):
+        open_s = [changes[0] - uses[0][1], uses[-1][2] - changes[-1]]
+    return np.diff(changes), float(max(open_s)), len(uses)
 
 
 def _period(e: Evidence) -> Found:
-    found = _periods(e)
-    return float(np.median(found)), f"{len(found)} whole uses"
+    found, open_s, n = _periods(e)
+    if not len(found):
+        heard = f"{n} identifier{'s' if n != 1 else ''} in {e.seconds:.0f} s"
+        return Found(None, f"{heard}; two changes are needed, listen longer", open_s)
+    return Found(float(np.median(found)), f"{len(found)} whole uses", open_s)
 
 
 def _jitter(e: Evidence) -> Found:
-    found = _periods(e)
+    found, _, n = _periods(e)
     if len(found) < 2:
-        raise NotMeasuredError("one whole use; three changes are needed, listen longer")
-    return float(found.max() - found.min()), f"{found.min():.1f} to {found.max():.1f} s"
+        raise NotMeasuredError(f"{n} identifiers; three changes are needed, listen longer")
+    return Found(float(found.max() - found.min()), f"{found.min():.1f} to {found.max():.1f} s")
 
 
 def _changes(e: Evidence) -> list[tuple[bool, bool]]:
@@ -227,8 +224,9 @@ def _linkable(e: Evidence) -> Found:
     id_only = sum(i and not a for i, a in found)
     address_only = sum(a and not i for i, a in found)
     both = sum(i and a for i, a in found)
-    return float(id_only + address_only), (
-        f"{both} together, {id_only} identifier alone, {address_only} address alone"
+    return Found(
+        float(id_only + address_only),
+        f"{both} together, {id_only} identifier alone, {address_only} address alone",
     )
 
 
@@ -252,7 +250,9 @@ def _overlap(e: Evidence) -> Found:
         if any((a == b) != (i == j) for b, j in pairs if (b, j) != (a, i))
     ]
     longest = max((last - first for first, last in linked), default=0.0)
-    return longest, f"{len(linked)} of {len(pairs)} pairs of address and identifier share a half"
+    return Found(
+        longest, f"{len(linked)} of {len(pairs)} pairs of address and identifier share a half"
+    )
 
 
 def _non_resolvable(e: Evidence) -> Found:
@@ -263,13 +263,13 @@ def _non_resolvable(e: Evidence) -> Found:
 def _matches(e: Evidence) -> Any:
     if e.keys is None:
         raise NotMeasuredError("no keys given; export them from the phone under test (--keys)")
-    if "matches" not in e._cache:
+    if "matches" not in e.cache:
         system = get(e.profile.protocol)
         if not system.publishes_keys:
             raise NotMeasuredError("the protocol publishes no keys")
         seen = _sightings(e)
-        e._cache["matches"] = match(e.keys.published_for(seen), seen, system)
-    return e._cache["matches"]
+        e.cache["matches"] = match(e.keys.published_for(seen), seen, system)
+    return e.cache["matches"]
 
 
 def _sightings(e: Evidence) -> Sightings:
@@ -293,7 +293,9 @@ def _of_key(e: Evidence) -> Found:
     matched = np.zeros(len(seen), np.bool_)
     matched[found.row] = True
     foreign = {i.tobytes() for i in seen.identifier[~matched]}
-    return 1 - len(foreign) / len(all_ids), f"{len(all_ids) - len(foreign)} of {len(all_ids)}"
+    return Found(
+        1 - len(foreign) / len(all_ids), f"{len(all_ids) - len(foreign)} of {len(all_ids)}"
+    )
 
 
 def _tx_power(e: Evidence) -> Found:
@@ -301,7 +303,8 @@ def _tx_power(e: Evidence) -> Found:
     if not len(found) or found.attenuation_db is None:
         raise NotMeasuredError("no identifier matched the keys")
     power = found.attenuation_db + found.rssi_dbm
-    return float(np.median(power)), f"{len(np.unique(seen.identifier, axis=0))} identifiers"
+    n = len(np.unique(seen.identifier, axis=0))
+    return Found(float(np.median(power)), f"{n} identifiers")
 
 
 def _gatt_success(e: Evidence) -> Found:
@@ -312,7 +315,7 @@ def _gatt_time(e: Evidence) -> Found:
     times = [r.seconds for _, r in e.reads if r.identifier]
     if not times:
         raise NotMeasuredError("no read succeeded")
-    return float(np.median(times)), f"{len(times)} reads, longest {max(times):.2f} s"
+    return Found(float(np.median(times)), f"{len(times)} reads, longest {max(times):.2f} s")
 
 
 _HOW: dict[str, Callable[[Evidence], Found]] = {
@@ -323,6 +326,7 @@ _HOW: dict[str, Callable[[Evidence], Found]] = {
     "advertising_interval_spread_ms": _interval_spread,
     "duty_on_s": _duty_on,
     "duty_off_s": _duty_off,
+    "longest_silence_s": _silence,
     "rotation_period_s": _period,
     "rotation_jitter_s": _jitter,
     "linkable_changes": _linkable,

@@ -1,13 +1,13 @@
 """The sqlite files of DP-3T's measurements: who heard whom how strongly, and how far apart they were.
 
-Table ``results`` of github.com/DP-3T/bt-measurements: receiver, transmitter, their models, unix seconds,
-RSSI, distance by camera or NULL.
+Table ``results`` of github.com/DP-3T/bt-measurements: receiver, transmitter, their models, unix seconds
+or milliseconds, RSSI, distance by camera, NULL or -1 where it is not known.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,12 @@ _CHUNK_ROWS = 50_000
 #: Weakest and strongest RSSI that HCI can tell, dBm, and the farthest that Bluetooth reaches, metres.
 _RSSI_DBM = (-127, 20)
 _MOST_M = 1000.0
+#: A distance that is not known, where it is not NULL.
+_UNKNOWN_M = -1
 _ID_BYTES = 16
+#: Unix seconds of the year 5138, and unix milliseconds of 3 March 1973: a clock tells less than this in
+#: seconds, and more in milliseconds.
+_MILLISECONDS = 100_000_000_000
 
 
 @dataclass
@@ -54,7 +59,9 @@ class PhoneNumbers:
         return self.number.setdefault(name, len(self.number))
 
 
-def read_measurements(path: Path, phones: PhoneNumbers) -> Iterator[Sightings]:
+def read_measurements(
+    path: Path, phones: PhoneNumbers, pass_over: Callable[[str], None] | None = None
+) -> Iterator[Sightings]:
     """Rows of a measurement, some ten thousand at a time, as sightings of GAEN advertisements.
 
     The identifiers that were on air are not in the file: the transmitter's name stands for them. Its
@@ -64,6 +71,7 @@ def read_measurements(path: Path, phones: PhoneNumbers) -> Iterator[Sightings]:
     Args:
         path: the file.
         phones: numbers the phones; files of one experiment share them.
+        pass_over: told of each row at fault, which is then left out; None: the first one is an error.
 
     Raises:
         InputError: the file cannot be read.
@@ -79,7 +87,7 @@ def read_measurements(path: Path, phones: PhoneNumbers) -> Iterator[Sightings]:
         raise FormatError(f"{path}: expected an sqlite file, found {magic[:16]!r}")
     database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
     try:
-        yield from _rows(database, path, phones)
+        yield from _rows(database, path, phones, pass_over)
     except sqlite3.Error as error:
         raise FormatError(
             f"{path}: sqlite cannot read it ({error}); is the file truncated?"
@@ -88,7 +96,12 @@ def read_measurements(path: Path, phones: PhoneNumbers) -> Iterator[Sightings]:
         database.close()
 
 
-def _rows(database: sqlite3.Connection, path: Path, phones: PhoneNumbers) -> Iterator[Sightings]:
+def _rows(
+    database: sqlite3.Connection,
+    path: Path,
+    phones: PhoneNumbers,
+    pass_over: Callable[[str], None] | None,
+) -> Iterator[Sightings]:
     found = [
         str(name)
         for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
@@ -107,47 +120,63 @@ def _rows(database: sqlite3.Connection, path: Path, phones: PhoneNumbers) -> Ite
         f"SELECT receiver_id, min(receiver_model) FROM {TABLE} GROUP BY 1"
     ):
         phones.model[str(name)] = str(model)
+    # One unit a file: by most of its rows.
+    (late,) = database.execute(
+        f"SELECT avg(timestamp >= {_MILLISECONDS}) FROM {TABLE} "
+        "WHERE typeof(timestamp) IN ('integer', 'real')"
+    ).fetchone()
+    per_second = 1000 if late is not None and late > 0.5 else 1
     cursor = database.execute(f"SELECT rowid, {', '.join(_COLUMNS)} FROM {TABLE} ORDER BY rowid")
     n = 0
     while rows := cursor.fetchmany(_CHUNK_ROWS):
         n += len(rows)
-        yield _sightings(rows, path, phones)
+        good = []
+        for row in rows:
+            fault = _fault(row, per_second)
+            if not fault:
+                good.append(row)
+            elif pass_over is None:
+                raise FormatError(f"{path}: table {TABLE}, row {row[0]}: {fault}")
+            else:
+                pass_over(f"{path}: table {TABLE}, row {row[0]}: {fault}")
+        if good:
+            yield _sightings(good, phones, per_second)
     if not n:
         raise FormatError(f"{path}: table {TABLE} holds no rows")
 
 
-def _sightings(rows: list[tuple[Any, ...]], path: Path, phones: PhoneNumbers) -> Sightings:
-    number, receiver, _, transmitter, model, time, rssi, distance = zip(*rows, strict=True)
-    for name, values, low, high, unit in (
-        ("timestamp", time, 0, 1 << 40, "unix seconds"),
+def _fault(row: tuple[Any, ...], per_second: int) -> str:
+    """What is wrong with a row; empty where nothing is."""
+    _, receiver, _, transmitter, _, time, rssi, distance = row
+    unit = "unix seconds" if per_second == 1 else "unix milliseconds"
+    low_s, high_s = (0, _MILLISECONDS) if per_second == 1 else (_MILLISECONDS, 1000 << 40)
+    for name, value, low, high, text in (
+        ("timestamp", time, low_s, high_s, unit),
         ("rssi", rssi, *_RSSI_DBM, "dBm"),
-        ("ground_truth_distance", distance, 0, _MOST_M, "metres or NULL"),
+        ("ground_truth_distance", distance, 0, _MOST_M, "metres, NULL or -1"),
     ):
-        for row, value in zip(number, values, strict=True):
-            if value is None and name == "ground_truth_distance":
-                continue
-            if not isinstance(value, (int, float)) or not low <= value <= high:
-                raise FormatError(
-                    f"{path}: table {TABLE}, row {row}: {name}: expected {low:g} to {high:g} {unit}, "
-                    f"found {value!r:.40}"
-                )
-    for name, values in (("receiver_id", receiver), ("transmitter_id", transmitter)):
-        for row, value in zip(number, values, strict=True):
-            if value is None or not 1 <= len(str(value).encode()) <= _ID_BYTES:
-                raise FormatError(
-                    f"{path}: table {TABLE}, row {row}: {name}: expected a name of 1 to {_ID_BYTES} "
-                    f"bytes, found {value!r:.40}"
-                )
+        if name == "ground_truth_distance" and value in (None, _UNKNOWN_M):
+            continue
+        if not isinstance(value, (int, float)) or not low <= value <= high:
+            return f"{name}: expected {low:g} to {high:g} {text}, found {value!r:.40}"
+    for name, value in (("receiver_id", receiver), ("transmitter_id", transmitter)):
+        if value is None or not 1 <= len(str(value).encode()) <= _ID_BYTES:
+            return f"{name}: expected a name of 1 to {_ID_BYTES} bytes, found {value!r:.40}"
+    return ""
+
+
+def _sightings(rows: list[tuple[Any, ...]], phones: PhoneNumbers, per_second: int) -> Sightings:
+    _, receiver, _, transmitter, model, time, rssi, distance = zip(*rows, strict=True)
     for sender, kind in zip(transmitter, model, strict=True):
         phones.model.setdefault(str(sender), str(kind))
     n = len(rows)
     names = [str(sender).encode().ljust(_ID_BYTES, b"\0") for sender in transmitter]
     metres: NDArray[np.float32] = np.array(
-        [np.nan if d is None else d for d in distance], np.float32
+        [np.nan if d in (None, _UNKNOWN_M) else d for d in distance], np.float32
     )
     return Sightings(
         observer=np.fromiter((phones.of(str(r)) for r in receiver), np.int32, n),
-        time_ms=np.array([round(t * 1000) for t in time], np.int64),
+        time_ms=np.array([round(t * 1000 / per_second) for t in time], np.int64),
         identifier=np.frombuffer(b"".join(names), np.uint8).reshape(n, _ID_BYTES).copy(),
         rssi_dbm=np.array([round(r) for r in rssi], np.int16),
         protocol="gaen",

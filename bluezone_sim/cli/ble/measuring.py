@@ -23,7 +23,14 @@ def conformance(
     seconds: Annotated[
         float | None, typer.Option(help="By default as long as the profile needs.")
     ] = None,
-    keys: Annotated[Path | None, typer.Option(help="Published keys of the phone.")] = None,
+    keys: Annotated[
+        list[Path] | None,
+        typer.Option(help="Published keys of the phone. Again for each file, or a folder."),
+    ] = None,
+    require: Annotated[
+        list[str] | None,
+        typer.Option(help="A measurement, or all: fails where it is not measured."),
+    ] = None,
     recording: Annotated[
         Path | None, typer.Option(help="Measure a .pcapng or .btsnoop instead of the air.")
     ] = None,
@@ -33,41 +40,40 @@ def conformance(
     adapter: AdapterName = None,
     as_json: Json = False,
 ) -> None:
-    """Measure one phone against a profile; exit 1 where it fails, 5 where it is not heard."""
+    """Measure one phone against a profile.
+
+    Exit 0 where nothing fails, 1 where a limit is missed or what --require names is not measured, 5 where
+    the phone is not heard.
+    """
     from ...ble.conformance import documents as files
-    from ...ble.conformance.judge import judge, listen, table, target_of
+    from ...ble.conformance.judge import judge, listen, recorded, required_of, table, target_of
     from ...ble.conformance.limits import load_limits
     from ...ble.listening.session import run
-    from ...captures.key_files import read_keys
+    from ...captures.key_sets import read_key_set
     from ...files import write_file
 
     limits = load_limits(profile)
     above_zero(seconds, "--seconds")
     wanted = target_of(target)
+    required = required_of(require or [], limits)
 
     def published() -> Any:
-        return None if keys is None else read_keys(keys, limits.protocol)
+        return read_key_set(keys, limits.protocol) if keys else None
 
-    if recording is not None or (keys is not None and keys.exists()):
+    absent = [path for path in keys or [] if not path.exists()]
+    if recording is not None or not absent:
         published()  # a fault is told before somebody has listened for an hour
-    elif keys is not None:
-        say(f"{keys} is not there yet; it is read at the end")
+    for missing in absent if recording is None else []:
+        say(f"{missing} is not there yet; it is read at the end")
     if recording is not None:
         from ...ble.listening.recorder import read_packets
 
-        report = judge(
-            profile,
-            limits,
-            read_packets(recording),
-            target=wanted,
-            keys=published(),
-            source=str(recording),
-        )
+        heard = recorded(read_packets(recording))
     else:
         length = limits.seconds if seconds is None else seconds
         say(f"listening for {length / 60:.1f} minutes; Ctrl-C measures what was heard until then")
         with progress_bar(quiet=as_json) as bar:
-            packets, reads, names, listened = run(
+            heard = run(
                 lambda stop: listen(
                     stop,
                     limits,
@@ -78,21 +84,21 @@ def conformance(
                     progress=bar or (lambda done, stage: None),
                 )
             )
-        report = judge(
-            profile,
-            limits,
-            packets,
-            target=wanted,
-            seconds=listened,
-            reads=reads,
-            names=names,
-            keys=published(),
-        )
+    report = judge(
+        profile,
+        limits,
+        heard,
+        target=wanted,
+        required=required,
+        keys=published(),
+        source="air" if recording is None else str(recording),
+    )
     if as_json:
         typer.echo(json.dumps(report.to_dict()))
     else:
         typer.echo(f"{limits.title}: phone {', '.join(report.addresses)}")
         console().print(table(report.measurements))
+        typer.echo(report.verdict)
     for path, content in ((junit, files.junit), (html, files.html)):
         if path is not None:
             write_file(path, content(report))

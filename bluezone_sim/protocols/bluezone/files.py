@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ...errors import FormatError
+from ...errors import FormatError, RowsError
 from ...tables.rows import PublishedKeys, Sightings
 from ..protocol import DAY_S
 
@@ -53,7 +53,8 @@ def parse_f0_message(data: bytes, source: str = "message") -> PublishedKeys:
         ``time_end_s``.
 
     Raises:
-        FormatError: not JSON, or an entry is at fault; all faults are named.
+        RowsError: entries are at fault; all faults are named.
+        FormatError: not JSON, or no message.
     """
     if not data.strip():
         raise FormatError(f'{source}: empty; expected a message {{"data": [...]}}')
@@ -61,27 +62,13 @@ def parse_f0_message(data: bytes, source: str = "message") -> PublishedKeys:
         raw = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise FormatError(f"{source}: not JSON ({error}); is the file truncated?") from None
-    try:
-        message = _Message.model_validate(raw)
-    except ValidationError as error:
-        lines = [f"  - {_where(e['loc'])}: {_say(e)}" for e in error.errors()]
-        raise FormatError("\n".join([f"{source}: not a Bluezone key message", *lines])) from None
-    faults = [
-        f"  - data[{i}].time_end: {e.time_end} is before time_start {e.time_start}"
-        if e.time_end < e.time_start
-        else f"  - data[{i}].time_end: {(e.time_end - e.time_start) / DAY_S:.0f} days after "
-        f"time_start, expected at most {MAX_DAYS}"
-        for i, e in enumerate(message.data)
-        if not 0 <= e.time_end - e.time_start <= MAX_DAYS * DAY_S
-    ]
-    if faults:
-        raise FormatError("\n".join([f"{source}: not a Bluezone key message", *faults]))
-    n = len(message.data)
-    start = np.array([e.time_start for e in message.data], dtype=np.int64)
-    end = np.array([e.time_end for e in message.data], dtype=np.int64)
-    per_day = np.array([e.max for e in message.data], dtype=np.int64)
-    key = bytes.fromhex("".join(e.daily_key for e in message.data))
-    return PublishedKeys(
+    entries, faults = _entries(raw, source)
+    n = len(entries)
+    start = np.array([e.time_start for e in entries], dtype=np.int64)
+    end = np.array([e.time_end for e in entries], dtype=np.int64)
+    per_day = np.array([e.max for e in entries], dtype=np.int64)
+    key = bytes.fromhex("".join(e.daily_key for e in entries))
+    published = PublishedKeys(
         key=np.frombuffer(key, np.uint8).reshape(n, 32).copy(),
         start_s=start,
         count=((end - start) * 1000 // (DAY_S * 1000 // per_day) + 1).astype(np.int32)
@@ -89,6 +76,43 @@ def parse_f0_message(data: bytes, source: str = "message") -> PublishedKeys:
         else np.empty(0, np.int32),
         meta={"max": per_day, "time_end_s": end},
     )
+    if faults:
+        lines = "\n".join([f"{source}: not a Bluezone key message", *faults.values()])
+        raise RowsError(lines, kept=published, n=len(faults))
+    return published
+
+
+def _entries(raw: Any, source: str) -> tuple[list[_Entry], dict[int, str]]:
+    """The entries of a message that can be used, and by number what is wrong with the others.
+
+    Raises:
+        FormatError: the message itself is at fault.
+    """
+    faults: dict[int, str] = {}
+    try:
+        entries = dict(enumerate(_Message.model_validate(raw).data))
+    except ValidationError as error:
+        for e in error.errors():
+            at = e["loc"][1] if len(e["loc"]) > 1 else None
+            if not isinstance(at, int):
+                text = f"  - {_where(e['loc'])}: {_say(e)}"
+                raise FormatError(f"{source}: not a Bluezone key message\n{text}") from None
+            line = f"  - {_where(e['loc'])}: {_say(e)}"
+            faults[at] = f"{faults[at]}\n{line}" if at in faults else line
+        whole = [i for i in range(len(raw["data"])) if i not in faults]
+        entries = {i: _Entry.model_validate(raw["data"][i]) for i in whole}
+    for i, entry in list(entries.items()):
+        span_s = entry.time_end - entry.time_start
+        if 0 <= span_s <= MAX_DAYS * DAY_S:
+            continue
+        said = (
+            f"{entry.time_end} is before time_start {entry.time_start}"
+            if span_s < 0
+            else f"{span_s / DAY_S:.0f} days after time_start, expected at most {MAX_DAYS}"
+        )
+        faults[i] = f"  - data[{i}].time_end: {said}"
+        del entries[i]
+    return list(entries.values()), dict(sorted(faults.items()))
 
 
 def _where(loc: tuple[str | int, ...]) -> str:

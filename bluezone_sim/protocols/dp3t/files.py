@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import FormatError, TableError
+from ...errors import FormatError, RowsError, TableError
 from ...tables.rows import PublishedKeys, Sightings
 from ..protocol import DAY_S
 from .keys import observations, unlinkable_identifiers
@@ -40,7 +40,8 @@ def parse_list(data: bytes, key_bytes: int, per_key: int, source: str = "keys") 
         source: name of the file, for errors.
 
     Raises:
-        FormatError: not JSON, or an entry is at fault; the entry is named.
+        RowsError: single entries are at fault; the first is named.
+        FormatError: not JSON, or no such list.
     """
     try:
         raw = json.loads(data)
@@ -49,7 +50,7 @@ def parse_list(data: bytes, key_bytes: int, per_key: int, source: str = "keys") 
     entries = raw.get("exposed") if isinstance(raw, dict) else None
     if not isinstance(entries, list):
         raise FormatError(f'{source}: expected {{"exposed": [...]}}')
-    keys, starts = [], []
+    keys, starts, faults = [], [], []
     for i, entry in enumerate(entries):
         key, date = (
             (entry.get("key"), entry.get("keyDate")) if isinstance(entry, dict) else (None, None)
@@ -59,16 +60,20 @@ def parse_list(data: bytes, key_bytes: int, per_key: int, source: str = "keys") 
         except (binascii.Error, ValueError):
             raw_key = b""
         if len(raw_key) != key_bytes:
-            raise FormatError(f"{source}: exposed[{i}].key: expected {key_bytes} bytes in base64")
-        if isinstance(date, bool) or not isinstance(date, int) or not 0 <= date < 1 << 50:
-            raise FormatError(f"{source}: exposed[{i}].keyDate: expected unix milliseconds")
-        keys.append(raw_key)
-        starts.append(date // 1000)
-    return PublishedKeys(
+            faults.append(f"exposed[{i}].key: expected {key_bytes} bytes in base64")
+        elif isinstance(date, bool) or not isinstance(date, int) or not 0 <= date < 1 << 50:
+            faults.append(f"exposed[{i}].keyDate: expected unix milliseconds")
+        else:
+            keys.append(raw_key)
+            starts.append(date // 1000)
+    published = PublishedKeys(
         np.frombuffer(b"".join(keys), np.uint8).reshape(-1, key_bytes).copy(),
         np.array(starts, np.int64),
         np.full(len(starts), per_key, np.int32),
     )
+    if faults:
+        raise RowsError(f"{source}: {faults[0]}", kept=published, n=len(faults))
+    return published
 
 
 def read_lowcost_list(data: bytes, source: str = "keys") -> PublishedKeys:

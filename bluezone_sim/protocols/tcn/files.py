@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...errors import FormatError, SignatureError, TableError
+from ...errors import FormatError, RowsError, SignatureError, TableError
 from ...tables.rows import PublishedKeys
 from .keys import MOST, first_contact_key, later
 from .wire import RETENTION_S
@@ -91,26 +91,35 @@ def read_reports(data: bytes, source: str = "reports") -> PublishedKeys:
     """Reports, one after the other.
 
     Raises:
-        FormatError: one is truncated or makes no sense; it is named.
-        SignatureError: a signature does not verify.
+        RowsError: single reports make no sense, or their signatures do not verify; the first is named.
+        FormatError: one is truncated, or there is none.
     """
     parts: list[PublishedKeys] = []
+    faults: list[FormatError] = []
     at = 0
     while at < len(data):
         size = 70 + data[at + 69] + SIGNATURE_BYTES if at + 70 <= len(data) else 0
         if not size or at + size > len(data):
-            raise FormatError(f"{source}: report {len(parts) + 1} at byte {at} is truncated")
-        where = f"{source}: report {len(parts) + 1}"
-        parts.append(parse_report(data[at : at + size], where)[0])
+            raise FormatError(
+                f"{source}: report {len(parts) + len(faults) + 1} at byte {at} is truncated"
+            )
+        where = f"{source}: report {len(parts) + len(faults) + 1}"
+        try:
+            parts.append(parse_report(data[at : at + size], where)[0])
+        except FormatError as error:
+            faults.append(error)
         at += size
     if not parts:
-        raise FormatError(f"{source}: holds no report")
-    return PublishedKeys(
+        raise faults[0] if faults else FormatError(f"{source}: holds no report")
+    published = PublishedKeys(
         key=np.concatenate([p.key for p in parts]),
         start_s=np.concatenate([p.start_s for p in parts]),
         count=np.concatenate([p.count for p in parts]),
         meta={"start_index": np.concatenate([p.meta["start_index"] for p in parts])},
     )
+    if faults:
+        raise RowsError(str(faults[0]), kept=published, n=len(faults))
+    return published
 
 
 def kept_at(published: PublishedKeys, latest_ms: int) -> PublishedKeys:

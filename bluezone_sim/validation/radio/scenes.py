@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from ...captures.formats.dp3t_sqlite import PhoneNumbers, read_measurements
-from ...errors import InputError
+from ...errors import FormatError, InputError
 from .calibration import CALIBRATIONS, UNKNOWN, base_model
 from .fit import Scene
 
 
-def read_scene(path: Path, phones: PhoneNumbers) -> tuple[Scene, set[str]]:
+def read_scene(
+    path: Path, phones: PhoneNumbers, pass_over: Callable[[str], None] | None = None
+) -> tuple[Scene, set[str]]:
     """A measurement with the calibration of its phones, and the models that have none.
+
+    Args:
+        path: the file.
+        phones: numbers the phones.
+        pass_over: told of each row at fault, which is left out; None: the first one is an error.
 
     Raises:
         InputError, FormatError: see :func:`read_measurements`.
     """
-    tables = list(read_measurements(path, phones))
+    tables = list(read_measurements(path, phones, pass_over))
+    if not tables:
+        raise FormatError(f"{path}: all of its rows are at fault")
     receiver, transmitter, time, rssi, distance = (
         np.concatenate([getattr(t, name) for t in tables])
         for name in ("observer", "true_sender", "time_ms", "rssi_dbm", "distance_m")
@@ -44,11 +54,17 @@ def read_scene(path: Path, phones: PhoneNumbers) -> tuple[Scene, set[str]]:
     return scene, {models[k] for k in here if models[k] not in CALIBRATIONS}
 
 
-def read_scenes(folder: Path) -> tuple[list[Scene], list[str]]:
+def read_scenes(
+    folder: Path, pass_over: Callable[[str], None] | None = None
+) -> tuple[list[Scene], list[str]]:
     """Every measurement in a folder, or below it where it holds none itself; and unknown models.
 
+    Args:
+        folder: of sqlite files.
+        pass_over: told of each row and each file at fault, which is left out; None: it is an error.
+
     Raises:
-        InputError: no such folder, or no sqlite file in it.
+        InputError: no such folder, or no sqlite file in it that can be used.
         FormatError: see :func:`read_measurements`.
     """
     if not folder.is_dir():
@@ -61,9 +77,17 @@ def read_scenes(folder: Path) -> tuple[list[Scene], list[str]]:
     stems = [file.stem for file in files]
     phones, scenes, unknown = PhoneNumbers(), [], set()
     for file in files:
-        scene, without = read_scene(file, phones)
+        try:
+            scene, without = read_scene(file, phones, pass_over)
+        except FormatError as error:
+            if pass_over is None:
+                raise
+            pass_over(str(error))
+            continue
         if stems.count(file.stem) > 1:
             scene = replace(scene, name=file.relative_to(folder).with_suffix("").as_posix())
         scenes.append(scene)
         unknown |= without
+    if not scenes:
+        raise InputError(f"{folder}: none of {len(files)} files of measured scenes can be used")
     return scenes, sorted(unknown)
