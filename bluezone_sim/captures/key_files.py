@@ -14,7 +14,7 @@ from ..errors import FormatError, InputError
 from ..protocols.protocol import KeyFormat, Protocol, called
 from ..protocols.registry import PROTOCOLS
 from ..tables.rows import PublishedKeys, Sightings
-from .importing import told_by_content
+from .sources import told_by_content
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey

@@ -25,9 +25,10 @@ def match(
         ),
     ],
     history: Annotated[
-        Path,
+        list[Path],
         typer.Option(
-            help="What a phone heard: data_trace.txt, a btsnoop, pcap or pcapng, or sightings in Parquet."
+            help="What a phone heard: data_trace.txt, a btsnoop, pcap or pcapng, a bug report, or "
+            "sightings in Parquet; may be repeated: parts of one log are one phone."
         ),
     ],
     protocol: Annotated[
@@ -44,9 +45,15 @@ def match(
     from ..matching.one_phone import find
 
     published = read_keys(keys, protocol, public_key)
-    sightings, n_back = history_of(history, published.protocol)
+    heard = history_of(history, published.protocol)
     found = find(
-        published.published_for(sightings), sightings, published.protocol, n_back, published.filter
+        published.published_for(heard.sightings),
+        heard.sightings,
+        published.protocol,
+        heard.n_out_of_order,
+        published.filter,
+        heard.listening,
+        heard.phones,
     )
     if as_json:
         typer.echo(json.dumps(found.to_dict()))

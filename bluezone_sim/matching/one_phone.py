@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .._version import SCHEMA_VERSION
 from ..protocols.registry import get_key_protocol
-from ..scenario.profiles import load_profile
-from ..scenario.schema.rules import Thresholds
 from ..scenario.values.registries import RULES
-from ..tables.rows import Matches, PublishedKeys, Sightings
+from ..tables.rows import Listening, Matches, PublishedKeys, Sightings
 from ..tables.table import Column, Table
 from .applied_rule import by_default
 from .match import match
+from .near import NearTime, in_words, near_times, nearness, observed_s
 from .rules import DayScores, day_scores
 from .windows import ScanInstances, previous_scans, scan_instances
 
@@ -39,7 +38,7 @@ class PhoneMatches:
         n_rows: rows of the history that are of the protocol.
         n_out_of_order: rows earlier than the row before.
         matches: found.
-        near_min: ``float64[keys]``, minutes near by key, by RSSI.
+        near: minutes near by key and phone.
         scans: exposure windows, scan by scan, where the protocol tells attenuations; else None.
     """
 
@@ -48,8 +47,10 @@ class PhoneMatches:
     n_rows: int
     n_out_of_order: int
     matches: Matches
-    near_min: NDArray[np.float64]
+    near: list[NearTime]
     scans: ScanInstances | None = None
+    listening: Listening | None = None
+    phones: Mapping[int, str] = field(default_factory=dict)
 
     def key_hex(self, key: int) -> str:
         """A key as the message has it."""
@@ -64,10 +65,13 @@ class PhoneMatches:
             "n_rows": self.n_rows,
             "n_out_of_order": self.n_out_of_order,
             "matches": [self._match(row) for row in range(len(self.matches))],
+            # Of the phone that was near for longest, where several heard the key.
             "minutes_near": {
-                self.key_hex(key): round(float(self.near_min[key]), 2)
-                for key in np.unique(self.matches.key).tolist()
+                self.key_hex(near.key): round(near.minutes, 2)
+                for near in sorted(self.near, key=lambda near: near.minutes)
             },
+            "near_is": str(nearness(self.matches)),
+            "observed": [self._observed(who) for who in self._observers()],
         }
         if self.scans is not None:
             out["exposure_windows"] = self._windows(self.scans)
@@ -106,6 +110,29 @@ class PhoneMatches:
             out["observer"] = int(m.observer[row])
         return out
 
+    def _observers(self) -> list[int]:
+        """Phones whose rows were looked at, or that are known to have listened."""
+        known = [] if self.listening is None else np.unique(self.listening.observer).tolist()
+        return sorted({*self.phones, *known, *np.unique(self.matches.observer).tolist()})
+
+    def _observed(self, who: int) -> dict[str, Any]:
+        mine = [near for near in self.near if near.observer == who]
+        out: dict[str, Any] = {
+            "observer": who,
+            "phone": self.phones.get(who),
+            "minutes_near": {self.key_hex(near.key): round(near.minutes, 2) for near in mine},
+            "listened_s": None,
+            "in_words": in_words(self.listening, who),
+        }
+        if self.listening is not None:
+            scans = self.listening.take(self.listening.observer == who)
+            if len(scans):
+                out["listened_s"] = observed_s(self.listening, who)
+                out["n_scans"] = len(scans)
+                out["first_unix_ms"] = int(scans.start_ms[0])
+                out["last_unix_ms"] = int(scans.end_ms[-1])
+        return out
+
     def _windows(self, scans: ScanInstances) -> list[dict[str, Any]]:
         first = np.flatnonzero(np.diff(scans.window, prepend=-1))
         last = np.append(first[1:], len(scans))
@@ -126,6 +153,9 @@ class PhoneMatches:
             }
             for a, b in zip(first.tolist(), last.tolist(), strict=True)
         ]
+
+    def _name(self, who: int) -> str:
+        return self.phones.get(who, "the phone" if not who else f"phone {who}")
 
     def risk(self) -> dict[str, DayScores]:
         """Scores of the days by each rule in use, where the protocol tells attenuations."""
@@ -157,13 +187,17 @@ class PhoneMatches:
     def summary(self) -> str:
         """Counts, minutes near by key, risk by day, and what was odd."""
         m = self.matches
+        what, several = str(nearness(m)), len(self._observers()) > 1
         lines = [
-            f"{len(m):,} matches; keys published: {len(self.keys):,}, rows read: {self.n_rows:,}",
-            *(
-                f"  {self.key_hex(key)[:16]}…: {self.near_min[key]:.1f} minutes near "
-                f"(at {Thresholds().android_android_dbm:g} dBm or more)"
-                for key in np.unique(m.key).tolist()
-            ),
+            f"{len(m):,} matches; keys published: {len(self.keys):,}, rows read: {self.n_rows:,}"
+        ]
+        for near in self.near:
+            whom = f" of {self._name(near.observer)}" if several else ""
+            lines.append(
+                f"  {self.key_hex(near.key)[:16]}…: {near.minutes:.1f} minutes near{whom} ({what})"
+            )
+        lines += [
+            f"  {self._name(who)} {in_words(self.listening, who)}" for who in self._observers()
         ]
         if len(m) > _MOST_ROWS:
             lines.insert(0, f"… and {len(m) - _MOST_ROWS:,} more; --json has them all")
@@ -190,8 +224,19 @@ def find(
     protocol: str,
     n_out_of_order: int = 0,
     cuckoo: CuckooFilter | None = None,
+    listening: Listening | None = None,
+    phones: Mapping[int, str] | None = None,
 ) -> PhoneMatches:
     """Looks keys, or a filter, up in sightings of one protocol.
+
+    Args:
+        keys: as published.
+        sightings: what the phones heard.
+        protocol: of both.
+        n_out_of_order: rows earlier than the row before.
+        cuckoo: published instead of keys.
+        listening: when the phones listened, as far as it is known.
+        phones: their names, by observer.
 
     Raises:
         TableError: keys or sightings are not the protocol's.
@@ -203,8 +248,18 @@ def find(
     scans = None
     if matches.attenuation_db is not None:
         scans = scan_instances(matches, previous_scans(sightings)[matches.row])
-    near_min = minutes_near(matches, max(1, len(keys)))
-    return PhoneMatches(protocol, keys, len(sightings), n_out_of_order, matches, near_min, scans)
+    near = near_times(matches, listening)
+    return PhoneMatches(
+        protocol,
+        keys,
+        len(sightings),
+        n_out_of_order,
+        matches,
+        near,
+        scans,
+        listening,
+        phones or {},
+    )
 
 
 def _filtered(cuckoo: CuckooFilter, sightings: Sightings, protocol: str) -> Matches:
@@ -221,39 +276,6 @@ def _filtered(cuckoo: CuckooFilter, sightings: Sightings, protocol: str) -> Matc
         time_ms=time_ms,
         rssi_dbm=sightings.rssi_dbm[row],
     )
-
-
-def minutes_near(
-    matches: Matches,
-    n_keys: int,
-    threshold_dbm: float | None = None,
-    scan_period_s: float | None = None,
-) -> NDArray[np.float64]:
-    """Minutes near, by key.
-
-    A row at or above the threshold stands for the scan period that it begins; time that several rows
-    stand for counts once. With one row a scan this is the simulator's rule, records times period.
-
-    Args:
-        matches: of one phone.
-        n_keys: number of published keys.
-        threshold_dbm: by default the app's for two Android phones.
-        scan_period_s: by default Bluezone v2's.
-
-    Returns:
-        ``float64[n_keys]``.
-    """
-    threshold = Thresholds().android_android_dbm if threshold_dbm is None else threshold_dbm
-    if scan_period_s is None:
-        scan_period_s = load_profile("bluezone").android.background.scan_period_s()
-    period_ms = 1000 * scan_period_s
-    near = np.flatnonzero(matches.rssi_dbm >= threshold)
-    near = near[np.lexsort((matches.time_ms[near], matches.key[near]))]
-    key, time = matches.key[near], matches.time_ms[near]
-    until_next = np.full(len(near), period_ms)
-    same = key[1:] == key[:-1]
-    until_next[:-1][same] = np.minimum(np.diff(time)[same], period_ms)
-    return np.bincount(key, until_next, n_keys) / 60_000
 
 
 def _utc(unix_s: float) -> dt.datetime:

@@ -12,10 +12,10 @@ import pytest
 
 from bluezone_sim.captures.formats import frames
 from bluezone_sim.captures.formats.btsnoop import BtsnoopWriter
-from bluezone_sim.captures.formats.dp3t_sqlite import PhoneNumbers
 from bluezone_sim.captures.formats.parquet import read_sightings
 from bluezone_sim.captures.formats.pcapng import PcapngWriter
 from bluezone_sim.captures.importing import import_file
+from bluezone_sim.captures.phones import PhoneNumbers
 from bluezone_sim.errors import FormatError, InputError, TableError
 from helpers.capture_files import (
     RESULTS,
@@ -153,7 +153,7 @@ def test_a_measurement_is_read_with_its_distances(tmp_path, capsys):
         ({5: "noon"}, ("row 1", "timestamp", "unix seconds")),
         ({6: None}, ("row 1", "rssi", "dBm", "None")),
         ({6: 90}, ("rssi", "-127 to 20")),
-        ({8: -1.0}, ("ground_truth_distance", "metres")),
+        ({8: -2.0}, ("ground_truth_distance", "metres")),
         ({1: "x" * 17}, ("receiver_id", "16")),
     ],
 )

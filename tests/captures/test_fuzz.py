@@ -11,13 +11,13 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from bluezone_sim.captures.formats import frames
+from bluezone_sim.captures.formats import frames, pcapng_blocks, records
 from bluezone_sim.captures.formats.btsnoop import BtsnoopWriter
-from bluezone_sim.captures.formats.dp3t_sqlite import PhoneNumbers
 from bluezone_sim.captures.formats.pcapng import PcapngWriter
 from bluezone_sim.captures.importing import import_file
 from bluezone_sim.captures.key_files import read_keys
 from bluezone_sim.captures.packets import Packets
+from bluezone_sim.captures.phones import PhoneNumbers
 from bluezone_sim.errors import InputError
 from bluezone_sim.protocols.dp3t import files as dp3t_files
 from bluezone_sim.protocols.gaen import files as gaen_export
@@ -184,11 +184,11 @@ def test_any_packets_come_back_from_both_formats(tmp_path, wanted):
 
     with PcapngWriter(tmp_path / "x") as out:
         out.write(wanted)
-    (part,) = frames.read_pcapng(io.BytesIO((tmp_path / "x").read_bytes()))
+    (part,) = pcapng_blocks.read_pcapng(io.BytesIO((tmp_path / "x").read_bytes()))
     same(read_link_layer(part)[0], wanted)
     alone = wanted.take(wanted.observer == wanted.observer[0])
     with BtsnoopWriter(tmp_path / "y") as out:
         out.write(alone)
-    (part,) = frames.read_btsnoop(io.BytesIO((tmp_path / "y").read_bytes()))
+    (part,) = records.read_btsnoop(io.BytesIO((tmp_path / "y").read_bytes()))
     alone.observer[:] = 0
     same(HciReader().read(part)[0], without_channel(alone))
