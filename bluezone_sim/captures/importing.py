@@ -64,8 +64,8 @@ class Import:
             InputError: a file cannot be read.
         """
         ordered, self.continued = in_parts(files)
-        for link in self.continued:
-            self._owner[link.later] = self._owner.get(link.earlier, str(link.earlier))
+        for link in reversed(self.continued):  # the last part gives the phone its name
+            self._owner[link.earlier] = self._owner.get(link.later, str(link.later))
         return ordered
 
     def read(self, path: Path) -> tuple[FileReport, Iterator[Sightings]]:
@@ -188,7 +188,6 @@ class Import:
             adapters = np.unique(adapter[interface == k]).tolist() or [0]
             for number in adapters:
                 which = f", interface {k}" if k else ""
-                # A log of one adapter is the phone's, whatever the number.
                 which += f", adapter hci{number}" if number else ""
                 found[number * ADAPTER + k] = self.phones.of(name + which)
         kinds, inverse = np.unique(observer, return_inverse=True)

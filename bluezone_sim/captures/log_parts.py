@@ -16,6 +16,7 @@ from ..errors import FormatError
 from .formats.containers import unpacked
 from .formats.frames import Damage, Frames
 from .formats.hci import EVENT, hci_packets, u8
+from .formats.link_layer import LINK_LAYER
 from .sources import PACKED, READERS, told_by_content
 
 _HCI = (187, 201, 1001, 1002)
@@ -42,6 +43,7 @@ class _Log:
     path: Path
     first_us: int
     last_us: int
+    links: frozenset[int]
     addresses: frozenset[int]
 
 
@@ -49,9 +51,9 @@ def in_parts(files: Sequence[Path]) -> tuple[list[Path], list[Continuation]]:
     """The files with parts of a log in order of time, each where the first of them stood, and which goes
     on in which.
 
-    Two logs of HCI packets are one phone's where both tell the same address of the phone itself; or,
-    where not both tell one, if their names say so (``X.last`` and ``X``), or if one begins as the other
-    ends.
+    Two logs of one link type are one phone's, or one sniffer's, where both tell the same address of the
+    phone itself; or, where not both tell one, if their names say so (``X.last`` and ``X``), or if one
+    begins as the other ends.
     """
     logs = [log for path in files if (log := _log(path)) is not None] if len(files) > 1 else []
     logs.sort(key=lambda log: (log.first_us, log.last_us))
@@ -86,7 +88,7 @@ def in_parts(files: Sequence[Path]) -> tuple[list[Path], list[Continuation]]:
 
 def _goes_on(log: _Log, other: _Log) -> bool:
     gap = other.first_us - log.last_us
-    if gap < -_OVERLAP_US:
+    if gap < -_OVERLAP_US or log.links != other.links:
         return False
     if log.addresses and other.addresses:
         return bool(log.addresses & other.addresses)
@@ -102,9 +104,10 @@ def _stem(path: Path) -> Path:
 
 
 def _log(path: Path) -> _Log | None:
-    """Extent of a log of one phone's HCI packets; None for all else, and for what is at fault, which its
-    reader tells."""
+    """Extent of a log of one phone's HCI packets, or of one sniffer; None for all else, and for what is
+    at fault, which its reader tells."""
     spans: list[tuple[int, int]] = []
+    links: set[int] = set()
     addresses: set[int] = set()
     try:
         if told_by_content(path) not in (*READERS, *PACKED):
@@ -116,7 +119,8 @@ def _log(path: Path) -> _Log | None:
                     return None
                 with file.open("rb") as stream:
                     for frames in READERS[kind](stream, Damage()):
-                        if not np.isin(frames.link, (0, *_HCI)).all() or frames.observer.any():
+                        links |= set(np.unique(frames.link).tolist()) - {0}
+                        if frames.observer.any() or not links <= {*_HCI, *LINK_LAYER}:
                             return None
                         if len(frames):
                             spans.append((int(frames.time_us.min()), int(frames.time_us.max())))
@@ -125,12 +129,13 @@ def _log(path: Path) -> _Log | None:
         return None
     if not spans:
         return None
-    return _Log(path, min(a for a, _ in spans), max(b for _, b in spans), frozenset(addresses))
+    first, last = min(a for a, _ in spans), max(b for _, b in spans)
+    return _Log(path, first, last, frozenset(links), frozenset(addresses))
 
 
 def _own_addresses(frames: Frames) -> set[int]:
     """Answers to "read BD_ADDR" (Core, volume 4, part E, section 7.4.6)."""
-    hci = hci_packets(frames.take(np.flatnonzero(frames.link > 0)))
+    hci = hci_packets(frames.take(np.flatnonzero(np.isin(frames.link, _HCI))))
     data, at = hci.data, hci.at
     code = u8(data, at + 3).astype(np.int64) | u8(data, at + 4).astype(np.int64) << 8
     told = (hci.kind == EVENT) & (hci.size >= 12) & (code == _READ_ADDRESS)

@@ -73,6 +73,7 @@ def import_(
         typer.echo(json.dumps(document))
     else:
         _print(document, reports)
+        _print_phones(reading)
 
 
 def _files(given: list[Path], *, partial: bool) -> list[Path]:
@@ -163,6 +164,17 @@ def _listened(reading: Import, number: int) -> dict[str, Any] | None:
         "first_unix_ms": int(mine.start_ms[0]),
         "last_unix_ms": int(mine.end_ms[-1]),
     }
+
+
+def _print_phones(reading: Import) -> None:
+    """How long each phone listened, where that is known."""
+    from ..matching.near import in_words
+
+    listening = reading.listening()
+    known = set() if listening is None else set(listening.observer.tolist())
+    for number, name in reading.phones.names().items():
+        if number in known:
+            typer.echo(f"{name}: {in_words(listening, number)}")
 
 
 def _print(document: dict[str, Any], reports: list[FileReport]) -> None:

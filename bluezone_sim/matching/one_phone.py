@@ -135,7 +135,7 @@ class PhoneMatches:
 
     def _windows(self, scans: ScanInstances) -> list[dict[str, Any]]:
         first = np.flatnonzero(np.diff(scans.window, prepend=-1))
-        last = np.append(first[1:], len(scans))
+        last = np.append(first, len(scans))[1:]
         return [
             {
                 "key": self.key_hex(int(scans.key[a])),

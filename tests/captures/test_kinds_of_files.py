@@ -671,3 +671,15 @@ def test_a_folder_is_its_files(tmp_path, capsys):
     assert "README: not a file of sightings" in capsys.readouterr().err
     assert call("import", folder, "--out", out, "--partial") == 0
     assert "README" in capsys.readouterr().err
+
+
+def test_parts_of_a_sniffer_s_ring_of_files_are_one(tmp_path, capsys):
+    ad = service(0xFD6F, gaen(A, START))
+    for k in range(3):
+        rows = [((START + 10 * k + s) * 1_000_000, sniffed(157, ad)) for s in range(10)]
+        (tmp_path / f"x_{k}.pcap").write_bytes(pcap(rows, 157))
+    document = read_all(tmp_path, "x_1.pcap", "x_0.pcap", "x_2.pcap", capsys=capsys)
+    (phone,) = document["phones"]
+    assert phone["name"] == str(tmp_path / "x_2.pcap")
+    found = read_sightings(tmp_path / "s.parquet")["gaen"]
+    assert (np.diff(found.time_ms) == 1000).all()

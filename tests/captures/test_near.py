@@ -146,3 +146,24 @@ def test_a_filtered_scan_tells_nothing(tmp_path, capsys):
     assert minutes(capsys, tmp_path, on, rows) == pytest.approx(4 * 4.5 + 0.05, abs=0.01)
     (phone,) = found(capsys, tmp_path, tmp_path / "phone.log")["observed"]
     assert (phone["n_scans"], phone["listened_s"]) == (5, 15.0)
+
+
+def test_nothing_found_is_an_answer(tmp_path, capsys):
+    (tmp_path / "keys").write_bytes(export(B))
+    (tmp_path / "phone.log").write_bytes(log(heard(A, 20)))
+    command = ("match", "--keys", tmp_path / "keys", "--history", tmp_path / "phone.log")
+    assert call(*command, "--json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["matches"] == document["exposure_windows"] == []
+    assert document["minutes_near"] == {}
+    assert document["observed"][0]["listened_s"] is not None
+    assert call(*command) == 0
+    assert "0 matches" in capsys.readouterr().out
+
+
+def test_twenty_minutes_are_twenty_matches_in_a_window(tmp_path, capsys):
+    (tmp_path / "phone.log").write_bytes(log(heard(A, 20)))
+    document = found(capsys, tmp_path, tmp_path / "phone.log")
+    assert len(document["matches"]) == 20
+    (window,) = document["exposure_windows"]
+    assert len(window["scan_instances"]) == 20
