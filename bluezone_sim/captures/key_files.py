@@ -15,7 +15,7 @@ from ..protocols.key_batch import KeyBatch
 from ..protocols.protocol import KeyFormat, Protocol, called
 from ..protocols.registry import PROTOCOLS
 from ..tables.rows import PublishedKeys, Sightings
-from .importing import told_by_content
+from .sources import told_by_content
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey

@@ -12,8 +12,8 @@ from ..errors import FormatError, InputError
 from .common import Json
 
 if TYPE_CHECKING:
-    from ..captures.formats.dp3t_sqlite import PhoneNumbers
-    from ..captures.importing import FileReport
+    from ..captures.file_report import FileReport
+    from ..captures.importing import Import
 
 
 def register(app: typer.Typer) -> None:
@@ -25,31 +25,38 @@ def import_(
     files: Annotated[
         list[Path],
         typer.Argument(
-            help="Captures (btsnoop, pcap, pcapng), measurements (sqlite), histories (data_trace.txt) "
-            "or sightings; told by their content."
+            help="Captures (btsnoop, pcap, pcapng, PacketLogger), bug reports of Android, measurements "
+            "(sqlite), histories (data_trace.txt, CSV) or sightings; told by their content. Folders too."
         ),
     ],
     out: Annotated[Path, typer.Option(help="Parquet file of sightings to write.")],
     partial: Annotated[
         bool,
-        typer.Option("--partial", help="Keep what was read of a faulty file before the fault."),
+        typer.Option(
+            "--partial",
+            help="Pass over what is at fault in a file, and keep all else that can be read.",
+        ),
     ] = False,
+    protocol: Annotated[
+        str | None, typer.Option(help="Whose identifiers a CSV holds that does not tell it.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Read what real phones heard into one table of sightings."""
-    from ..captures.formats.dp3t_sqlite import PhoneNumbers
     from ..captures.formats.parquet import SightingsWriter
-    from ..captures.importing import import_file
+    from ..captures.importing import Import
 
+    files = _files(files, partial=partial)
     twice = [f for i, f in enumerate(files) if f.resolve() in [g.resolve() for g in files[:i]]]
     if twice:
         raise InputError(f"{twice[0]}: is given twice")
     if out.resolve() in [f.resolve() for f in files]:
         raise InputError(f"{out}: is read and would be written; give another --out")
-    phones, reports = PhoneNumbers(), []
+    reading, reports = Import(partial=partial, protocol=protocol), []
+    ordered = reading.in_order(files)
     with SightingsWriter(out) as writer:
-        for file in files:
-            report, tables = import_file(file, phones)
+        for file in ordered:
+            report, tables = reading.read(file)
             reports.append(report)
             try:
                 for table in tables:
@@ -59,11 +66,54 @@ def import_(
                     kept = f"\n{_kept(report)}" if report.n_records else ""
                     raise FormatError(f"{error}{kept}") from None
                 typer.echo(f"bluezone-sim: {error}\n{_kept(report, written=True)}", err=True)
-    document = _document(out, reports, phones)
+            _tell_damage(report)
+        writer.note(reading.listening(), reading.phones.names())
+    document = _document(out, reports, reading)
     if as_json:
         typer.echo(json.dumps(document))
     else:
         _print(document, reports)
+        _print_phones(reading)
+
+
+def _files(given: list[Path], *, partial: bool) -> list[Path]:
+    """The files, and those in folders; with ``partial`` without those that are none of sightings."""
+    from ..captures.sources import told_by_content
+
+    out: list[Path] = []
+    for path in given:
+        if not path.is_dir():
+            out.append(path)
+            continue
+        inside = sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith("."))
+        for file in inside:
+            try:
+                told_by_content(file)
+                out.append(file)
+            except FormatError as error:
+                if not partial:
+                    raise FormatError(
+                        f"{error}\n--partial reads the other files of the folder"
+                    ) from None
+                typer.echo(f"bluezone-sim: {error}; passed over", err=True)
+        if not inside:
+            raise InputError(f"{path}: the folder holds no files")
+    return out
+
+
+def _tell_damage(report: FileReport) -> None:
+    damage = report.damage
+    for fault in damage.told:
+        typer.echo(f"bluezone-sim: {report.path}: {fault}", err=True)
+    if damage.n:
+        more = damage.n - len(damage.told)
+        n = sum(report.n_sightings.values())
+        typer.echo(
+            f"bluezone-sim: {report.path}: {f'{more:,} more faults; ' if more else ''}"
+            f"{damage.n_bytes:,} bytes were passed over; all else was read, {n:,} sightings; written, "
+            "since --partial was given.",
+            err=True,
+        )
 
 
 def _kept(report: FileReport, *, written: bool = False) -> str:
@@ -77,19 +127,54 @@ def _kept(report: FileReport, *, written: bool = False) -> str:
     return f"{read}; nothing was written. Give --partial to keep them."
 
 
-def _document(out: Path, reports: list[FileReport], phones: PhoneNumbers) -> dict[str, Any]:
+def _document(out: Path, reports: list[FileReport], reading: Import) -> dict[str, Any]:
     from .._version import SCHEMA_VERSION
 
+    phones = reading.phones
     return {
         "schema_version": SCHEMA_VERSION,
         "out": str(out),
         "n_sightings": sum(sum(r.n_sightings.values()) for r in reports),
         "files": [r.to_dict() for r in reports],
         "phones": [
-            {"observer": number, "name": name, "model": phones.model.get(name)}
+            {
+                "observer": number,
+                "name": name,
+                "model": phones.model.get(name),
+                "listened": _listened(reading, number),
+            }
             for name, number in phones.number.items()
         ],
+        "continued": [
+            {"earlier": str(c.earlier), "later": str(c.later), "gap_s": round(c.gap_s, 3)}
+            for c in reading.continued
+        ],
     }
+
+
+def _listened(reading: Import, number: int) -> dict[str, Any] | None:
+    """How long a phone listened, where that is known."""
+    listening = reading.listening()
+    mine = None if listening is None else listening.take(listening.observer == number)
+    if mine is None or not len(mine):
+        return None
+    return {
+        "seconds": float((mine.end_ms - mine.start_ms).sum()) / 1000,
+        "n_scans": len(mine),
+        "first_unix_ms": int(mine.start_ms[0]),
+        "last_unix_ms": int(mine.end_ms[-1]),
+    }
+
+
+def _print_phones(reading: Import) -> None:
+    """How long each phone listened, where that is known."""
+    from ..matching.near import in_words
+
+    listening = reading.listening()
+    known = set() if listening is None else set(listening.observer.tolist())
+    for number, name in reading.phones.names().items():
+        if number in known:
+            typer.echo(f"{name}: {in_words(listening, number)}")
 
 
 def _print(document: dict[str, Any], reports: list[FileReport]) -> None:
@@ -113,8 +198,15 @@ def _print(document: dict[str, Any], reports: list[FileReport]) -> None:
             (report.n_backwards, "records are a little earlier than the one before"),
             (report.n_cut, "records are kept in part only"),
             (report.n_malformed, "packets are malformed"),
+            (
+                report.n_stale,
+                "fragments of advertisements wait in vain for the rest, and are left out",
+            ),
+            (report.n_untimed, "packets tell no time, and are left out"),
             (report.n_without_rssi, "sightings do not tell their RSSI"),
         ):
             if n:
                 typer.echo(f"  {n:,} {what}")
+    for link in document["continued"]:
+        typer.echo(f"{link['later']} goes on with {link['earlier']}: taken for one phone's")
     typer.echo(f"Written: {document['out']}, {document['n_sightings']:,} sightings")

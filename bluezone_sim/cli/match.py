@@ -26,9 +26,10 @@ def match(
         ),
     ],
     history: Annotated[
-        Path,
+        list[Path],
         typer.Option(
-            help="What a phone heard: data_trace.txt, a btsnoop, pcap or pcapng, or sightings in Parquet."
+            help="What a phone heard: data_trace.txt, a btsnoop, pcap or pcapng, a bug report, or "
+            "sightings in Parquet; may be repeated: parts of one log are one phone."
         ),
     ],
     protocol: Annotated[
@@ -56,7 +57,8 @@ def match(
         typer.Option(help="Those that count, such as confirmed-test,self-report; by default all."),
     ] = None,
     partial: Annotated[
-        bool, typer.Option("--partial", help="Leave out single keys that are at fault.")
+        bool,
+        typer.Option("--partial", help="Leave out what is at fault: keys, stretches of a log."),
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -74,15 +76,17 @@ def match(
         raise FormatError(f"{error}\n--partial leaves {error.n:,} of its keys out") from None
     for warning in published.warnings():
         typer.echo(f"bluezone-sim: {warning}", err=True)
-    sightings, n_back = history_of(history, published.protocol)
+    heard = history_of(history, published.protocol, partial=partial)
     changes = settings_of(settings, "rule.minutes=10")
     found = find(
-        published.published_for(sightings),
-        sightings,
+        published.published_for(heard.sightings),
+        heard.sightings,
         published.protocol,
-        n_back,
+        heard.n_out_of_order,
         published.filter,
         chosen_rule(published.protocol, rule, changes) if rule or changes else None,
+        heard.listening,
+        heard.phones,
     )
     if as_json:
         typer.echo(json.dumps(found.to_dict() | published.to_dict()))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from .._version import SCHEMA_VERSION
 from ..protocols.registry import get_key_protocol
 from ..scenario.by_protocol import rule_of as protocol_rule
-from ..scenario.profiles import load_profile
-from ..scenario.schema.rules import MinutesWithin, RuleTable, Thresholds
-from ..tables.rows import Matches, PublishedKeys, Sightings
+from ..scenario.schema.rules import RuleTable
+from ..tables.rows import Listening, Matches, PublishedKeys, Sightings
 from ..tables.table import Column, Table
 from .applied_rule import AppliedRule, applied
 from .match import match
+from .near import NearTime, in_words, near_times, nearness, observed_s, stands_for_s
 from .rules import DayScores, KeysTell, day_scores, record_scores
 from .windows import ScanInstances, previous_scans, scan_instances
 
@@ -43,11 +43,12 @@ class PhoneMatches:
         n_rows: rows of the history that are of the protocol.
         n_out_of_order: rows earlier than the row before.
         matches: found.
-        near_min: ``float64[keys]``, minutes near by key, by attenuation where the protocol tells it, else
-            by RSSI.
+        near: minutes near by key and phone.
         rule: what it is judged by.
         days: scores of the days by that rule; None where it weighs attenuations and none were recorded.
         scans: exposure windows, scan by scan, where the protocol tells attenuations; else None.
+        listening: when the phones listened, as far as it is known.
+        phones: their names, by observer.
     """
 
     protocol: str
@@ -55,10 +56,12 @@ class PhoneMatches:
     n_rows: int
     n_out_of_order: int
     matches: Matches
-    near_min: NDArray[np.float64]
+    near: list[NearTime]
     rule: AppliedRule
     days: DayScores | None
     scans: ScanInstances | None = None
+    listening: Listening | None = None
+    phones: Mapping[int, str] = field(default_factory=dict)
 
     def key_hex(self, key: int) -> str:
         """A key as the message has it."""
@@ -73,10 +76,13 @@ class PhoneMatches:
             "n_rows": self.n_rows,
             "n_out_of_order": self.n_out_of_order,
             "matches": [self._match(row) for row in range(len(self.matches))],
+            # Of the phone that was near for longest, where several heard the key.
             "minutes_near": {
-                self.key_hex(key): round(float(self.near_min[key]), 2)
-                for key in np.unique(self.matches.key).tolist()
+                self.key_hex(near.key): round(near.minutes, 2)
+                for near in sorted(self.near, key=lambda near: near.minutes)
             },
+            "near_is": str(nearness(self.matches)),
+            "observed": [self._observed(who) for who in self._observers()],
         }
         if self.scans is not None:
             out["exposure_windows"] = self._windows(self.scans)
@@ -123,6 +129,29 @@ class PhoneMatches:
         number = self.keys.meta.get("report_type")
         return {} if number is None or number[key] < 0 else {"report_type": int(number[key])}
 
+    def _observers(self) -> list[int]:
+        """Phones whose rows were looked at, or that are known to have listened."""
+        known = [] if self.listening is None else np.unique(self.listening.observer).tolist()
+        return sorted({*self.phones, *known, *np.unique(self.matches.observer).tolist()})
+
+    def _observed(self, who: int) -> dict[str, Any]:
+        mine = [near for near in self.near if near.observer == who]
+        out: dict[str, Any] = {
+            "observer": who,
+            "phone": self.phones.get(who),
+            "minutes_near": {self.key_hex(near.key): round(near.minutes, 2) for near in mine},
+            "listened_s": None,
+            "in_words": in_words(self.listening, who),
+        }
+        if self.listening is not None:
+            scans = self.listening.take(self.listening.observer == who)
+            if len(scans):
+                out["listened_s"] = observed_s(self.listening, who)
+                out["n_scans"] = len(scans)
+                out["first_unix_ms"] = int(scans.start_ms[0])
+                out["last_unix_ms"] = int(scans.end_ms[-1])
+        return out
+
     def _windows(self, scans: ScanInstances) -> list[dict[str, Any]]:
         first = np.flatnonzero(np.diff(scans.window, prepend=-1))
         last = np.append(first, len(scans))[1:]
@@ -145,6 +174,9 @@ class PhoneMatches:
             for a, b in zip(first.tolist(), last.tolist(), strict=True)
         ]
 
+    def _name(self, who: int) -> str:
+        return self.phones.get(who, "the phone" if not who else f"phone {who}")
+
     def table(self) -> Table:
         """A row a match; the first ones where they are many."""
         m, n = self.matches, min(len(self.matches), _MOST_ROWS)
@@ -165,12 +197,17 @@ class PhoneMatches:
     def summary(self) -> str:
         """Counts, minutes near by key, risk by day, and what was odd."""
         m = self.matches
+        what, several = str(nearness(m)), len(self._observers()) > 1
         lines = [
-            f"{len(m):,} matches; keys published: {len(self.keys):,}, rows read: {self.n_rows:,}",
-            *(
-                f"  {self.key_hex(key)[:16]}…: {self.near_min[key]:.1f} minutes near ({self._near})"
-                for key in np.unique(m.key).tolist()
-            ),
+            f"{len(m):,} matches; keys published: {len(self.keys):,}, rows read: {self.n_rows:,}"
+        ]
+        for near in self.near:
+            whom = f" of {self._name(near.observer)}" if several else ""
+            lines.append(
+                f"  {self.key_hex(near.key)[:16]}…: {near.minutes:.1f} minutes near{whom} ({what})"
+            )
+        lines += [
+            f"  {self._name(who)} {in_words(self.listening, who)}" for who in self._observers()
         ]
         if len(m) > _MOST_ROWS:
             lines.insert(0, f"… and {len(m) - _MOST_ROWS:,} more; --json has them all")
@@ -195,13 +232,6 @@ class PhoneMatches:
             for day_s, seconds, warns in zip(*(c.tolist() for c in columns), strict=True)
         ]
 
-    @property
-    def _near(self) -> str:
-        """What near means."""
-        if self.scans is None:
-            return f"at {Thresholds().android_android_dbm:g} dBm or more"
-        return f"at {math.floor(_NEAR.attenuation_2m_db)} dB of attenuation or less"
-
 
 def find(
     keys: PublishedKeys,
@@ -210,16 +240,20 @@ def find(
     n_out_of_order: int = 0,
     published: Filter | None = None,
     rule: RuleTable | None = None,
+    listening: Listening | None = None,
+    phones: Mapping[int, str] | None = None,
 ) -> PhoneMatches:
     """Looks keys, or a filter, up in sightings of one protocol.
 
     Args:
         keys: as published.
-        sightings: a phone's history.
+        sightings: what the phones heard.
         protocol: of both.
         n_out_of_order: rows earlier than the row before.
         published: the filter, where one is published instead of keys.
         rule: what judges the days; by default that of an app that used the protocol.
+        listening: when the phones listened, as far as it is known.
+        phones: their names, by observer.
 
     Raises:
         TableError: keys or sightings are not the protocol's, or the rule weighs attenuations and none are
@@ -236,24 +270,22 @@ def find(
     scans = scan_instances(matches, previous_scans(sightings)[matches.row]) if told else None
     days = None
     if not judge.rule.read_attenuations(told):
-        days = record_scores(matches, stands_for_s(matches), judge)
+        days = record_scores(matches, stands_for_s(matches, listening), judge)
     elif scans is not None:
         days = day_scores(scans, judge, KeysTell.of(keys))
-    n_keys = max(1, len(keys))
-    near_min = minutes_near(matches, n_keys) if scans is None else _minutes_within(scans, n_keys)
     return PhoneMatches(
-        protocol, keys, len(sightings), n_out_of_order, matches, near_min, judge, days, scans
+        protocol,
+        keys,
+        len(sightings),
+        n_out_of_order,
+        matches,
+        near_times(matches, listening),
+        judge,
+        days,
+        scans,
+        listening,
+        phones or {},
     )
-
-
-#: What is told as near, whatever the rule.
-_NEAR = MinutesWithin(name="minutes-near")
-
-
-def _minutes_within(scans: ScanInstances, n_keys: int) -> NDArray[np.float64]:
-    """``float64[n_keys]``: minutes within 2 m by attenuation."""
-    near = scans.typical_db <= _NEAR.attenuation_2m_db
-    return np.bincount(scans.key, near * scans.since_last_s, n_keys) / 60
 
 
 def _filtered(published: Filter, sightings: Sightings, protocol: str) -> Matches:
@@ -270,43 +302,6 @@ def _filtered(published: Filter, sightings: Sightings, protocol: str) -> Matches
         time_ms=time_ms,
         rssi_dbm=sightings.rssi_dbm[row],
     )
-
-
-def minutes_near(
-    matches: Matches,
-    n_keys: int,
-    threshold_dbm: float | None = None,
-    scan_period_s: float | None = None,
-) -> NDArray[np.float64]:
-    """Minutes near, by key.
-
-    A row at or above the threshold stands for the scan period that it begins; time that several rows
-    stand for counts once. With one row a scan this is the simulator's rule, records times period.
-
-    Args:
-        matches: of one phone.
-        n_keys: number of published keys.
-        threshold_dbm: by default the app's for two Android phones.
-        scan_period_s: by default Bluezone v2's.
-
-    Returns:
-        ``float64[n_keys]``.
-    """
-    threshold = Thresholds().android_android_dbm if threshold_dbm is None else threshold_dbm
-    near = matches.take(matches.rssi_dbm >= threshold)
-    return np.bincount(near.key, stands_for_s(near, scan_period_s), n_keys) / 60
-
-
-def stands_for_s(matches: Matches, scan_period_s: float | None = None) -> NDArray[np.float64]:
-    """``float64[n]``: seconds that each row of a key stands for, see :func:`minutes_near`."""
-    if scan_period_s is None:
-        scan_period_s = load_profile("bluezone").android.background.scan_period_s()
-    out = np.full(len(matches), float(scan_period_s))
-    order = np.lexsort((matches.time_ms, matches.observer, matches.key))
-    key, who, time = (c[order] for c in (matches.key, matches.observer, matches.time_ms))
-    same = (key[1:] == key[:-1]) & (who[1:] == who[:-1])
-    out[order[:-1][same]] = np.minimum(np.diff(time)[same] / 1000, scan_period_s)
-    return out
 
 
 def _utc(unix_s: float) -> dt.datetime:

@@ -99,6 +99,19 @@ def service_data(structures: Sequence[tuple[int, bytes]], uuid: int) -> bytes | 
     return found[0] if len(found) == 1 else None
 
 
+def has_service_data(structures: Sequence[tuple[int, bytes]], uuid: int) -> bool:
+    """There are data of a 16-bit service, of whatever form."""
+    prefix = uuid.to_bytes(2, "little")
+    return any(kind == SERVICE_DATA_16 and data[:2] == prefix for kind, data in structures)
+
+
+def service_sent(structures: Sequence[tuple[int, bytes]], uuid: int, id_bytes: int) -> Sent | None:
+    """An identifier at the head of a service's data, and what stands behind it; None where there is too
+    little. How much may stand behind it the protocol says (``Wire.payload_bytes``)."""
+    sent = service_data(structures, uuid)
+    return None if sent is None or len(sent) < id_bytes else Sent(sent[:id_bytes], sent[id_bytes:])
+
+
 def manufacturer_data(structures: Sequence[tuple[int, bytes]], company: int) -> bytes | None:
     """Data of a company; None where there is none, or more than one."""
     prefix = company.to_bytes(2, "little")

@@ -130,12 +130,17 @@ class Gatt:
         parse: ``(value)`` gives the identifier in what the phone answered, or raises FormatError.
         build: ``()`` gives the advertising data of an iPhone that is to be read; None where this project
             does not send it.
+        written: ``(value)`` gives (identifier, RSSI in dBm) in what a phone that connects writes to the
+            characteristic, or raises FormatError; None where nothing is written.
+        also: other characteristics that answer alike, in variants of the app.
     """
 
     service: UUID
     characteristic: UUID
     parse: Code
     build: Code | None = None
+    written: Code | None = None
+    also: tuple[UUID, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -151,7 +156,9 @@ class Wire:
         companies: company ids of manufacturer data in which it may be.
         gatt: where identifiers are read over a connection, if any are.
         siblings: all protocols of this look, itself among them, where it shares it.
-        payload_bytes: sizes that the payload may have, the usual one first.
+        payload_bytes: sizes that the payload may have, the usual one first: variants that apps send.
+            What ``parse`` finds with another size, or with an identifier of another, is none of the
+            protocol's.
         connectable: Android's advertisements are.
         interval_ms: between Android's advertisements (LOW_LATENCY: 100 ms).
     """
@@ -470,8 +477,14 @@ class Protocol:
 
     def parse_structures(self, structures: list[tuple[int, bytes]]) -> Advertisement | None:
         """:meth:`parse_advertisement` of AD structures."""
-        found = called(self.wire.parse)(structures)
-        return None if found is None else Advertisement(self.looks_like, *found)
+        parsed = called(self.wire.parse)(structures)
+        if parsed is None:
+            return None
+        found = Advertisement(self.looks_like, *parsed)
+        whole = len(found.identifier) == self.id_bytes
+        if not found.gatt and not (whole and len(found.payload) in self.wire.payload_bytes):
+            return None
+        return found
 
 
 def _starts(starts_s: int | NDArray[np.int64], n: int) -> NDArray[np.int64]:

@@ -135,6 +135,34 @@ class Sightings(Columns):
         self._check_lengths()
 
 
+#: How it is known that a phone listened: its log tells of the scan; what recorded scans without a pause;
+#: or packets were heard, one soon after the other.
+TOLD, UNBROKEN, HEARD = 0, 1, 2
+#: Packets that are no farther apart were heard in one scan (assumed: phones in use pause for a minute at
+#: least between scans, and send a packet in half a minute).
+SAME_SCAN_S = 30
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Listening(Columns):
+    """When phones listened, as far as their logs tell it: sorted by (observer, start), and those of one
+    observer apart from each other.
+
+    Attributes:
+        observer: ``int32[n]``, as in :class:`Sightings`.
+        start_ms, end_ms: ``int64[n]``, unix milliseconds.
+        known: ``uint8[n]``, :data:`TOLD`, :data:`UNBROKEN` or :data:`HEARD`.
+    """
+
+    observer: NDArray[np.int32]
+    start_ms: NDArray[np.int64]
+    end_ms: NDArray[np.int64]
+    known: NDArray[np.uint8]
+
+    def __post_init__(self) -> None:
+        self._check_lengths()
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class PublishedKeys(Columns):
     """Keys as an authority publishes them.

@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 import threading
+import time
 from dataclasses import replace
 from types import SimpleNamespace
 from xml.etree import ElementTree
@@ -303,8 +304,11 @@ def test_a_recording_holds_what_was_heard(tmp_path, ending):
         recorder.take(heard, {})
     assert recorder.rows == 20
     if ending == ".parquet":
-        from bluezone_sim.captures.formats.parquet import read_sightings
+        from bluezone_sim.captures.formats.parquet import read_listening, read_sightings
 
+        known, _ = read_listening(path)
+        assert abs(known.end_ms[0] / 1000 - time.time()) < 60
+        assert 0 <= known.end_ms[0] - known.start_ms[0] < 60_000
         table = read_sightings(path)["bluezone"]
         assert table.rssi_dbm.tolist() == [-50 - i for i in range(20)]
         assert table.identifier[7].tobytes() == bytes([7] * 12)

@@ -24,10 +24,11 @@ sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1])]
 
 with atheris.instrument_imports(include=["bluezone_sim"]):
     from bluezone_sim.captures.decode import SightingDecoder
-    from bluezone_sim.captures.formats.frames import READERS, in_order
+    from bluezone_sim.captures.formats.frames import in_order
     from bluezone_sim.captures.formats.hci import HciReader
     from bluezone_sim.captures.formats.link_layer import LINK_LAYER, read_link_layer
     from bluezone_sim.captures.gatt_reads import GattReader
+    from bluezone_sim.captures.sources import READERS
     from bluezone_sim.errors import InputError
     from bluezone_sim.protocols.bluezone.files import parse_f0_message, parse_history
     from bluezone_sim.protocols.dp3t.files import CuckooFilter, parse_list
@@ -46,8 +47,7 @@ def capture(reader, data: bytes) -> None:
             packets, own, *_ = read(part.take(rows))
             if links is _HCI:
                 reads = gatt.read(part.take(rows))
-                decoder.reads(packets, reads)
-            for table in decoder.sightings(packets, own if links is _HCI else []):
+            for table in decoder.sightings(packets, *((own, reads) if links is _HCI else ())):
                 assert len(table) <= len(packets)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
-import shutil
 import struct
 import subprocess
 from uuid import uuid4
@@ -17,13 +16,15 @@ from bluezone_sim import protocols
 from bluezone_sim.ble.listening.recorder import read_packets
 from bluezone_sim.captures.formats import frames
 from bluezone_sim.captures.formats.btsnoop import BtsnoopWriter
-from bluezone_sim.captures.formats.dp3t_sqlite import PhoneNumbers
-from bluezone_sim.captures.formats.frames import in_order, read_btsnoop, read_pcapng
+from bluezone_sim.captures.formats.frames import in_order
 from bluezone_sim.captures.formats.hci import HciReader, concatenate
 from bluezone_sim.captures.formats.link_layer import read_link_layer
 from bluezone_sim.captures.formats.parquet import read_sightings, write_sightings
 from bluezone_sim.captures.formats.pcapng import PcapngWriter, crc24
+from bluezone_sim.captures.formats.pcapng_blocks import read_pcapng
+from bluezone_sim.captures.formats.records import read_btsnoop
 from bluezone_sim.captures.importing import import_file
+from bluezone_sim.captures.phones import PhoneNumbers
 from bluezone_sim.protocols.bluezone.wire import IOS_CHARACTERISTIC, ios_advertisement
 from bluezone_sim.tables.rows import Sightings
 from helpers.bluezone_files import write_history
@@ -44,12 +45,10 @@ from helpers.capture_files import (
 )
 from helpers.commands import call
 from helpers.paths import MEASUREMENTS
+from helpers.tools import needs_tshark
 
 PCAPS = MEASUREMENTS / "exp34-epfl-soldiers" / "pcaps"
 needs_captures = pytest.mark.skipif(not PCAPS.is_dir(), reason=f"needs the captures in {PCAPS}")
-needs_tshark = pytest.mark.skipif(
-    shutil.which("tshark") is None, reason="needs tshark (Debian package tshark)"
-)
 
 
 def hci_packets(data: bytes):
@@ -353,7 +352,7 @@ def test_own_identifiers_go_with_what_was_heard_after_them(tmp_path):
         identifiers[1],
     ]
     assert next(t for t in tables if t.protocol == "bluezone").own_identifier is None
-    assert [i for _, _, i in file_report.own] == identifiers
+    assert [own.identifier for own in file_report.own] == identifiers
 
 
 def acl(handle: int, pdu: bytes) -> bytes:

@@ -17,11 +17,11 @@ from bluezone_sim import cli, protocols
 from bluezone_sim.ble.listening.recorder import Recorder, sightings_of_reports
 from bluezone_sim.ble.listening.reports import Decoder
 from bluezone_sim.captures.decode import SightingDecoder, concatenate_sightings, sightings_of
-from bluezone_sim.captures.formats.dp3t_sqlite import PhoneNumbers
 from bluezone_sim.captures.formats.parquet import read_sightings
 from bluezone_sim.captures.formats.pcapng import PcapngWriter
 from bluezone_sim.captures.importing import import_file
 from bluezone_sim.captures.key_files import read_keys
+from bluezone_sim.captures.phones import PhoneNumbers
 from bluezone_sim.errors import FormatError
 from bluezone_sim.protocols import KeyFormat, Keys, Protocol, Wire, ad
 from bluezone_sim.protocols.registry import PROTOCOLS

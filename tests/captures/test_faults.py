@@ -12,10 +12,10 @@ import pytest
 
 from bluezone_sim.captures.formats import frames
 from bluezone_sim.captures.formats.btsnoop import BtsnoopWriter
-from bluezone_sim.captures.formats.dp3t_sqlite import PhoneNumbers
 from bluezone_sim.captures.formats.parquet import read_sightings
 from bluezone_sim.captures.formats.pcapng import PcapngWriter
 from bluezone_sim.captures.importing import import_file
+from bluezone_sim.captures.phones import PhoneNumbers
 from bluezone_sim.errors import FormatError, InputError, TableError
 from helpers.capture_files import (
     RESULTS,

@@ -7,7 +7,8 @@ import sqlite3
 import numpy as np
 import pytest
 
-from bluezone_sim.captures.formats.dp3t_sqlite import PhoneNumbers, read_measurements
+from bluezone_sim.captures.formats.dp3t_sqlite import read_measurements
+from bluezone_sim.captures.phones import PhoneNumbers
 from bluezone_sim.errors import FormatError, InputError
 from bluezone_sim.validation.radio.scenes import read_scenes
 from helpers.capture_files import RESULTS

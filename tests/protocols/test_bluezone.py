@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bluezone_sim import match, protocols
 from bluezone_sim.errors import FormatError, InputError, TableError
-from bluezone_sim.matching.one_phone import minutes_near
+from bluezone_sim.matching.near import near_times
 from bluezone_sim.protocols.bluezone.files import parse_f0_message, parse_history, write_f0_message
 from helpers.bluezone_files import CAPTURE, DAY, look_up, message, trace, write_history
 from twins import naive_protocols as naive
@@ -135,10 +135,18 @@ def test_rows_out_of_order_are_counted_and_matched():
 
 def test_minutes_near_count_a_scan_period_once():
     found = look_up(message(), trace())
-    # 60 s of rows ten seconds apart, then the rest of the last row's scan period.
-    assert found.near_min.tolist() == [pytest.approx(6.0, abs=0.01)]
-    assert minutes_near(found.matches, 1, threshold_dbm=-52).tolist() == [5.0]
-    assert minutes_near(found.matches, 1, threshold_dbm=0).tolist() == [0.0]
+    # 60 s of rows ten seconds apart are of one scan, as in the simulator.
+    assert [near.minutes for near in found.near] == [5.0]
+    assert "a period of 300 s (assumed)" in found.summary()
+
+    def minutes(threshold_dbm):
+        return [
+            n.minutes
+            for n in near_times(found.matches, near=found.matches.rssi_dbm >= threshold_dbm)
+        ]
+
+    assert minutes(-52) == [5.0]
+    assert minutes(0) == [0.0]
 
 
 KEY_FAULTS = {

@@ -185,7 +185,8 @@ def test_no_bytes_break_the_parsers_of_published_files(data, with_header):
         lambda: tcn.parse_report(data),
         lambda: dp3t_files.parse_list(data, 32, 96),
         lambda: dp3t_files.CuckooFilter.from_bytes(b"BZ3TCF1\0" + data if with_header else data),
-        lambda: parse_exchange(data),
+        lambda: parse_exchange(data, "peripheral"),
+        lambda: parse_exchange(data, "central"),
         lambda: bluetrace.decrypt(bytes(32), data.decode("latin-1")),
     ):
         with contextlib.suppress(FormatError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +17,7 @@ from ...captures.formats.pcapng import PcapngWriter
 from ...captures.packets import ADV_IND, ADV_NONCONN_IND, Packets
 from ...errors import FormatError, InputError
 from ...protocols import ad
-from ...tables.rows import Sightings
+from ...tables.rows import UNBROKEN, Listening, Sightings
 from .reports import AdvertisingReport
 
 #: File endings that can be recorded to.
@@ -112,6 +113,7 @@ class Recorder:
 
     def __enter__(self) -> Self:
         self._file.__enter__()
+        self._began_ms = time.time_ns() // 1_000_000
         return self
 
     def __exit__(
@@ -121,8 +123,16 @@ class Recorder:
         trace: TracebackType | None,
     ) -> None:
         whole = kind is None or issubclass(kind, KeyboardInterrupt)
-        if whole and self._pending:
+        if whole and isinstance(self._file, SightingsWriter):
             self._flush()
+            self._file.note(
+                Listening(
+                    observer=np.zeros(1, np.int32),
+                    start_ms=np.array([self._began_ms]),
+                    end_ms=np.array([time.time_ns() // 1_000_000]),
+                    known=np.full(1, UNBROKEN, np.uint8),
+                )
+            )
         self._file.__exit__(None if whole else kind, None if whole else error, trace)
 
 
@@ -133,20 +143,26 @@ def read_packets(path: Path) -> Packets:
         InputError: it cannot be read.
         FormatError: it is at fault, or a file of another kind.
     """
-    from ...captures.formats.frames import READERS, in_order
-    from ...captures.formats.hci import HciReader, concatenate
+    from ...captures.formats.containers import unpacked
+    from ...captures.formats.frames import in_order
+    from ...captures.formats.hci import HciReader, by_adapter, concatenate
     from ...captures.formats.link_layer import LINK_LAYER, read_link_layer
-    from ...captures.importing import told_by_content
+    from ...captures.sources import READERS, told_by_content
 
-    kind = told_by_content(path)
-    if kind not in READERS:
-        raise FormatError(f"{path}: {kind}; expected {', '.join(READERS)}, which hold packets")
     hci, parts = HciReader(), []
-    with path.open("rb") as stream:
-        for frames, _ in in_order(READERS[kind](stream)):
-            link_layer = np.isin(frames.link, LINK_LAYER)
-            if link_layer.any():
-                parts.append(read_link_layer(frames.take(np.flatnonzero(link_layer)))[0])
-            if not link_layer.all():
-                parts.append(hci.read(frames.take(np.flatnonzero(~link_layer)))[0])
+    with unpacked(path) as files:
+        for label, file in files:
+            kind = told_by_content(file)
+            if kind not in READERS:
+                raise FormatError(
+                    f"{label}: {kind}; expected {', '.join(READERS)}, which hold packets"
+                )
+            with file.open("rb") as stream:
+                records = (by_adapter(part) for part in READERS[kind](stream))
+                for frames, _ in in_order(records):
+                    link_layer = np.isin(frames.link, LINK_LAYER)
+                    if link_layer.any():
+                        parts.append(read_link_layer(frames.take(np.flatnonzero(link_layer)))[0])
+                    if not link_layer.all():
+                        parts.append(hci.read(frames.take(np.flatnonzero(~link_layer)))[0])
     return concatenate(parts) if parts else packets_of([])

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import FormatError, InputError
+from ...errors import FormatError
 from ...tables.rows import Sightings
+from ..phones import PhoneNumbers
+from .sqlite_files import check_columns, opened
 
-#: First bytes of an sqlite file.
-MAGIC = b"SQLite format 3\0"
 TABLE = "results"
 _COLUMNS = (
     "receiver_id",
@@ -42,23 +41,6 @@ _ID_BYTES = 16
 _MILLISECONDS = 100_000_000_000
 
 
-@dataclass
-class PhoneNumbers:
-    """Numbers of phones by name, in order of appearance, and their models.
-
-    Attributes:
-        number: number by name.
-        model: model by name, where it is known.
-    """
-
-    number: dict[str, int] = field(default_factory=dict)
-    model: dict[str, str] = field(default_factory=dict)
-
-    def of(self, name: str) -> int:
-        """The phone's number, a new one for a new phone."""
-        return self.number.setdefault(name, len(self.number))
-
-
 def read_measurements(
     path: Path, phones: PhoneNumbers, pass_over: Callable[[str], None] | None = None
 ) -> Iterator[Sightings]:
@@ -78,22 +60,8 @@ def read_measurements(
         FormatError: no sqlite, no table of that name, a missing column, or a row at fault, which is
             named.
     """
-    try:
-        with path.open("rb") as stream:
-            magic = stream.read(len(MAGIC))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
-    if magic != MAGIC:
-        raise FormatError(f"{path}: expected an sqlite file, found {magic[:16]!r}")
-    database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
-    try:
+    with opened(path) as database:
         yield from _rows(database, path, phones, pass_over)
-    except sqlite3.Error as error:
-        raise FormatError(
-            f"{path}: sqlite cannot read it ({error}); is the file truncated?"
-        ) from None
-    finally:
-        database.close()
 
 
 def _rows(
@@ -102,20 +70,7 @@ def _rows(
     phones: PhoneNumbers,
     pass_over: Callable[[str], None] | None,
 ) -> Iterator[Sightings]:
-    found = [
-        str(name)
-        for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-    ]
-    if TABLE not in found:
-        raise FormatError(
-            f"{path}: expected a table {TABLE!r}, found {', '.join(sorted(found)) or 'no table'}"
-        )
-    columns = [str(row[1]) for row in database.execute(f"PRAGMA table_info({TABLE})")]
-    missing = [name for name in _COLUMNS if name not in columns]
-    if missing:
-        raise FormatError(
-            f"{path}: table {TABLE}: column {', '.join(missing)} missing; found {', '.join(columns)}"
-        )
+    check_columns(database, path, TABLE, _COLUMNS)
     for name, model in database.execute(
         f"SELECT receiver_id, min(receiver_model) FROM {TABLE} GROUP BY 1"
     ):

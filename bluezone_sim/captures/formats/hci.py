@@ -7,7 +7,7 @@ reports in one event follow one another, each whole, as controllers send them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +16,16 @@ from ..packets import ADV_EXT_IND, NO_CHANNEL, SCAN_RSP, Packets
 from .btsnoop import REPORT_TYPES
 from .frames import Frames
 
-COMMAND, EVENT = 1, 4
+COMMAND, ACL, EVENT = 1, 2, 4
 _LE_META, _REPORT, _EXTENDED_REPORT = 0x3E, 0x02, 0x0D
 _SET_DATA, _SET_EXTENDED_DATA, _BROADCOM_MULTI = 0x2008, 0x2037, 0xFD54
 #: Bytes of a report before its data: legacy (RSSI follows the data), extended.
 _HEAD, _EXTENDED_HEAD = 9, 24
 #: Longest advertising data that fragments may add up to (7.8.54).
 _MOST_DATA = 1650
+#: A fragment waits no longer for the next one of its set: those of a chain follow within some
+#: milliseconds (volume 6, part B, section 4.4.2.5: at most 245 ms from one to the next).
+_CHAIN_US = 1_000_000
 #: Advertisers whose chains are being put together; the oldest gives way.
 _MOST_CHAINS = 256
 
@@ -33,9 +36,10 @@ for _kind, _report in REPORT_TYPES.items():
 
 @dataclass(frozen=True)
 class Own:
-    """Advertising data that the phone set for itself."""
+    """Advertising data that a phone set for itself."""
 
     time_us: int
+    observer: int
     data: bytes
 
 
@@ -47,18 +51,21 @@ class HciReader:
         n_malformed: events whose reports do not add up to their length.
         n_fragments: reports that were joined to others.
         n_incomplete: advertisements of which the controller dropped a part.
+        n_stale: fragments whose rest did not follow in time, which are left out.
     """
 
     n_malformed: int = 0
     n_fragments: int = 0
     n_incomplete: int = 0
-    _chains: dict[tuple[int, int, int], bytes] = field(default_factory=dict)
-    _own_parts: dict[int, bytes] = field(default_factory=dict)
+    n_stale: int = 0
+    _chains: dict[tuple[int, int, int], tuple[int, bytes]] = field(default_factory=dict)
+    _own_parts: dict[tuple[int, int], bytes] = field(default_factory=dict)
 
     def read(self, frames: Frames) -> tuple[Packets, list[Own]]:
         """Advertisements in frames of an HCI link type, and what the phone set to send."""
-        data, at, size, kind = hci_packets(frames)
-        rows = np.flatnonzero((kind == EVENT) & (size >= 4) & (u8(data, at) == _LE_META))
+        hci = hci_packets(frames)
+        data, at, size = hci.data, hci.at, hci.size
+        rows = np.flatnonzero((hci.kind == EVENT) & (size >= 4) & (u8(data, at) == _LE_META))
         sub = u8(data, at[rows] + 2)
         parts = [
             self._reports(frames, at, size, rows[sub == _REPORT], extended=False),
@@ -66,7 +73,12 @@ class HciReader:
         ]
         record = np.concatenate([p[0] for p in parts])
         found = concatenate([p[1] for p in parts])
-        return found.take(np.argsort(record, kind="stable")), self._commands(frames, at, size, kind)
+        return found.take(np.argsort(record, kind="stable")), self._commands(frames, hci)
+
+    def end(self) -> None:
+        """Fragments that still wait when the log ends are stale."""
+        self.n_stale += len(self._chains)
+        self._chains.clear()
 
     def _reports(
         self,
@@ -123,12 +135,17 @@ class HciReader:
         sid = u8(data, begin + 11)
         for row in np.flatnonzero(extended).tolist():
             key = (int(packets.observer[row]), int(packets.address[row]), int(sid[row]))
-            before = self._chains.pop(key, b"")
+            now = int(packets.time_us[row])
+            since, before = self._chains.pop(key, (now, b""))
+            if before and abs(now - since) > _CHAIN_US:
+                self.n_stale += 1
+                before = b""
             here = before + packets.data[row, : packets.size[row]].tobytes()
             if status[row] == 1 and len(here) <= _MOST_DATA:
                 if len(self._chains) >= _MOST_CHAINS:
                     del self._chains[next(iter(self._chains))]
-                self._chains[key] = here
+                    self.n_stale += 1
+                self._chains[key] = (now, here)
                 keep[row] = False
                 self.n_fragments += 1
             elif before:
@@ -144,32 +161,28 @@ class HciReader:
         columns = {name: getattr(packets, name) for name in packets.__dataclass_fields__}
         return kept, Packets(**{**columns, "size": length, "data": joined}).take(kept)
 
-    def _commands(
-        self,
-        frames: Frames,
-        at: NDArray[np.int64],
-        size: NDArray[np.int64],
-        kind: NDArray[np.int64],
-    ) -> list[Own]:
+    def _commands(self, frames: Frames, hci: HciPackets) -> list[Own]:
         """What the phone sets to send; a Python loop, since phones do so some times an hour."""
-        code = u8(frames.data, at).astype(np.int64) | u8(frames.data, at + 1).astype(np.int64) << 8
-        wanted = (kind == COMMAND) & np.isin(code, (_SET_DATA, _SET_EXTENDED_DATA, _BROADCOM_MULTI))
+        at, size = hci.at, hci.size
+        code = u8(hci.data, at).astype(np.int64) | u8(hci.data, at + 1).astype(np.int64) << 8
+        wanted = np.isin(code, (_SET_DATA, _SET_EXTENDED_DATA, _BROADCOM_MULTI))
         out = []
-        for row in np.flatnonzero(wanted).tolist():
-            body = frames.data[at[row] + 3 : at[row] + size[row]].tobytes()
-            found = self._own(int(code[row]), body)
+        for row in np.flatnonzero(wanted & (hci.kind == COMMAND)).tolist():
+            body = hci.data[at[row] + 3 : at[row] + size[row]].tobytes()
+            who = int(frames.observer[row])
+            found = self._own(who, int(code[row]), body)
             if found:
-                out.append(Own(int(frames.time_us[row]), found))
+                out.append(Own(int(frames.time_us[row]), who, found))
         return out
 
-    def _own(self, code: int, body: bytes) -> bytes:
+    def _own(self, who: int, code: int, body: bytes) -> bytes:
         if code == _SET_DATA:
             return body[1 : 1 + min(body[0], 31)] if body else b""
         if code == _BROADCOM_MULTI:  # Android's vendor command before Bluetooth 5: 2 sets the data
             return body[2 : 2 + min(body[1], 31)] if len(body) >= 2 and body[0] == 2 else b""
         if len(body) < 4:
             return b""
-        handle, operation, data = body[0], body[1], body[4 : 4 + body[3]]
+        handle, operation, data = (who, body[0]), body[1], body[4 : 4 + body[3]]
         if operation in (0, 2):  # a fragment between, or the last one
             data = (self._own_parts.pop(handle, b"") + data)[:_MOST_DATA]
         if operation in (0, 1):
@@ -178,29 +191,82 @@ class HciReader:
         return data if operation in (2, 3) else b""
 
 
-def hci_packets(
-    frames: Frames,
-) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """(data, start, size, kind) of the HCI packets inside frames: kind as H4 has it, 0 for none."""
+@dataclass(frozen=True)
+class HciPackets:
+    """HCI packets inside frames.
+
+    Attributes:
+        data: ``uint8[…]``, as of the frames.
+        at, size: ``int64[n]``, where each is.
+        kind: ``int64[n]``, as H4 has it: :data:`COMMAND`, :data:`ACL`, :data:`EVENT`; 0 for none.
+        received: ``int8[n]``, 1 from the controller, 0 to it, -1 where that is not told.
+    """
+
+    data: NDArray[np.uint8]
+    at: NDArray[np.int64]
+    size: NDArray[np.int64]
+    kind: NDArray[np.int64]
+    received: NDArray[np.int8]
+
+
+#: Kind and direction by the flags of bare packets (link type 1001), and by the operation code of Linux's
+#: monitor (254, 2001; BlueZ, doc/btmon.rst): 2 command, 3 event, 4 and 5 ACL sent and received.
+_BARE = np.array([ACL, ACL, COMMAND, EVENT])
+_MONITOR = np.zeros(256, np.int64)
+_MONITOR[2:6] = COMMAND, EVENT, ACL, ACL
+#: Monitors of several adapters: the adapter's number stands above the interface's in ``Frames.observer``.
+ADAPTER = 1 << 16
+
+
+def hci_packets(frames: Frames) -> HciPackets:
+    """The HCI packets inside frames of the HCI link types."""
     data, at, size, flags = frames.data, frames.at.copy(), frames.size.copy(), frames.flags
     kind = np.zeros(len(frames), np.int64)
+    received = np.full(len(frames), -1, np.int8)
     for link in np.unique(frames.link).tolist():
-        rows = frames.link == link
-        if link == 1001:  # bare packets; the flags tell
-            kind[rows] = np.array([0, 0, COMMAND, EVENT])[flags[rows] & 3]
-            continue
-        skip = {187: 1, 1002: 1, 201: 5, 254: 4, 2001: 0}[link]
-        if link in (254, 2001):  # the monitor's operation code: 2 command, 3 event
-            code = flags & 0xFFFF
-            if link == 254:
-                code = u8(data, at + 2).astype(np.int64) << 8 | u8(data, at + 3)
-            kind[rows] = np.where(code == 2, COMMAND, np.where(code == 3, EVENT, 0))[rows]
+        rows = np.flatnonzero(frames.link == link)
+        skip = {1001: 0, 187: 1, 1002: 1, 201: 5, 254: 4, 2001: 0}[link]
+        if link == 1001:
+            kind[rows] = _BARE[flags[rows] & 3]
+            received[rows] = flags[rows] & 1
+        elif link in (254, 2001):
+            code = _monitor_code(frames, rows)
+            kind[rows] = _MONITOR[np.minimum(code, 255)]
+            received[rows] = code & 1
         else:
-            kind[rows] = u8(data, at + skip - 1)[rows]
-        kind[rows & (size <= skip)] = 0
+            kind[rows] = u8(data, at[rows] + skip - 1)
+            if link == 1002:
+                received[rows] = flags[rows] & 1
+            elif link == 201:
+                received[rows] = u8(data, at[rows] + 3) & 1
+            else:  # 187: the flags of a pcapng's block
+                received[rows] = np.array([-1, 1, 0, -1])[flags[rows] & 3]
+        kind[rows[size[rows] <= skip]] = 0
         at[rows] += skip
         size[rows] -= skip
-    return data, at, size, kind
+    return HciPackets(data, at, size, kind, received)
+
+
+def _monitor_code(frames: Frames, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The monitor's operation codes: behind two bytes of adapter, or in btsnoop's flags."""
+    at, flags = frames.at[rows], frames.flags[rows]
+    told = u8(frames.data, at + 2).astype(np.int64) << 8 | u8(frames.data, at + 3)
+    return np.where(frames.link[rows] == 254, told, flags & 0xFFFF)
+
+
+def by_adapter(frames: Frames) -> Frames:
+    """The same, each adapter of a monitor's log an observer of its own; see :data:`ADAPTER`."""
+    rows = np.flatnonzero(np.isin(frames.link, (254, 2001)))
+    if not len(rows):
+        return frames
+    at, flags = frames.at[rows], frames.flags[rows]
+    told = u8(frames.data, at).astype(np.int64) << 8 | u8(frames.data, at + 1)
+    adapter = np.where(frames.link[rows] == 254, told, flags >> 16 & 0xFFFF)
+    # What is of no packet, such as a note, may name no adapter.
+    adapter = np.where(_MONITOR[np.minimum(_monitor_code(frames, rows), 255)] > 0, adapter, 0)
+    observer = frames.observer.copy()
+    observer[rows] += (adapter * ADAPTER).astype(np.int32)
+    return replace(frames, observer=observer)
 
 
 def u8(data: NDArray[np.uint8], at: NDArray[np.int64]) -> NDArray[np.uint8]:

@@ -6,7 +6,8 @@ are null.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from ... import protocols
 from ..._version import SCHEMA_VERSION, __version__
 from ...errors import FormatError, InputError, TableError
 from ...files import WholeFile
-from ...tables.rows import Sightings
+from ...tables.rows import HEARD, Listening, Sightings
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 #: First bytes of a Parquet file.
 MAGIC = b"PAR1"
 _VERSION_KEY = b"bluezone_sim.schema_version"
+_LISTENING_KEY = b"bluezone_sim.listening"
 _BYTES = ("identifier", "payload", "own_identifier")
 _REQUIRED = ("protocol", "observer", "time_ms", "identifier", "rssi_dbm")
 
@@ -91,6 +93,16 @@ class SightingsWriter(WholeFile):
                 columns.append(_plain(values, field.type))
         self._out.write_table(pa.Table.from_arrays(columns, schema=schema))
 
+    def note(self, listening: Listening | None, phones: Mapping[int, str] | None = None) -> None:
+        """Notes when the phones listened, and their names; :func:`read_listening` gives both."""
+        rows: list[list[int]] = []
+        if listening is not None:
+            columns = (listening.observer, listening.start_ms, listening.end_ms, listening.known)
+            rows = [list(row) for row in zip(*(c.tolist() for c in columns), strict=True)]
+        names = {str(number): name for number, name in (phones or {}).items()}
+        document = json.dumps({"listening": rows, "phones": names})
+        self._out.add_key_value_metadata({_LISTENING_KEY: document})
+
     def finish(self) -> None:
         """Writes Parquet's footer."""
         self._out.close()
@@ -127,6 +139,44 @@ def write_sightings(path: Path, tables: Iterable[Sightings]) -> None:
     with SightingsWriter(path) as out:
         for table in tables:
             out.write(table)
+
+
+def read_listening(path: Path) -> tuple[Listening | None, dict[int, str]]:
+    """When the phones of a file of sightings listened, None where it does not tell, and their names.
+
+    Raises:
+        InputError: the file cannot be read.
+        FormatError: not Parquet, or what it tells of that makes no sense.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with Path(path).open("rb") as stream:
+            text = (pq.read_metadata(stream).metadata or {}).get(_LISTENING_KEY)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except (pa.ArrowException, ValueError) as error:
+        said = str(error).splitlines()[0] if str(error) else "no reason given"
+        raise FormatError(f"{path}: not Parquet that can be read ({said})") from None
+    if text is None:
+        return None, {}
+    try:
+        document = json.loads(text)
+        names = {int(number): str(name) for number, name in document["phones"].items()}
+        table = np.array(document["listening"], np.int64).reshape(-1, 4)
+        if len(table) and not (
+            table.min() >= 0 and (table[:, 1] <= table[:, 2]).all() and table[:, 3].max() <= HEARD
+        ):
+            raise ValueError
+        listening = Listening(
+            table[:, 0].astype(np.int32), table[:, 1], table[:, 2], table[:, 3].astype(np.uint8)
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
+        raise FormatError(
+            f"{path}: {_LISTENING_KEY.decode()}: not what this program writes there"
+        ) from None
+    return (listening if len(listening) else None), names
 
 
 def read_sightings(path: Path) -> dict[str, Sightings]:

@@ -16,7 +16,7 @@ from ...errors import TableError
 from ...files import WholeFile
 from ..packets import ADV_EXT_IND, LEGACY_BYTES, NO_RSSI, Packets, as_bytes, check_writable, spread
 
-SECTION, INTERFACE, SIMPLE, ENHANCED = 0x0A0D0D0A, 1, 3, 6
+SECTION, INTERFACE, OBSOLETE, SIMPLE, ENHANCED = 0x0A0D0D0A, 1, 2, 3, 6
 BYTE_ORDER_MAGIC = 0x1A2B3C4D
 LINKTYPE_LE_LL_WITH_PHDR = 256
 

@@ -19,9 +19,15 @@ BLUETRACE = Protocol(
         read="bluezone_sim.protocols.bluetrace.keys:read",
     ),
     wire=Wire(
-        services=(wire.SERVICE,),
+        services=wire.SERVICES,
         companies=(wire.COMPANY_ID,),
-        gatt=Gatt(wire.SERVICE, wire.CHARACTERISTIC, wire.answer),
+        gatt=Gatt(
+            wire.SERVICE,
+            wire.CHARACTERISTIC,
+            wire.answer,
+            written=wire.written,
+            also=(wire.COVIDSAFE_CHARACTERISTIC,),
+        ),
         payload_bytes=(3,),
         build=wire.build,
         parse=wire.parse,

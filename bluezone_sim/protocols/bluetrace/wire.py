@@ -1,19 +1,32 @@
-"""BlueTrace on air: a service to connect to, and the message that phones read and write there."""
+"""BlueTrace on air: a service to connect to, and the messages that phones read and write there.
+
+A central reads a peripheral's message, and writes its own to the same characteristic with the RSSI at
+which it heard the peripheral. OpenTrace, and so TraceTogether: ``ReadRequestPayload`` and
+``WriteRequestPayload`` of opentrace-community/opentrace-android; COVIDSafe: the same classes of
+AU-COVIDSafe/mobile-android, with names of their own for the fields. What COVIDSafe encrypts for its
+server (from version 2 on) is no temporary id of this size.
+"""
 
 from __future__ import annotations
 
 import base64
 import json
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 from uuid import UUID
 
 from ...errors import FormatError
 from .. import ad
 from ..ad import Sent
 
-#: Service and characteristic of OpenTrace's published configuration.
+#: Service and characteristic of OpenTrace's published configuration; COVIDSafe's characteristic has the
+#: number of its service.
 SERVICE = UUID("b82ab3fc-1595-4f6a-80f0-fe094cc218f9")
 CHARACTERISTIC = UUID("117bdd58-57ce-4e7a-8e87-7cccdda2a804")
+COVIDSAFE_CHARACTERISTIC = SERVICE
+#: Service of OpenTrace's test builds.
+STAGING_SERVICE = UUID("17e033d3-490e-4bc9-9fe8-2f567643f4d3")
+SERVICES = (SERVICE, STAGING_SERVICE)
 #: Company id in OpenTrace's advertisements, with three random bytes that tell phones apart.
 COMPANY_ID = 0x03FF
 #: A temporary id: ciphertext, iv and tag; 84 characters in base64.
@@ -33,18 +46,55 @@ def build(identifier: bytes, payload: bytes = b"") -> bytes:
 
 def parse(structures: list[tuple[int, bytes]]) -> Sent | None:
     """That the service is there; iPhones send no manufacturer data."""
-    if not ad.has_uuid(structures, SERVICE):
+    if not any(ad.has_uuid(structures, service) for service in SERVICES):
         return None
     return Sent(payload=ad.manufacturer_data(structures, COMPANY_ID) or b"", gatt=True)
 
 
+@dataclass(frozen=True)
+class _Fields:
+    """Names of a message's fields: of both, of a peripheral's, of a central's."""
+
+    id: str
+    organisation: str
+    version: str
+    peripheral: str
+    central: str
+    rssi: str
+
+
+#: OpenTrace's, and COVIDSafe's.
+_FIELDS = (
+    _Fields("id", "o", "v", "mp", "mc", "rs"),
+    _Fields("msg", "org", "v", "modelP", "modelC", "rssi"),
+)
+
+
 def answer(value: bytes) -> bytes:
-    """The temporary id in what the characteristic answers.
+    """The temporary id in what a peripheral's characteristic answers.
 
     Raises:
         FormatError: it is something else.
     """
-    message = parse_exchange(value, "message")
+    return temporary_id(parse_exchange(value, "peripheral"))
+
+
+def written(value: bytes) -> tuple[bytes, int]:
+    """(temporary id, RSSI in dBm) in what a central writes to a characteristic; the app keeps that RSSI.
+
+    Raises:
+        FormatError: it is something else.
+    """
+    message = parse_exchange(value, "central")
+    return temporary_id(message), max(-127, min(20, message["rs"]))
+
+
+def temporary_id(message: dict[str, Any]) -> bytes:
+    """The id of a message, as it is before base64.
+
+    Raises:
+        FormatError: it is of another form or size.
+    """
     try:
         raw = base64.b64decode(message["id"], validate=True)
     except ValueError:
@@ -54,8 +104,15 @@ def answer(value: bytes) -> bytes:
     return raw
 
 
-def parse_exchange(data: bytes, source: str = "message") -> dict[str, Any]:
-    """A GATT message.
+def parse_exchange(
+    data: bytes, role: Literal["peripheral", "central"], source: str = "message"
+) -> dict[str, Any]:
+    """A GATT message, by OpenTrace's names whoever sent it.
+
+    Args:
+        data: JSON.
+        role: who sent it: a peripheral answers ``mp id o v``, a central writes ``mc rs id o v``.
+        source: what errors name.
 
     Raises:
         FormatError: not JSON, or a field is missing or of another kind.
@@ -64,10 +121,19 @@ def parse_exchange(data: bytes, source: str = "message") -> dict[str, Any]:
         message = json.loads(data)
     except (ValueError, RecursionError):
         raise FormatError(f"{source}: not JSON") from None
-    kinds: dict[str, type] = {"id": str, "mp": str, "o": str, "v": int}
-    for field, kind in kinds.items():
-        if not isinstance(message, dict) or not isinstance(message.get(field), kind):
+    names, ours = _FIELDS[isinstance(message, dict) and _FIELDS[1].id in message], _FIELDS[0]
+    wanted: list[tuple[str, str, type]] = [(ours.id, names.id, str)]
+    if role == "peripheral":
+        wanted.append((ours.peripheral, names.peripheral, str))
+    else:
+        wanted += [(ours.central, names.central, str), (ours.rssi, names.rssi, int)]
+    wanted += [(ours.organisation, names.organisation, str), (ours.version, names.version, int)]
+    out: dict[str, Any] = {}
+    for name, field, kind in wanted:
+        value = message.get(field) if isinstance(message, dict) else None
+        if value is None and names is not ours and kind is str and name in ("mp", "mc"):
+            continue  # COVIDSafe leaves the model out where the id is encrypted with it
+        if not isinstance(value, kind) or isinstance(value, bool):
             raise FormatError(f"{source}: {field}: expected {kind.__name__}")
-    if not isinstance(message.get("rs", 0), int):
-        raise FormatError(f"{source}: rs: expected int")
-    return {k: message[k] for k in (*kinds, "rs") if k in message}
+        out[name] = value
+    return out

@@ -24,8 +24,7 @@ def build(identifier: bytes, payload: bytes = b"") -> bytes:
 
 def parse(structures: list[tuple[int, bytes]]) -> Sent | None:
     """The EphID, or None. The three designs cannot be told apart."""
-    sent = ad.service_data(structures, SERVICE_UUID)
-    return None if sent is None or len(sent) != ID_BYTES else Sent(sent)
+    return ad.service_sent(structures, SERVICE_UUID, ID_BYTES)
 
 
 WIRE = Wire(

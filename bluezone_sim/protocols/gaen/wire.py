@@ -40,7 +40,4 @@ def parse(structures: list[tuple[int, bytes]]) -> Sent | None:
     """Identifier and encrypted metadata, or None."""
     if not ad.has_uuid(structures, SERVICE_UUID):
         return None
-    sent = ad.service_data(structures, SERVICE_UUID)
-    if sent is None or len(sent) != ID_BYTES + METADATA_BYTES:
-        return None
-    return Sent(sent[:ID_BYTES], sent[ID_BYTES:])
+    return ad.service_sent(structures, SERVICE_UUID, ID_BYTES)

@@ -20,7 +20,7 @@ ROBERT = Protocol(
     ),
     wire=Wire(
         services=(wire.SERVICE_UUID,),
-        payload_bytes=(0, wire.TAIL_BYTES),
+        payload_bytes=wire.TAIL_BYTES,
         build=wire.build,
         parse=wire.parse,
     ),

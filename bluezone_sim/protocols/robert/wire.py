@@ -1,4 +1,4 @@
-"""ROBERT on air: service UUID FD64 and its service data, HELLO and four bytes or none."""
+"""ROBERT on air: service UUID FD64 and its service data, HELLO and up to four bytes behind it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from ..ad import Sent
 #: Registered to Inria.
 SERVICE_UUID = 0xFD64
 ID_BYTES = 16
-#: Version, TX power and two reserved bytes may follow a HELLO on air.
-TAIL_BYTES = 4
+#: What may follow a HELLO on air: nothing; version, TX power and two reserved bytes; or, as StopCovid's
+#: Android client has it, two or three of them.
+TAIL_BYTES = (0, 4, 2, 3)
 
 
 def build(identifier: bytes, payload: bytes = b"") -> bytes:
@@ -19,7 +20,4 @@ def build(identifier: bytes, payload: bytes = b"") -> bytes:
 
 def parse(structures: list[tuple[int, bytes]]) -> Sent | None:
     """HELLO and what follows it, or None."""
-    sent = ad.service_data(structures, SERVICE_UUID)
-    if sent is None or len(sent) not in (ID_BYTES, ID_BYTES + TAIL_BYTES):
-        return None
-    return Sent(sent[:ID_BYTES], sent[ID_BYTES:])
+    return ad.service_sent(structures, SERVICE_UUID, ID_BYTES)

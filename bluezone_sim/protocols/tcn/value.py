@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-from ..protocol import KeyFormat, Keys, Protocol, Wire
+from ..protocol import Gatt, KeyFormat, Keys, Protocol, Wire
 from . import wire
 
 _HERE = files(__package__)
@@ -26,7 +26,13 @@ TCN = Protocol(
         units="bluezone_sim.protocols.tcn.keys:units",
         expand="bluezone_sim.protocols.tcn.keys:expand",
     ),
-    wire=Wire(services=(wire.SERVICE_UUID,), build=wire.build, parse=wire.parse),
+    wire=Wire(
+        services=(wire.SERVICE_UUID,),
+        gatt=Gatt(wire.SERVICE, wire.CHARACTERISTIC, wire.answer),
+        payload_bytes=wire.TAIL_BYTES,
+        build=wire.build,
+        parse=wire.parse,
+    ),
     radio=_HERE / "radio.toml",
     record_mib=0.056,
     files=(

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ...captures.formats.dp3t_sqlite import PhoneNumbers, read_measurements
+from ...captures.formats.dp3t_sqlite import read_measurements
+from ...captures.phones import PhoneNumbers
 from ...errors import FormatError, InputError
 from .calibration import CALIBRATIONS, UNKNOWN, base_model
 from .fit import Scene

@@ -1,0 +1,196 @@
+"""What captures come packed in: gzip, Android's bug report, the text of one, the sysdiagnose of iOS.
+
+Unpacked to files on disk, so that memory does not grow with them, and no further than a bound.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO, Protocol
+
+from ...errors import FormatError, InputError
+from . import btsnooz, csv_rows
+
+GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
+#: More than any log that phones keep.
+MOST_BYTES = 4 << 30
+_STEP = 1 << 20
+#: How far into a text a btsnooz is looked for.
+_SEARCHED = 64 << 20
+#: Android's log in a bug report, wherever the vendor keeps it: FS/data/misc/bluetooth/logs,
+#: FS/data/log/bt, …; ``.last`` and the like are earlier parts.
+_LOG = re.compile(r"(^|/)(btsnoop|btsnooz)_hci[^/]*\.(log|cfa)[^/]*$", re.IGNORECASE)
+_PACKETLOG = re.compile(r"(^|/)logs/Bluetooth/[^/]*\.pklg$", re.IGNORECASE)
+#: The report's own text, which may hold a btsnooz.
+_TEXT = re.compile(r"(^|/)(bugreport|dumpstate|dumpsys|main_entry)[^/]*\.txt$", re.IGNORECASE)
+
+
+class _Bytes(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+@contextmanager
+def unpacked(path: Path) -> Iterator[list[tuple[str, Path]]]:
+    """What a file holds: (its name for people, a file); itself where it is not packed.
+
+    Logs in a bug report are in order of time, the earlier part first.
+
+    Raises:
+        InputError: it cannot be read.
+        FormatError: the packing is at fault, holds no log, or holds too much.
+    """
+    head = head_of(path)
+    with TemporaryDirectory(prefix="bluezone-sim-") as folder:
+        inner = Path(folder)
+        try:
+            if head.startswith(GZIP):
+                out = inner / "unpacked"
+                with gzip.open(path) as stream:
+                    _copy(stream, out, str(path))
+                if head_of(out)[:2] == GZIP:
+                    raise FormatError(f"{path}: gzip inside gzip")
+                if tarfile.is_tarfile(out):
+                    yield _of_sysdiagnose(out, inner, str(path))
+                    return
+                with unpacked(out) as found:
+                    yield [(str(path), file) for _, file in found]
+            elif head.startswith(ZIP):
+                yield _of_report(path, inner)
+            elif is_report_text(path, head):
+                with path.open("rb") as stream:
+                    yield [(str(path), _of_text(stream, inner / "text", str(path)))]
+            else:
+                yield [(str(path), path)]
+        except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
+            raise FormatError(f"{path}: cannot be unpacked ({error}); is it truncated?") from None
+
+
+def head_of(path: Path, size: int = 512) -> bytes:
+    """The first bytes of a file.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        if path.is_dir():
+            raise InputError(f"{path}: is a folder; expected a file")
+        with path.open("rb") as stream:
+            return stream.read(size)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
+def is_report_text(path: Path, head: bytes) -> bool:
+    """Text of a bug report, or other text that holds a btsnooz, such as what ``dumpsys`` prints."""
+    if head.lstrip().startswith((btsnooz.BEGIN, b"=" * 56 + b"\n== dumpstate")):
+        return True
+    line = head.split(b"\n")[0]
+    if not head.strip() or b"\0" in head or b"\t" in line or csv_rows.is_rows(line):
+        return False
+    before = b""
+    with path.open("rb") as stream:
+        for _ in range(_SEARCHED // _STEP):
+            step = stream.read(_STEP)
+            if btsnooz.BEGIN in before + step:
+                return True
+            before = step[-len(btsnooz.BEGIN) :]
+            if not step:
+                break
+    return False
+
+
+def logs_in_report(path: Path) -> list[str]:
+    """Names of the logs in a zip, or of the text that may hold one; none where it is no bug report.
+
+    Raises:
+        FormatError: no zip.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [info.filename for info in archive.infolist() if info.file_size]
+    except (zipfile.BadZipFile, OSError) as error:
+        raise FormatError(f"{path}: a zip that cannot be read ({error})") from None
+    logs = [name for name in names if _LOG.search(name)]
+    # What Android filtered has no values in it; it is read where there is nothing else.
+    whole = [name for name in logs if "filtered" not in name]
+    return sorted(whole or logs, key=lambda name: (not name.endswith((".last", ".old")), name)) or [
+        name for name in names if _TEXT.search(name)
+    ]
+
+
+def _of_report(path: Path, folder: Path) -> list[tuple[str, Path]]:
+    out: list[tuple[str, Path]] = []
+    names = logs_in_report(path)
+    if not names:
+        raise FormatError(
+            f"{path}: a zip without Bluetooth log; expected a bug report of Android with "
+            "btsnoop_hci.log. Was the HCI snoop log switched on?"
+        )
+    with zipfile.ZipFile(path) as archive:
+        for k, name in enumerate(names):
+            label, file = f"{path}, {name}", folder / str(k)
+            try:
+                with archive.open(name) as stream:
+                    if _LOG.search(name):
+                        _copy(stream, file, label)
+                        out.append((label, file))
+                    else:
+                        out.append((label, _of_text(stream, file, label)))
+            except (
+                RuntimeError,
+                NotImplementedError,
+            ) as error:  # encrypted, or packed in another way
+                raise FormatError(f"{label}: {error}") from None
+            except FormatError:
+                # Of several texts one holds the log.
+                if not out and name == names[-1]:
+                    raise
+    return out
+
+
+def _of_sysdiagnose(archive: Path, folder: Path, label: str) -> list[tuple[str, Path]]:
+    """The logs in a sysdiagnose of iOS: ``logs/Bluetooth/bluetoothd-hci-….pklg``, the latest one last."""
+    out = []
+    try:
+        with tarfile.open(archive) as tar:
+            logs = [m for m in tar if m.isfile() and _PACKETLOG.search(m.name) and m.size]
+            # The earlier ones have the time in their name.
+            for k, member in enumerate(sorted(logs, key=lambda m: ("latest" in m.name, m.name))):
+                stream, file = tar.extractfile(member), folder / f"log{k}"
+                assert stream is not None
+                _copy(stream, file, f"{label}, {member.name}")
+                out.append((f"{label}, {member.name}", file))
+    except tarfile.TarError as error:
+        raise FormatError(f"{label}: cannot be unpacked ({error}); is it truncated?") from None
+    if not out:
+        raise FormatError(
+            f"{label}: holds no logs/Bluetooth/….pklg; was the Bluetooth profile installed?"
+        )
+    return out
+
+
+def _of_text(stream: IO[bytes], file: Path, label: str) -> Path:
+    try:
+        lines = iter(lambda: stream.readline(_STEP), b"")
+        file.write_bytes(btsnooz.to_btsnoop(lines))
+    except FormatError as error:
+        raise FormatError(f"{label}: {error}") from None
+    return file
+
+
+def _copy(stream: _Bytes, file: Path, label: str) -> None:
+    left = MOST_BYTES
+    with file.open("wb") as out:
+        while step := stream.read(_STEP):
+            left -= len(step)
+            if left < 0:
+                raise FormatError(f"{label}: more than {MOST_BYTES >> 30} GiB when unpacked")
+            out.write(step)
