@@ -111,6 +111,7 @@ def test_a_server_finds_the_same_in_everybodys_history():
         "look_back_days": 1,
         "index_cases": {"count": 10, "f2_count": 0},
         "adoption__levels": [0.4],
+        "rule__name": "any-match",
     }
     whole = bz.run(scenario(**changes, protocol__histories="whole"), 3)
     assert same(bz.run(scenario(**changes), 3), whole)

@@ -247,7 +247,6 @@ def test_a_server_warns_whom_the_twin_knows(base, name):
 RULES = {
     "gaen": (
         {},
-        {"name": "cwa"},
         {"name": "any-match"},
         {"name": "gaen-v2", "minutes": 30.0},
         {"name": "minutes-at-attenuation", "attenuation_db": [58.0]},
