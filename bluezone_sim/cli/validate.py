@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import CriterionError
-from .common import Json, Settings, console, settings_of
+from .common import Json, Settings, console, progress_bar, settings_of, show
 
 if TYPE_CHECKING:
     from ..validation.radio.validate import Validation
@@ -21,11 +21,12 @@ _MOST_FAULTS = 20
 def register(app: typer.Typer) -> None:
     """Adds the group; each command judges one part of the model by its exit code."""
     group = typer.Typer(
-        help="Compare the model with measurements; exit 1 where it is off by more than its tolerance.",
+        help="Compare the model with measurements; exit 1 where it is off by more than a tolerance.",
         no_args_is_help=True,
     )
     group.command()(radio)
     group.command()(contacts)
+    group.command()(cascades)
     app.add_typer(group, name="validate")
 
 
@@ -139,3 +140,29 @@ def contacts(
     if not result.passed:
         off = [f"{c.name} is {c.generated:.3g}" for c in result.checks if not c.passed]
         raise CriterionError("; ".join(off))
+
+
+def cascades(
+    scenario: Annotated[
+        str, typer.Argument(help="Name of a shipped scenario, or path of a TOML file.")
+    ] = "yen-bai-2020",
+    settings: Settings = None,
+    cases: Annotated[int, typer.Option(min=1, help="Index cases for each app.")] = 1000,
+    threads: Annotated[
+        int | None, typer.Option(help="Threads; by default one a core. Results do not change.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Set each step from case to warning beside what apps did in the field; nothing is fitted."""
+    from ..scenario import load
+    from ..validation.cascades import cascades as follow
+    from ..validation.cascades import sources, table
+
+    chosen = load(scenario, settings_of(settings))
+    with progress_bar(quiet=as_json) as report:
+        found = follow(chosen, chosen.seed, cases=cases, threads=threads, progress=report)
+    if as_json:
+        typer.echo(json.dumps(found.to_dict(), allow_nan=False))
+        return
+    show(console(), [table(found)])
+    typer.echo("\n".join(sources(found)))

@@ -36,12 +36,18 @@ PLACE = {
 }
 #: ROBERT's identifiers are encrypted one by one: fewer cases.
 FEW = {"robert": {"index_cases.count": 6, "index_cases.f2_count": 0}}
+#: Rules of apps, by protocol.
+RULES_OF = {
+    "gaen": ["any-match", "cwa", "swisscovid", "nhs-covid-19", "nhs-covid-19-v1", "immuni"],
+    "robert": ["any-match", "tousanticovid"],
+}
 #: Pairs that are still there at each stage, one after the other.
 STAGES = (
     ("no_smartphone", "no_app", "other_no_app"),
     ("bluetooth_or_app_off", "radio_missed"),
     ("below_threshold",),
     ("not_published",),
+    ("not_confirmed",),
     ("not_matched_in_time",),
 )
 
@@ -70,7 +76,6 @@ def scenarios(draw):
         "publication.upload": upload,
         "publication.consent": draw(st.sampled_from([0.5, 1.0])),
         "radio.density": draw(st.sampled_from(["off", "on"])),
-        "rule.name": draw(st.sampled_from(["any-match", "minutes-near"])),
         "adoption.levels": draw(st.lists(st.floats(0, 1), min_size=1, max_size=3, unique=True)),
         "timezone": draw(st.sampled_from(["Asia/Ho_Chi_Minh", "America/New_York", "UTC"])),
         "f2.confirm": draw(st.sampled_from(["none", "mutual", "test"])),
@@ -78,6 +83,11 @@ def scenarios(draw):
     if name in FEW:
         del changes["f2.confirm"]
         changes |= FEW[name]
+    rule = draw(st.sampled_from(RULES_OF.get(name, [None, "any-match", "minutes-near"])))
+    if rule is not None:  # else that of the protocol's app
+        changes["rule.name"] = rule
+    if "bluezone" in name or "bluetrace" in name:
+        changes["confirmation.share"] = draw(st.sampled_from([0.4, 1.0]))
     for key in ("before_onset_days", "before_test_days"):
         days = draw(st.sampled_from([None, 0, 1, 2]))
         if days is not None:
@@ -125,8 +135,7 @@ def test_the_funnel_of_a_trace_and_of_draws_of_adopters():
     assert_one_funnel(result)
     for row in result.adopters:
         assert all(spread.recall <= spread.both_have_app for spread in row.arms.values())
-    # Rows from outside risky days find pairs too, and are recorded.
-    assert result.metrics[-1].recall > 0.5
+    assert result.metrics[-1].recall > 0.1
 
 
 def test_the_funnel_of_a_campaign():
@@ -163,7 +172,8 @@ def test_a_shorter_window_of_publication_finds_no_more(name, course):
         changed = a.outcome != b.outcome
         assert (b.outcome[changed] == CODE["not_published"]).all()
         assert shorter.metrics[0].recall <= longer.metrics[0].recall
-    assert results[-1].metrics[0].recall < results[0].metrics[0].recall
+    if name not in FEW:
+        assert results[-1].metrics[0].recall < results[0].metrics[0].recall
 
 
 def test_risky_pairs_are_the_same_for_every_protocol_and_window():
