@@ -17,6 +17,7 @@ from scipy import stats
 
 from bluezone_sim.errors import ScenarioError
 from bluezone_sim.kernels import rng
+from bluezone_sim.kernels.radio import scans
 from bluezone_sim.kernels.radio.link_budget import BACKGROUND, FOREGROUND, Phones
 from bluezone_sim.kernels.radio.sessions import DAY_MS, in_front, sessions_of, state_at
 from bluezone_sim.radio import record
@@ -54,7 +55,7 @@ def fronts(m: RadioModel) -> tuple[np.ndarray, np.ndarray]:
     ("share", "never", "session_s", "leaves_open"),
     [
         (0.0005, 0.5, 20.0, 0.02),  # the defaults: some leave it open
-        (0.0002, 0.5, 20.0, 0.02),  # sessions alone reach the share
+        (0.00015, 0.5, 20.0, 0.02),  # sessions alone reach the share
         (0.01, 0.2, 120.0, 0.1),
         (0.3, 0.6, 20.0, 0.4),
         (1.0, 0.0, 20.0, 1.0),
@@ -91,7 +92,7 @@ def test_the_mean_over_owners_is_the_share(share, never, session_s, leaves_open)
 
 
 def test_sessions_are_log_normal():
-    m = model(ios_foreground_share=0.0002)
+    m = model(ios_foreground_share=0.00015)
     _, length = fronts(m)
     logs = np.log(length[length > 0] / 1000)
     assert np.median(logs) == pytest.approx(math.log(20), abs=0.03)
@@ -147,7 +148,7 @@ PAIRS = 300
 A_DAY = Cell("a day", distance_m=1.0, duration_s=86_400 - 30_000, platforms=("ios", "ios"))
 
 
-def all_iphones(**table) -> tuple[np.ndarray, np.ndarray]:
+def all_iphones(seed: int = 7, **table) -> tuple[np.ndarray, np.ndarray]:
     """``bool[pairs]``, of pairs of iPhones that are near each other for a day, with a radio that hears
     everything: one recorded the other; the two never open the app."""
     n = np.zeros(2 * PAIRS)
@@ -155,7 +156,7 @@ def all_iphones(**table) -> tuple[np.ndarray, np.ndarray]:
     m = model_of(
         load_profile("bluezone"),
         phones,
-        7,
+        seed,
         radio=PLAIN,
         table=always_on(gatt_success=1.0, **table),
     )
@@ -196,6 +197,39 @@ def test_the_bound_is_reached_where_the_others_leave_it_open():
     seen, neither = all_iphones(ios_never_opens=0.5, ios_leaves_open=0.5, ios_foreground_share=0.5)
     np.testing.assert_array_equal(seen, ~neither)
     assert stats.binomtest(int(neither.sum()), PAIRS, 0.5**2).pvalue > 1e-3
+
+
+def test_what_stands_behind_the_last_span_is_not_read(monkeypatch):
+    """Columns of spans are packed: behind them is whatever was there, which names no row of a table."""
+    plain = scans.radio_scratch
+
+    def dirty():
+        used = plain()
+        used.spans.kind[:] = 1 << 29
+        return used
+
+    often = {"ios_foreground_share": 0.3, "ios_leaves_open": 0.5}
+    clean = all_iphones(**often)[0]
+    monkeypatch.setattr(scans, "radio_scratch", dirty)
+    np.testing.assert_array_equal(all_iphones(**often)[0], clean)
+    assert clean.any()
+
+
+def test_people_who_never_open_it_matter_and_not_how_long_the_others_do():
+    """At one scan in 300 s a session of some seconds is met by one scan or none, so only its share of the
+    time counts."""
+
+    def found(**changes) -> float:
+        seen = [all_iphones(seed, ios_foreground_share=0.00007, **changes)[0] for seed in range(20)]
+        return float(np.mean(seen))
+
+    usual = found(ios_never_opens=0.5)
+    error = 3.3 * math.sqrt(2 * usual * (1 - usual) / (20 * PAIRS))
+    assert 0.04 < usual < 0.1
+    assert abs(found(ios_never_opens=0.5, ios_session_s=10.0) - usual) < error
+    # The same time in front of one owner in a hundred finds fewer pairs than have such an owner.
+    few = found(ios_never_opens=0.99, ios_leaves_open=0.01)
+    assert 0 < few < 1 - 0.99**2 + error < usual
 
 
 @pytest.mark.parametrize(

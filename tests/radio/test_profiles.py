@@ -127,6 +127,7 @@ def test_gaen_attenuation_is_the_path_loss():
         look_back_days=2,
         radio__shadowing_sd_db=0.0,
         radio__scan_sd_db=0.0,
+        radio__scene_sd_db=0.0,
         radio__fading_sd_db=0.01,
     )
     world = build_world(s, 3)
@@ -184,7 +185,14 @@ def test_matrix_prints_the_document(few_pairs, capsys, tmp_path):
     assert claim["within_s"] == 120
     assert len(out["measured"]) == 9
     for figure in out["measured"]:
-        assert 0 <= figure["model_as_phones_live"] <= 1
+        lived, longer = figure["model_as_phones_live"], figure["model_8_h_together"]
+        assert 0 <= lived <= 1
+        # The longer two are together the more often one has the app in front; opened it is the most.
+        assert lived <= longer + 0.02 <= figure["model_opened"] + 0.06
+    iphones = next(f for f in out["measured"] if f["system"] == "NHS beta, locked iPhones")
+    assert iphones["model"] == 0
+    assert iphones["model_as_phones_live"] < 0.02 < iphones["model_8_h_together"] < 0.2
+    assert iphones["model_opened"] == pytest.approx(0.9**2, abs=0.03)  # killed apps
     read_back = ["import", str(tmp_path / "cases.pcapng"), "--out", str(tmp_path / "s.parquet")]
     assert main(read_back) == 0
     assert "bluezone-v1:" in "".join(capsys.readouterr())

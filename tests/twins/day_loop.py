@@ -311,7 +311,7 @@ class Twin:
         own = draw(self.k["foreground"], person)
         kind, today = unit(own), draw(own, midnight_s)
         # A log-normal in 4,096 parts of equal chance, each by its mean.
-        mean_s, sd, normal = ph.ios_session_s * math.exp(1.4**2 / 2), 1.4, NormalDist()
+        mean_s, sd, normal = ph.ios_session_s * math.exp(0.5), 1.0, NormalDist()
         asked_s, most_s = ph.ios_foreground_share * 86_400, (1 - ph.ios_never_opens) * mean_s
         if kind < ph.ios_never_opens or unit(today) >= min(1.0, asked_s / most_s):
             return False

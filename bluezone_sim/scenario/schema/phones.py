@@ -9,8 +9,8 @@ from pydantic import Field, field_validator
 
 from .table import NonNegative, Positive, Share, TomlTable
 
-#: Standard deviation of the logarithm of a session's length (assumed): the mean is 2.66 medians.
-SESSION_SD = 1.4
+#: Standard deviation of the logarithm of a session's length (assumed): the mean is 1.65 medians.
+SESSION_SD = 1.0
 _DAY_S = 86_400.0
 
 
@@ -74,7 +74,7 @@ class PlatformPhones(TomlTable):
     killed_always_share: Share = Field(
         0.0,
         description="share of phones on which it is killed for good; part of killed_share, or all of it "
-        "where that is less",
+        "where that is less (assumed)",
     )
     killed_h: Positive = Field(
         48.0,
@@ -87,7 +87,7 @@ class PlatformPhones(TomlTable):
     saver_always_share: Share = Field(
         0.0,
         description="share of phones that always save it; part of saver_share, or all of it where that "
-        "is less",
+        "is less (assumed)",
     )
     saver_h: Positive = Field(4.0, description="of the others, mean length of that (assumed)")
 
@@ -202,7 +202,7 @@ class Phones(TomlTable):
     ios_foreground_share: Share = Field(
         0.0005,
         description="share of the time with the app in the foreground on iOS, mean over owners; 0: "
-        "nobody ever opens it. Sessions, an opening a day at most, reach 26 s a day with the values "
+        "nobody ever opens it. Sessions, an opening a day at most, reach 16 s a day with the values "
         "below, and those who leave it open the rest of 43 s (assumed, 0 to .01)",
     )
     ios_never_opens: Share = Field(
@@ -212,7 +212,7 @@ class Phones(TomlTable):
     ios_session_s: Annotated[float, Field(gt=0, le=300)] = Field(
         20.0,
         description="median of a session with the app in front, log-normal (assumed; with a standard "
-        f"deviation of {SESSION_SD} of its logarithm the mean is 53 s: below a minute, as of all apps, "
+        f"deviation of {SESSION_SD} of its logarithm the mean is 33 s: below a minute, as of all apps, "
         "Böhmer et al. 2011)",
     )
     ios_leaves_open: Share = Field(
