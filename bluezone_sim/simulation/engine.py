@@ -238,7 +238,8 @@ def _sensitivity(tracer: SimulationContext, count: int) -> tuple[SensitivityRow,
         world = tracer.world if same else build_world(changed, tracer.world.seed)
         other = SimulationContext.build(changed, world, tracer.threads, StageTimer())
         # The same people, unless the arm changes how many there are.
-        cases = np.sort(index_cases(world.seed, world.n_people, min(n, world.n_people)))
+        most = min(n, world.n_people)
+        cases = np.sort(index_cases(world.seed, world.n_people, most, world.known_cases))
         owners = changed.population.smartphones
         users = round(scenario.sensitivity.level * owners)
         levels = [users / owners if owners else 0.0]
