@@ -367,6 +367,8 @@ def stored_scenario(raw: Raw) -> Scenario:
     rule = raw.get("rule")
     if isinstance(rule, dict):
         raw = {**raw, "rule": {k: v for k, v in rule.items() if v is not None}}
+    if isinstance(sweep := raw.get("sweep"), dict):  # in points once, and of no number in a result
+        raw = {**raw, "sweep": {k: v for k, v in sweep.items() if k != "width"}}
     return Scenario.model_validate_json(json.dumps(_without_others(raw)[0]))
 
 
