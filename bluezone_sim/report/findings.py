@@ -195,8 +195,13 @@ def tiles(m: LevelMetrics, scenario: Scenario) -> list[Tile]:
         if scenario.contacts.source == "trace"
         else "of those warned; rests on how many are near without talking (assumed)"
     )
+    ends = f"{interval(m.recall_ci95)}, 95 % interval" if m.recall_ci95 else "no interval"
+    followed = scenario.index_cases.f2_count
+    f2 = f"F2 per case, of {followed:,} cases" if followed else "F2: nobody was followed"
+    if m.n_warned_f2_ci95 is not None:
+        f2 += f"; {PER_CASE.interval(m.n_warned_f2_ci95)}"
     return [
-        Tile("recall", "recall", percent(m.recall), f"{interval(m.recall_ci95)}, 95 % interval"),
+        Tile("recall", "recall", percent(m.recall), ends),
         Tile(
             "both",
             "both have the app",
@@ -205,13 +210,7 @@ def tiles(m: LevelMetrics, scenario: Scenario) -> list[Tile]:
         ),
         Tile("precision", "precision", percent(m.precision), silent),
         Tile("f1", "warned per case", number(m.n_warned_f1, 2), "F1"),
-        Tile(
-            "f2",
-            "and of their contacts",
-            number(m.n_warned_f2, 1),
-            f"F2 per case, of {scenario.index_cases.f2_count:,} cases; "
-            f"{PER_CASE.interval(m.n_warned_f2_ci95)}",
-        ),
+        Tile("f2", "and of their contacts", number(m.n_warned_f2, 1), f2),
         Tile(
             "days",
             "days to a warning",

@@ -54,7 +54,7 @@ def warned_table(levels: Sequence[LevelMetrics], n_cases: int, n_f2_cases: int) 
 def interval_words(result: RunResult) -> str:
     """What a run's intervals are of, and how they are made."""
     text = "95 % intervals are of the mean over worlds of the scenario"
-    if result.n_f0 == result.scenario.population.people:
+    if result.everyone_is_a_case:
         text = (
             "Everyone is a case: the numbers of this population are certain. Their 95 % intervals are "
             "of the mean over worlds of the scenario"

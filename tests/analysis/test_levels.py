@@ -9,7 +9,11 @@ import pytest
 
 import bluezone_sim as bz
 from bluezone_sim import cli
+from bluezone_sim.errors import ScenarioError
+from bluezone_sim.report.findings import tiles
 from bluezone_sim.report.panels import tables
+from bluezone_sim.scenario import resolved_toml
+from bluezone_sim.scenario.loading import stored_text
 from bluezone_sim.tables.metrics import METRICS, number_of
 from bluezone_sim.tables.platforms import NO_PHONE, PAIRS, PLATFORMS
 from bluezone_sim.tables.stages import OUTCOMES
@@ -153,12 +157,30 @@ def test_everyone_a_case_is_said_to_be_certain(run):
     every = bz.run(scenario(index_cases__count=300, index_cases__f2_count=0), 3)
     assert "the numbers of this population are certain" in levels(every).note
     assert "certain" not in levels(run).note
+    assert [r.to_dict()["everyone_is_a_case"] for r in (every, run)] == [True, False]
     width = [m.metrics[-1].recall_ci95[1] - m.metrics[-1].recall_ci95[0] for m in (every, run)]
     assert 0 < width[0] < width[1]
 
 
+def test_days_from_contact_are_the_headline_and_precision_says_what_it_rests_on(run):
+    heads = [column.name for column in levels(run).columns]
+    assert "days_contact_to_warning_p50" in heads
+    assert "hours_to_warning_p50" not in heads
+    level = run.metrics[-1]
+    cards = {tile.key: tile for tile in tiles(level, run.scenario)}
+    assert cards["days"].value == f"{level.days_contact_to_warning_p50:.1f}"
+    assert "hours" not in cards
+    assert "near without talking (assumed)" in cards["precision"].note
+    assert "of 40 cases" in cards["f2"].note
+    trace = bz.load("workplace-trace")
+    assert "as measured" in {t.key: t for t in tiles(level, trace)}["precision"].note
+
+
 def test_an_old_width_is_refused_with_what_to_write():
-    with pytest.raises(
-        bz.ScenarioError, match=r"write half_width, a share of recall: 0.05 for 5 %"
-    ):
+    with pytest.raises(ScenarioError, match="write half_width, a share of recall"):
         scenario(sweep={"width": 0.02})
+    # What was stored with it still opens.
+    text = resolved_toml(scenario(sweep={"half_width": 0.1}))
+    assert "half_width = 0.1" in text
+    old = text.replace("half_width = 0.1", "width = 0.02")
+    assert stored_text(old, "sweep.json").sweep.half_width == 0.05
