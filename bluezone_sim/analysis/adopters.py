@@ -14,6 +14,7 @@ from ..tables.rows import Outcomes
 from ..tables.stages import OUTCOMES
 from ..world import World
 from ..world.adoption import ranks_of
+from .statistics import ratio
 
 
 def spread_of_adopters(
@@ -49,7 +50,7 @@ def spread_of_adopters(
     return tuple(
         AdopterRow(
             users=u,
-            adoption_smartphones=float(level[i]),
+            adoption_smartphones=ratio(u, len(owners)),
             square_law=u * (u - 1) / (people * (people - 1)),
             recall_square_law=all_in * u * (u - 1) / most if most else None,
             arms={
@@ -108,7 +109,7 @@ class AdopterRow:
     """
 
     users: int
-    adoption_smartphones: float
+    adoption_smartphones: float | None
     square_law: float
     recall_square_law: float | None
     arms: Mapping[str, Spread]

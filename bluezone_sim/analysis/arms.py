@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from ..tables.levels import LevelMetrics
 from ..tables.metrics import COMPARED, NUMBERS
+from ..tables.platforms import PAIRS, PlatformPair
+from ..tables.stages import OUTCOMES
 from .result import Metrics
-from .statistics import Mean, mean_of, paired_mean, seeds_for
+from .statistics import Mean, mean_of, paired_mean, range_of, seeds_for
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,16 @@ class Arm:
     recall_sd: tuple[float | None, ...]
     by_seed: Mapping[str, NDArray[np.float64]]
 
-    def seeds_for(self, width: float) -> int | None:
-        """Seeds for which no level's recall has an interval wider than ``width``."""
-        counts = [seeds_for(sd, width) for sd in self.recall_sd]
-        return (
-            max((c for c in counts if c is not None), default=None) if None not in counts else None
-        )
+    def seeds_for(self, half_width: float) -> int | None:
+        """Seeds for which no level's mean recall has an interval that reaches further than a share of
+        it; a level that finds nothing asks for none.
+        """
+        counts = [
+            seeds_for(m.recall, sd, half_width)
+            for m, sd in zip(self.metrics, self.recall_sd, strict=True)
+            if m.recall != 0
+        ]
+        return max((c for c in counts if c), default=None) if None not in counts else None
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,7 @@ class Difference:
     arm: str
     base: str
     users: int
-    adoption_smartphones: float
+    adoption_smartphones: float | None
     metric: str
     difference: Mean
 
@@ -65,16 +71,17 @@ def differences(arms: Sequence[Arm], metrics: Sequence[str] = COMPARED) -> list[
 def paired(base: Arm, arm: Arm, metrics: Sequence[str] = COMPARED) -> list[Difference]:
     """``arm`` less ``base`` over the seeds and levels of both; without a common seed, of their means."""
     # Levels are matched by their share of phones: arms may differ in how many there are.
-    known = {round(m.adoption_smartphones, 9): i for i, m in enumerate(base.metrics)}
+    known = {round(m.place, 9): i for i, m in enumerate(base.metrics)}
     out = []
     for j, level in enumerate(arm.metrics):
-        i = known.get(round(level.adoption_smartphones, 9))
+        i = known.get(round(level.place, 9))
         if i is None:
             continue
         for name in metrics:
             found = paired_mean(
                 dict(zip(arm.seeds, arm.by_seed[name][j], strict=True)),
                 dict(zip(base.seeds, base.by_seed[name][i], strict=True)),
+                range_of(name, difference=True),
             )
             out.append(
                 Difference(
@@ -113,27 +120,28 @@ def _arm(axes: Mapping[str, Sequence[Any]], rows: list[dict[str, Any]]) -> Arm:
     seeds = tuple(sorted({row["seed"] for row in rows}))
     users = sorted({row["users"] for row in rows})
     at = {(row["users"], row["seed"]): row for row in rows}
-    fields = [f for f in LevelMetrics.__dataclass_fields__ if f != "others"]
-    stages = [k for k in rows[0] if k.startswith("lost_")]
+    fields = [f for f in LevelMetrics.__dataclass_fields__ if f not in ("others", "platforms")]
     columns = list(rows[0])
-    behind = columns[1 + columns.index(NUMBERS[-1]) :]
+    behind = columns[1 + max(i for i, name in enumerate(columns) if name in NUMBERS) :]
     others = [name for name in behind if not name.startswith("campaign_")]
+    numbers = [n for n in columns if n in NUMBERS and not n.endswith(("_ci95_lo", "_ci95_hi"))]
     by_seed = {
         name: np.array([[or_nan(at.get((u, s), {}).get(name)) for s in seeds] for u in users])
-        for name in (*(f for f in fields if f in rows[0]), *stages, *others)
+        for name in (*numbers, *others)
     }
     levels = []
     for i, u in enumerate(users):
-        means = {name: mean_of(x[i]) for name, x in by_seed.items()}
+        means = {name: mean_of(x[i], range_of(name)) for name, x in by_seed.items()}
         given: dict[str, Any] = {}
         for name in fields:
             if name == "lost":
-                given[name] = {k.removeprefix("lost_"): means[k].mean for k in stages}
+                given[name] = {k: means[f"lost_{k}"].mean for k in OUTCOMES[:-1]}
             elif name.endswith("_ci95"):
                 given[name] = means[name.removesuffix("_ci95")].ci95
             elif name in means:  # a sweep of an earlier version has fewer
                 given[name] = means[name].mean
         given["users"] = u
+        given["platforms"] = _platforms(means)
         given["others"] = {name: means[name].mean for name in others}
         levels.append(LevelMetrics(**given))
     return Arm(
@@ -145,6 +153,18 @@ def _arm(axes: Mapping[str, Sequence[Any]], rows: list[dict[str, Any]]) -> Arm:
         recall_sd=tuple(mean_of(x).sd for x in by_seed["recall"]),
         by_seed=by_seed,
     )
+
+
+def _platforms(means: Mapping[str, Mean]) -> tuple[PlatformPair, ...]:
+    """Means by platform of both phones; none of a sweep of an earlier version."""
+
+    def pair(case: str, other: str) -> PlatformPair:
+        names = [f for f in PlatformPair.__dataclass_fields__ if f not in ("case", "other", "lost")]
+        of = {name: means[f"{name}_{case}_{other}"].mean for name in names}
+        lost = {k: means[f"lost_{k}_{case}_{other}"].mean for k in OUTCOMES[:-1]}
+        return PlatformPair(case=case, other=other, lost=lost, **of)  # type: ignore[arg-type]
+
+    return tuple(pair(*p) for p in PAIRS) if f"recall_{'_'.join(PAIRS[0])}" in means else ()
 
 
 def or_nan(value: float | None) -> float:

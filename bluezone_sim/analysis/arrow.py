@@ -11,6 +11,7 @@ import numpy as np
 from .._version import NUMERIC_VERSION, SCHEMA_VERSION
 from ..tables.levels import LevelMetrics
 from ..tables.metrics import names_of, number_of
+from ..tables.platforms import NO_PHONE, PLATFORMS
 from ..tables.rows import Histogram, Outcomes, Warnings
 from ..tables.stages import OUTCOMES
 from .adopters import AdopterRow
@@ -21,6 +22,9 @@ VERSIONS = {
     "bluezone_sim.schema_version": str(SCHEMA_VERSION),
     "bluezone_sim.numeric_version": str(NUMERIC_VERSION),
 }
+
+#: Columns of outcomes that name a platform.
+_PLATFORMS = ("case_platform", "other_platform")
 
 
 def metrics_to_arrow(metrics: Sequence[LevelMetrics]) -> Any:
@@ -37,13 +41,18 @@ def metrics_to_arrow(metrics: Sequence[LevelMetrics]) -> Any:
 
 
 def outcomes_to_arrow(outcomes: Outcomes) -> Any:
-    """A row per risky pair and level; ``outcome`` as words."""
+    """A row per risky pair and level; ``outcome`` and platforms as words, null without a smartphone."""
     import pyarrow as pa
 
     columns = _columns(outcomes)
     columns["outcome"] = pa.DictionaryArray.from_arrays(
         outcomes.outcome.astype(np.int8), list(OUTCOMES)
     )
+    for name in _PLATFORMS:
+        codes = columns[name]
+        columns[name] = pa.DictionaryArray.from_arrays(
+            pa.array(codes.astype(np.int8), mask=codes == NO_PHONE), list(PLATFORMS)
+        )
     return pa.table(columns, metadata=VERSIONS)
 
 
@@ -52,9 +61,16 @@ def outcomes_from_arrow(table: Any) -> Outcomes:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    columns = {name: table[name] for name in Outcomes.__dataclass_fields__}
-    words = columns["outcome"].cast(pa.string())
-    columns["outcome"] = pc.index_in(words, value_set=pa.array(OUTCOMES)).cast(pa.uint8())
+    # Earlier versions wrote no platforms.
+    missing = pa.nulls(len(table), pa.string())
+    columns = {
+        name: table[name] if name in table.column_names or name not in _PLATFORMS else missing
+        for name in Outcomes.__dataclass_fields__
+    }
+    for name, known in (("outcome", OUTCOMES), *((n, PLATFORMS) for n in _PLATFORMS)):
+        words = columns[name].cast(pa.string())
+        codes = pc.index_in(words, value_set=pa.array(known)).cast(pa.uint8())
+        columns[name] = codes.fill_null(NO_PHONE) if name in _PLATFORMS else codes
     return Outcomes(**{k: np.ascontiguousarray(v.to_numpy()) for k, v in columns.items()})
 
 

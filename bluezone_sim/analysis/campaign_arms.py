@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..tables.metrics import COMPARED_DAYS, DAY_NUMBERS, number_of
 from .arms import label_of, or_nan, order_of
 from .campaign import CampaignResult
-from .statistics import Mean, mean_of, paired_mean
+from .statistics import Mean, mean_of, paired_mean, range_of
 
 #: Numbers of a day of which means over seeds are told: all but the ends of a run's own interval.
 MEANS = tuple(name for name in DAY_NUMBERS if not name.startswith("recall_ci95"))
@@ -46,7 +46,7 @@ class CampaignArm:
     def mean(self, name: str, date: dt.date, measures: str | None = None) -> Mean:
         """A number of a day over the seeds; by default with all measures."""
         rows = self.by_seed[measures or self.measures[0], name]
-        return mean_of(rows[self.dates.index(date)])
+        return mean_of(rows[self.dates.index(date)], range_of(name))
 
     def number(self, name: str, date: dt.date) -> float | None:
         """A number of a day with all measures: its mean, and its interval over seeds if they are many."""
@@ -75,6 +75,7 @@ class CampaignArm:
         return paired_mean(
             dict(zip(self.seeds, self.by_seed[mine, name][self.dates.index(date)], strict=True)),
             dict(zip(base.seeds, base.by_seed[other, name][base.dates.index(date)], strict=True)),
+            range_of(name, difference=True),
         )
 
 

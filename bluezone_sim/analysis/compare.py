@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..tables.levels import same_level
@@ -15,10 +16,12 @@ from ..tables.stages import OUTCOMES
 from .arms import Arm, Difference, label_of, paired
 from .campaign_arms import CampaignArm, campaign_differences, campaign_of, is_of_campaign
 from .criteria import Verdict, judge
+from .dyads import Dyads, Fixed
 from .result import RunResult
 from .statistics import Mean
 
 if TYPE_CHECKING:
+    from ..tables.rows import Outcomes
     from .sweep import SweepResult
 
 
@@ -176,7 +179,7 @@ def _together(a: Sequence[_A], b: Sequence[_A]) -> list[tuple[_A, _A]]:
 
 
 def _by_case(a: RunResult, b: RunResult, difference: Difference) -> Difference:
-    """Recall's difference with an interval by bootstrap over cases, where both have the same pairs."""
+    """Recall's difference with an interval over pairs, where both have the same pairs of one world."""
     if difference.metric != "recall":
         return difference
     tables = []
@@ -184,7 +187,7 @@ def _by_case(a: RunResult, b: RunResult, difference: Difference) -> Difference:
         (at,) = [
             i
             for i, m in enumerate(result.metrics)
-            if abs(m.adoption_smartphones - difference.adoption_smartphones) < 1e-9
+            if abs(m.place - (difference.adoption_smartphones or 0.0)) < 1e-9
         ][:1]
         rows = result.outcomes.take(result.outcomes.level_index == at)
         tables.append(rows.take(np.lexsort((rows.other, rows.index_case))))
@@ -196,16 +199,15 @@ def _by_case(a: RunResult, b: RunResult, difference: Difference) -> Difference:
     )
     if not same or a.n_f0 != b.n_f0:
         return difference
-    from .statistics import bootstrap_weights
-
     warned = OUTCOMES.index("warned")
-    cases, row = np.unique(x.index_case, return_inverse=True)
-    gain = np.bincount(row, (y.outcome == warned).astype(float) - (x.outcome == warned), len(cases))
-    pairs = np.bincount(row, minlength=len(cases))
-    weights = bootstrap_weights(a.seed, len(cases))
-    ratio = (weights @ gain) / np.maximum(1, weights @ pairs)
-    low, high = np.percentile(ratio, [2.5, 97.5])
+    gain = (y.outcome == warned).astype(np.float64) - (x.outcome == warned)
+    n_people = a.scenario.population.people
+    ends = Dyads(x.index_case, x.other, n_people).difference(gain, Fixed(_cases(x, n_people)))
     found = difference.difference
-    return replace(
-        difference, difference=Mean(found.mean, (float(low), float(high)), None, found.n)
-    )
+    return replace(difference, difference=Mean(found.mean, ends, None, found.n))
+
+
+def _cases(pairs: Outcomes, n_people: int) -> NDArray[np.bool_]:
+    out = np.zeros(n_people, np.bool_)
+    out[pairs.index_case] = True
+    return out

@@ -176,7 +176,7 @@ def _of(
                 before = next((m for m in base[i].metrics if same_level(m, level)), None)
                 earlier = None if before is None else number_of(before, criterion.metric)
             value = number_of(level, criterion.metric)
-            yield arm.label, level.adoption_smartphones, value, earlier
+            yield arm.label, level.place, value, earlier
 
 
 def _on(

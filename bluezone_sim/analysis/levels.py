@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from ..scenario.model import Scenario
 from ..tables.levels import LevelMetrics
 from ..tables.metrics import METRICS, LevelFound, Metric
+from ..tables.platforms import PAIRS, PLATFORMS, PlatformPair
 from ..tables.rows import Histogram, Outcomes, Warnings
 from ..world import Days, World
 from ..world.course import true_cases
+from .dyads import Dyads, Fixed
 from .evaluation import Evaluation
 from .outcomes import _CODE, _among
-from .statistics import _ratio, bootstrap_weights, interval_of
+from .statistics import ratio
 
 
 def level_metrics(
@@ -27,7 +29,7 @@ def level_metrics(
     days: Days,
     users: Sequence[int] | None = None,
 ) -> tuple[LevelMetrics, ...]:
-    """The table's rows. Intervals resample index cases; all levels share the resampling.
+    """The table's rows.
 
     Args:
         scenario, world, evaluation, outcomes: the run.
@@ -35,16 +37,13 @@ def level_metrics(
         users: at each level; by default the scenario's.
     """
     users = scenario.level_users() if users is None else users
-    cases = evaluation.cases
+    cases, n_people = evaluation.cases, world.n_people
     true = true_cases(scenario.index_cases.course, world.seed, cases)
-    weights = bootstrap_weights(world.seed, len(cases))
     risky = outcomes.take(outcomes.level_index == 0)
-    n_risky = _per_case(cases, risky.index_case)
+    dyads = Dyads(risky.index_case, risky.other, n_people)
+    is_case = np.zeros(n_people, np.bool_)
+    is_case[cases] = True
     owners = int(np.count_nonzero(world.owner))
-
-    def level(i: int) -> float:
-        return users[i] / owners if owners else 0.0
-
     by = scenario.confirmation.by != "nobody"
     outside = [METRICS.get(name) for name in METRICS.outside()]
     rows = []
@@ -52,54 +51,85 @@ def level_metrics(
         at = outcomes.take(outcomes.level_index == i)
         warned = at.outcome == _CODE["warned"]
         told, f2 = evaluation.f1[i], evaluation.f2[i]
-        both = _per_case(cases, at.index_case[at.both_have_app])
         n_told = len(told)
         n_sure = n_told + len(evaluation.late[i])
-        share = {
-            name: _ratio(np.count_nonzero(at.outcome == code), len(at))
-            for name, code in _CODE.items()
-        }
+        runs = world.rank < (n_users / owners if owners else 0.0)
+        fixed = Fixed(world.owner, runs, is_case)
+        # Fewer than two users are nobody's warning in any world: there is nothing to estimate.
+        certain = n_users < 2
+        share = _stages(at)
         delay_h = (told.told_s - told.published_s) / 3600
-        right = warned & true[np.searchsorted(cases, at.index_case)]
+        right = (
+            _among(told.index_case, told.person, at.index_case[warned], at.other[warned], n_people)
+            & true[np.searchsorted(cases, told.index_case)]
+        )
         since_contact = (told.told_s - days.start_s[told.first_day]) / 86_400
         followed = np.count_nonzero(np.isin(told.index_case, evaluation.f2_cases))
+        warned_by_f1 = None if f2 is None else Dyads(f2.index_case, f2.person, n_people)
         row = LevelMetrics(
             users=n_users,
-            adoption_people=n_users / world.n_people,
-            adoption_smartphones=n_users / owners if owners else 0.0,
-            share_both_have_app=_ratio(both.sum(), n_risky.sum()),
-            share_both_have_app_ci95=interval_of(weights, both, n_risky),
-            share_both_have_app_expected=_ratio(
-                n_users * (n_users - 1), world.n_people * (world.n_people - 1)
-            ),
-            share_recorded=_ratio(np.count_nonzero(at.recorded), len(at)),
+            adoption_people=n_users / n_people,
+            adoption_smartphones=ratio(n_users, owners),
+            share_both_have_app=_mean(at.both_have_app),
+            share_both_have_app_ci95=None if certain else dyads.share(at.both_have_app, fixed),
+            share_both_have_app_expected=ratio(n_users * (n_users - 1), n_people * (n_people - 1)),
+            share_recorded=_mean(at.recorded),
             recall=share.pop("warned"),
-            recall_ci95=interval_of(weights, _per_case(cases, at.index_case[warned]), n_risky),
-            precision=_ratio(np.count_nonzero(right), n_told),
-            n_warned_f1=_ratio(n_told, len(cases)),
-            n_matched_f1=_ratio(n_sure + len(evaluation.unconfirmed[i]), len(cases))
-            if by
-            else None,
-            n_confirmed_f1=_ratio(n_sure, len(cases)) if by else None,
-            n_warned_f2=_ratio(len(f2), len(evaluation.f2_cases)) if f2 is not None else None,
-            n_f2_per_f1=_ratio(len(f2), followed) if f2 is not None else None,
-            share_in_reach=_ratio(np.count_nonzero(world.rank[at.other] < level(i)), len(at)),
+            recall_ci95=None if certain else dyads.share(warned, fixed),
+            precision=_mean(right),
+            precision_ci95=Dyads(told.index_case, told.person, n_people).share(right, fixed),
+            n_warned_f1=ratio(n_told, len(cases)),
+            n_matched_f1=ratio(n_sure + len(evaluation.unconfirmed[i]), len(cases)) if by else None,
+            n_confirmed_f1=ratio(n_sure, len(cases)) if by else None,
+            n_warned_f2=None if f2 is None else ratio(len(f2), len(evaluation.f2_cases)),
+            n_warned_f2_ci95=None
+            if warned_by_f1 is None
+            else warned_by_f1.per_case(evaluation.f2_cases, fixed),
+            n_f2_per_f1=None if f2 is None else ratio(len(f2), followed),
+            share_in_reach=_mean(runs[at.other]),
             hours_to_warning_p50=float(np.median(delay_h)) if n_told else None,
             days_contact_to_warning_p50=float(np.median(since_contact)) if n_told else None,
             lost=share,
+            platforms=_by_platform(at),
         )
         found = LevelFound(row, at, len(cases))
         rows.append(replace(row, others={m.name: _measured(m, found) for m in outside}))
     return tuple(rows)
 
 
+def _mean(of: NDArray[np.bool_]) -> float | None:
+    return ratio(np.count_nonzero(of), len(of))
+
+
+def _stages(of: Outcomes) -> dict[str, float | None]:
+    """Shares of risky pairs lost at each stage, or warned."""
+    return {name: _mean(of.outcome == code) for name, code in _CODE.items()}
+
+
+def _by_platform(at: Outcomes) -> tuple[PlatformPair, ...]:
+    """One level's risky pairs by platform of both phones."""
+    out = []
+    for case, other in PAIRS:
+        here = at.case_platform == PLATFORMS.index(case)
+        rows = at.take(here & (at.other_platform == PLATFORMS.index(other)))
+        share = _stages(rows)
+        out.append(
+            PlatformPair(
+                case=case,
+                other=other,
+                n_risky_pairs=len(rows),
+                share_both_have_app=_mean(rows.both_have_app),
+                share_recorded=_mean(rows.recorded),
+                recall=share.pop("warned"),
+                lost=share,
+            )
+        )
+    return tuple(out)
+
+
 def _measured(metric: Metric, found: LevelFound) -> float | None:
     value = None if metric.measure is None else metric.measure(found)
     return None if value is None else float(value)
-
-
-def _per_case(cases: NDArray[np.int32], of: NDArray[np.int32]) -> NDArray[np.int64]:
-    return np.bincount(np.searchsorted(cases, of), minlength=len(cases))
 
 
 def warnings_table(evaluation: Evaluation, days: Days) -> Warnings:

@@ -1,4 +1,4 @@
-"""From who is told to what it means: outcomes, recall, precision, intervals, histograms."""
+"""From who is told to what it means: what became of each risky pair."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..matching.warnings import Notifications
+from ..tables.platforms import NO_PHONE, PLATFORMS
 from ..tables.rows import Outcomes
 from ..tables.stages import OUTCOMES
 from ..world import World
@@ -40,6 +41,7 @@ def outcomes_of(
     near_s = np.maximum.reduceat(risky.near_s, first) if len(first) else risky.near_s
     all_off = np.logical_and.reduceat(off, first) if len(first) else off
     owner = world.owner[case] & world.owner[other]
+    platform = _platforms(world)
     columns = []
     for i, level in enumerate(levels):
         app, other_app = world.rank[case] < level, world.rank[other] < level
@@ -87,7 +89,16 @@ def outcomes_of(
         both_have_app=np.concatenate([c[1] for c in columns]),
         recorded=np.concatenate([c[2] for c in columns]),
         near_s=np.tile(near_s, len(levels)).astype(np.int32),
+        case_platform=np.tile(platform[case], len(levels)),
+        other_platform=np.tile(platform[other], len(levels)),
     )
+
+
+def _platforms(world: World) -> NDArray[np.uint8]:
+    """``uint8[people]``: of their phones."""
+    android, ios = map(PLATFORMS.index, ("android", "ios"))
+    of = np.where(world.owner, np.where(world.ios, ios, android), NO_PHONE)
+    return np.asarray(of.astype(np.uint8))
 
 
 def _told(

@@ -132,6 +132,11 @@ class RunResult:
         """Protocol and rule."""
         return f"{self.scenario.protocol.name}, {rule_in_words(self.scenario)}"
 
+    @property
+    def everyone_is_a_case(self) -> bool:
+        """Nobody was left to chance: the numbers of this population are certain."""
+        return self.n_f0 == self.scenario.population.people
+
     def headline(self) -> str:
         """What was run, in one line."""
         return (
@@ -168,6 +173,7 @@ class RunResult:
             "confirmation": self.scenario.confirmation.model_dump(mode="json"),
             "index_cases": self.n_f0,
             "f2_cases": self.n_f2_cases,
+            "everyone_is_a_case": self.everyone_is_a_case,
             "risky_pairs": self.n_risky_pairs,
             "levels": [_plain(to_json(level)) for level in self.metrics],
             "sensitivity": [_plain(asdict(row)) for row in self.sensitivity],

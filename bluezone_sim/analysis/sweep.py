@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..scenario.by_protocol import rule_in_words
 from ..scenario.model import Scenario
+from ..scenario.schema.experiment import SweepTable
 from ..tables.metrics import to_json
 from .arms import Arm, Difference, arms_of, differences
 from .campaign_arms import (
@@ -75,9 +76,9 @@ class SweepResult:
         return [d for a in self.campaigns[1:] for d in campaign_differences(first[0], a)]
 
     @property
-    def width(self) -> float:
-        """Width of the interval of recall for which seeds are counted."""
-        return self.scenario.sweep.width if self.scenario.sweep else 0.02
+    def half_width(self) -> float:
+        """How far the interval of mean recall may reach where seeds are counted, as a share of it."""
+        return (self.scenario.sweep or SweepTable()).half_width
 
     def headline(self) -> str:
         """What was run, in one line."""
@@ -120,7 +121,7 @@ class SweepResult:
             "scenario": self.scenario.name,
             "axes": {key: list(values) for key, values in self.axes.items()},
             "tasks": len(self.table),
-            "width": self.width,
+            "half_width": self.half_width,
             "arms": [
                 {
                     "label": arm.label,
@@ -128,7 +129,7 @@ class SweepResult:
                     "rule": arm.rule,
                     "seeds": list(arm.seeds),
                     "levels": [to_json(level) for level in arm.metrics],
-                    "seeds_for_width": arm.seeds_for(self.width),
+                    "seeds_needed": arm.seeds_for(self.half_width),
                 }
                 for arm in self.arms
             ],

@@ -41,7 +41,7 @@ def adopters_table(rows: Sequence[AdopterRow], draws: int) -> Table:
 def figure_svg(rows: Sequence[AdopterRow]) -> str:
     """Recall by adoption for each arm, beside the square law."""
     rows = sorted(rows, key=lambda row: row.users)
-    x = np.array([100 * row.adoption_smartphones for row in rows])
+    x = np.array([100 * (row.adoption_smartphones or 0.0) for row in rows])
     with canvas(INK, 7.2, 3.8) as (figure, (axes,)):
         law = [np.nan if r.recall_square_law is None else r.recall_square_law for r in rows]
         axes.plot(x, 100 * np.array(law), "--", lw=1, color=BLUE, label="square law")

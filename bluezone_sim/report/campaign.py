@@ -155,7 +155,10 @@ def curve_svg(result: CampaignResult) -> str:
                 ends = 100 * np.array([r.recall_ci95 or (np.nan, np.nan) for r in rows]).T
                 left.fill_between(x, *ends, color=style["color"], alpha=0.2, lw=0)
             if arm != result.arms[1]:
-                right.plot(x, [100 * r.adoption_smartphones for r in rows], **style)
+                phones = [
+                    np.nan if v is None else 100 * v for v in (r.adoption_smartphones for r in rows)
+                ]
+                right.plot(x, phones, **style)
         left.set_ylabel("risky pairs warned (%)")
         right.set_ylabel("smartphone owners with the app (%)")
         for axes in (left, right):

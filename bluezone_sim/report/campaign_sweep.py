@@ -25,12 +25,12 @@ _RECALL = SHARE
 _ARM, _DAY = Column("arm", left=True), Column("day", day, left=True)
 
 
-def days_table(arms: Sequence[CampaignArm], width: float) -> Table:
+def days_table(arms: Sequence[CampaignArm], half_width: float) -> Table:
     """A row an arm and key day.
 
     Args:
         arms: of a sweep.
-        width: of the interval of recall for which seeds are counted.
+        half_width: of the interval of recall for which seeds are counted, as a share of recall.
     """
     before = ("users", "adoption_smartphones", "share_both_have_app")
     after = ("precision", "n_warned_f1", "days_contact_to_warning_p50")
@@ -47,7 +47,7 @@ def days_table(arms: Sequence[CampaignArm], width: float) -> Table:
                     recall.ci95,
                     *(arm.mean("recall", date, m).mean for m in arm.measures[1:3]),
                     *(arm.mean(name, date).mean for name in after),
-                    seeds_for(recall.sd, width),
+                    seeds_for(recall.mean, recall.sd, half_width),
                 )
             )
     recall_of = METRICS.get("recall")

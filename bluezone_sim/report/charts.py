@@ -15,12 +15,15 @@ from typing import Any
 import numpy as np
 
 from ..tables.rows import Histogram
+from ..tables.words import percent
 
 #: Classes of colours that the page defines.
 N_COLOURS = 7
 
 _WIDTH, _HEIGHT = 720.0, 400.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58.0, 26.0, 40.0, 62.0
+#: Least distance of two labels on a histogram's x axis.
+_APART = 38.0
 
 #: Ticks of an axis in percent.
 _PERCENTS = tuple((v, f"{v}") for v in range(0, 101, 20))
@@ -124,34 +127,44 @@ def line_chart(
 
 
 def histogram_chart(histogram: Histogram, alt: str) -> str:
-    """Shares of each series by bin; bins as wide as each other, since their edges are not even."""
-    series = list(histogram.counts.items())
-    shares = [100 * counts / max(1, counts.sum()) for _, counts in series]
-    top = nice_ceiling(max((float(s.max(initial=0)) for s in shares), default=1.0))
-    n = len(histogram.edges) - 1
-    across, down = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
-    step = across / max(1, n)
-    width = 0.8 * step / max(1, len(series))
-    out = [_y_axis(top, "share (%)")]
+    """Density of each series, percent a unit: as high as values are dense, on bins at their places.
+
+    Edges that are uneven and above 0 stand on a logarithmic axis, so that the narrow ones are seen.
+    """
+    series, edges = list(histogram.counts), histogram.edges
+    density = {name: histogram.density(name) for name in series}
+    drawn = {name: 100 * d for name, d in density.items() if d is not None}
+    top = nice_ceiling(max((float(d.max(initial=0)) for d in drawn.values()), default=1.0))
+    down = _HEIGHT - _TOP - _BOTTOM
+    stretched = np.log(edges) if not histogram.even and edges[0] > 0 else edges
+    places = (stretched - stretched[0]) / (stretched[-1] - stretched[0])
+    at = _LEFT + (_WIDTH - _LEFT - _RIGHT) * places
     # An edge has its label where two would not overlap.
-    every = -(-n // 9)
-    ticks = [(_LEFT + step * i, f"{histogram.edges[i]:g}") for i in range(0, n + 1, every)]
+    ticks: list[tuple[float, str]] = []
+    for x, edge in zip(at.tolist(), edges.tolist(), strict=True):
+        if not ticks or x - ticks[-1][0] >= _APART:
+            ticks.append((x, f"{edge:g}"))
+    out = [_y_axis(top, f"% per {histogram.each}")]
     out += _x_ticks(ticks, f"{histogram.name} ({histogram.unit})", lines=False)
+    for k, name in enumerate(series):
+        if name not in drawn:
+            continue
+        high = _TOP + down * (1 - drawn[name] / top)
+        steps = "".join(
+            f"V{y:.1f}H{x:.1f}" for x, y in zip(at[1:].tolist(), high.tolist(), strict=True)
+        )
+        path = f"M{at[0]:.1f} {_TOP + down:.1f}{steps}V{_TOP + down:.1f}"
+        out.append(f'<path class="band c{k % N_COLOURS}" d="{path}Z"/>')
+        out.append(f'<path class="line c{k % N_COLOURS}" d="{path}"/>')
     tips = []
-    for i in range(n):
-        for k, share in enumerate(shares):
-            high = down * float(share[i]) / top
-            a = _LEFT + step * (i + 0.1) + width * k
-            out.append(
-                f'<rect class="bar c{k % N_COLOURS}" x="{a:.1f}" y="{_TOP + down - high:.1f}" '
-                f'width="{width:.1f}" height="{high:.1f}"/>'
-            )
-        head = f"{histogram.edges[i]:g} to {histogram.edges[i + 1]:g} {histogram.unit}"
-        lines = [
-            (k % N_COLOURS, name, f"{float(shares[k][i]):.1f} % ({int(counts[i]):,})")
-            for k, (name, counts) in enumerate(series)
-        ]
-        tips.append(Tip(_LEFT + step * (i + 0.5), head, lines))
+    for i in range(len(edges) - 1):
+        lines = []
+        for k, name in enumerate(series):
+            shares, count = histogram.shares(name), int(histogram.counts[name][i])
+            found = percent(None if shares is None else float(shares[i]))
+            lines.append((k % N_COLOURS, name, f"{found} ({count:,})"))
+        head = f"{edges[i]:g} to {edges[i + 1]:g} {histogram.unit}"
+        tips.append(Tip(float(at[i] + at[i + 1]) / 2, head, lines))
     return _svg(out, tips, alt)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+import zlib
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -87,6 +88,9 @@ def as_svg(figure: Any, alt: str) -> str:
     size = re.match(r'<svg[^>]*?width="([\d.]+)pt" height="([\d.]+)pt"', text)
     assert size is not None
     text = re.sub(r' width="[\d.]+pt" height="[\d.]+pt"', "", text, count=1)
+    # A page has several figures, and an id once.
+    own = f"f{zlib.crc32(alt.encode()):08x}-"
+    text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{own}", text)
     return text.replace("<svg", f'<svg role="img" aria-label="{alt}"', 1)
 
 
@@ -97,11 +101,11 @@ def _line(axes: Any, x: Any, values: Sequence[float | None], **style: Any) -> No
 
 def draw_adoption(axes: Any, metrics: Sequence[LevelMetrics]) -> None:
     rows = sorted(metrics, key=lambda m: m.users)
-    x = np.array([100 * m.adoption_smartphones for m in rows])
+    x = np.array([100 * m.place for m in rows])
     dots: dict[str, Any] = {"marker": "o", "markersize": 4}
     _line(axes, x, [m.share_both_have_app for m in rows], color=BLUE, **dots, label="both have app")
     fine = np.linspace(0, x.max(), 200)
-    people = rows[-1].adoption_people / rows[-1].adoption_smartphones if x.max() else 0.0
+    people = rows[-1].adoption_people / rows[-1].place if x.max() else 0.0
     axes.plot(
         fine, 100 * (fine / 100 * people) ** 2, "--", lw=1, color=BLUE, label="square law, a'"
     )
@@ -139,7 +143,7 @@ def draw_arms(axes: Any, arms: Sequence[Arm]) -> None:
     """Recall of each arm against adoption, with its intervals over seeds."""
     markers = "osD^vPX*"
     for i, arm in enumerate(arms):
-        x = np.array([100 * m.adoption_smartphones for m in arm.metrics])
+        x = np.array([100 * m.place for m in arm.metrics])
         colour = ARM_COLOURS[i % len(ARM_COLOURS)]
         style = "-" if i < len(ARM_COLOURS) else "--"
         _line(
@@ -212,13 +216,25 @@ def waterfall_svg(metrics: Sequence[LevelMetrics]) -> str:
 
 
 def draw_waterfall(axes: Any, metrics: Sequence[LevelMetrics]) -> None:
-    names = [
-        f"{percent(m.adoption_smartphones)} of phones\n{m.users:,} users" for m in reversed(metrics)
-    ]
+    """Where risky pairs are lost, a bar a level."""
+    draw_stages(
+        axes,
+        [
+            (
+                f"{percent(m.adoption_smartphones)} of phones\n{m.users:,} users",
+                {**m.lost, "warned": m.recall},
+            )
+            for m in metrics
+        ],
+    )
+
+
+def draw_stages(axes: Any, bars: Sequence[tuple[str, Mapping[str, float | None]]]) -> None:
+    """Bars of risky pairs, the first on top: their names, and the share at each of OUTCOMES."""
+    names = [name for name, _ in reversed(bars)]
     left = np.zeros(len(names))
     for stage in OUTCOMES:
-        at = [(m.recall if stage == "warned" else m.lost[stage]) or 0.0 for m in reversed(metrics)]
-        width = 100 * np.array(at)
+        width = 100 * np.array([shares[stage] or 0.0 for _, shares in reversed(bars)])
         if not width.any():
             continue
         axes.barh(
@@ -273,18 +289,24 @@ def sensitivity_svg(rows: Sequence[SensitivityRow]) -> str:
 
 
 def draw_histogram(axes: Any, histogram: Histogram) -> None:
-    """Shares of each series by bin; bins as wide as each other, since their edges are not even."""
-    labels = [
-        f"{a:g}–{b:g}" for a, b in zip(histogram.edges[:-1], histogram.edges[1:], strict=True)
-    ]
-    series = list(histogram.counts.items())
-    width = 0.8 / max(1, len(series))
-    for i, ((name, counts), colour) in enumerate(zip(series, (BLUE, ORANGE, GREEN), strict=False)):
-        total = counts.sum()
-        share = 100 * counts / total if total else np.zeros(len(counts))
-        at = np.arange(len(labels)) + (i - (len(series) - 1) / 2) * width
-        axes.bar(at, share, width, color=colour, label=f"{name} (n = {total:,})")
-    axes.set_xticks(range(len(labels)), labels, rotation=35, ha="right", fontsize=8)
+    """Density of each series: as high as values are dense, on bins at their places.
+
+    Edges that are uneven and above 0 stand on a logarithmic axis, so that the narrow ones are seen.
+    """
+    series, edges = list(histogram.counts), histogram.edges
+    for name, colour in zip(series, (BLUE, ORANGE, GREEN), strict=False):
+        density = histogram.density(name)
+        label = f"{name} (n = {histogram.counts[name].sum():,})"
+        if density is not None:
+            axes.stairs(100 * density, edges, color=colour, label=label, lw=1.6)
+            axes.stairs(100 * density, edges, color=colour, alpha=0.15, fill=True)
+    if not histogram.even and edges[0] > 0:
+        axes.set_xscale("log")
+        axes.set_xticks(edges, [f"{e:g}" for e in edges], fontsize=8)
+        axes.minorticks_off()
+    axes.set_xlim(edges[0], edges[-1])
+    axes.set_ylim(bottom=0)
     axes.set_xlabel(f"{histogram.name} ({histogram.unit})")
-    axes.set_ylabel("share (%)")
-    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(series), fontsize=8)
+    axes.set_ylabel(f"% per {histogram.each}")
+    if axes.patches:  # no legend where there is nothing
+        axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(series), fontsize=8)

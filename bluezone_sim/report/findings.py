@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..analysis.arms import Arm, Difference, paired
 from ..tables.stages import OUTCOMES, STAGES
-from ..tables.words import SHARE, interval, number, percent
+from ..tables.words import PER_CASE, SHARE, interval, number, percent
 from .charts import N_COLOURS, Line, Tip, line_chart
 
 if TYPE_CHECKING:
+    from ..scenario.model import Scenario
     from ..tables.levels import LevelMetrics
 
 #: The level that a report opens with is the one nearest to this share of smartphones: the target of
@@ -24,7 +25,7 @@ def levels_of(arms: Sequence[Arm]) -> list[float]:
     found: dict[float, float] = {}
     for arm in arms:
         for m in arm.metrics:
-            found.setdefault(round(m.adoption_smartphones, 9), m.adoption_smartphones)
+            found.setdefault(round(m.place, 9), m.place)
     return [found[k] for k in sorted(found)]
 
 
@@ -33,9 +34,14 @@ def focus_of(levels: Sequence[float]) -> int:
     return min(range(len(levels)), key=lambda i: (abs(levels[i] - _FOCUS), -i))
 
 
+def focus_level(levels: Sequence[LevelMetrics]) -> LevelMetrics:
+    """The level that a report opens with."""
+    return levels[focus_of([m.place for m in levels])]
+
+
 def at_level(arm: Arm, level: float) -> LevelMetrics | None:
     """An arm's metrics at a share of smartphones, None where it has no such level."""
-    return next((m for m in arm.metrics if abs(m.adoption_smartphones - level) < 1e-9), None)
+    return next((m for m in arm.metrics if abs(m.place - level) < 1e-9), None)
 
 
 def answer(arms: Sequence[Arm], differences: Sequence[Difference], level: float) -> str:
@@ -45,7 +51,8 @@ def answer(arms: Sequence[Arm], differences: Sequence[Difference], level: float)
     ]
     if not known:
         return "No case had a risky contact, so there is nothing to find."
-    where = f"With the app on {percent(level)} of smartphones ({known[0][1].users:,} users)"
+    phones = percent(known[0][1].adoption_smartphones)
+    where = f"With the app on {phones} of smartphones ({known[0][1].users:,} users)"
     if len(known) == 1:
         m = known[0][1]
         lost = max(m.lost, key=lambda stage: m.lost[stage] or 0.0)
@@ -66,7 +73,7 @@ def answer(arms: Sequence[Arm], differences: Sequence[Difference], level: float)
         f"of {len(known)} arms, and {_recall(least)} with {worst.label}, the fewest."
     )
     for d in paired(worst, best, ("recall",)):
-        if abs(d.adoption_smartphones - level) < 1e-9:
+        if abs((d.adoption_smartphones or 0.0) - level) < 1e-9:
             text += f" The difference is {SHARE.told(d.difference.mean).removesuffix(' %')} points"
             if d.difference.ci95 is not None:
                 text += f" (95 % interval {interval(d.difference.ci95)}, paired by seed)"
@@ -98,9 +105,9 @@ def legend(arms: Sequence[Arm]) -> list[tuple[int, str, bool]]:
 
 def _lines(arms: Sequence[Arm]) -> list[Line]:
     first = arms[0]
-    x = [100 * m.adoption_smartphones for m in first.metrics]
+    x = [100 * m.place for m in first.metrics]
     fine = [i * x[-1] / 60 for i in range(61)] if x else []
-    people = first.metrics[-1].adoption_people / max(first.metrics[-1].adoption_smartphones, 1e-12)
+    people = first.metrics[-1].adoption_people / max(first.metrics[-1].place, 1e-12)
     law = Line(
         "square law: two people drawn at random both have it",
         N_COLOURS - 1 if len(arms) > 1 else 0,
@@ -123,7 +130,7 @@ def _recall_line(name: str, colour: int, arm: Arm) -> Line:
     return Line(
         name,
         colour,
-        [100 * m.adoption_smartphones for m in arm.metrics],
+        [100 * m.place for m in arm.metrics],
         [_p(m.recall) for m in arm.metrics],
         [ends and (100 * ends[0], 100 * ends[1]) for ends in (m.recall_ci95 for m in arm.metrics)],
     )
@@ -180,24 +187,35 @@ class Tile:
     note: str
 
 
-def tiles(m: LevelMetrics) -> list[Tile]:
+def tiles(m: LevelMetrics, scenario: Scenario) -> list[Tile]:
     """The numbers of a level."""
+    # Co-present people who do not talk are what a warning is wrong about.
+    silent = (
+        "of those warned, among contacts as measured"
+        if scenario.contacts.source == "trace"
+        else "of those warned; rests on how many are near without talking (assumed)"
+    )
+    ends = f"{interval(m.recall_ci95)}, 95 % interval" if m.recall_ci95 else "no interval"
+    followed = scenario.index_cases.f2_count
+    f2 = f"F2 per case, of {followed:,} cases" if followed else "F2: nobody was followed"
+    if m.n_warned_f2_ci95 is not None:
+        f2 += f"; {PER_CASE.interval(m.n_warned_f2_ci95)}"
     return [
-        Tile("recall", "recall", percent(m.recall), f"{interval(m.recall_ci95)}, 95 % interval"),
+        Tile("recall", "recall", percent(m.recall), ends),
         Tile(
             "both",
             "both have the app",
             percent(m.share_both_have_app),
             f"square law {percent(m.share_both_have_app_expected)}",
         ),
-        Tile("precision", "precision", percent(m.precision), "of those warned"),
+        Tile("precision", "precision", percent(m.precision), silent),
         Tile("f1", "warned per case", number(m.n_warned_f1, 2), "F1"),
-        Tile("f2", "and of their contacts", number(m.n_warned_f2, 1), "F2 per case"),
+        Tile("f2", "and of their contacts", number(m.n_warned_f2, 1), f2),
         Tile(
-            "hours",
-            "hours to a warning",
-            number(m.hours_to_warning_p50),
-            "median, from publication",
+            "days",
+            "days to a warning",
+            number(m.days_contact_to_warning_p50),
+            "median, from the contact",
         ),
     ]
 
@@ -222,7 +240,7 @@ def difference_bars(
     found = [
         d
         for d in differences
-        if d.metric == "recall" and abs(d.adoption_smartphones - level) < 1e-9
+        if d.metric == "recall" and abs((d.adoption_smartphones or 0.0) - level) < 1e-9
     ]
     if not found:
         return []

@@ -37,7 +37,7 @@ def sweep_html(sweep: SweepResult) -> str:
         sweep_table(sweep).html("Means over seeds"),
     ]
     if sweep.campaigns:
-        days = days_table(sweep.campaigns, sweep.width)
+        days = days_table(sweep.campaigns, sweep.half_width)
         parts += [_framed(campaigns_svg(sweep.campaigns)), days.html(days.title)]
     if sweep.differences:
         less = differences_table(sweep.differences)

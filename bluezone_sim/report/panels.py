@@ -8,10 +8,11 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from ..analysis.campaign import CampaignResult
-from ..tables.level_tables import levels_table, waterfall_table
+from ..tables.level_tables import waterfall_table
 from ..tables.table import Table
-from . import adopters, campaign, campaign_sweep
-from .text import compare_table, differences_table, sweep_table, warned_table
+from . import adopters, campaign, campaign_sweep, platforms
+from .findings import focus_level
+from .text import compare_table, differences_table, main_table, sweep_table, warned_table
 from .trace import counted_rows, trace_table
 
 if TYPE_CHECKING:
@@ -32,9 +33,11 @@ class Panel:
 
 def tables(result: RunResult) -> Iterator[Table]:
     """A run's tables for the terminal."""
-    yield levels_table(result.metrics, result.system)
+    yield main_table(result)
     yield waterfall_table(result.metrics)
-    yield warned_table(result.metrics)
+    yield warned_table(result.metrics, result.n_f0, result.n_f2_cases)
+    if platforms.known(result.metrics):
+        yield platforms.platform_table([("", focus_level(result.metrics))])
     trace = result.trace
     if trace is not None and (lines := [[" ".join(row)] for row in counted_rows(trace)]):
         yield Table.of_text("Rows of the trace", [""], lines, 1)
@@ -59,7 +62,7 @@ def sweep_tables(sweep: SweepResult) -> Iterator[Table]:
         yield differences_table(sweep.differences)
     if sweep.campaigns:
         arms, first = sweep.campaigns, sweep.campaigns[0]
-        yield campaign_sweep.days_table(arms, sweep.width)
+        yield campaign_sweep.days_table(arms, sweep.half_width)
         if len(arms) == 1:
             yield campaign_sweep.measures_table(arms)
         else:
@@ -79,7 +82,12 @@ def compare_tables(found: Comparison) -> Iterator[Table]:
 
 def panels(result: RunResult) -> list[Panel]:
     """Sections for the report."""
-    out = [_panel(warned_table(result.metrics))]
+    out = [_panel(warned_table(result.metrics, result.n_f0, result.n_f2_cases))]
+    if platforms.known(result.metrics):
+        level = focus_level(result.metrics)
+        every = platforms.platform_table([("", m) for m in result.metrics])
+        figure = _figure(platforms.figure_svg(level), platforms.CAPTION)
+        out.append(_panel(every, figure))
     trace = result.trace
     if trace is not None:
         out.append(_panel(trace_table(trace)))
@@ -102,8 +110,8 @@ def _campaign(result: RunResult, found: CampaignResult) -> list[Panel]:
     dates = found.key_dates(result.scenario)
     curve = _figure(
         campaign.curve_svg(found),
-        f"The same {found.n_cases:,} cases, confirmed at the end of each day. Bands: 95 % intervals by "
-        "bootstrap over cases. At random: the same number of users a day, any smartphone owners.",
+        f"The same {found.n_cases:,} cases, confirmed at the end of each day. Bands: 95 % intervals. "
+        "At random: the same number of users a day, any smartphone owners.",
     )
     schematic = _figure(
         campaign.map_svg(found, result.scenario, dates),
@@ -120,9 +128,12 @@ def _campaign(result: RunResult, found: CampaignResult) -> list[Panel]:
 
 def sweep_panels(sweep: SweepResult) -> list[Panel]:
     """Sections for the report of a sweep."""
+    at = [(arm.label, focus_level(arm.metrics)) for arm in sweep.stationary]
+    at = [(label, level) for label, level in at if platforms.known([level])]
+    by_phone = [_panel(platforms.platform_table(at))] if at else []
     arms = sweep.campaigns
     if not arms:
-        return []
+        return by_phone
     n = max(len(arm.seeds) for arm in arms)
     key = "".join(
         f'<li class="c{colour}"><i{" class=dashed" if dashed else ""}></i>{escape(name)}</li>'
@@ -130,11 +141,12 @@ def sweep_panels(sweep: SweepResult) -> list[Panel]:
     )
     caption = (
         "The same cases, confirmed at the end of each day. Bands are 95 % intervals of the mean over "
-        f"{n} seeds (Student's t). Point at the figure, or use the arrow keys on it, for numbers."
+        f"{n} seeds. Point at the figure, or use the arrow keys on it, for numbers."
     )
     chart = f'<ul class="legend">{key}</ul>' + _figure(campaign_sweep.chart(arms), caption)
-    days = campaign_sweep.days_table(arms, sweep.width)
+    days = campaign_sweep.days_table(arms, sweep.half_width)
     out = [
+        *by_phone,
         Panel("The campaign, day by day", chart + days.html() + _soft(days.note)),
         _panel(campaign_sweep.measures_table(arms)),
     ]

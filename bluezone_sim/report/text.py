@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..analysis.statistics import seeds_for
-from ..tables.level_tables import columns
+from ..analysis.statistics import LEAST_CASES, seeds_for
+from ..tables.level_tables import columns, levels_table
 from ..tables.levels import LevelMetrics, same_level
 from ..tables.metrics import METRICS
 from ..tables.table import Column, Table
@@ -15,6 +15,7 @@ from ..tables.words import DASH, hundredths, interval, percent, share, whole
 if TYPE_CHECKING:
     from ..analysis.arms import Arm, Difference
     from ..analysis.criteria import Verdict
+    from ..analysis.result import RunResult
     from ..analysis.sweep import SweepResult
 
 ARM = Column("arm", left=True)
@@ -27,22 +28,49 @@ _WARNED = {
     "precision": "",
     "n_warned_f1": "",
     "n_warned_f2": "",
+    "n_warned_f2_ci95": "",
     "n_f2_per_f1": "",
+    "days_contact_to_warning_p50": "days from\ncontact",
     "hours_to_warning_p50": "hours from\npublication",
-    "days_contact_to_warning_p50": "",
 }
 
 
-def warned_table(levels: Sequence[LevelMetrics]) -> Table:
-    """A row a level: whom a warning could reach, whom it reaches, when (medians)."""
+def warned_table(levels: Sequence[LevelMetrics], n_cases: int, n_f2_cases: int) -> Table:
+    """A row a level: whom a warning could reach, whom it reaches, when (medians).
+
+    Args:
+        levels: of a run.
+        n_cases, n_f2_cases: index cases, and those of them that are followed to F2.
+    """
     rows = tuple(tuple(getattr(m, name) for name in _WARNED) for m in levels)
     heads = columns(tuple(_WARNED), tuple(_WARNED.values()))
-    return Table("Who is warned, and when", heads, rows)
+    note = f"F1 per case: of {n_cases:,} cases."
+    if n_f2_cases:
+        note += f" F2 per case: of the first {n_f2_cases:,} of them, with its 95 % interval."
+    note += " Hours from publication repeat what the scenario assumes of uploads and downloads."
+    return Table("Who is warned, and when", heads, rows, note)
+
+
+def interval_words(result: RunResult) -> str:
+    """What a run's intervals are of, and how they are made."""
+    text = "95 % intervals are of the mean over worlds of the scenario"
+    if result.everyone_is_a_case:
+        text = (
+            "Everyone is a case: the numbers of this population are certain. Their 95 % intervals are "
+            "of the mean over worlds of the scenario"
+        )
+    return f"{text}; none with fewer than {LEAST_CASES} cases that have a risky pair."
+
+
+def main_table(result: RunResult) -> Table:
+    """A run's levels, with what their intervals are of."""
+    table = levels_table(result.metrics, result.system)
+    return table.noted(f"{table.note} {interval_words(result)}")
 
 
 def sweep_table(sweep: SweepResult) -> Table:
     """A row an arm and level: means over seeds."""
-    names = ("precision", "n_warned_f1", "n_warned_f2", "hours_to_warning_p50")
+    names = ("precision", "n_warned_f1", "n_warned_f2", "days_contact_to_warning_p50")
     rows = []
     for arm in sweep.stationary:
         for i, (m, sd) in enumerate(zip(arm.metrics, arm.recall_sd, strict=True)):
@@ -55,7 +83,7 @@ def sweep_table(sweep: SweepResult) -> Table:
                     m.recall,
                     m.recall_ci95,
                     *(getattr(m, name) for name in names),
-                    seeds_for(sd, sweep.width),
+                    seeds_for(m.recall, sd, sweep.half_width),
                 )
             )
     heads = (
@@ -68,14 +96,18 @@ def sweep_table(sweep: SweepResult) -> Table:
         *columns(names),
         Column("seeds\nneeded", whole),
     )
-    title = f"Means over seeds; seeds needed for an interval of recall {100 * sweep.width:g} points wide"
-    return Table(title, heads, tuple(rows))
+    return Table(f"Means over seeds; {seeds_words(sweep)}", heads, tuple(rows))
+
+
+def seeds_words(sweep: SweepResult) -> str:
+    """What seeds needed are counted for."""
+    return f"seeds needed for recall to within {100 * sweep.half_width:g} % of itself"
 
 
 def differences_table(differences: Sequence[Difference], title: str | None = None) -> Table:
     """A row an arm and level: what it has over another."""
     told = {m: METRICS.get(m).unit for m in ("recall", "precision", "n_warned_f1")}
-    found: dict[tuple[str, float], dict[str, list[str]]] = {}
+    found: dict[tuple[str, float | None], dict[str, list[str]]] = {}
     for d in differences:
         at = found.setdefault((d.arm, d.adoption_smartphones), {})
         if d.metric in told:

@@ -367,7 +367,7 @@ def stored_scenario(raw: Raw) -> Scenario:
     rule = raw.get("rule")
     if isinstance(rule, dict):
         raw = {**raw, "rule": {k: v for k, v in rule.items() if v is not None}}
-    return Scenario.model_validate_json(json.dumps(_without_others(raw)[0]))
+    return Scenario.model_validate_json(json.dumps(_without_others(_without_width(raw))[0]))
 
 
 def stored_text(text: str, source: str) -> Scenario:
@@ -377,11 +377,19 @@ def stored_text(text: str, source: str) -> Scenario:
         FormatError: it is not TOML.
         ScenarioError: it is at fault.
     """
-    raw = _toml(text, source)
+    raw = _without_width(_toml(text, source))
     try:
         return Scenario.model_validate(with_defaults(Scenario, raw))
     except ValidationError as error:
         raise ScenarioError(source, [fault_of(e, Scenario, raw) for e in error.errors()]) from None
+
+
+def _without_width(raw: Raw) -> Raw:
+    """Without ``sweep.width``: earlier versions had it, in points of recall; no result depends on it."""
+    sweep = raw.get("sweep")
+    if not isinstance(sweep, dict):
+        return raw
+    return {**raw, "sweep": {k: v for k, v in sweep.items() if k != "width"}}
 
 
 def point_scenario(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:

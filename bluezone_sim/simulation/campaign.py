@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..analysis.campaign import CampaignPart, CampaignResult
-from ..analysis.statistics import bootstrap_weights, interval_of
+from ..analysis.dyads import Dyads, Fixed
+from ..analysis.statistics import ratio
 from ..matching.exposures import ExposureDays
 from ..matching.warnings import Notifications, confirmed, f1_warnings, in_time
 from ..scenario.model import Scenario
@@ -128,10 +129,9 @@ def run_campaign(
             arms[f"without {measure.name}"] = installs(scenario, world, without=frozenset({m}))
     clock.lap("campaign")
     kind = occupations(scenario.population, world)
-    weights = bootstrap_weights(world.seed, len(cases))
     rows: list[CampaignDay] = []
     parts: list[CampaignPart] = []
-    tally = _Tally(span, world, weights)
+    tally = _Tally(span, world)
     for a, (name, plan) in enumerate(arms.items()):
         for day in range(span.first, len(span.tracer.days)):
             found = tally.day(plan, day)
@@ -161,7 +161,6 @@ class _Tally:
 
     span: CampaignWindow
     world: World
-    weights: NDArray[np.float32]
 
     def day(self, plan: AppUse, day: int) -> _Found:
         span, n = self.span, self.world.n_people
@@ -183,7 +182,7 @@ class _Tally:
         both = plan.runs(case, today) & reach
         contact_s = days.start_s[told.first_day]
         return _Found(
-            self, EPOCH + dt.timedelta(days=today), plan.users(today), case, both, reach, warned,
+            self, EPOCH + dt.timedelta(days=today), plan.users(today), case, other, both, reach, warned,
             len(told), (told.told_s - contact_s) / 86_400,
         )  # fmt: skip
 
@@ -196,6 +195,7 @@ class _Found:
     date: dt.date
     users: NDArray[np.bool_]
     case: NDArray[np.int64]
+    other: NDArray[np.int64]
     both: NDArray[np.bool_]
     reach: NDArray[np.bool_]
     warned: NDArray[np.bool_]
@@ -206,21 +206,21 @@ class _Found:
         world, cases = self.tally.world, self.tally.span.cases
         users, people = int(self.users.sum()), world.n_people
         owners = int(world.owner.sum())
-        per_case = np.bincount(np.searchsorted(cases, self.case), minlength=len(cases))
-        hits = np.bincount(np.searchsorted(cases, self.case[self.warned]), minlength=len(cases))
+        is_case = np.zeros(people, np.bool_)
+        is_case[cases] = True
+        dyads = Dyads(self.case, self.other, people)
+        fixed = Fixed(world.owner, self.users, is_case)
         return CampaignDay(
             arm=arm,
             date=self.date,
             users=users,
-            adoption_smartphones=users / owners if owners else 0.0,
+            adoption_smartphones=ratio(users, owners),
             square_law=users * (users - 1) / (people * (people - 1)),
             share_both_have_app=_mean(self.both),
             share_in_reach=_mean(self.reach),
             recall=_mean(self.warned),
-            recall_ci95=interval_of(self.tally.weights, hits, per_case),
-            precision=int((self.warned & self._true()).sum()) / self.n_told
-            if self.n_told
-            else None,
+            recall_ci95=dyads.share(self.warned, fixed) if users > 1 else None,
+            precision=ratio((self.warned & self._true()).sum(), self.n_told),
             n_warned_f1=self.n_told / len(cases),
             days_contact_to_warning_p50=float(np.median(self.days_to_warning))
             if self.n_told

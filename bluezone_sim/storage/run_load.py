@@ -17,6 +17,7 @@ from ..errors import FormatError, InputError
 from ..files import read_document
 from ..scenario.loading import stored_scenario
 from ..tables.levels import CampaignDay, LevelMetrics
+from ..tables.platforms import PlatformPair
 from ..tables.rows import Warnings
 from ..world.trace_summary import TraceInfo
 
@@ -92,7 +93,9 @@ def _level(given: dict[str, Any]) -> LevelMetrics:
     known = {name: given.get(name) for name in LevelMetrics.__dataclass_fields__}
     others = {name: value for name, value in given.items() if name not in known}
     level: LevelMetrics = _row(LevelMetrics, {**known, **given, "others": {}})
-    return replace(level, others=others)
+    # Earlier versions told no platforms.
+    pairs = tuple(PlatformPair(**pair) for pair in given.get("platforms", ()))
+    return replace(level, others=others, platforms=pairs)
 
 
 def _row(kind: Any, given: dict[str, Any]) -> Any:

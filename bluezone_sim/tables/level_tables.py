@@ -12,7 +12,7 @@ from .words import Unit, percent, share
 
 NOTES = (
     "both have app, recorded, recall: shares of risky pairs. a': both have app for two people drawn at "
-    "random. hours: median from publication to warning."
+    "random. days: median from the midnight before the first contact held to the warning."
 )
 _MAIN = (
     "users",
@@ -26,7 +26,7 @@ _MAIN = (
     "precision",
     "n_warned_f1",
     "n_warned_f2",
-    "hours_to_warning_p50",
+    "days_contact_to_warning_p50",
 )
 
 
@@ -41,7 +41,8 @@ def columns(names: Sequence[str], heads: Sequence[str] = ()) -> tuple[Column, ..
     for i, name in enumerate(names):
         head = heads[i] if heads else ""
         if name.endswith("_ci95"):
-            out.append(interval_column(*([head] if head else [])))
+            unit = METRICS.get(name.removesuffix("_ci95")).unit
+            out.append(interval_column(head or "95 %", unit))
         elif name in METRICS:
             out.append(METRICS.get(name).column(head))
         else:  # of a package that is not installed any more

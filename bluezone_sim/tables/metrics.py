@@ -7,14 +7,15 @@ are measured of each level of a run, and stand behind the built-in columns.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..registry import Registry
 from .levels import CampaignDay, LevelMetrics
+from .platforms import PAIRS, in_words, split
 from .stages import OUTCOMES, STAGES
 from .table import Column
-from .words import DAYS, HOURS, PEOPLE, PER_CASE, RATIO, SHARE, Interval, Unit, interval
+from .words import DAYS, HOURS, PEOPLE, PER_CASE, RATIO, SHARE, Interval, Unit
 
 if TYPE_CHECKING:
     from .rows import Outcomes
@@ -70,9 +71,9 @@ class Metric:
         return Column(head or self.head, self.unit.cell, self.name)
 
 
-def interval_column(head: str = "95 %") -> Column:
-    """A column of intervals of shares."""
-    return Column(head, interval)
+def interval_column(head: str = "95 %", unit: Unit = SHARE) -> Column:
+    """A column of intervals, by default of shares."""
+    return Column(head, unit.interval)
 
 
 _BOTH = ("level", "day")
@@ -97,20 +98,38 @@ _SHIPPED = (
     Metric("n_f2_per_f1", "F2 per F1", "F2 per\nF1", RATIO),
     Metric("share_in_reach", "in reach", "in reach\n%", SHARE, "higher", _BOTH),
     Metric(
-        "hours_to_warning_p50", "hours to warning", "hours to\nwarning", HOURS, "lower",
-        compared=("level",),
+        "hours_to_warning_p50", "hours from publication to warning", "hours to\nwarning", HOURS, "lower",
     ),
     Metric(
-        "days_contact_to_warning_p50", "days from contact to warning", "days from\ncontact", DAYS,
-        "lower", _BOTH,
+        "days_contact_to_warning_p50", "days from contact to warning", "days to\nwarning", DAYS,
+        "lower", _BOTH, ("level",),
     ),
     Metric("share_both_have_app_ci95_lo", "both have app, lower end", "95 %\nlower", SHARE),
     Metric("share_both_have_app_ci95_hi", "both have app, upper end", "95 %\nupper", SHARE),
     Metric("recall_ci95_lo", "recall, lower end", "95 %\nlower", SHARE, of=_BOTH),
     Metric("recall_ci95_hi", "recall, upper end", "95 %\nupper", SHARE, of=_BOTH),
+    Metric("precision_ci95_lo", "precision, lower end", "95 %\nlower", SHARE),
+    Metric("precision_ci95_hi", "precision, upper end", "95 %\nupper", SHARE),
+    Metric("n_warned_f2_ci95_lo", "F2 per case, lower end", "95 %\nlower", PER_CASE),
+    Metric("n_warned_f2_ci95_hi", "F2 per case, upper end", "95 %\nupper", PER_CASE),
     *(
         Metric(f"lost_{stage}", f"lost: {STAGES[stage]}", STAGES[stage], SHARE, "lower")
         for stage in OUTCOMES[:-1]
+    ),
+    *(
+        replace(metric, name=f"{metric.name}_{case}_{other}", title=f"{metric.title}, {where}")
+        for case, other in PAIRS
+        for where in [in_words(case, other)]
+        for metric in (
+            Metric("n_risky_pairs", "risky pairs", "risky\npairs", PEOPLE),
+            Metric("share_both_have_app", "both have app", "both\nhave\napp %", SHARE, "higher"),
+            Metric("share_recorded", "recorded", "recorded\n%", SHARE, "higher"),
+            Metric("recall", "recall", "recall\n%", SHARE, "higher"),
+            *(
+                Metric(f"lost_{stage}", f"lost: {STAGES[stage]}", STAGES[stage], SHARE, "lower")
+                for stage in OUTCOMES[:-1]
+            ),
+        )
     ),
     Metric("square_law", "two people at random both have the app", "a'\n%", SHARE, of=("day",)),
 )  # fmt: skip
@@ -155,10 +174,14 @@ def names_of(levels: Sequence[LevelMetrics]) -> tuple[str, ...]:
 def number_of(row: LevelMetrics | CampaignDay, name: str) -> float | None:
     """A number of a level or a day by name; None where undefined."""
     if isinstance(row, LevelMetrics):
-        if name.startswith("lost_"):
-            return row.lost[name.removeprefix("lost_")]
         if name in row.others:
             return row.others[name]
+        if (of := split(name)) is not None:
+            stem, which = of
+            pair = next((p for p in row.platforms if (p.case, p.other) == which), None)
+            return None if pair is None else pair.number(stem)
+        if name.startswith("lost_"):
+            return row.lost[name.removeprefix("lost_")]
     if not name.endswith(_ENDS):
         value: float | None = getattr(row, name, None)
         return value
@@ -170,4 +193,5 @@ def to_json(level: LevelMetrics) -> dict[str, Any]:
     """A level as JSON has it: metrics of packages beside the built-in ones."""
     out = {name: getattr(level, name) for name in LevelMetrics.__dataclass_fields__}
     out |= out.pop("others")
+    out["platforms"] = [asdict(pair) for pair in level.platforms]
     return out

@@ -251,6 +251,8 @@ class Outcomes(Columns):
         both_have_app: ``bool[n]``.
         recorded: ``bool[n]``, the other's phone holds a row of the F0 from the look-back.
         near_s: ``int32[n]``, most seconds within the risky distance on any one local day.
+        case_platform, other_platform: ``uint8[n]``, of their phones, index into
+            :data:`bluezone_sim.tables.platforms.PLATFORMS`; ``NO_PHONE`` without a smartphone.
     """
 
     level_index: NDArray[np.uint8]
@@ -260,6 +262,8 @@ class Outcomes(Columns):
     both_have_app: NDArray[np.bool_]
     recorded: NDArray[np.bool_]
     near_s: NDArray[np.int32]
+    case_platform: NDArray[np.uint8]
+    other_platform: NDArray[np.uint8]
 
     def __post_init__(self) -> None:
         self._check_lengths()
@@ -279,3 +283,27 @@ class Histogram:
     unit: str
     edges: NDArray[np.float64]
     counts: Mapping[str, NDArray[np.int64]]
+
+    @property
+    def each(self) -> str:
+        """One of the unit: records, a record."""
+        return "record" if self.unit == "records" else self.unit
+
+    @property
+    def even(self) -> bool:
+        """All bins are as wide as each other."""
+        return bool(np.ptp(np.diff(self.edges)) < 1e-9 * np.ptp(self.edges))
+
+    def shares(self, series: str) -> NDArray[np.float64] | None:
+        """``float64[k]``: of a series by bin; None of one that is empty."""
+        counts = self.counts[series]
+        total = counts.sum()
+        return counts / total if total else None
+
+    def density(self, series: str) -> NDArray[np.float64] | None:
+        """``float64[k]``: share of a series in each bin over the bin's width; None of one that is empty.
+
+        What bars show: as high where values are as dense, however wide their bins are.
+        """
+        shares = self.shares(series)
+        return None if shares is None else shares / np.diff(self.edges)

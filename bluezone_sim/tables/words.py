@@ -87,6 +87,13 @@ class Unit:
         low, high = (round(self.scale * end, 2) + 0.0 for end in ends)
         return f"{low:+.2f} to {high:+.2f}"
 
+    def interval(self, ends: Interval | None) -> str:
+        """Both ends of an interval in a table, whose head has the unit; a dash where undefined."""
+        if ends is None or self.digits is None:
+            return interval(ends)
+        digits = max(0, self.digits - (ends[1] >= 10))
+        return f"{ends[0]:,.{digits}f}{DASH}{ends[1]:,.{digits}f}"
+
     def _rounded(self, value: float) -> tuple[str, float]:
         rounded = round(self.scale * value, 2) + 0.0  # never -0
         digits = 0 if self.whole and rounded == round(rounded) else 2

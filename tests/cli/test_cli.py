@@ -117,7 +117,7 @@ def test_the_report_needs_no_network_and_hides_no_markup(town):
     html = (town / "out" / "report.html").read_text(encoding="utf-8")
     assert "<script>alert" not in html
     assert "&lt;script&gt;alert" in html
-    assert html.count("<svg") == 5
+    assert html.count("<svg") == 6
     remote = [w for w in html.split('"') if w.startswith(("http:", "https:", "//"))]
     assert all("www.w3.org" in w for w in remote)  # names of XML vocabularies, not addresses
     assert (town / "out" / "adoption.png").read_bytes().startswith(b"\x89PNG")

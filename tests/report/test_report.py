@@ -226,7 +226,7 @@ def test_a_browser_shows_the_report_on_desk_phone_and_paper(
             "return [...document.querySelectorAll('svg, #fall')].map(e => "
             "[e.getBoundingClientRect().width, e.getBoundingClientRect().height])"
         )
-        assert len(sizes) == {"run": 7, "sweep": 6}[kind]
+        assert len(sizes) == {"run": 8, "sweep": 6}[kind]
         assert all(w > min(width, 700) * 0.8 and h > 60 for w, h in sizes)
         inks.add(browser.ask("return getComputedStyle(document.body).color"))
         assert len(browser.picture()) > 20_000

@@ -14,6 +14,7 @@ from scipy import stats
 import bluezone_sim as bz
 from bluezone_sim.analysis.compare import campaigns_in, compare
 from bluezone_sim.analysis.criteria import judge
+from bluezone_sim.analysis.statistics import interval
 from bluezone_sim.api import write_reports
 from bluezone_sim.errors import InputError, ScenarioError
 from bluezone_sim.report.page.page import render_sweep
@@ -173,7 +174,7 @@ def test_means_are_over_seeds_and_differences_are_paired(swept):
     mine, other, bare = recall(last, ALL), recall(first, ALL), recall(last, NONE)
     mean = last.mean("recall", END)
     assert mean.mean == pytest.approx(mine.mean())
-    assert mean.ci95 == pytest.approx(stats.t.interval(0.95, 2, mine.mean(), stats.sem(mine)))
+    assert mean.ci95 == pytest.approx(interval(mine.mean(), stats.sem(mine), 2, "share"))
     (found,) = (
         d for d in swept.campaign_differences
         if (d.arm, d.date, d.metric) == (last.label, END, "recall")

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from ...analysis.compare import arm_of, campaigns_in
 from ...analysis.criteria import judge
 from ...scenario import resolved_toml
-from ...tables.level_tables import NOTES, levels_table, waterfall_table
+from ...tables.level_tables import NOTES, waterfall_table
 from ...tables.stages import OUTCOMES, STAGES
 from ...tables.table import Column, Table
-from ...tables.words import hundredths, interval, percent
+from ...tables.words import DASH, hundredths, interval, percent
 from ..campaign_sweep import answer as campaign_answer
 from ..charts import histogram_chart
 from ..figures import sensitivity_svg
@@ -30,7 +30,14 @@ from ..findings import (
     tiles,
 )
 from ..panels import Panel, panels, sweep_panels
-from ..text import differences_table, excess_table, sweep_table
+from ..text import (
+    differences_table,
+    excess_table,
+    interval_words,
+    main_table,
+    seeds_words,
+    sweep_table,
+)
 
 if TYPE_CHECKING:
     from ...analysis.arms import Arm, Difference
@@ -72,8 +79,7 @@ def render(result: RunResult, about: dict[str, Any]) -> str:
         ["commit", about["git_commit"] or "–"],
         ["packages", ", ".join(f"{k} {v}" for k, v in about["packages"].items())],
     ]
-    levels = levels_table(result.metrics, result.system)
-    note = f"The band is the 95 % interval of recall, by bootstrap over the {result.n_f0:,} cases."
+    note = f"Band: recall of {result.n_f0:,} cases. {interval_words(result)}"
     return _render(
         result.scenario,
         result.headline(),
@@ -83,7 +89,7 @@ def render(result: RunResult, about: dict[str, Any]) -> str:
         made=made,
         versions=about,
         interval_note=note,
-        numbers=levels.noted(levels.note + _f2_note(result.n_f2_cases)),
+        numbers=main_table(result),
         sensitivity=_sensitivity(result),
         stages=Table(
             "Where the time went",
@@ -116,10 +122,8 @@ def render_sweep(sweep: SweepResult) -> str:
         sweep.histograms.get(first, ()),
         made=made,
         versions=about,
-        interval_note=f"Bands are 95 % intervals of the mean over {n} seeds (Student's t).",
-        numbers=sweep_table(sweep).noted(
-            f"{NOTES} Seeds needed: for an interval of recall {100 * sweep.width:g} points wide."
-        ),
+        interval_note=f"Bands are 95 % intervals of the mean over {n} seeds.",
+        numbers=sweep_table(sweep).noted(f"{NOTES} {seeds_words(sweep).capitalize()}."),
         histograms_of=first if len(sweep.stationary) > 1 else "",
         sections=sweep_panels(sweep),
         campaigns=sweep.campaigns,
@@ -131,10 +135,6 @@ def _markup(table: Table | None, caption: str | None = None) -> Any:
     from markupsafe import Markup  # jinja2's own; a table escapes its cells
 
     return table and Markup(table.html(caption))
-
-
-def _f2_note(n: int) -> str:
-    return f" F2 per case: the first {n:,} cases." if n else ""
 
 
 def _render(
@@ -162,13 +162,18 @@ def _render(
     first = at_level(arms[0], levels[focus]) or arms[0].metrics[-1]
     bars = [difference_bars(differences, level) for level in levels]
     data = {
-        "levels": [percent(level) for level in levels],
+        "levels": [percent(level) for level in levels]
+        if scenario.population.smartphones
+        else [DASH],
         "arms": [
-            {"label": arm.label, "rows": [_numbers(at_level(arm, level)) for level in levels]}
+            {
+                "label": arm.label,
+                "rows": [_numbers(at_level(arm, level), scenario) for level in levels],
+            }
             for arm in arms
         ],
         "none": {
-            "text": {t.key + k: "–" for t in tiles(first) for k in ("", "2")},
+            "text": {t.key + k: DASH for t in tiles(first, scenario) for k in ("", "2")},
             "fall": [[0, 0, "–"]] * len(OUTCOMES),
             "alt": "not run at this level",
         },
@@ -189,7 +194,7 @@ def _render(
             arms=arms,
             levels=data["levels"],
             focus=focus,
-            tiles=tiles(first),
+            tiles=tiles(first, scenario),
             fall=list(
                 zip(OUTCOMES, [STAGES[s] for s in OUTCOMES], fall(first)["fall"], strict=True)
             ),
@@ -233,12 +238,12 @@ def _render(
     )
 
 
-def _numbers(m: LevelMetrics | None) -> dict[str, Any] | None:
+def _numbers(m: LevelMetrics | None, scenario: Scenario) -> dict[str, Any] | None:
     """What the page's script puts where a level is chosen."""
     if m is None:
         return None
     text: dict[str, str] = {}
-    for tile in tiles(m):
+    for tile in tiles(m, scenario):
         text |= {tile.key: tile.value, f"{tile.key}2": tile.note}
     return {"text": text, **fall(m)}
 
@@ -248,14 +253,15 @@ def _histogram(h: Histogram) -> dict[str, Any]:
 
     names = list(h.counts)
     total = {name: int(counts.sum()) for name, counts in h.counts.items()}
+    shares = [h.shares(n) for n in names]
     rows = tuple(
         (
             f"{low:g} to {high:g}",
-            *(f"{100 * h.counts[n][i] / max(1, total[n]):.1f}" for n in names),
+            *(DASH if s is None else f"{100 * s[i]:.1f}" for s in shares),
         )
         for i, (low, high) in enumerate(zip(h.edges[:-1], h.edges[1:], strict=True))
     )
-    alt = f"Shares of {' and '.join(names)} by {h.name}, {h.unit}"
+    alt = f"Density of {' and '.join(names)} by {h.name}, percent per {h.each}"
     return {
         "title": h.name[:1].upper() + h.name[1:],
         "svg": Markup(histogram_chart(h, alt)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from ...tables.metrics import METRICS, NUMBERS, level_names
@@ -40,9 +40,21 @@ class SweepTable(TomlTable):
         description="dotted keys and their values; protocol is short for protocol.name, adoption for "
         "adoption.levels",
     )
-    width: Positive = Field(
-        0.02, description="width of the interval of recall for which the seeds are counted"
+    half_width: Positive = Field(
+        0.05,
+        description="seeds needed are counted for a 95 % interval of mean recall that reaches so far to "
+        "either side, as a share of the mean (0.05: 5 % of it)",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_width(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "width" in given:
+            raise PydanticCustomError(
+                "old_width",
+                "width was in points of recall; write half_width, a share of recall: 0.05 for 5 %",
+            )
+        return given
 
 
 class Criterion(TomlTable):
