@@ -82,8 +82,12 @@ def console(width: int = 0) -> Any:
 
 def show(terminal: Any, tables: Iterable[Table]) -> None:
     """Prints tables, each with its note below."""
+    usual = terminal.width
     for table in tables:
-        terminal.print(table.rich(), width=table.width(terminal))
+        # A console prints nothing wider than itself.
+        terminal.width = table.width(terminal)
+        terminal.print(table.rich())
+        terminal.width = usual
         if table.note:
             terminal.print(table.note, style="dim")
             terminal.print()

@@ -28,6 +28,7 @@ def town(tmp_path, monkeypatch):
 def test_run_prints_tables_and_writes_the_run_directory(town, capsys):
     assert call("run", "town.toml", "--out", "out", "--set", "index_cases.count=50") == 0
     text = capsys.readouterr().out
+    assert "…" not in text  # no number is cut off
     for words in (
         "50 cases",
         "2,400",
