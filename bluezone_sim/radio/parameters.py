@@ -211,9 +211,9 @@ def sessions_of(table: PhonesTable, stateful: NDArray[np.bool_]) -> Sessions:
     mean_ms = 1000 * table.ios_session_s * math.exp(SESSION_SD**2 / 2)
     length = mean_ms * LENGTHS * np.diff(ndtr(edges - SESSION_SD))
     return Sessions(
-        never=table.ios_never_opens,
-        leavers=table.ios_leaves_open if found.left_s else 0.0,
-        opens=found.a_day,
+        never=float(table.ios_never_opens),
+        leavers=float(table.ios_leaves_open) if found.left_s else 0.0,
+        opens=float(found.a_day),
         left_ms=round(1000 * found.left_s),
         length_ms=np.rint(length).astype(np.int32),
         rest_ms=np.where(stateful, 0, DAY_MS).astype(np.int32),

@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .sessions import Sessions
+
 #: Columns of :attr:`LanePlan.kinds`: advertising events caught a ms, the inverse, power over the
 #: calibration, share of the time that is listened to, scan window, its inverse and its interval in ms,
 #: how it is heard.
@@ -33,8 +35,7 @@ class LanePlan(NamedTuple):
             for an iPhone; lower half: bits of TX power (RX correction) as a 32-bit float.
         advertise_on_ms, advertise_period_ms, scan_on_ms, scan_period_ms, scan_jitter_ms, parts:
             ``int32[2]`` by platform; parts: spans that a scan may be cut into.
-        never, stays, opens, left_ms, length_ms, rest_ms: of :class:`.sessions.Sessions`; ``stays`` is 1
-            less its leavers.
+        sessions: when apps are in front.
         kinds: ``float32[36, 8]``, by observer's platform and state, then the sender's.
         tail: ``float32[769, 4]``.
         normal, cosine: ``float32[4096]``; root, most, most_sd: ``float32[1024]``.
@@ -56,12 +57,7 @@ class LanePlan(NamedTuple):
     scan_period_ms: NDArray[np.int32]
     scan_jitter_ms: NDArray[np.int32]
     parts: NDArray[np.int32]
-    never: np.float64
-    stays: np.float64
-    opens: np.float64
-    left_ms: np.int32
-    length_ms: NDArray[np.int32]
-    rest_ms: NDArray[np.int32]
+    sessions: Sessions
     kinds: NDArray[np.float32]
     tail: NDArray[np.float32]
     normal: NDArray[np.float32]
@@ -91,16 +87,15 @@ class LanePlan(NamedTuple):
     shadowing: np.uint64
     carry: np.uint64
     fading: np.uint64
-    foreground: np.uint64
     scan_jitter: np.uint64
 
 
 class Linked(NamedTuple):
     """Of links: mean RSSI, stream, start in unix ms, length; ms from the start to its first scan and to
-    the first change of identifier, ms since the last burst's start and since midnight; ms since the
-    observer's and the sender's app came to the front, within a day, and for how long they stay there;
-    stream of the scans' jitter at the first scan; how many scans there are, and parts of one;
-    platforms."""
+    the first change of identifier, ms since the last burst's start and since midnight; stream of the
+    scans' jitter at the first scan; how many scans there are, and parts of one; platforms. Of those that
+    may be heard, where states of apps matter: ms since the observer's and the sender's app came to the
+    front, within a day, and for how long they stay there."""
 
     level: NDArray[np.float32]
     stream: NDArray[np.int64]
@@ -110,14 +105,14 @@ class Linked(NamedTuple):
     cut: NDArray[np.int32]
     burst: NDArray[np.int32]
     midnight: NDArray[np.int32]
-    since_mine: NDArray[np.int32]
-    front_mine: NDArray[np.int32]
-    since_theirs: NDArray[np.int32]
-    front_theirs: NDArray[np.int32]
     jitter: NDArray[np.int64]
     scans: NDArray[np.int32]
     parts: NDArray[np.int32]
     platforms: NDArray[np.int32]
+    since_mine: NDArray[np.int32]
+    front_mine: NDArray[np.int32]
+    since_theirs: NDArray[np.int32]
+    front_theirs: NDArray[np.int32]
 
 
 class Spans(NamedTuple):

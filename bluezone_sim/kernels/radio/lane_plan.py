@@ -57,12 +57,7 @@ def plan_of(
         scan_period_ms=app.scan_period_ms.astype(np.int32),
         scan_jitter_ms=app.scan_jitter_ms.astype(np.int32),
         parts=(app.scan_on_ms // app.identifier_ms + 2).astype(np.int32),
-        never=np.float64(sessions.never),
-        stays=np.float64(1.0 - sessions.leavers),
-        opens=np.float64(sessions.opens),
-        left_ms=np.int32(sessions.left_ms),
-        length_ms=sessions.length_ms,
-        rest_ms=sessions.rest_ms,
+        sessions=sessions,
         kinds=kinds,
         tail=_tail(air, margin_sd),
         normal=rng.NORMAL_TABLE.astype(f),
@@ -99,7 +94,6 @@ def plan_of(
         shadowing=streams.shadowing,
         carry=streams.carry,
         fading=streams.fading,
-        foreground=streams.foreground,
         scan_jitter=streams.scan_jitter,
     )
 

@@ -23,7 +23,7 @@ from ..rng import GOLDEN
 from ..rng_ir import draw, halves, mixed, unit
 from .availability import ALL_HOURS, HOUR_MS, HOURS
 from .link_budget import BACKGROUND
-from .sessions import DAY_MS, LENGTHS
+from .sessions import DAY_MS
 
 Value = Any
 
@@ -43,24 +43,6 @@ def _cycles(x: Lanes, period: Lanes) -> tuple[Lanes, Lanes]:
     """Unix ms as whole periods and the rest, exact below 2**53."""
     whole = (x.doubles() / period.doubles()).floor().longs()
     return whole, x - whole * period
-
-
-def _in_front(
-    b: ir.IRBuilder, plan: Any, who: Lanes, platform: Lanes, midnight_s: Lanes
-) -> tuple[Lanes, Lanes]:
-    """``sessions.in_front``: start and length, ms."""
-    own = draw(splat(b, plan.foreground), who.longs())
-    kind, today = unit(own), draw(own, midnight_s)
-    h = mixed(today)
-    left = (kind >= splat(b, plan.stays)).pick(
-        splat(b, plan.left_ms), plan.length_ms.gather((h & (LENGTHS - 1)).words())
-    )
-    opens = b.and_((kind >= splat(b, plan.never)).value, (unit(today) < splat(b, plan.opens)).value)
-    rest = of_platform(b, plan.rest_ms, platform)
-    drawn = b.and_((platform > 0).value, (rest.like(1) > rest).value)
-    length = Lanes(b, drawn).pick(Lanes(b, opens).pick(left, 0), rest)
-    start = Lanes(b, drawn).pick((unit(h) * float(DAY_MS)).longs().words(), 0)
-    return start, length
 
 
 @vectorised
@@ -94,24 +76,6 @@ def link(b, plan, links, linked, row, at):
     missed = Lanes(b, b.or_(missed.value, (cut >= length).value))
     parts = missed.pick(constant(b, WORD, 1), of_platform(b, plan.parts, mine))
     midnight = begin - links.midnight_s.load(row) * 1000
-
-    def fronts() -> list[Lanes]:
-        out = []
-        for who, platform in ((observer, mine), (emitter, theirs)):
-            start, lasts = _in_front(b, plan, who, platform, links.midnight_s.load(row))
-            since = midnight.words() - start
-            out += [(since < 0).pick(since + DAY_MS, since), lasts]
-        return out
-
-    def steady() -> list[Lanes]:
-        rest = [of_platform(b, plan.rest_ms, platform) for platform in (mine, theirs)]
-        return [rest[0].like(0), rest[0], rest[1].like(0), rest[1]]
-
-    fronting = chosen(b, b.and_(plan.mixed, (platforms > 0).any()), fronts, steady)
-    for name, column in zip(
-        ("since_mine", "front_mine", "since_theirs", "front_theirs"), fronting, strict=True
-    ):
-        getattr(linked, name).store(at, column)
 
     h = draw(splat(b, plan.shadowing), contact)
     near = distance.min(splat(b, plan.breakpoint_m)).max(0.1)

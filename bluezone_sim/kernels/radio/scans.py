@@ -28,6 +28,7 @@ from ..rng import draw, mix64, to_unit
 from .lane_columns import Linked, Spans
 from .link_budget import POLL_MS, read_works
 from .links_ir import ITEMS, expand, expand_cut, link
+from .sessions import DAY_MS, in_front
 from .spans_ir import hear, write
 
 #: Spans that are collected before they are heard.
@@ -169,6 +170,23 @@ def _read_peer(plan, air, app, streams, links, spans, i, known):
         spans.top[i] = spans.mean[i]
 
 
+@inlined
+def _front(plan, streams, links, linked, who, row):
+    """When the apps of a link are in front."""
+    platforms, midnight_s = linked.platforms[who], links.midnight_s[row]
+    start, lasts = in_front(
+        plan.sessions, streams, np.int64(platforms >> 1), links.observer[row], midnight_s
+    )
+    linked.since_mine[who], linked.front_mine[who] = (linked.midnight[who] - start) % DAY_MS, lasts
+    start, lasts = in_front(
+        plan.sessions, streams, np.int64(platforms & 1), links.emitter[row], midnight_s
+    )
+    linked.since_theirs[who], linked.front_theirs[who] = (
+        (linked.midnight[who] - start) % DAY_MS,
+        lasts,
+    )
+
+
 @bare
 def _hear_spans(plan, air, app, streams, links, scratch, count, out, at):
     """Records of the spans collected; how many there are then."""
@@ -205,6 +223,8 @@ def fill_records(plan, air, app, streams, links, first, last, scratch, out):
         while live:
             k = lowest_bit(np.uint64(live))
             live &= live - 1
+            if plan.mixed:
+                _front(plan, streams, links, scratch.linked, row - base + k, row + k)
             scans = np.int64(scratch.linked.scans[row - base + k])
             parts = np.int64(scratch.linked.parts[row - base + k])
             if at + count + scans * parts + WIDTH > len(out.row):
