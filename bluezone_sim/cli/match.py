@@ -77,6 +77,8 @@ def match(
     for warning in published.warnings():
         typer.echo(f"bluezone-sim: {warning}", err=True)
     heard = history_of(history, published.protocol, partial=partial)
+    for fault in heard.left_out:
+        typer.echo(f"bluezone-sim: {fault}; passed over", err=True)
     changes = settings_of(settings, "rule.minutes=10")
     found = find(
         published.published_for(heard.sightings),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from ..scenario.profiles import load_profile
 from ..scenario.schema.rules import MinutesWithin
 from ..tables.rows import HEARD, SAME_SCAN_S, TOLD, UNBROKEN, Listening, Matches
 
-#: What is told as near, whatever the rule: within 2 m.
+#: What is told as near, whatever the rule.
 _NEAR = MinutesWithin(name="minutes-near")
 #: A phone of which nothing is heard for so long, while the scan goes on, was away. An iPhone is the
 #: longest silent of those that stay: the app asks to connect again after 120 s, and a read may take 10 s.
@@ -40,13 +41,13 @@ class Nearness:
 
     def __str__(self) -> str:
         if self.by_attenuation:
-            return f"at {self.threshold:g} dB of attenuation or less"
+            return f"at {math.floor(self.threshold)} dB of attenuation or less"
         return f"at {self.threshold:g} dBm or more"
 
 
 def nearness(matches: Matches) -> Nearness:
-    """By attenuation where the protocol tells it, else by the RSSI of Bluezone's app for two Android
-    phones."""
+    """Within 2 m: by attenuation where the protocol tells it, else by the RSSI of Bluezone's app for two
+    Android phones."""
     if matches.attenuation_db is not None:
         return Nearness(_NEAR.attenuation_2m_db, by_attenuation=True)
     return Nearness(_NEAR.thresholds.android_android_dbm, by_attenuation=False)
@@ -75,111 +76,97 @@ class NearTime:
 
 
 def near_times(
-    matches: Matches,
-    listening: Listening | None = None,
-    near: NDArray[np.bool_] | None = None,
-    period_s: float | None = None,
+    matches: Matches, stands_for: NDArray[np.float64], listening: Listening | None = None
 ) -> list[NearTime]:
     """Minutes near of each key at each phone that has rows of it, by (key, observer).
 
-    Where it is known when the phone listened: a scan that a pause follows, no longer than a scan period,
-    stands for the time until the next one, if half of its rows are near; in a scan without a pause the
-    time from one row to the next counts where the first is near, unless nothing was heard for
-    :data:`AWAY_S`. Nothing counts beyond what was observed.
-
-    Where it is not known, near rows no more than :data:`SAME_SCAN_S` apart are taken for one scan, which
-    stands for the scan period that it is assumed to begin, or for as long as it lasted; time that several
-    stand for counts once. With one row a scan both are the simulator's rule, records times period.
-
     Args:
         matches: of any number of keys and phones.
-        listening: of the phones; those that have no row there are not known.
-        near: ``bool[n]``, rows that are near; by default as :func:`nearness` says.
-        period_s: the scan period; by default :func:`scan_period_s`.
+        stands_for: ``float64[n]``, seconds, see :func:`stands_for_s`.
+        listening: as given there.
     """
-    near = nearness(matches).rows(matches) if near is None else near
-    period_ms = 1000 * (scan_period_s() if period_s is None else period_s)
-    order = np.lexsort((matches.time_ms, matches.observer, matches.key))
-    key, who = matches.key[order], matches.observer[order]
-    first = np.flatnonzero((np.diff(key, prepend=-1) != 0) | (np.diff(who, prepend=-1) != 0))
-    out = []
-    ends = np.append(first, len(order))[1:]
-    for a, b in zip(first.tolist(), ends.tolist(), strict=True):
-        rows = order[a:b]
-        time, close = matches.time_ms[rows], near[rows]
-        known = None if listening is None else _of(listening, int(who[a]))
-        if known is None:
-            near_ms = _assumed_ms(time[close], period_ms)
-        else:
-            near_ms = _observed_ms(time, close, known, period_ms)
-        out.append(NearTime(int(key[a]), int(who[a]), near_ms / 60_000, known is not None))
-    return out
+    near = nearness(matches).rows(matches)
+    return [
+        NearTime(
+            key=int(matches.key[rows[0]]),
+            observer=(who := int(matches.observer[rows[0]])),
+            minutes=float(stands_for[rows[near[rows]]].sum()) / 60,
+            listened=_of(listening, who) is not None,
+        )
+        for rows in _pairs(matches)
+    ]
 
 
 def stands_for_s(
     matches: Matches, listening: Listening | None = None, period_s: float | None = None
 ) -> NDArray[np.float64]:
-    """``float64[n]``: seconds that each row of a key stands for, near or not.
+    """``float64[n]``: seconds of its key's presence that each row stands for.
 
-    As :func:`near_times` counts them; rows of one scan share its time.
+    Where it is known when the phone listened: a scan that a pause follows, neither longer than a scan
+    period, stands for the time until the next one, and its rows share that; in a scan without a pause a
+    row stands for the time until the next row, unless nothing was heard for :data:`AWAY_S`. Nothing
+    counts beyond what was observed.
+
+    Where it is not known, rows no more than :data:`SAME_SCAN_S` apart are taken for one scan, and it for
+    one that begins a scan period. With one row a scan both are the simulator's rule, records times
+    period.
+
+    Args:
+        matches: of any number of keys and phones.
+        listening: of the phones; those that have no row there are not known.
+        period_s: the scan period; by default :func:`scan_period_s`.
     """
     period_ms = 1000 * (scan_period_s() if period_s is None else period_s)
     out = np.zeros(len(matches))
-    order = np.lexsort((matches.time_ms, matches.observer, matches.key))
-    key, who = matches.key[order], matches.observer[order]
-    first = np.flatnonzero((np.diff(key, prepend=-1) != 0) | (np.diff(who, prepend=-1) != 0))
-    for rows in np.split(order, first[1:]) if len(order) else []:
-        time, observer = matches.time_ms[rows], int(matches.observer[rows[0]])
-        known = None if listening is None else _of(listening, observer)
-        gap = np.append(np.diff(time), 1 << 40).astype(np.float64)
+    for rows in _pairs(matches):
+        known = _of(listening, int(matches.observer[rows[0]]))
+        time = matches.time_ms[rows]
         if known is None:
-            out[rows] = np.minimum(gap, period_ms)
-            continue
-        at, next_ms, sample = _scans_of(time, known, period_ms)
-        shared = (next_ms - known.start_ms)[at] / np.bincount(at)[at]
-        joined = (np.append(at[1:], -1) == at) & (gap <= 1000 * AWAY_S)
-        out[rows] = np.where(sample[at], shared, np.where(joined, gap, 0.0))
+            out[rows] = _assumed_ms(time, period_ms)
+        else:
+            out[rows] = _observed_ms(time, known, period_ms)
     return out / 1000
 
 
-def _of(listening: Listening, observer: int) -> Listening | None:
+def _pairs(matches: Matches) -> list[NDArray[np.int64]]:
+    """Rows of each key at each phone, in order of time."""
+    order = np.lexsort((matches.time_ms, matches.observer, matches.key))
+    key, who = matches.key[order], matches.observer[order]
+    first = np.flatnonzero((np.diff(key, prepend=-1) != 0) | (np.diff(who, prepend=-1) != 0))
+    return np.split(order, first[1:]) if len(first) else []
+
+
+def _of(listening: Listening | None, observer: int) -> Listening | None:
+    if listening is None:
+        return None
     rows = np.flatnonzero(listening.observer == observer)
     return listening.take(rows) if len(rows) else None
 
 
-def _assumed_ms(time: NDArray[np.int64], period_ms: float) -> float:
-    """Of near rows, in order of time."""
-    if not len(time):
-        return 0.0
+def _assumed_ms(time: NDArray[np.int64], period_ms: float) -> NDArray[np.float64]:
+    """Of rows of one key at one phone, in order of time."""
     first = np.flatnonzero(np.diff(time, prepend=time[0] - (1 << 40)) > 1000 * SAME_SCAN_S)
-    start, last = time[first], time[np.append(first[1:], len(time)) - 1]
+    n_rows = np.diff(np.append(first, len(time)))
+    start, last = time[first], time[first + n_rows - 1]
     until = np.minimum(start + period_ms, np.append(start[1:], 1 << 62))
-    return float((np.maximum(until, last) - start).sum())
+    return np.repeat((np.maximum(until, last) - start) / n_rows, n_rows)
 
 
 def _observed_ms(
-    time: NDArray[np.int64], near: NDArray[np.bool_], scans: Listening, period_ms: float
-) -> float:
-    at, next_ms, sample = _scans_of(time, scans, period_ms)
-    n_near = np.bincount(at, near, len(scans))
-    n_rows = np.bincount(at, minlength=len(scans))
-    sampled = sample & (n_rows > 0) & (2 * n_near >= n_rows)
-    total = float((next_ms - scans.start_ms)[sampled].sum())
-    gap = np.diff(time)
-    joined = (at[1:] == at[:-1]) & ~sample[at[1:]] & near[:-1] & (gap <= 1000 * AWAY_S)
-    return total + float(gap[joined].sum())
-
-
-def _scans_of(
     time: NDArray[np.int64], scans: Listening, period_ms: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-    """The scan of each row; of each scan when the next one begins, and whether it is a sample of the time
-    until then. Otherwise the scan itself is the time."""
+) -> NDArray[np.float64]:
+    """Of rows of one key at one phone, in order of time, and the phone's scans."""
     at = np.clip(np.searchsorted(scans.start_ms, time, side="right") - 1, 0, None)
     next_ms = np.append(scans.start_ms[1:], scans.end_ms[-1])
     pause = next_ms - scans.end_ms <= period_ms + 1000 * LATE_S
     pause &= np.arange(len(scans)) < len(scans) - 1
-    return at, next_ms, pause & (scans.end_ms - scans.start_ms <= period_ms)
+    # A sample of the time until the next scan; otherwise the scan itself is the time.
+    sample = pause & (scans.end_ms - scans.start_ms <= period_ms)
+    n_rows = np.bincount(at, minlength=len(scans))
+    shares = (next_ms - scans.start_ms) / np.maximum(n_rows, 1)
+    gap = np.diff(time, append=time[-1])
+    joined = np.append(at[1:] == at[:-1], False) & (gap <= 1000 * AWAY_S)
+    return np.where(sample[at], shares[at], np.where(joined, gap, 0.0))
 
 
 def observed_s(listening: Listening, observer: int) -> float:

@@ -43,7 +43,7 @@ class PhoneMatches:
         n_rows: rows of the history that are of the protocol.
         n_out_of_order: rows earlier than the row before.
         matches: found.
-        near: minutes near by key and phone.
+        near: minutes near by key and phone, by attenuation where the protocol tells it, else by RSSI.
         rule: what it is judged by.
         days: scores of the days by that rule; None where it weighs attenuations and none were recorded.
         scans: exposure windows, scan by scan, where the protocol tells attenuations; else None.
@@ -152,6 +152,9 @@ class PhoneMatches:
                 out["last_unix_ms"] = int(scans.end_ms[-1])
         return out
 
+    def _name(self, who: int) -> str:
+        return self.phones.get(who, "the phone" if not who else f"phone {who}")
+
     def _windows(self, scans: ScanInstances) -> list[dict[str, Any]]:
         first = np.flatnonzero(np.diff(scans.window, prepend=-1))
         last = np.append(first, len(scans))[1:]
@@ -173,9 +176,6 @@ class PhoneMatches:
             }
             for a, b in zip(first.tolist(), last.tolist(), strict=True)
         ]
-
-    def _name(self, who: int) -> str:
-        return self.phones.get(who, "the phone" if not who else f"phone {who}")
 
     def table(self) -> Table:
         """A row a match; the first ones where they are many."""
@@ -207,7 +207,7 @@ class PhoneMatches:
                 f"  {self.key_hex(near.key)[:16]}…: {near.minutes:.1f} minutes near{whom} ({what})"
             )
         lines += [
-            f"  {self._name(who)} {in_words(self.listening, who)}" for who in self._observers()
+            f"  {self._name(who)}: {in_words(self.listening, who)}" for who in self._observers()
         ]
         if len(m) > _MOST_ROWS:
             lines.insert(0, f"… and {len(m) - _MOST_ROWS:,} more; --json has them all")
@@ -247,7 +247,7 @@ def find(
 
     Args:
         keys: as published.
-        sightings: what the phones heard.
+        sightings: a phone's history.
         protocol: of both.
         n_out_of_order: rows earlier than the row before.
         published: the filter, where one is published instead of keys.
@@ -268,23 +268,24 @@ def find(
         judge.check(matches)
     told = matches.attenuation_db is not None
     scans = scan_instances(matches, previous_scans(sightings)[matches.row]) if told else None
+    seconds = stands_for_s(matches, listening)
     days = None
     if not judge.rule.read_attenuations(told):
-        days = record_scores(matches, stands_for_s(matches, listening), judge)
+        days = record_scores(matches, seconds, judge)
     elif scans is not None:
         days = day_scores(scans, judge, KeysTell.of(keys))
     return PhoneMatches(
-        protocol,
-        keys,
-        len(sightings),
-        n_out_of_order,
-        matches,
-        near_times(matches, listening),
-        judge,
-        days,
-        scans,
-        listening,
-        phones or {},
+        protocol=protocol,
+        keys=keys,
+        n_rows=len(sightings),
+        n_out_of_order=n_out_of_order,
+        matches=matches,
+        near=near_times(matches, seconds, listening),
+        rule=judge,
+        days=days,
+        scans=scans,
+        listening=listening,
+        phones=phones or {},
     )
 
 

@@ -636,17 +636,6 @@ def measurement(path, rows) -> None:
     database.close()
 
 
-def test_measurements_in_milliseconds_and_without_distance(tmp_path):
-    measurement(
-        tmp_path / "x", [(START, -60, 1.5), (1000 * START + 1, -61, -1), (START + 2, -62, None)]
-    )
-    reading = Import()
-    (found,) = reading.read(tmp_path / "x")[1]
-    assert found.time_ms.tolist() == [1000 * START, 1000 * START + 1, 1000 * START + 2000]
-    assert found.distance_m[0] == 1.5
-    assert np.isnan(found.distance_m[1:]).all()
-
-
 def test_an_impossible_row_costs_itself(tmp_path, capsys):
     measurement(tmp_path / "x", [(START, -60, 1.5), (START, -300, 1.0), (START, -60, -2.0)])
     fails(tmp_path / "x", "row 2", "rssi", "-300")

@@ -9,7 +9,7 @@ import pytest
 
 from bluezone_sim.captures.formats.parquet import read_listening
 from bluezone_sim.captures.formats.pcapng import PcapngWriter
-from bluezone_sim.matching.near import near_times
+from bluezone_sim.matching.near import near_times, stands_for_s
 from bluezone_sim.tables.rows import HEARD, TOLD, UNBROKEN, Listening, Matches
 from helpers.capture_files import event, packets, report
 from helpers.commands import call
@@ -79,7 +79,7 @@ def test_a_capture_without_a_pause_of_two_seconds_is_two_seconds(tmp_path, capsy
     assert document["minutes_near"] == {A.hex().upper(): 0.03}
     (phone,) = document["observed"]
     assert phone["listened_s"] == 2.0
-    assert document["near_is"] == "at 63 dB of attenuation or less"
+    assert document["near_is"] == "at 58 dB of attenuation or less"
     # The same through a file of sightings.
     out = tmp_path / "s.parquet"
     assert call("import", tmp_path / "x.pcapng", "--out", out) == 0
@@ -97,7 +97,7 @@ def test_the_lines_of_exposure_notification_name_attenuations(tmp_path, capsys):
     (tmp_path / "phone.log").write_bytes(log(heard(A, 20)))
     assert call("match", "--keys", tmp_path / "keys", "--history", tmp_path / "phone.log") == 0
     text = capsys.readouterr().out
-    assert "19.0 minutes near (at 63 dB of attenuation or less)" in text
+    assert "19.0 minutes near (at 58 dB of attenuation or less)" in text
     assert "listened for" in text
     assert "dBm or more" not in text
 
@@ -133,9 +133,9 @@ def test_one_record_a_scan_counts_as_the_simulator_counts_it(known):
     listening = Listening(
         np.zeros(10, np.int32), scans, scans + 40_000, np.full(10, known, np.uint8)
     )
-    assert [n.minutes for n in near_times(rows, listening)] == [20.0]
-    assert [n.minutes for n in near_times(rows)] == [20.0]
-    assert [n.listened for n in near_times(rows, listening)] == [True]
+    for how in (listening, None):
+        (near,) = near_times(rows, stands_for_s(rows, how), how)
+        assert (near.minutes, near.listened) == (20.0, how is not None)
 
 
 def test_a_filtered_scan_tells_nothing(tmp_path, capsys):

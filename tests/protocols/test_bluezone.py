@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from bluezone_sim import match, protocols
 from bluezone_sim.errors import FormatError, InputError, TableError
-from bluezone_sim.matching.near import near_times
 from bluezone_sim.protocols.bluezone.files import parse_f0_message, parse_history, write_f0_message
 from helpers.bluezone_files import CAPTURE, DAY, look_up, message, trace, write_history
 from twins import naive_protocols as naive
@@ -138,15 +137,6 @@ def test_minutes_near_count_a_scan_period_once():
     # 60 s of rows ten seconds apart are of one scan, as in the simulator.
     assert [near.minutes for near in found.near] == [5.0]
     assert "a period of 300 s (assumed)" in found.summary()
-
-    def minutes(threshold_dbm):
-        return [
-            n.minutes
-            for n in near_times(found.matches, near=found.matches.rssi_dbm >= threshold_dbm)
-        ]
-
-    assert minutes(-52) == [5.0]
-    assert minutes(0) == [0.0]
 
 
 KEY_FAULTS = {
