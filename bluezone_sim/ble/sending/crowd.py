@@ -59,8 +59,6 @@ class SendingPhones:
             self._radio = model_of(
                 profile, Phones(each, each, each.astype(np.bool_)), secrets.randbits(62)
             )
-        #: When the first phone went on air, unix seconds.
-        self._began_s = float("inf")
         self._schedule: KeySchedule | None = None
         #: Each phone's number in the schedule, and until when it has it, unix seconds.
         self._number = list(range(self.phones))
@@ -85,13 +83,14 @@ class SendingPhones:
 
     def identifier(self, phone: int, time_s: float) -> tuple[bytes, bytes]:
         """(identifier, payload) that a phone sends at a time; its times must not fall."""
-        if self._radio is not None:
-            # What was on the air before the first of them is of nobody.
-            self._began_s = min(self._began_s, time_s)
-            time_s = max(self.slot(time_s, phone)[0], self._began_s)
-        day = int(time_s // DAY_S)
         if self._schedule is None:
-            self._schedule = KeySchedule(self.protocol, secrets.randbits(64), day)
+            # What is on the air may be of the day before.
+            reach_s = 0 if self._radio is None else self._radio.longest_life_ms / 1000
+            first = int((time_s - reach_s) // DAY_S)
+            self._schedule = KeySchedule(self.protocol, secrets.randbits(64), first)
+        if self._radio is not None:
+            time_s = self.slot(time_s, phone)[0]
+        day = int(time_s // DAY_S)
         if self.rotate_s is not None:
             self._change(phone, time_s)
         number, unit_s = self._number[phone], self.protocol.unit_s
