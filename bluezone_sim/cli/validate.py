@@ -12,7 +12,7 @@ from ..errors import CriterionError
 from .common import Json, Settings, console, progress_bar, settings_of, show
 
 if TYPE_CHECKING:
-    from ..validation.radio.validate import Validation
+    from ..validation.radio.found import Validation
 
 #: Faults that are told one by one.
 _MOST_FAULTS = 20

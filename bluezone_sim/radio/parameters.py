@@ -19,6 +19,7 @@ from ..kernels.radio import link_budget as kernel
 from ..kernels.radio.availability import HOURS, Availability
 from ..kernels.radio.lane_columns import LanePlan
 from ..kernels.radio.lane_plan import plan_of
+from ..kernels.radio.lives import lives_began_ms
 from ..kernels.radio.sessions import DAY_MS, LENGTHS, Sessions
 from ..scenario.model import Scenario
 from ..scenario.profiles import profile_of
@@ -71,6 +72,29 @@ class RadioModel:
     def plan(self) -> LanePlan:
         """The same for the vectorised engine, made when it is first asked for."""
         return plan_of(self.air, self.app, self.sessions, self.phones, self.streams)
+
+    def aired_ms(
+        self, person: NDArray[np.integer], time_ms: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """``int64[n]``: a time of the interval whose identifier a phone sends at each time.
+
+        Where an identifier stays on the air until the address changes that is when it went there.
+
+        Args:
+            person: ``int[n]``, whose phone.
+            time_ms: ``int64[n]``, unix milliseconds.
+        """
+        if not self.app.life_jitter_ms:
+            return time_ms
+        out = np.empty(len(time_ms), np.int64)
+        lives_began_ms(self.app, self.streams, np.asarray(person, np.int64), time_ms, out)
+        return out
+
+    @property
+    def longest_life_ms(self) -> int:
+        """Longest time for which an identifier is on the air after its interval began to be."""
+        app = self.app
+        return app.identifier_ms + app.life_jitter_ms if app.life_jitter_ms else 0
 
     @property
     def scan_period_s(self) -> float:
@@ -268,6 +292,10 @@ def app_of(profile: RadioProfile, phones: PhonesTable) -> kernel.App:
     coverage = table([len(b.advertise_channels) / CHANNELS for b in rows])
     rate = listens[:, :, None, None] * (coverage / event_ms)[None, None]
     gatt = profile.gatt
+    shortest, longest = profile.identifier.on_air_s or [profile.identifier.rotation_s] * 2
+    # A life is a mean one and the difference of two delays: see `kernels.radio.lives`.
+    life_ms = round(500 * (shortest + longest)) or _FOREVER_MS
+    life_jitter_ms = round(500 * (longest - shortest))
     return kernel.App(
         scan_on_ms=ms([b.scan_on_s for b in front]),
         scan_period_ms=ms([b.scan_period_s(lit, audio) for b in front]),
@@ -286,7 +314,8 @@ def app_of(profile: RadioProfile, phones: PhonesTable) -> kernel.App:
         ).reshape(2, 3),
         stateful=np.array([any(s != b[0] for s in b) for b in each]),
         rate=rate,
-        identifier_ms=round(profile.identifier.rotation_s * 1000) or _FOREVER_MS,
+        identifier_ms=life_ms,
+        life_jitter_ms=life_jitter_ms,
         read_slot_ms=min(
             round(profile.identifier.rotation_s * 1000) or _READ_SLOT_MS, _READ_SLOT_MS
         ),

@@ -59,7 +59,9 @@ def interval_words(result: RunResult) -> str:
             "Everyone is a case: the numbers of this population are certain. Their 95 % intervals are "
             "of the mean over worlds of the scenario"
         )
-    return f"{text}; none with fewer than {LEAST_CASES} cases that have a risky pair."
+    text += f"; none with fewer than {LEAST_CASES} cases that have a risky pair."
+    draws = result.scenario.radio.draws
+    return f"{text} Those of recall hold {draws:,} draws of the radio." if draws else text
 
 
 def main_table(result: RunResult) -> Table:

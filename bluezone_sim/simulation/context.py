@@ -168,19 +168,26 @@ class SimulationContext:
     ) -> Sightings:
         """Records with the identifiers that were sent."""
         senders, who = np.unique(emitter, return_inverse=True)
-        identifier = self.keys.identifiers_at(senders, who, time_ms)
+        aired_ms = self.aired_ms(emitter, time_ms)
+        identifier = self.keys.identifiers_at(senders, who, aired_ms)
         self.clock.lap("identifiers")
         return Sightings(
             observer=observer,
             time_ms=time_ms,
             identifier=identifier,
-            payload=self.keys.payload_at(senders, who, time_ms, identifier),
+            payload=self.keys.payload_at(senders, who, aired_ms, identifier),
             rssi_dbm=rssi_dbm,
             rssi_max_dbm=rssi_max_dbm,
             packets=packets,
             protocol=self.keys.protocol.name,
             true_sender=emitter,
         )
+
+    def aired_ms(
+        self, person: NDArray[np.integer], time_ms: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """:meth:`RadioModel.aired_ms`; the look-back begins with identifiers of its own."""
+        return np.maximum(self.radio.aired_ms(person, time_ms), int(self.days.start_s[0]) * 1000)
 
     def match(self, sources: NDArray[np.int32], sightings: Sightings) -> Matches:
         """Every phone looks the sources' keys up in its history."""

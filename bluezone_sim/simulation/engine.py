@@ -13,6 +13,7 @@ from ..analysis.adopters import AdopterRow, spread_of_adopters
 from ..analysis.evaluation import Evaluation
 from ..analysis.levels import histograms, level_metrics, warnings_table
 from ..analysis.outcomes import outcomes_of
+from ..analysis.radio_draws import with_radio_draws
 from ..analysis.result import Metrics, RunResult, SensitivityRow
 from ..errors import InputError
 from ..kernels import rng
@@ -23,6 +24,8 @@ from ..matching.pairs import by_day
 from ..matching.warnings import Notifications, confirmed, f1_warnings, f2_warnings, in_time
 from ..scenario import LeftOut, arm_scenario
 from ..scenario.model import Scenario
+from ..scenario.schema.radio import LEVEL_ERROR_DB
+from ..tables.stages import OUTCOMES
 from ..world import Trace, World, build_world
 from ..world.course import infectious_days
 from ..world.people import world_inputs
@@ -162,6 +165,10 @@ def run(
     outcomes = outcomes_of(world, evaluation, levels, tracer.phones_off(evaluation.risky))
     metrics = level_metrics(scenario, world, evaluation, outcomes, tracer.days)
     clock.lap("metrics")
+    if scenario.radio.draws:
+        recall = _over_radios(tracer, np.sort(drawn), levels)
+        metrics = with_radio_draws(metrics, recall)
+        clock.lap("radio draws")
     adopters = _adopters(tracer, np.sort(drawn))
     campaign = None
     if scenario.campaign is not None:
@@ -207,6 +214,30 @@ def _trace(scenario: Scenario, world: World) -> TraceInfo | None:
         return found
     note = f"its days are taken as those of {scenario.timezone}: the scenario says no timezone"
     return replace(found, notes=(*found.notes, note))
+
+
+def _over_radios(
+    tracer: SimulationContext, cases: NDArray[np.int32], levels: list[float]
+) -> NDArray[np.float64]:
+    """``float64[draws, levels]``: recall over draws of A(1 m) and of the places."""
+    n, seed = tracer.scenario.radio.draws, tracer.world.seed
+    off_db = LEVEL_ERROR_DB * rng.normals(rng.key(seed, "scene", 0), np.arange(n))
+    out = np.zeros((n, len(levels)))
+    for d in range(n):
+        own = tracer.radio
+        radio = replace(
+            own,
+            air=own.air._replace(attenuation_1m_db=own.air.attenuation_1m_db + float(off_db[d])),
+            streams=own.streams._replace(scene=np.uint64(rng.key(seed, "scene", d + 1))),
+        )
+        other = replace(tracer, radio=radio, clock=StageTimer())
+        found = evaluate(other, cases, cases[:0], levels, lambda done, stage: None)
+        outcomes = outcomes_of(tracer.world, found, levels, other.phones_off(found.risky))
+        warned = outcomes.outcome == OUTCOMES.index("warned")
+        total = np.bincount(outcomes.level_index, minlength=len(levels))
+        hits = np.bincount(outcomes.level_index[warned], minlength=len(levels))
+        out[d] = hits / np.maximum(total, 1)
+    return out
 
 
 def _adopters(tracer: SimulationContext, cases: NDArray[np.int32]) -> tuple[AdopterRow, ...]:

@@ -152,7 +152,9 @@ def publishers(
     ends_s = np.append(days.start_s[1:], days.end_s)
     for start_s, end_s in zip(days.start_s.tolist(), ends_s.tolist(), strict=True):
         out = np.zeros(tracer.world.n_people, np.bool_)
-        for day in range(start_s // DAY_S, -(-end_s // DAY_S)):
+        # What is on the air may be of an interval that is over.
+        first_s = max(start_s - tracer.radio.longest_life_ms // 1000, int(days.start_s[0]))
+        for day in range(first_s // DAY_S, -(-end_s // DAY_S)):
             if day not in sent:
                 # On the last day the phones get as far as the look-back.
                 count = -(-min(DAY_S, days.end_s - day * DAY_S) // ring.protocol.interval_s)

@@ -107,7 +107,12 @@ def _job(point: Point, seed: int, tasks: Mapping[str, int]) -> Job:
     adoption = point.scenario.adoption.model_copy(update={"levels": levels, "draws": 0})
     # What has results of its own, which a sweep does not keep, need not run.
     scenario = point.scenario.model_copy(
-        update={"adoption": adoption, "seed": seed, "sensitivity": None}
+        update={
+            "adoption": adoption,
+            "radio": point.scenario.radio.model_copy(update={"draws": 0}),
+            "seed": seed,
+            "sensitivity": None,
+        }
     )
     return Job(
         id=hashlib.sha256(" ".join(tasks).encode()).hexdigest()[:16],
@@ -139,7 +144,8 @@ def task_id(scenario: Scenario, users: int | None, seed: int) -> str:
 def _numbers_of(scenario: Scenario) -> dict[str, Any]:
     """What of a scenario affects its numbers; a file by what it holds, wherever it is."""
     what = scenario.model_dump(mode="json", exclude=set(_SILENT))
-    what["adoption"].pop("draws")
+    for name in ("adoption", "radio"):
+        what[name].pop("draws")
     if what["campaign"] is None:
         del what["campaign"]
     trace = what["contacts"]["trace"]

@@ -351,10 +351,12 @@ KEY_PROTOCOLS = ["bluezone", "gaen", "dp3t-lowcost", "dp3t-hybrid", "dp3t-unlink
 @pytest.mark.parametrize("name", KEY_PROTOCOLS)
 def test_what_simulated_phones_send_is_found_with_the_keys_they_publish(name, rotate_s, tmp_path):
     crowd = SendingPhones(name, 3, rotate_s)
-    rows, t = [], 1_700_000_000.0
-    while len(rows) < 3 * 9:
-        rows += [(t, *crowd.identifier(phone, t)) for phone in range(3)]
-        _, t = crowd.slot(t)
+    rows, begins = [], 1_700_000_000.0
+    for phone in range(3):
+        t = begins
+        for _ in range(9):
+            rows.append((t, *crowd.identifier(phone, t)))
+            _, t = crowd.slot(t, phone)
     ids = [i for _, i, _ in rows]
     assert len(set(ids)) == len(ids)
     payload = np.frombuffer(b"".join(p for *_, p in rows), np.uint8)

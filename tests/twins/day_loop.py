@@ -368,7 +368,6 @@ class Twin:
             return []
         stream = draw(draw(self.k["fading"], seg.contact), observer)
         begin, end = seg.start_s * 1000, (seg.start_s + seg.duration_s) * 1000
-        rotation = round(self.profile.identifier.rotation_s * 1000)
         known = None
         out = []
         for scan in itertools.count((begin - scan_phase) // period - 2):
@@ -379,8 +378,8 @@ class Twin:
                 start += int(unit(draw(draw(self.k["scan_jitter"], observer), scan)) * jitter)
             low, stop = max(start, begin), min(start + on, end)
             while low < stop:
-                interval = low // rotation
-                high = min(stop, (interval + 1) * rotation)
+                interval, ends = self.on_air(emitter, low)
+                high = min(stop, ends)
                 bursts = self.bursts(low, high, phase, a_on, a_period)
                 midnight_s = int(self.days.start_s[seg.day])
                 mine, theirs = (self.behaviour(p, midnight_s, low) for p in (observer, emitter))
@@ -398,7 +397,7 @@ class Twin:
                     if unit(q) >= ph.gatt_success or done is None or done >= end:
                         got = None
                     else:
-                        known = done // rotation
+                        known = self.on_air(emitter, done)[0]
                         left = max(high - done, 0) / (high - got[0])
                         n = 1 + int((got[1] - 1) * left)
                         got = (done, n, got[2], got[3] if n > 1 else got[2])
@@ -406,6 +405,24 @@ class Twin:
                     out.append(got)
                 low = high
         raise AssertionError
+
+    def on_air(self, person: int, time_ms: int) -> tuple[int, int]:
+        """Interval of the identifier that a phone sends, and when it stops to."""
+        rotation = round(self.profile.identifier.rotation_s * 1000)
+        if self.profile.identifier.on_air_s is None:
+            interval = time_ms // rotation
+            return interval, (interval + 1) * rotation
+        shortest, longest = (round(x * 1000) for x in self.profile.identifier.on_air_s)
+        mean, most = (shortest + longest) // 2, (longest - shortest) // 2
+        own = draw(self.k["identifier_life"], person)
+
+        def change(k: int) -> int:
+            return int(unit(own) * mean) + k * mean + int(unit(draw(own, k)) * most)
+
+        k = time_ms // mean - 3
+        while change(k + 1) <= time_ms:
+            k += 1
+        return max(change(k), int(self.days.start_s[0]) * 1000) // rotation, change(k + 1)
 
     def bursts(self, low, high, phase, on, period):
         """(start, end) of every burst of the advertiser within [low, high)."""
@@ -575,9 +592,9 @@ class Twin:
             for observer, emitter in ((seg.b, seg.a), (seg.a, seg.b)):
                 air = crowd(seg, level) if crowd else (1.0, 0.0)
                 for time_ms, _, rssi, _ in self.records(seg, observer, emitter, *air):
-                    day, rest = divmod(time_ms, 86_400_000)
-                    ids = self.day_identifiers(emitter, day)
-                    identifier = ids[rest // (86_400_000 // len(ids))]
+                    interval, _ = self.on_air(emitter, time_ms)
+                    day, at = divmod(interval, 86_400 // round(self.profile.identifier.rotation_s))
+                    identifier = self.day_identifiers(emitter, day)[at]
                     out[observer].append((identifier, time_ms, rssi))
         return out
 
@@ -805,4 +822,5 @@ radio_purposes = [
     "carry",
     "scene",
     "phone_away",
+    "identifier_life",
 ]

@@ -14,8 +14,9 @@ from scipy.stats import chi2
 from bluezone_sim.errors import InputError
 from bluezone_sim.validation.radio import fit as module
 from bluezone_sim.validation.radio.calibration import CALIBRATIONS
-from bluezone_sim.validation.radio.fit import EXP34, GRID_DBM, RadioFit, Scene, fit_radio, scans_of
+from bluezone_sim.validation.radio.fit import EXP34, RadioFit, fit_radio
 from bluezone_sim.validation.radio.levels import levels_of
+from bluezone_sim.validation.radio.scans import GRID_DBM, Scene, scans_of
 from bluezone_sim.validation.radio.validate import predicted, simulator, validate_radio
 from helpers.capture_files import RESULTS
 from helpers.commands import call

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ...kernels.radio import link_budget as air
 from ...kernels.radio.availability import ALL_HOURS, HOUR_S, HOURS
+from ...kernels.radio.lives import life_ends_ms
 from ...kernels.radio.sessions import sessions_of, state_at
 from ...protocols.bluezone import wire as bluezone
 from ...protocols.protocol import DAY_S
@@ -56,7 +57,9 @@ class Programme:
 
         Bursts are left out, at all levels alike, where an adapter could not send everybody within one.
         """
-        first = int(plan.timeline.start_s[0]) // DAY_S
+        # What is on the air may be of an interval that is over.
+        longest_s = plan.desk.radio.longest_life_ms // 1000
+        first = (int(plan.timeline.start_s[0]) - longest_s) // DAY_S
         days = int(plan.timeline.end_s[-1]) // DAY_S - first + 1
         steady = cls(
             plan=plan,
@@ -79,7 +82,9 @@ class Programme:
     def edges_s(self) -> NDArray[np.float64]:
         """Simulated times at which somebody starts, stops, or sends something else, ascending."""
         contacts, timeline = self.plan.contacts, self.plan.timeline
-        cycles = [(0.0, float(self.plan.keys.protocol.interval_s))]
+        cycles = []
+        if not self.plan.desk.radio.longest_life_ms:
+            cycles.append((0.0, float(self.plan.keys.protocol.interval_s)))
         if (self.plan.hours != ALL_HOURS).any():
             cycles.append((float(self.midnight_s), float(HOUR_S)))
         for start, lasts in zip(*self._sessions_ms(), strict=True):
@@ -96,6 +101,7 @@ class Programme:
                 np.arange(-((phase - start) // step), (end - phase) / step) * step + phase
                 for phase, step in cycles
             ]
+            edges.append(self._changes_s(start, end))
         return np.unique(np.concatenate(edges))
 
     def _sessions_ms(self) -> tuple[list[int], list[int]]:
@@ -104,6 +110,17 @@ class Programme:
         midnight_s = np.full(len(peers), self.midnight_s)
         found = sessions_of(radio.sessions, radio.streams, radio.phones.ios, peers, midnight_s)
         return found[0].tolist(), found[1].tolist()
+
+    def _changes_s(self, start_s: int, end_s: int) -> NDArray[np.float64]:
+        """When peers change identifiers at times of their own."""
+        radio, out = self.plan.desk.radio, []
+        if radio.longest_life_ms:
+            for person in self.plan.peers[self.rows].tolist():
+                at = int(life_ends_ms(radio.app, radio.streams, person, start_s * 1000))
+                while at < end_s * 1000:
+                    out.append(at / 1000)
+                    at = int(life_ends_ms(radio.app, radio.streams, person, at))
+        return np.array(out)
 
     def _duty_ms(self, person: int) -> tuple[int, int, int]:
         """(phase, length, period) of a phone's bursts."""
@@ -130,10 +147,10 @@ class Programme:
         hour = min((now_s - self.midnight_s) // HOUR_S, HOURS - 1)
         awake = (plan.hours >> hour) & 1 == 1
         here = set(c.a[(c.start_s <= now_s) & (now_s < c.start_s + c.duration_s) & awake].tolist())
-        interval = (now_s - self.first_day * DAY_S) // plan.keys.protocol.interval_s
+        aired_ms = plan.desk.aired_ms(peers, np.full(len(peers), now_ms, np.int64))
+        interval = (aired_ms // 1000 - self.first_day * DAY_S) // plan.keys.protocol.interval_s
         ids = np.ascontiguousarray(self.identifiers[self.rows, interval])
-        time_ms = np.full(len(peers), now_ms, np.int64)
-        payload = plan.keys.payload_at(plan.peers, self.rows, time_ms, ids)
+        payload = plan.keys.payload_at(plan.peers, self.rows, aired_ms, ids)
         return [
             self._sending(
                 person,

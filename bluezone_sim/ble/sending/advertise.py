@@ -161,11 +161,13 @@ async def advertise(
     began, turn, sent = time.monotonic(), 0, 0
     rotates_s = 0.0
     wanted: list[Transmission | None] = []
+    sending: list[tuple[bytes, bytes]] = []
     try:
         while seconds is None or time.monotonic() - began < seconds:
             now = time.time()
             if now >= rotates_s:
-                _, rotates_s = crowd.slot(now)
+                rotates_s = min(crowd.slot(now, i)[1] for i in range(crowd.phones))
+                before = sending
                 sending = [crowd.identifier(i, now) for i in range(crowd.phones)]
                 wanted = [
                     Transmission(
@@ -177,7 +179,7 @@ async def advertise(
                     )
                     for what in sending
                 ]
-                sent += crowd.phones
+                sent += sum(what not in before for what in sending)
                 write_keys(keys, crowd)
                 show([identifier.hex() for identifier, _ in sending])
             await rota.turn(turn, wanted)

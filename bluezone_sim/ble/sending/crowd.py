@@ -9,9 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
+from ...kernels.radio.link_budget import Phones
+from ...kernels.radio.lives import life_ends_ms
 from ...protocols.protocol import DAY_S, KeyFormat, Protocol, called
 from ...protocols.registry import get_key_protocol
 from ...protocols.schedule import KeySchedule
+from ...radio.parameters import RadioModel, model_of
+from ...scenario.profiles import load_profile
 from ...tables.rows import PublishedKeys
 
 #: TX power that a payload tells, as phones at TX LOW say it (Google's table of GAEN: -23 to -29).
@@ -25,8 +29,10 @@ class SendingPhones:
     Args:
         protocol_name: one that publishes keys.
         phones: how many.
-        rotate_s: identifiers change so often, or None as the protocol says. Faster than the protocol
-            a phone is another one each time, with keys of its own, so that published keys still match.
+        rotate_s: identifiers change so often, or None as the protocol's phones do: with the interval, or
+            each at times of its own where identifiers stay until the address changes. Faster than the
+            protocol a phone is another one each time, with keys of its own, so that published keys still
+            match.
 
     Raises:
         InputError: the protocol publishes no keys, or a number is out of range.
@@ -46,6 +52,13 @@ class SendingPhones:
                 f"--rotate {self.rotate_s:g}: expected 0.1 to {self.protocol.interval_s} seconds, or "
                 "real"
             )
+        profile = load_profile(self.protocol_name)
+        self._radio: RadioModel | None = None
+        if self.rotate_s is None and profile.identifier.on_air_s is not None:
+            each = np.zeros(self.phones)
+            self._radio = model_of(
+                profile, Phones(each, each, each.astype(np.bool_)), secrets.randbits(62)
+            )
         self._schedule: KeySchedule | None = None
         #: Each phone's number in the schedule, and until when it has it, unix seconds.
         self._number = list(range(self.phones))
@@ -55,8 +68,12 @@ class SendingPhones:
         self._spans: dict[int, tuple[int, int]] = {}
         self._day: dict[int, tuple[int, NDArray[np.uint8]]] = {}
 
-    def slot(self, time_s: float) -> tuple[float, float]:
-        """When the identifier on air at a time came up, and when the next one does, unix seconds."""
+    def slot(self, time_s: float, phone: int = 0) -> tuple[float, float]:
+        """When what a phone sends at a time came up, and when the next identifier does, unix seconds."""
+        if self._radio is not None:
+            app, streams, time_ms = self._radio.app, self._radio.streams, int(time_s * 1000)
+            came = self._radio.aired_ms(np.array([phone]), np.array([time_ms]))
+            return float(came[0]) / 1000, float(life_ends_ms(app, streams, phone, time_ms)) / 1000
         interval = self.protocol.interval_s
         start = time_s // interval * interval
         if self.rotate_s is None:
@@ -65,10 +82,15 @@ class SendingPhones:
         return begun, min(begun + self.rotate_s, start + interval)
 
     def identifier(self, phone: int, time_s: float) -> tuple[bytes, bytes]:
-        """(identifier, payload) that a phone sends at a time; times must not fall."""
-        day = int(time_s // DAY_S)
+        """(identifier, payload) that a phone sends at a time; its times must not fall."""
         if self._schedule is None:
-            self._schedule = KeySchedule(self.protocol, secrets.randbits(64), day)
+            # What is on the air may be of the day before.
+            reach_s = 0 if self._radio is None else self._radio.longest_life_ms / 1000
+            first = int((time_s - reach_s) // DAY_S)
+            self._schedule = KeySchedule(self.protocol, secrets.randbits(64), first)
+        if self._radio is not None:
+            time_s = self.slot(time_s, phone)[0]
+        day = int(time_s // DAY_S)
         if self.rotate_s is not None:
             self._change(phone, time_s)
         number, unit_s = self._number[phone], self.protocol.unit_s
@@ -91,7 +113,7 @@ class SendingPhones:
             self._day.pop(self._number[phone], None)
             self._number[phone] = self._next
             self._next += 1
-        _, self._until_s[phone] = self.slot(time_s)
+        _, self._until_s[phone] = self.slot(time_s, phone)
 
     @property
     def was_on_air(self) -> bool:

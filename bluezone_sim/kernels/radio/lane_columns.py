@@ -80,6 +80,7 @@ class LanePlan(NamedTuple):
     carry_db: NDArray[np.float32]
     carries: np.bool_
     identifier_ms: np.int64
+    life_jitter_ms: np.int32
     ever: np.int32
     mixed: np.bool_
     varied: np.bool_
@@ -88,14 +89,16 @@ class LanePlan(NamedTuple):
     carry: np.uint64
     fading: np.uint64
     scan_jitter: np.uint64
+    identifier_life: np.uint64
 
 
 class Linked(NamedTuple):
     """Of links: mean RSSI, stream, start in unix ms, length; ms from the start to its first scan and to
-    the first change of identifier, ms since the last burst's start and since midnight; stream of the
-    scans' jitter at the first scan; how many scans there are, and parts of one; platforms. Of those that
-    may be heard, where states of apps matter: ms since the observer's and the sender's app came to the
-    front, within a day, and for how long they stay there."""
+    the first change of identifier, its delay left out, ms since the last burst's start and since
+    midnight; streams of the scans' jitter at the first scan and of the changes' delays at the first
+    change; how many scans there are, and parts of one; platforms. Of those that may be heard, where states
+    of apps matter: ms since the observer's and the sender's app came to the front, within a day, and for
+    how long they stay there."""
 
     level: NDArray[np.float32]
     stream: NDArray[np.int64]
@@ -106,6 +109,7 @@ class Linked(NamedTuple):
     burst: NDArray[np.int32]
     midnight: NDArray[np.int32]
     jitter: NDArray[np.int64]
+    lives: NDArray[np.int64]
     scans: NDArray[np.int32]
     parts: NDArray[np.int32]
     platforms: NDArray[np.int32]

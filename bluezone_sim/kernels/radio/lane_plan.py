@@ -56,7 +56,7 @@ def plan_of(
         scan_on_ms=app.scan_on_ms.astype(np.int32),
         scan_period_ms=app.scan_period_ms.astype(np.int32),
         scan_jitter_ms=app.scan_jitter_ms.astype(np.int32),
-        parts=(app.scan_on_ms // app.identifier_ms + 2).astype(np.int32),
+        parts=(app.scan_on_ms // (app.identifier_ms - app.life_jitter_ms) + 2).astype(np.int32),
         sessions=sessions,
         kinds=kinds,
         tail=_tail(air, margin_sd),
@@ -85,6 +85,7 @@ def plan_of(
         carry_db=air.carry_db.astype(f),
         carries=np.bool_(len(air.carry_db) > 0),
         identifier_ms=np.int64(app.identifier_ms),
+        life_jitter_ms=np.int32(app.life_jitter_ms),
         ever=np.int32(
             sum(1 << (2 * p + q) for p, q in pairs if np.any(by_pair[p, :, q, :, -1] != NOT_HEARD))
         ),
@@ -95,6 +96,7 @@ def plan_of(
         carry=streams.carry,
         fading=streams.fading,
         scan_jitter=streams.scan_jitter,
+        identifier_life=streams.identifier_life,
     )
 
 

@@ -80,7 +80,8 @@ class App(NamedTuple):
         stateful: ``bool[2]``, the states of a platform differ.
         rate: ``float64[2, 3, 2, 3]``, advertising events that a scan's windows catch per ms, observer
             first.
-        identifier_ms: time on air of an identifier.
+        identifier_ms: mean time on air of an identifier; all change at its multiples, but:
+        life_jitter_ms: where it is not 0, each phone has changes of its own, see :mod:`.lives`.
         read_slot_ms: whether GATT reads of a peer work is drawn anew so often.
         read_ms: ``int64[2]``, shortest and longest GATT read; timeout_ms: when one is given up;
             retry_ms: least time before the next attempt.
@@ -102,6 +103,7 @@ class App(NamedTuple):
     stateful: NDArray[np.bool_]
     rate: NDArray[np.float64]
     identifier_ms: int
+    life_jitter_ms: int
     read_slot_ms: int
     read_ms: NDArray[np.int64]
     timeout_ms: int
@@ -134,6 +136,7 @@ class Streams(NamedTuple):
     carry: np.uint64
     scene: np.uint64
     away: np.uint64
+    identifier_life: np.uint64
 
 
 #: Purposes of the streams, in the order of :class:`Streams`.
@@ -152,6 +155,7 @@ STREAM_PURPOSES = (
     "carry",
     "scene",
     "phone_away",
+    "identifier_life",
 )
 
 

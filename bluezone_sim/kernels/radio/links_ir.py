@@ -10,6 +10,7 @@ from ..lanes import (
     DOUBLE,
     FLOAT,
     LONG,
+    WIDTH,
     WORD,
     Array,
     Lanes,
@@ -66,14 +67,28 @@ def link(b, plan, links, linked, row, at):
     cycle = of_platform(b, plan.advertise_period_ms, theirs).longs()
     burst = _cycles(begin - (sends >> 1).longs(), cycle)[1].words()
     rotation = splat(b, plan.identifier_ms)
-    cut = (rotation - _cycles(begin, rotation)[1]).min(_FAR_MS).words()
+
+    def shared() -> list[Lanes]:
+        cut = (rotation - _cycles(begin, rotation)[1]).min(_FAR_MS).words()
+        return [cut, cut, begin.like(0)]
+
+    def lived() -> list[Lanes]:
+        own = draw(splat(b, plan.identifier_life), emitter.longs())
+        phase = (unit(own) * rotation.doubles()).longs()
+        last, since = _cycles(begin - phase, rotation)
+        cut, next_own = (rotation - since).words(), own + (last + 1) * GOLDEN
+        before = _delay(b, plan, mixed(own + last * GOLDEN)) - since.words()
+        after = cut + _delay(b, plan, mixed(next_own))
+        return [cut, (before > 0).pick(before, after), next_own]
+
+    cut, change, lives = chosen(b, _own_lives(b, plan), lived, shared)
     count = (length - scan + period - 1).whole_of(period, period.floats().inverse())
     # Scans are cut by a change of identifier within them; where there is one change, most are not.
-    into = cut - scan
+    into = change - scan
     into = into - into.whole_of(period, period.floats().inverse()) * period
-    once = (cut + splat(b, _rotation(b, plan))) >= length
+    once = (change + splat(b, b.sub(_rotation(b, plan), plan.life_jitter_ms))) >= length
     missed = Lanes(b, b.and_(once.value, (into >= reach).value))
-    missed = Lanes(b, b.or_(missed.value, (cut >= length).value))
+    missed = Lanes(b, b.or_(missed.value, (change >= length).value))
     parts = missed.pick(constant(b, WORD, 1), of_platform(b, plan.parts, mine))
     midnight = begin - links.midnight_s.load(row) * 1000
 
@@ -119,6 +134,7 @@ def link(b, plan, links, linked, row, at):
     linked.midnight.store(at, midnight.words())
     jitter = draw(splat(b, plan.scan_jitter), observer.longs()) + (scans + 1) * GOLDEN
     linked.jitter.store(at, jitter)
+    linked.lives.store(at, lives)
     linked.scans.store(at, count.max(0))
     linked.parts.store(at, parts)
     linked.platforms.store(at, platforms)
@@ -165,12 +181,23 @@ class _Link:
 
     def change(self, low: Lanes, later: Lanes | int) -> Lanes:
         """The first change of identifier after an instant, or so many later."""
-        first, rotation = (
-            self.of(self.linked.cut),
-            splat(self.b, _rotation(self.b, self.plan), ITEMS),
-        )
+        b, plan = self.b, self.plan
+        first, rotation = self.of(self.linked.cut), splat(b, _rotation(b, plan), ITEMS)
         passed = (low - first).whole_of(rotation, rotation.floats().inverse())
-        return first + rotation * (passed + 1 + later)
+
+        def shared() -> list[Lanes]:
+            return [first + rotation * (passed + 1 + later)]
+
+        def lived() -> list[Lanes]:
+            def at(number: Lanes) -> Lanes:
+                h = mixed(self.of(self.linked.lives) + number.longs() * GOLDEN)
+                return first + rotation * number + _delay(b, plan, h, ITEMS)
+
+            # A change that is due may be late.
+            return [at((at(passed) > low).pick(passed, passed + 1) + later)]
+
+        (change,) = chosen(b, _own_lives(b, plan), lived, shared)
+        return change
 
     def _kind(self, low: Lanes) -> Lanes:
         """Rows of :attr:`LanePlan.kinds`, by the states of the two apps at some instants of the link."""
@@ -259,8 +286,18 @@ def expand_cut(b, plan, links, linked, spans, at, link, row, first, part):
     return one.add(links, spans, at, row, low, high, stop, Lanes(b, there))
 
 
+def _own_lives(b: ir.IRBuilder, plan: Any) -> Value:
+    """Phones change their identifiers each at times of its own, see :mod:`.lives`."""
+    return b.icmp_signed(">", plan.life_jitter_ms, WORD(0))
+
+
+def _delay(b: ir.IRBuilder, plan: Any, h: Lanes, width: int = WIDTH) -> Lanes:
+    """How late a change of identifier is, ms, by its draw."""
+    return (unit(h) * splat(b, b.sitofp(plan.life_jitter_ms, DOUBLE), width)).words()
+
+
 def _rotation(b: ir.IRBuilder, plan: Any) -> Value:
-    """Time on air of an identifier as a word, ms."""
+    """Mean time on air of an identifier as a word, ms."""
     far = LONG(_FAR_MS)
     short = b.icmp_signed("<", plan.identifier_ms, far)
     return b.trunc(b.select(short, plan.identifier_ms, far), WORD)

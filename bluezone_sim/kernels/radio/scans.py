@@ -93,7 +93,7 @@ def radio_scratch() -> RadioScratch:
 
 
 _FLOATS = ("level", "clear", "mean", "top")
-_LONGS = ("stream", "begin", "jitter")
+_LONGS = ("stream", "begin", "jitter", "lives")
 
 
 def _columns(names: tuple[str, ...], n: int) -> dict[str, Any]:

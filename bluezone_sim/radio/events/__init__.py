@@ -76,7 +76,8 @@ def simulate(
         seed: of the packets' own draws; phones and contacts have the model's.
         states: ``int[people]``, state of each person's app for the whole run, index into
             :data:`bluezone_sim.scenario.schema.profile.STATES`; None: as its sessions have it.
-        identify: identifiers on air; by default sender and interval in eight bytes.
+        identify: identifiers by sender and a time of their interval; by default sender and interval in
+            eight bytes.
         log_packets: how many received packets to log one by one.
 
     Returns:
@@ -90,7 +91,7 @@ def simulate(
     for i in range(len(people)):
         phones.append(Phone(air, phones, i, seed, states))
     air.env.process(air.follow(contacts, length_ms))
-    if model.app.identifier_ms < length_ms * 2:
+    if not model.app.life_jitter_ms and model.app.identifier_ms < length_ms * 2:
         air.env.process(air.rotate())
     for phone in phones:
         phone.start()
@@ -98,7 +99,7 @@ def simulate(
     air.resolve()
     air.note_all()
     return Run(
-        sightings=_sightings(air, identify or _plain(model.app.identifier_ms)),
+        sightings=_sightings(air, identify or _plain(model)),
         sent=air.sent,
         received=air.received,
         reads=sum(phone.reads for phone in phones),
@@ -117,7 +118,7 @@ def _sightings(air: Medium, identify: Identify) -> Sightings:
     return Sightings(
         observer=air.people[observer].astype(np.int32),
         time_ms=time_ms,
-        identifier=identify(who, time_ms),
+        identifier=identify(who, air.model.aired_ms(who, time_ms)),
         rssi_dbm=rssi.astype(np.int16),
         protocol=air.model.profile.protocol,
         transport=transport.astype(np.uint8),
@@ -127,11 +128,12 @@ def _sightings(air: Medium, identify: Identify) -> Sightings:
     )
 
 
-def _plain(identifier_ms: int) -> Identify:
+def _plain(model: RadioModel) -> Identify:
     """Identifiers of sender and interval."""
+    rotation_ms = round(model.profile.identifier.rotation_s * 1000) or model.app.identifier_ms
 
     def identify(sender: NDArray[np.int64], time_ms: NDArray[np.int64]) -> NDArray[np.uint8]:
-        interval = time_ms // identifier_ms
+        interval = time_ms // rotation_ms
         return np.stack([sender, interval], 1).astype(">u4").view(np.uint8).reshape(-1, 8)
 
     return identify

@@ -209,27 +209,35 @@ class Medium:
 
     def note(self, phone: int) -> None:
         """Closes the records of the phone's scan."""
-        heard = self._heard
-        for sender in np.flatnonzero(heard.packets[phone]).tolist():
-            n = int(heard.packets[phone, sender])
-            mean, top = heard.total_dbm[phone, sender] / n, heard.max_dbm[phone, sender]
-            in_packet = self._does[sender].sends == "identifier"
-            self.received += n
-            self.records.append(
-                Record(
-                    observer=phone,
-                    sender=sender,
-                    time_us=int(heard.first_us[phone, sender]),
-                    packets=n,
-                    rssi_dbm=int(np.floor(mean + 0.5)),
-                    rssi_max_dbm=int(np.floor(top + 0.5)),
-                    transport=TRANSPORT_ADVERTISEMENT if in_packet else TRANSPORT_GATT,
-                )
+        for sender in np.flatnonzero(self._heard.packets[phone]).tolist():
+            self._close(phone, sender)
+
+    def note_sender(self, sender: int) -> None:
+        """Closes what all phones have of one that sends something else from now on."""
+        for phone in np.flatnonzero(self._heard.packets[:, sender]).tolist():
+            self._close(phone, sender)
+
+    def _close(self, phone: int, sender: int) -> None:
+        heard, at = self._heard, (phone, sender)
+        n = int(heard.packets[at])
+        mean, top = heard.total_dbm[at] / n, heard.max_dbm[at]
+        in_packet = self._does[sender].sends == "identifier"
+        self.received += n
+        self.records.append(
+            Record(
+                observer=phone,
+                sender=sender,
+                time_us=int(heard.first_us[at]),
+                packets=n,
+                rssi_dbm=int(np.floor(mean + 0.5)),
+                rssi_max_dbm=int(np.floor(top + 0.5)),
+                transport=TRANSPORT_ADVERTISEMENT if in_packet else TRANSPORT_GATT,
             )
-        heard.packets[phone] = 0
-        heard.total_dbm[phone] = 0.0
-        heard.first_us[phone] = -1
-        heard.max_dbm[phone] = kernel.NOWHERE_DBM
+        )
+        heard.packets[at] = 0
+        heard.total_dbm[at] = 0.0
+        heard.first_us[at] = -1
+        heard.max_dbm[at] = kernel.NOWHERE_DBM
 
     def note_all(self) -> None:
         """Closes everybody's."""

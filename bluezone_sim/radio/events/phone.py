@@ -13,6 +13,7 @@ from ...kernels import rng
 from ...kernels.radio import availability as life
 from ...kernels.radio import link_budget as physics
 from ...kernels.radio import sessions
+from ...kernels.radio.lives import life_ends_ms
 from ...kernels.radio.pdus import NOWHERE_DBM
 from ...protocols.protocol import DAY_S
 from ...scenario.schema.profile import PLATFORMS, STATES, Behaviour
@@ -68,7 +69,9 @@ class Phone:
             self.env.process(self.change_state())
         if model.profile.gatt is not None:
             self.env.process(self.reader())
-        if not model.profile.address.with_identifier:
+        if model.app.life_jitter_ms:
+            self.env.process(self.change_both())
+        elif not model.profile.address.with_identifier:
             self.env.process(self.change_address())
 
     # -- states ----------------------------------------------------------------------------------
@@ -144,6 +147,16 @@ class Phone:
             self.air.resolve()
             self.air.read[:, self.index] = False
             self.address_ms.append(self.air.now_ms)
+
+    def change_both(self) -> Steps:
+        """A new address and a new identifier, at times of its own."""
+        model, air = self.air.model, self.air
+        while True:
+            ends = int(life_ends_ms(model.app, model.streams, self.person, air.now_ms))
+            yield self.env.timeout(ends - air.now_ms)
+            air.resolve()
+            air.note_sender(self.index)
+            self.address_ms.append(air.now_ms)
 
     # -- advertising -----------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ from ..values.registries import RULES
 from . import asked as checks_asked
 from . import who as checks_who
 
+_FEWEST_DRAWS = 5
 _ROOMS = ("school", "work", "transport", "leisure", "other")
 
 
@@ -36,6 +37,7 @@ def cross_faults(raw: Raw, merged: Raw) -> list[Fault]:
         _population,
         _layers,
         _radio,
+        _radio_draws,
         _phones,
         _fronts,
         _spells,
@@ -197,6 +199,14 @@ def _spells(raw: Raw, merged: Raw) -> Iterator[Fault]:
         if mean and some is not None and some > mean:
             text = f"{some:g} of phones are more than the mean over all, phones.{share} of {mean:g}"
             yield Fault(f"phones.{always}", text, "lower it, or raise the other", unused=True)
+
+
+def _radio_draws(raw: Raw, merged: Raw) -> Iterator[Fault]:
+    draws = _number(merged, "radio.draws")
+    if draws is not None and 0 < draws < _FEWEST_DRAWS:
+        yield Fault(
+            "radio.draws", f"{draws:g} tell no spread; expected 0, or {_FEWEST_DRAWS} and more"
+        )
 
 
 def _cases(raw: Raw, merged: Raw) -> Iterator[Fault]:

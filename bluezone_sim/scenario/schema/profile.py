@@ -118,11 +118,28 @@ class Platform(_Table):
 
 
 class Identifier(_Table):
-    """``rotation_s``: time on air of an identifier, 0 where it is fixed; ``row_s``: least time between
-    two rows of one identifier in a phone's history, 0 where there is no such limit."""
+    """``rotation_s``: of how much time each identifier is, 0 where it is fixed; ``row_s``: least time
+    between two rows of one identifier in a phone's history, 0 where there is no such limit; ``on_air_s``:
+    shortest and longest time on the air, where an identifier goes on the air when its time has come and
+    the phone changes its address, and stays until it does so again; None: for its own time."""
 
     rotation_s: _NonNegative
     row_s: _NonNegative
+    on_air_s: _Span | None = None
+
+    @model_validator(mode="after")
+    def _new_each_time(self) -> Identifier:
+        if self.on_air_s is None:
+            return self
+        shortest, longest = self.on_air_s
+        if not 0 < self.rotation_s < shortest <= longest:
+            raise ValueError(
+                f"on_air_s of {shortest:g} to {longest:g}: expected more than rotation_s of "
+                f"{self.rotation_s:g}, or an address might change without the identifier"
+            )
+        if self.row_s:
+            raise ValueError("on_air_s and row_s: rows of such a history are not followed")
+        return self
 
 
 class Address(_Table):
@@ -169,6 +186,11 @@ class RadioProfile(_Table):
         if self.gatt is None and sends & {"service", "overflow"}:
             raise ValueError(
                 "[gatt] is missing, though identifiers have to be read over a connection"
+            )
+        if self.identifier.on_air_s is not None and (self.gatt or not self.address.with_identifier):
+            raise ValueError(
+                "[identifier] on_air_s: only where identifiers are in the advertisement and change with "
+                "the address"
             )
         return self
 

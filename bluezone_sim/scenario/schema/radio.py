@@ -39,6 +39,10 @@ class ProtocolTable(TomlTable):
     )
 
 
+#: Standard error of A(1 m) over exp34's three scenes where scenes spread by 2 dB, dB (`validate radio`).
+LEVEL_ERROR_DB = 1.2
+
+
 class Radio(TomlTable):
     """From distance to RSSI, and from RSSI to a record."""
 
@@ -49,6 +53,14 @@ class Radio(TomlTable):
     )
     density: Literal["off", "on"] = Field(
         "off", description="on: advertisements of the phones in one room collide"
+    )
+    draws: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="draws of the radio, at least 5, for intervals of recall that hold what is not known "
+        f"of it: A(1 m) with a standard error of {LEVEL_ERROR_DB:g} dB, which is that of the fit's mean "
+        "over three scenes, and every place anew; 0 for none",
     )
     attenuation_1m_db: float = Field(
         56.0,

@@ -79,8 +79,8 @@ class TraceTable(TomlTable):
     rssi: Literal["path-loss", "measured"] = Field(
         "path-loss",
         description="of a trace with RSSI: the distance at which the radio's path loss gives it, from "
-        "which the radio draws anew; measured: the same, and the radio adds no shadowing of its own, so "
-        "that phones record the RSSI as it is",
+        "which the radio draws anew; measured: the same, and the radio adds no place and no shadowing of "
+        "its own, so that phones record the RSSI as it is",
     )
     bad_rows: Literal["refuse", "count"] = Field(
         "refuse", description="refuse a file with bad rows, or leave them out and report them"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...files import write_folder
 from ...report.figures import BLUE, ORANGE, canvas
-from .validate import NEAR_M, Validation
+from .found import NEAR_M, Validation
 
 
 def qq_png(result: Validation) -> bytes:

@@ -12,7 +12,7 @@ from ...captures.formats.dp3t_sqlite import read_measurements
 from ...captures.phones import PhoneNumbers
 from ...errors import FormatError, InputError
 from .calibration import CALIBRATIONS, UNKNOWN, base_model
-from .fit import Scene
+from .scans import Scene
 
 
 def read_scene(

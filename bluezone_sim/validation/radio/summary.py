@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...tables.table import Table
 from ...tables.words import DASH, number
-from .validate import EDGES_M, NEAR_M, QUANTILES, Validation
+from .found import EDGES_M, NEAR_M, QUANTILES, Validation
 
 
 def share_table(result: Validation) -> Table:

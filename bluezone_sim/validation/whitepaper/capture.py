@@ -49,11 +49,12 @@ def packets_of(
     sender, form = log.sender[order], log.form[order]
     life = _lives(run, profile, sender, time_us // 1000)
     rotation_ms = round(profile.identifier.rotation_s * 1000)
+    aired_ms = _aired_ms(run, profile, sender, life, time_us // 1000)
     made: dict[tuple[int, int, int], bytes] = {}
     data = np.zeros((len(order), ad.MAX_BYTES), np.uint8)
     size = np.zeros(len(order), np.int32)
     for row, (who, kind, time) in enumerate(
-        zip(sender.tolist(), form.tolist(), (time_us // 1000).tolist(), strict=True)
+        zip(sender.tolist(), form.tolist(), aired_ms.tolist(), strict=True)
     ):
         key = (who, kind, time // rotation_ms if rotation_ms else 0)
         if key not in made:
@@ -110,12 +111,34 @@ def _lives(
     run: Run, profile: RadioProfile, sender: NDArray[np.int64], time_ms: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """``int64[n]``: which of its addresses the sender has."""
-    if profile.address.with_identifier and profile.identifier.rotation_s:
+    own = profile.identifier.on_air_s is not None
+    if profile.address.with_identifier and profile.identifier.rotation_s and not own:
         return time_ms // round(profile.identifier.rotation_s * 1000)
     out = np.zeros(len(sender), np.int64)
     for who in np.unique(sender):
         rows = np.flatnonzero(sender == who)
         out[rows] = np.searchsorted(run.address_ms[who], time_ms[rows], side="right")
+    return out
+
+
+def _aired_ms(
+    run: Run,
+    profile: RadioProfile,
+    sender: NDArray[np.int64],
+    life: NDArray[np.int64],
+    time_ms: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """``int64[n]``: a time of the interval whose identifier was sent: where it stays until the address
+    changes, when it went on the air; of what was there as the run began, a whole life before its end."""
+    if profile.identifier.on_air_s is None:
+        return time_ms
+    out = time_ms.copy()
+    longest_ms = round(profile.identifier.on_air_s[1] * 1000)
+    for who in np.unique(sender):
+        rows, changes = np.flatnonzero(sender == who), run.address_ms[who]
+        if changes:
+            began = np.array([changes[0] - longest_ms, *changes])
+            out[rows] = began[life[rows]]
     return out
 
 
