@@ -96,9 +96,9 @@ class Linked(NamedTuple):
     """Of links: mean RSSI, stream, start in unix ms, length; ms from the start to its first scan and to
     the first change of identifier, its delay left out, ms since the last burst's start and since
     midnight; streams of the scans' jitter at the first scan and of the changes' delays at the first
-    change; how many scans there are, and parts of one; platforms. Of those that may be heard, where states
-    of apps matter: ms since the observer's and the sender's app came to the front, within a day, and for
-    how long they stay there."""
+    change; how many scans there are, and parts of one; platforms. Of those that may be heard, where
+    states of apps matter: ms since the observer's and the sender's app came to the front, within a day,
+    and for how long they stay there."""
 
     level: NDArray[np.float32]
     stream: NDArray[np.int64]
