@@ -173,7 +173,7 @@ class KeyCheck:
     def table(self) -> Table:
         """A row a file."""
         heads = (
-            Column("file", left=True, wrap=True),
+            Column("file", left=True),
             Column("keys", "{:,}".format),
             Column("region", left=True),
             Column("arrived (UTC)", left=True, wrap=True),
@@ -190,7 +190,8 @@ class KeyCheck:
         for f in self.files:
             lines += [f"{f.file.path}: {line}" for line in f.lines()]
         for s in self.sets():
-            lines.append(f"{s.protocol}: {len(s.published):,} keys, each once")
+            n = len(s.published)
+            lines.append(f"{s.protocol}: {n:,} {'key' if n == 1 else 'different keys'}")
             lines += [f"  {line}" for line in s.summary().splitlines()]
         lines += [f"{text}; Android refuses an incomplete set" for text in self.missing()]
         lines += self.overlaps()
@@ -203,7 +204,7 @@ def _row(f: CheckedFile) -> tuple[Any, ...]:
     told = f.told
     first, last = f.starts_s or (None, None)
     return (
-        str(f.file.path),
+        f.file.path.name,
         len(f.file.published),
         told.region or DASH,
         f"{utc(told.start_s)} to {utc(told.end_s)}" if told.end_s else DASH,

@@ -397,7 +397,7 @@ def test_a_signed_export_is_verified_with_the_key_in_every_form(match, tmp_path)
         (signed("ECDSA"), "signature_infos[0].signature_algorithm: expected the object identifier"),
         (signed("SHA256withECDSA"), "found 'SHA256withECDSA'"),
         (signed("1.2.840.10045.4.3.4"), "found '1.2.840.10045.4.3.4'"),
-        (signed(""), "found 'nothing'"),
+        (signed(""), "export.sig[0].signature_algorithm: expected the object identifier"),
         (signed(sig_oid="ECDSA"), "export.sig[0].signature_algorithm"),
         (signed(members=("readme.txt",)), "members beside export.bin and export.sig: readme.txt"),
         (signed(infos=2), "export.sig holds 1 signatures, export.bin names 2"),

@@ -196,16 +196,20 @@ def _refusals(
         yield from _refused_members(names)
     if signed is not None:
         yield from _refused_signatures(info, signed)
-    for where, entries in ((f"{_KEYS}: signature_infos", info.signatures), (_SIGNATURES, signed)):
-        for number, entry in enumerate(entries or ()):
-            if entry.algorithm != ALGORITHM:
-                yield Refusal(
-                    "all",
-                    f"{where}[{number}].signature_algorithm: expected the object identifier "
-                    f"{ALGORITHM}, found {entry.algorithm or 'nothing'!r}",
-                    f"{_ANDROID}SignatureVerifier; {_APPLE}",
-                    unverified=True,
-                )
+    # Android reads the algorithm in export.sig alone, so export.bin need not tell it.
+    told = [
+        (f"{_KEYS}: signature_infos[{i}]", s) for i, s in enumerate(info.signatures) if s.algorithm
+    ]
+    told += [(f"{_SIGNATURES}[{i}]", s) for i, s in enumerate(signed or ())]
+    for where, entry in told:
+        if entry.algorithm != ALGORITHM:
+            found = repr(entry.algorithm) if entry.algorithm else "nothing"
+            yield Refusal(
+                "all",
+                f"{where}.signature_algorithm: expected the object identifier {ALGORITHM}, found {found}",
+                f"{_ANDROID}SignatureVerifier; {_APPLE}",
+                unverified=True,
+            )
     yield from _refused_batches(info)
     yield from _refused_keys(published)
 
