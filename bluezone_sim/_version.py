@@ -6,4 +6,4 @@ __version__ = "0.1.0"
 SCHEMA_VERSION = 1
 
 #: Version of the numbers: raised whenever the same scenario and seed give other numbers.
-NUMERIC_VERSION = 4
+NUMERIC_VERSION = 5

@@ -329,6 +329,7 @@ def test_hostile_air_is_counted_and_cannot_steer_the_terminal(bench, capsys, rng
     assert PHONE in out
 
 
+@pytest.mark.slow
 def test_a_flood_is_stored_whole(bench, folder, capsys):
     """15,000 advertisements as fast as the bus takes them, from 200 phones: every one is in the file.
 

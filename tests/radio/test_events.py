@@ -202,6 +202,7 @@ def test_the_table_of_the_white_paper():
         assert sum(o.recorded for o in outcomes) == 21
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "flipped"),
     [

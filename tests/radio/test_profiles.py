@@ -198,6 +198,7 @@ def test_matrix_prints_the_document(few_pairs, capsys, tmp_path):
     assert "bluezone-v1:" in "".join(capsys.readouterr())
 
 
+@pytest.mark.slow
 def test_matrix_ends_with_1_where_the_table_is_missed(few_pairs, capsys):
     assert main(["matrix", "--set", "ios.background.sends=service"]) == 1
     shown = capsys.readouterr()

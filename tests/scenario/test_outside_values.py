@@ -102,6 +102,7 @@ def test_they_are_listed_where_a_scenario_is_described(cli):
     assert '# With name = "records-a-day": strong records of a day' in out
 
 
+@pytest.mark.slow
 def test_a_metric_of_theirs_is_measured_judged_kept_and_shown(cli):
     expect = '[[expect]]\nmetric = "f_score"\nat_least = 0.01\n'
     code, out, err = cli(*sim("run", "town.toml", "--json", "--out", "out"), town=TOWN + expect)
@@ -137,6 +138,7 @@ print(repr(found.metrics))
     assert all(0 < a["levels"][0]["f_score"] < 1 for a in json.loads(out)["arms"])
 
 
+@pytest.mark.slow
 def test_a_scenario_of_theirs_runs_and_is_opened_again(cli):
     town = TOWN + RULE + RING + CAMPAIGN
     code, out, err = cli(*sim("run", "town.toml", "--json", "--out", "out"), town=town)

@@ -113,6 +113,7 @@ def test_ctrl_c_exits_with_130_keeps_what_is_done_and_a_second_sweep_is_refused(
     assert mine.items() <= expected.items()
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_is_replaced_and_its_job_done_again(tmp_path, whole):
     jobs = plan.plan(bz.parse(TOWN), GRID, SEEDS).jobs()
     done = []
