@@ -166,7 +166,7 @@ def _people(raw: Raw, trace: Trace, faults: list[Fault]) -> None:
 def _as_measured(raw: Raw) -> None:
     """A radio that adds no bodies and pockets to an RSSI that holds those of the people measured."""
     radio = raw.setdefault("radio", {})
-    for key in ("shadowing_sd_db", "scan_sd_db", "body_blockage_db"):
+    for key in ("scene_sd_db", "shadowing_sd_db", "scan_sd_db", "body_blockage_db"):
         if isinstance(radio, dict):
             radio.setdefault(key, 0.0)
 
