@@ -56,12 +56,11 @@ def radio(
         typer.echo(f"bluezone-sim: left out: {fault}", err=True)
     if len(left_out) > _MOST_FAULTS:
         typer.echo(f"bluezone-sim: left out: {len(left_out):,} faults in all", err=True)
-    result = validate_radio(scenes, unknown)
+    result = validate_radio(scenes, unknown, len(left_out))
     if out is not None:
         save_validation(result, out)
     if as_json:
-        document = result.to_dict() | {"n_left_out": len(left_out)}
-        typer.echo(json.dumps(document, allow_nan=False))
+        typer.echo(json.dumps(result.to_dict(), allow_nan=False))
     else:
         _print(result)
     if out is not None:

@@ -108,7 +108,7 @@ def test_the_table_of_no_match_is_a_csv_file_with_a_head(log, tmp_path):
 
     (tmp_path / "e.bin").write_bytes(export(key(bytes(16))))
     keys = read_key_set([tmp_path / "e.bin"])
-    sightings, _ = history_of(log, "gaen")
+    sightings = history_of(log, "gaen").sightings
     lines = find(keys.published_for(sightings), sightings, "gaen").table().csv().splitlines()
     assert lines == ["key,day (UTC),interval,time (UTC),RSSI dBm,attenuation dB"]
 

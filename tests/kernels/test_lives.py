@@ -116,10 +116,10 @@ def test_phones_own_logs_tell_such_lives():
         report, tables = import_file(path, PhoneNumbers())
         list(tables)
         times, last = [], b""
-        for time_us, name, identifier in report.own:
-            if name == "gaen" and identifier != last:
-                times.append(time_us / 6e7)
-                last = identifier
+        for own in report.own:
+            if own.protocol == "gaen" and own.identifier != last:
+                times.append(own.time_us / 6e7)
+                last = own.identifier
         lives += np.diff(times).tolist()
     lives = np.array(lives)
     whole = lives[(lives > 5) & (lives < 30)]

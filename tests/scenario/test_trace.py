@@ -143,7 +143,8 @@ def test_bad_rows_are_refused_with_their_row(tmp_path):
     for part in (
         "row 5: negative time",
         "row 6: a contact of a person with themself",
-        "row 7: a time, duration, distance or RSSI is missing or not a number (and 1 more)",
+        "row 7: a time, duration, distance or RSSI is missing or not a number",
+        "(and 1 more)",
         "row 8: has 1 columns where the first row has 4 (mixed separators?)",
         "row 9: negative distance",
         "row 11: an id that is missing",

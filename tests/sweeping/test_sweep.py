@@ -327,7 +327,7 @@ def test_a_directory_keeps_to_its_sweep(tmp_path, monkeypatch):
     before = files(out)
     for s, grid, words in (
         (scenario(), {"publication.consent": [0.1]}, "a sweep over phones.off_share, not over"),
-        (scenario(radio__exponent=2.0), {"phones.off_share": [0.1]}, "radio.exponent = 1.66"),
+        (scenario(radio__exponent=2.0), {"phones.off_share": [0.1]}, "radio.exponent = 1.71"),
     ):
         with pytest.raises(InputError, match=words):
             bz.sweep(s, grid, 1, workers=1, out=out)

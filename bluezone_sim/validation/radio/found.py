@@ -169,12 +169,14 @@ class Validation:
         scenes: one by one, each predicted by the others.
         fit: on all of them together; None where they are too few for a fit.
         unknown_models: models without calibration, for which the mean of the known ones stands.
+        n_left_out: rows and files at fault that were left out.
         tolerance: for the shares.
     """
 
     scenes: tuple[SceneResult, ...]
     fit: RadioFit | None
     unknown_models: tuple[str, ...]
+    n_left_out: int = 0
     tolerance: float = TOLERANCE
 
     @property
@@ -193,6 +195,7 @@ class Validation:
             "scenes": [scene.to_dict(self.tolerance) for scene in self.scenes],
             "fit_on_all": None if self.fit is None else _rounded_dict(self.fit),
             "unknown_models": list(self.unknown_models),
+            "n_left_out": self.n_left_out,
         }
 
 

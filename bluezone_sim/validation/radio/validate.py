@@ -27,7 +27,9 @@ _BIN_DB = 0.5
 _BINS_DB = np.arange(-60.0, 200.0, _BIN_DB)
 
 
-def validate_radio(scenes: Sequence[Scene], unknown_models: Sequence[str] = ()) -> Validation:
+def validate_radio(
+    scenes: Sequence[Scene], unknown_models: Sequence[str] = (), n_left_out: int = 0
+) -> Validation:
     """Predicts each scene by a fit on the others.
 
     A scene that has no others is predicted by the fit of exp34 that the package carries.
@@ -48,7 +50,7 @@ def validate_radio(scenes: Sequence[Scene], unknown_models: Sequence[str] = ()) 
         result = predicted(scene, fit_radio(others, whole or EXP34) if others else EXP34, names)
         by_default = tuple(s.predicted for s in predicted(scene, simulator(), ()).shares)
         results.append(replace(result, simulator=by_default))
-    return Validation(tuple(results), whole, tuple(unknown_models))
+    return Validation(tuple(results), whole, tuple(unknown_models), n_left_out)
 
 
 def simulator() -> RadioFit:

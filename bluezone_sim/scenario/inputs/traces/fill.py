@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from pydantic import ValidationError
 
 from ....errors import Fault, FormatError
-from ....tables.trace import UNKNOWN, Trace
 from ...schema.trace import TraceTable
 from .dialects import DIALECTS
+
+if TYPE_CHECKING:  # a scenario without a trace is read without NumPy
+    from ....tables.trace import Trace
 
 Raw = dict[str, Any]
 
@@ -119,11 +120,13 @@ def _population(raw: Raw, trace: Trace, faults: list[Fault]) -> None:
 
 def _people(raw: Raw, trace: Trace, faults: list[Fault]) -> None:
     """Who has the app and who is a case, where the file of people says it."""
+    from ....tables.trace import UNKNOWN
+
     known = trace.known
     if known is None:
         return
     if known.app is not None:
-        users = int(np.count_nonzero(known.app == 1))
+        users = int((known.app == 1).sum())
         adoption = raw.setdefault("adoption", {})
         if isinstance(adoption, dict):
             adoption.setdefault("levels", [{"users": users}])
@@ -145,9 +148,9 @@ def _people(raw: Raw, trace: Trace, faults: list[Fault]) -> None:
                 )
             )
     if known.ios is not None and (known.ios != UNKNOWN).all():
-        raw["population"].setdefault("ios_share", float(np.mean(known.ios == 1)))
+        raw["population"].setdefault("ios_share", float((known.ios == 1).mean()))
     if known.case is not None:
-        cases = int(np.count_nonzero(known.case == 1))
+        cases = int((known.case == 1).sum())
         table = raw.setdefault("index_cases", {})
         if not cases:
             faults.append(Fault("contacts.trace.people", "nobody in its column case is one"))
