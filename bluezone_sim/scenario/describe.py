@@ -129,6 +129,8 @@ def _told(table: BaseModel, path: str, about: str, source: str) -> Iterator[str]
         if isinstance(value, RuleTable):
             yield from _told(value, full, "", RULES.get(value.name).about)
         elif isinstance(value, BaseModel):
+            if field.description and any(f.description for f in type(value).model_fields.values()):
+                yield f"{full}   # {field.description}"
             yield from _told(value, full, field.description or "", source)
         elif isinstance(value, list) and any(isinstance(row, BaseModel) for row in value):
             for i, row in enumerate(row for row in value if isinstance(row, BaseModel)):

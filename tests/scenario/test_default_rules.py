@@ -143,7 +143,15 @@ def test_every_value_is_shown_with_its_source(capsys):
     assert "assumed" in told["confirmation.delay_h"]
     assert "google/exposure-notifications-internals" in told["profile gaen: android.scan_on_s"]
     assert "published: from the start of the look-back" in text
+    for key in ("consent", "push_delay_h", "offline_share", "offline_h", "in_time_h"):
+        assert "assumed" in told[f"publication.{key}"]
+    (android,) = (line for line in text.splitlines() if line.startswith("phones.android   # "))
+    assert "the NHS beta's 75 %" in android
+    assert "5 %, 0 to 15" in android
     assert call("show", "yen-bai-2020", "--sources", "--set", "rule.name=tousanticovid") == 0
     text = capsys.readouterr().out
     assert "published: from 2 days before onset   # ROBERT SDK" in text
     assert "rule.thresholds.ios_ios_dbm = -74.0   # " in text
+    for protocol in ("tcn", "dp3t-lowcost"):
+        assert call("show", "yen-bai-2020", "--sources", "--set", f"protocol.name={protocol}") == 0
+        assert "None (" not in capsys.readouterr().out

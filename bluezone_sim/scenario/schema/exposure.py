@@ -68,7 +68,11 @@ class Publication(TomlTable):
         "CHECK_CONTACT_F0); history: the case uploads its history and the server, which knows "
         "everybody's identifiers, looks them up (PUSH_HISTORY; BlueTrace and ROBERT)",
     )
-    consent: Share = Field(0.9, description="share of cases who let their keys be published")
+    consent: Share = Field(
+        0.9,
+        description="share of cases who let their keys be published (assumed; .60 to .73 where it was "
+        "measured, `validate cascades`)",
+    )
     before_onset_days: int | None = Field(
         None,
         ge=0,
@@ -85,11 +89,17 @@ class Publication(TomlTable):
         "cases become known",
     )
     push_delay_h: NonNegative = Field(
-        2.0, description="mean delay of the push message, exponential"
+        2.0, description="mean delay of the push message, exponential (assumed)"
     )
-    offline_share: Share = Field(0.15, description="share of phones offline when it is sent")
-    offline_h: NonNegative = Field(24.0, description="mean further delay of those, exponential")
-    in_time_h: Positive = Field(72.0, description="a warning told later than this comes too late")
+    offline_share: Share = Field(
+        0.15, description="share of phones offline when it is sent (assumed)"
+    )
+    offline_h: NonNegative = Field(
+        24.0, description="mean further delay of those, exponential (assumed)"
+    )
+    in_time_h: Positive = Field(
+        72.0, description="a warning told later than this comes too late (assumed)"
+    )
 
 
 class Confirmation(TomlTable):

@@ -205,7 +205,8 @@ def with_defaults_of(
             field.default = values[key]
             field.validate_default = True
         if key in sources:
-            field.description = f"{field.description} ({sources[key]})"
+            said = field.description
+            field.description = f"{said} ({sources[key]})" if said else sources[key]
         fields[key] = (field.annotation, field)
     made: type[T] = create_model(name, __base__=base, __doc__=base.__doc__, **fields)
     return made
