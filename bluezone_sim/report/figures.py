@@ -33,8 +33,9 @@ _STAGE_COLOURS = {
     "other_no_app": "#0072b2",
     "bluetooth_or_app_off": "#f0e442",
     "radio_missed": "#e69f00",
-    "not_published": "#cc79a7",
     "below_threshold": "#8c6bb1",
+    "not_published": "#cc79a7",
+    "not_confirmed": "#8b5a2b",
     "not_matched_in_time": "#d55e00",
     "warned": "#009e73",
 }

@@ -87,8 +87,9 @@ _WHY = {
     "other_no_app": "the other does not run the app",
     "bluetooth_or_app_off": "Bluetooth or the app is off",
     "radio_missed": "the radio misses them",
-    "not_published": "the case's keys are not published",
     "below_threshold": "they stay below the rule's threshold",
+    "not_published": "the case's keys are not published",
+    "not_confirmed": "nobody confirms the match",
     "not_matched_in_time": "the warning comes too late",
 }
 

@@ -9,7 +9,9 @@ import pytest
 
 import bluezone_sim as bz
 from bluezone_sim.analysis.compare import compare
-from bluezone_sim.tables.stages import OUTCOMES
+from bluezone_sim.report.figures import _STAGE_COLOURS
+from bluezone_sim.report.findings import _WHY
+from bluezone_sim.tables.stages import OUTCOMES, STAGES
 from helpers.small import scenario
 
 BRIEF = {"index_cases__f2_count": 0, "adoption__levels": [1.0], "look_back_days": 2}
@@ -34,14 +36,23 @@ def test_an_authority_that_confirms_all_at_once_is_as_nobody(everybody):
     assert a.n_matched_f1 == a.n_confirmed_f1 >= a.n_warned_f1 > 0
 
 
-def test_whom_nobody_confirms_is_lost_there(everybody):
+def test_whom_nobody_confirms_is_lost_there(everybody, tmp_path):
     (all_of_them,) = everybody.metrics
-    (none,) = run(confirmation__share=0.0).metrics
+    unconfirmed = run(confirmation__share=0.0)
+    (none,) = unconfirmed.metrics
     assert (none.recall, none.n_warned_f1, none.n_confirmed_f1) == (0.0, 0.0, 0.0)
     assert none.n_matched_f1 == all_of_them.n_matched_f1
     matched = all_of_them.recall + all_of_them.lost["not_matched_in_time"]
     assert none.lost["not_confirmed"] == pytest.approx(matched)
     assert sum(none.lost.values()) + none.recall == pytest.approx(1.0)
+    page = unconfirmed.save(tmp_path / "run") / "report.html"
+    assert STAGES["not_confirmed"] in page.read_text(encoding="utf-8")
+
+
+def test_every_stage_has_words_and_a_colour_of_its_own():
+    assert {*_WHY, "warned"} == set(OUTCOMES)
+    assert set(_STAGE_COLOURS) == set(OUTCOMES)
+    assert len(set(_STAGE_COLOURS.values())) == len(OUTCOMES)
 
 
 def test_confirmed_are_a_share_of_the_matched_and_a_delay_makes_them_late(everybody):
