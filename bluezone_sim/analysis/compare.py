@@ -108,7 +108,7 @@ def compare(a: RunResult | SweepResult, b: RunResult | SweepResult) -> Compariso
         ::-1
     ]
     for first, second in levels:
-        differences += paired(first, replace(second, label=_label(first, second)), COMPARED)
+        differences += paired(first, replace(second, label=arms_label(first, second)), COMPARED)
     if isinstance(a, RunResult) and isinstance(b, RunResult):
         differences = [_by_case(a, b, d) for d in differences]
     judged = b.scenario if b.scenario.expect else a.scenario
@@ -130,7 +130,8 @@ def _stationary(arm: Arm) -> tuple[str, ...]:
     return tuple(repr((k, v)) for k, v in arm.values.items() if not is_of_campaign(k))
 
 
-def _label(a: Arm | CampaignArm, b: Arm | CampaignArm) -> str:
+def arms_label(a: Arm | CampaignArm, b: Arm | CampaignArm) -> str:
+    """Name of two arms that are compared."""
     return b.label if b.label == a.label else f"{b.label} / {a.label}"
 
 
@@ -141,7 +142,7 @@ def _campaigns(
     if not mine or not other:
         return ()
     both = _together(mine, other)
-    return tuple((x, replace(y, label=_label(x, y))) for x, y in both)
+    return tuple((x, replace(y, label=arms_label(x, y))) for x, y in both)
 
 
 def campaigns_in(of: RunResult | SweepResult) -> Sequence[CampaignArm]:

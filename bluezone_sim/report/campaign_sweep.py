@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..analysis.campaign_arms import CampaignArm, curves
+from ..analysis.compare import arms_label
 from ..analysis.statistics import seeds_for
 from ..tables.level_tables import columns
 from ..tables.metrics import METRICS, interval_column
@@ -139,7 +140,7 @@ def compare_table(pairs: Sequence[tuple[CampaignArm, CampaignArm]]) -> Table:
         heads += [METRICS.get(name).column(f"{head}\n{side}") for side in "AB"]
     rows = tuple(
         (
-            "" if i else arm.label,
+            "" if i else arms_label(base, arm),
             date,
             *(x.mean(name, date).mean for name in names for x in (base, arm)),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ..analysis.compare import arms_label
 from ..analysis.statistics import LEAST_CASES, seeds_for
 from ..tables.level_tables import columns, levels_table
 from ..tables.levels import LevelMetrics, same_level
@@ -142,7 +143,7 @@ def compare_table(arms: Sequence[tuple[Arm, Arm]]) -> Table:
         pairs = [(x, y) for y in b.metrics for x in a.metrics if same_level(x, y)]
         for i, both in enumerate(pairs):
             values = [getattr(m, name) for name in names for m in both]
-            rows.append(("" if i else b.label, both[1].adoption_smartphones, *values))
+            rows.append(("" if i else arms_label(a, b), both[1].adoption_smartphones, *values))
     return Table("Side by side", tuple(heads), tuple(rows))
 
 

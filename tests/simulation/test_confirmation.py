@@ -11,6 +11,7 @@ import bluezone_sim as bz
 from bluezone_sim.analysis.compare import compare
 from bluezone_sim.report.figures import _STAGE_COLOURS
 from bluezone_sim.report.findings import _WHY
+from bluezone_sim.report.text import compare_table
 from bluezone_sim.tables.stages import OUTCOMES, STAGES
 from helpers.small import scenario
 
@@ -91,6 +92,7 @@ def test_a_rule_of_an_app_warns_fewer_and_compare_names_both(tmp_path):
     assert "matched" not in repr(rule)
     found = compare(any_match, rule)
     assert {d.arm for d in found.differences} == {"gaen, rule cwa / gaen, rule any-match"}
+    assert compare_table(found.arms).rows[0][0] == "gaen, rule cwa / gaen, rule any-match"
     assert found.to_dict()["arms"][0]["rules"] == {"a": "any-match", "b": "cwa"}
     page = rule.save(tmp_path / "run") / "report.html"
     assert "gaen, rule cwa (ENF 2, 10 Dec 2020)" in page.read_text(encoding="utf-8")
