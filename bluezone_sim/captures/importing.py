@@ -211,7 +211,8 @@ class Import:
 
     def _csv(self, report: FileReport, file: Path) -> Iterator[Sightings]:
         number = self.phones.of(str(report.path))
-        return self._rows(report, csv_rows.read_rows(file, number, self.protocol))
+        pass_over = report.damage.note if self.partial else None
+        return self._rows(report, csv_rows.read_rows(file, number, self.protocol, pass_over))
 
     def _ramble(self, report: FileReport, file: Path) -> Iterator[Sightings]:
         number = self.phones.of(str(report.path))

@@ -419,7 +419,7 @@ def test_a_csv_whose_header_names_its_columns(head, row, tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("time,identifier\n1,00\n", ("nothing tells whose", "protocol")),
+        ("time,identifier\n1,00\n", ("nothing tells whose", "--protocol", "column protocol")),
         ("time,rpi\n1606644000,00ff\n", ("row 2", "expected 16 bytes of gaen, found 2")),
         ("time,rpi\nyesterday," + "00" * 16 + "\n", ("row 2", "offset from UTC", "yesterday")),
         ("time,rpi\n2020-11-29T10:00:00," + "00" * 16 + "\n", ("row 2", "offset from UTC")),
@@ -434,6 +434,18 @@ def test_a_csv_whose_header_names_its_columns(head, row, tmp_path):
 def test_a_csv_at_fault_is_named(text, words, tmp_path):
     (tmp_path / "x.csv").write_text(text)
     fails(tmp_path / "x.csv", *words)
+
+
+def test_a_row_of_a_csv_at_fault_costs_that_row(tmp_path, capsys):
+    good = "\n".join(f"{1606644000 + k},{k:032x}" for k in range(5))
+    (tmp_path / "x.csv").write_text(f"time,rpi\n{good}\n1606644009,zz%zz\n")
+    arguments = ("import", tmp_path / "x.csv", "--out", tmp_path / "x.parquet", "--json")
+    assert call(*arguments) == 2
+    capsys.readouterr()
+    assert call(*arguments, "--partial") == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["n_sightings"] == 5
+    assert "row 7: rpi: expected hexadecimal digits" in err
 
 
 # -- pcapng's other blocks, and fragments ------------------------------------------------------------
