@@ -310,8 +310,8 @@ def history_of(paths: Path | Sequence[Path], protocol: str, *, partial: bool = F
             found += [t for t in tables if t.protocol in alike]
         except FormatError as error:
             kept = (
-                f"\nRead before the fault: {report.n_records:,} records; `bluezone-sim import --partial` "
-                "keeps them, and its file is a history too"
+                f"\nRead before the fault: {report.n_records:,} records; --partial keeps them, and what "
+                "can be read behind it"
             )
             raise FormatError(f"{error}{kept if report.n_records else ''}") from None
         n_back += report.n_backwards
