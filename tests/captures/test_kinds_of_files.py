@@ -446,6 +446,13 @@ def test_a_row_of_a_csv_at_fault_costs_that_row(tmp_path, capsys):
     out, err = capsys.readouterr()
     assert json.loads(out)["n_sightings"] == 5
     assert "row 7: rpi: expected hexadecimal digits" in err
+    assert "bytes were passed over" not in err
+
+
+def test_times_ahead_of_now_are_told(tmp_path, capsys):
+    (tmp_path / "x.csv").write_text(f"time,rpi\n4102444800,{1:032x}\n")
+    assert call("import", tmp_path / "x.csv", "--out", tmp_path / "x.parquet", "--json") == 0
+    assert "its sightings reach 2100-01-01, ahead of now" in capsys.readouterr().err
 
 
 # -- pcapng's other blocks, and fragments ------------------------------------------------------------
