@@ -107,7 +107,7 @@ class Import:
             "data_trace": self._trace,
             "csv": self._csv,
         }
-        with unpacked(report.path) as parts:
+        with unpacked(report.path, report.damage if self.partial else None) as parts:
             for label, file in parts:
                 kind = told_by_content(file)
                 if kind in PACKED:

@@ -449,6 +449,17 @@ def test_a_row_of_a_csv_at_fault_costs_that_row(tmp_path, capsys):
     assert "bytes were passed over" not in err
 
 
+def test_a_gzip_that_is_cut_gives_what_is_before_the_cut(tmp_path, capsys):
+    (tmp_path / "x.log.gz").write_bytes(gzip.compress(log(heard(A, 60)))[:-30])
+    arguments = ("import", tmp_path / "x.log.gz", "--out", tmp_path / "x.parquet", "--json")
+    assert call(*arguments) == 2
+    capsys.readouterr()
+    assert call(*arguments, "--partial") == 0
+    out, err = capsys.readouterr()
+    assert 30 <= json.loads(out)["n_sightings"] < 60
+    assert "unpacked as far as can be" in err
+
+
 def test_times_ahead_of_now_are_told(tmp_path, capsys):
     (tmp_path / "x.csv").write_text(f"time,rpi\n4102444800,{1:032x}\n")
     assert call("import", tmp_path / "x.csv", "--out", tmp_path / "x.parquet", "--json") == 0
