@@ -107,7 +107,7 @@ class Import:
             "data_trace": self._trace,
             "csv": self._csv,
         }
-        with unpacked(report.path) as parts:
+        with unpacked(report.path, report.damage if self.partial else None) as parts:
             for label, file in parts:
                 kind = told_by_content(file)
                 if kind in PACKED:
@@ -211,7 +211,8 @@ class Import:
 
     def _csv(self, report: FileReport, file: Path) -> Iterator[Sightings]:
         number = self.phones.of(str(report.path))
-        return self._rows(report, csv_rows.read_rows(file, number, self.protocol))
+        pass_over = report.damage.note if self.partial else None
+        return self._rows(report, csv_rows.read_rows(file, number, self.protocol, pass_over))
 
     def _ramble(self, report: FileReport, file: Path) -> Iterator[Sightings]:
         number = self.phones.of(str(report.path))
@@ -309,8 +310,8 @@ def history_of(paths: Path | Sequence[Path], protocol: str, *, partial: bool = F
             found += [t for t in tables if t.protocol in alike]
         except FormatError as error:
             kept = (
-                f"\nRead before the fault: {report.n_records:,} records; `bluezone-sim import --partial` "
-                "keeps them, and its file is a history too"
+                f"\nRead before the fault: {report.n_records:,} records; --partial keeps them, and what "
+                "can be read behind it"
             )
             raise FormatError(f"{error}{kept if report.n_records else ''}") from None
         n_back += report.n_backwards

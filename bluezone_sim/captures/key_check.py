@@ -245,10 +245,13 @@ def check_keys(
                     raise
                 refused = (Refusal("all", str(error), "the public key given", unverified=True),)
                 file = read_keys(path, protocol, partial=True)
-            except InputError:
+            except InputError as error:
                 if key is None:
                     raise
-                file = read_keys(path, protocol, partial=True)  # which tells why it is not verified
+                file = read_keys(path, protocol, partial=True)
+                if not any(r.unverified for r in (file.told.refused if file.told else ())):
+                    reason = f"not verified: {error}"
+                    refused = (Refusal("all", reason, "the public key given", unverified=True),)
         except InputError as error:
             unreadable.append((path, str(error)))
             continue

@@ -6,13 +6,15 @@ it: ``btsnoop_hci.log`` and ``btsnoop_hci.log.last``.
 
 from __future__ import annotations
 
+import filecmp
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
-from ..errors import FormatError
+from ..errors import FormatError, InputError
 from .formats.containers import unpacked
 from .formats.frames import Damage, Frames
 from .formats.hci import EVENT, hci_packets, u8
@@ -54,9 +56,15 @@ def in_parts(files: Sequence[Path]) -> tuple[list[Path], list[Continuation]]:
     Two logs of one link type are one phone's, or one sniffer's, where both tell the same address of the
     phone itself; or, where not both tell one, if their names say so (``X.last`` and ``X``), or if one
     begins as the other ends.
+
+    Raises:
+        InputError: two hold the same, whatever they are packed in.
     """
     logs = [log for path in files if (log := _log(path)) is not None] if len(files) > 1 else []
     logs.sort(key=lambda log: (log.first_us, log.last_us))
+    for log, other in pairwise(logs):
+        if (log.first_us, log.last_us) == (other.first_us, other.last_us) and _alike(log, other):
+            raise InputError(f"{other.path}: holds what {log.path} holds; give one of them")
     after: dict[Path, _Log] = {}
     taken: set[Path] = set()
     continued = []
@@ -94,6 +102,14 @@ def _goes_on(log: _Log, other: _Log) -> bool:
         return bool(log.addresses & other.addresses)
     named = _stem(log.path) == _stem(other.path) and log.path != other.path
     return named or gap <= _TOUCH_US
+
+
+def _alike(log: _Log, other: _Log) -> bool:
+    """Two files hold the same bytes when they are unpacked."""
+    with unpacked(log.path) as one, unpacked(other.path) as two:
+        return len(one) == len(two) and all(
+            filecmp.cmp(a, b, shallow=False) for (_, a), (_, b) in zip(one, two, strict=True)
+        )
 
 
 def _stem(path: Path) -> Path:

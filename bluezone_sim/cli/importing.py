@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -67,6 +69,7 @@ def import_(
                     raise FormatError(f"{error}{kept}") from None
                 typer.echo(f"bluezone-sim: {error}\n{_kept(report, written=True)}", err=True)
             _tell_damage(report)
+            _tell_ahead(report)
         writer.note(reading.listening(), reading.phones.names())
     document = _document(out, reports, reading)
     if as_json:
@@ -110,8 +113,20 @@ def _tell_damage(report: FileReport) -> None:
         n = sum(report.n_sightings.values())
         typer.echo(
             f"bluezone-sim: {report.path}: {f'{more:,} more faults; ' if more else ''}"
-            f"{damage.n_bytes:,} bytes were passed over; all else was read, {n:,} sightings; written, "
-            "since --partial was given.",
+            f"{f'{damage.n_bytes:,} bytes were passed over; ' if damage.n_bytes else ''}"
+            f"all else was read, {n:,} sightings; written, since --partial was given.",
+            err=True,
+        )
+
+
+def _tell_ahead(report: FileReport) -> None:
+    """Tells of a clock that was wrong: of sightings later than now, a day for its zone."""
+    last_s = (report.last_ms or 0) // 1000
+    if last_s > time.time() + 86_400:
+        day = dt.datetime(1970, 1, 1) + dt.timedelta(seconds=last_s)
+        typer.echo(
+            f"bluezone-sim: {report.path}: its sightings reach {day:%Y-%m-%d}, ahead of now; was the "
+            "phone's clock set?",
             err=True,
         )
 

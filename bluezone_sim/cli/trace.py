@@ -90,6 +90,10 @@ def info(
     from ..world.trace_summary import trace_info
 
     days = None if observed is None else tuple(_day("observed", d) for d in observed.split(","))
+    if days is not None and (len(days) != 2 or days[1] < days[0]):
+        raise InputError(
+            f"--observed {observed}: expected the first and the last day, such as 2013-06-24,2013-07-03"
+        )
     table = _table(
         file=str(file),
         people=None if people is None else str(people),

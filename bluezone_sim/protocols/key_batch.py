@@ -23,7 +23,9 @@ class Refusal:
     unverified: bool = False
 
     def __str__(self) -> str:
-        who = "phones refuse" if self.phones == "all" else f"{self.phones} refuse"
+        who = {"all": "phones refuse", "Android": "Android refuses"}.get(
+            self.phones, f"{self.phones} refuse"
+        )
         return f"{self.reason}; {who} such a file ({self.source})"
 
 

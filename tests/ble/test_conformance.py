@@ -139,6 +139,14 @@ def test_not_measured_is_a_result_of_its_own_and_a_failure_where_it_is_required(
         conformance.required_of(["duty_on_s"], load_limits("gaen"))
 
 
+def test_a_recording_at_fault_is_named(tmp_path, capsys):
+    with BtsnoopWriter(tmp_path / "phone.log") as out:
+        out.write(heard("gaen", np.arange(0, 10, 0.25)))
+    (tmp_path / "cut.log").write_bytes((tmp_path / "phone.log").read_bytes()[:-7])
+    assert call("ble", "conformance", "gaen", "--recording", tmp_path / "cut.log") == 2
+    assert "cut.log: byte" in capsys.readouterr().err
+
+
 def test_a_phone_of_another_protocol_is_told_as_that(tmp_path, capsys):
     with BtsnoopWriter(tmp_path / "phone.log") as out:
         out.write(heard("gaen", np.arange(0, 10, 0.25)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import json
 import sqlite3
 import struct
@@ -214,6 +215,9 @@ def test_a_file_given_twice_is_not_counted_twice(tmp_path, monkeypatch, capsys):
     (tmp_path / "x.log").write_bytes(log(3))
     assert call("import", "x.log", "./x.log", "--out", "s.parquet") == 2
     assert "x.log: is given twice" in capsys.readouterr().err
+    (tmp_path / "y.log.gz").write_bytes(gzip.compress(log(3)))
+    assert call("import", "x.log", "y.log.gz", "--out", "s.parquet") == 2
+    assert "holds what x.log holds" in capsys.readouterr().err
     assert not (tmp_path / "s.parquet").exists()
 
 

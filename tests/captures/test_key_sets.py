@@ -514,6 +514,13 @@ def test_what_phones_would_refuse_is_told_with_its_source(check, tmp_path, data,
     assert "refuse" in text
 
 
+def test_what_carries_no_signature_is_not_clean_where_one_is_asked_for(check, tmp_path):
+    code, found, text = check("--public-key", public_files(tmp_path)[0], one=export(key(A)))
+    assert (code, found["clean"], found["files"][0]["verified"]) == (1, False, False)
+    assert "not verified: " in text
+    assert "cannot be read" in text
+
+
 def test_what_cannot_be_read_is_told_beside_what_can(check):
     code, found, text = check(one=export(key(A)), two=export(key(A))[:-3], three=b"\0\1\2\3" * 10)
     assert code == 2

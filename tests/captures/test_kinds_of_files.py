@@ -419,7 +419,7 @@ def test_a_csv_whose_header_names_its_columns(head, row, tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("time,identifier\n1,00\n", ("nothing tells whose", "protocol")),
+        ("time,identifier\n1,00\n", ("nothing tells whose", "--protocol", "column protocol")),
         ("time,rpi\n1606644000,00ff\n", ("row 2", "expected 16 bytes of gaen, found 2")),
         ("time,rpi\nyesterday," + "00" * 16 + "\n", ("row 2", "offset from UTC", "yesterday")),
         ("time,rpi\n2020-11-29T10:00:00," + "00" * 16 + "\n", ("row 2", "offset from UTC")),
@@ -434,6 +434,36 @@ def test_a_csv_whose_header_names_its_columns(head, row, tmp_path):
 def test_a_csv_at_fault_is_named(text, words, tmp_path):
     (tmp_path / "x.csv").write_text(text)
     fails(tmp_path / "x.csv", *words)
+
+
+def test_a_row_of_a_csv_at_fault_costs_that_row(tmp_path, capsys):
+    good = "\n".join(f"{1606644000 + k},{k:032x}" for k in range(5))
+    (tmp_path / "x.csv").write_text(f"time,rpi\n{good}\n1606644009,zz%zz\n")
+    arguments = ("import", tmp_path / "x.csv", "--out", tmp_path / "x.parquet", "--json")
+    assert call(*arguments) == 2
+    capsys.readouterr()
+    assert call(*arguments, "--partial") == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["n_sightings"] == 5
+    assert "row 7: rpi: expected hexadecimal digits" in err
+    assert "bytes were passed over" not in err
+
+
+def test_a_gzip_that_is_cut_gives_what_is_before_the_cut(tmp_path, capsys):
+    (tmp_path / "x.log.gz").write_bytes(gzip.compress(log(heard(A, 60)))[:-30])
+    arguments = ("import", tmp_path / "x.log.gz", "--out", tmp_path / "x.parquet", "--json")
+    assert call(*arguments) == 2
+    capsys.readouterr()
+    assert call(*arguments, "--partial") == 0
+    out, err = capsys.readouterr()
+    assert 30 <= json.loads(out)["n_sightings"] < 60
+    assert "unpacked as far as can be" in err
+
+
+def test_times_ahead_of_now_are_told(tmp_path, capsys):
+    (tmp_path / "x.csv").write_text(f"time,rpi\n4102444800,{1:032x}\n")
+    assert call("import", tmp_path / "x.csv", "--out", tmp_path / "x.parquet", "--json") == 0
+    assert "its sightings reach 2100-01-01, ahead of now" in capsys.readouterr().err
 
 
 # -- pcapng's other blocks, and fragments ------------------------------------------------------------

@@ -462,3 +462,49 @@ def test_a_thousands_comma_is_no_decimal_comma(tmp_path):
     file = day.write(tmp_path, "t.csv", ['"31,280",1,2', "31300,1,2"], "t,i,j\n")
     with pytest.raises(FormatError, match=r"row 2: a time, .* is missing or not a number"):
         read(file)
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("2020-08-10T08:00:00Z,2020-08-10T08:20:00,1,2", "some of its times say their zone"),
+        ("2020-08-10 08:00:00,1597027200,1,2", "column start holds dates and column end does not"),
+    ],
+)
+def test_a_start_and_an_end_of_two_kinds_are_refused(tmp_path, row, said):
+    file = tmp_path / "t.csv"
+    file.write_text(f"start,end,i,j\n{row}\n")
+    with pytest.raises(FormatError, match=said):
+        read(file, start=None)
+
+
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [("start_ms,duration_ms,i,j", "once more"), ("start,duration,i,j", "duration says no unit")],
+)
+def test_a_unit_of_t_is_not_said_twice_and_not_of_a_duration(tmp_path, head, said):
+    file = tmp_path / "t.csv"
+    file.write_text(f"{head}\n30000000,900000,1,2\n")
+    with pytest.raises(FormatError, match=said):
+        read(file, t_unit_s=0.001)
+    right = read(file, t_unit_s=0.001, columns=("t", "duration_ms", "i", "j"))
+    assert int(right.duration_s.sum()) == 900
+
+
+def test_marks_of_nobody_are_copenhagens_and_told_where_they_are_taken_as_people(tmp_path):
+    file = tmp_path / "t.csv"
+    file.write_text("t,i,j,rssi\n300,1,2,-60\n600,1,-1,0\n900,1,-3,-60\n1200,1,NA,-60\n")
+    found = read(file, dialect="copenhagen")
+    assert found.counted["nobody"] == 1
+    assert "-1" not in found.ids
+    said = " ".join(read(file).notes)
+    assert "id -1 is taken as a person" in said
+    assert "id NA is taken as a person" in said
+
+
+def test_an_encoding_of_bytes_is_none_of_text(tmp_path):
+    file = tmp_path / "t.csv"
+    file.write_text("t,i,j\n300,1,2\n")
+    with pytest.raises(FormatError, match="no encoding 'base64'"):
+        read(file, encoding="base64")
+    assert call("trace", "info", file, "--observed", "2020-11-29") == 2

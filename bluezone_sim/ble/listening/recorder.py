@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -136,6 +137,15 @@ class Recorder:
         self._file.__exit__(None if whole else kind, None if whole else error, trace)
 
 
+@contextlib.contextmanager
+def _named(label: str) -> Iterator[None]:
+    """Faults name the file."""
+    try:
+        yield
+    except FormatError as error:
+        raise FormatError(f"{label}: {error}") from None
+
+
 def read_packets(path: Path) -> Packets:
     """The advertisements of a capture, whole.
 
@@ -157,7 +167,7 @@ def read_packets(path: Path) -> Packets:
                 raise FormatError(
                     f"{label}: {kind}; expected {', '.join(READERS)}, which hold packets"
                 )
-            with file.open("rb") as stream:
+            with _named(label), file.open("rb") as stream:
                 records = (by_adapter(part) for part in READERS[kind](stream))
                 for frames, _ in in_order(records):
                     link_layer = np.isin(frames.link, LINK_LAYER)

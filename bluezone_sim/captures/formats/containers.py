@@ -11,13 +11,14 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Protocol
 
 from ...errors import FormatError, InputError
 from . import btsnooz, csv_rows
+from .frames import Damage
 
 GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
 #: More than any log that phones keep.
@@ -33,15 +34,23 @@ _PACKETLOG = re.compile(r"(^|/)logs/Bluetooth/[^/]*\.pklg$", re.IGNORECASE)
 _TEXT = re.compile(r"(^|/)(bugreport|dumpstate|dumpsys|main_entry)[^/]*\.txt$", re.IGNORECASE)
 
 
+#: Bytes of a gzip at fault that are unpacked at once: those with the fault in them are lost.
+_SMALL = 512
+
+
 class _Bytes(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
 @contextmanager
-def unpacked(path: Path) -> Iterator[list[tuple[str, Path]]]:
+def unpacked(path: Path, damage: Damage | None = None) -> Iterator[list[tuple[str, Path]]]:
     """What a file holds: (its name for people, a file); itself where it is not packed.
 
     Logs in a bug report are in order of time, the earlier part first.
+
+    Args:
+        path: the file.
+        damage: told of a gzip at fault, of which all before the fault is given; None: that is an error.
 
     Raises:
         InputError: it cannot be read.
@@ -53,8 +62,13 @@ def unpacked(path: Path) -> Iterator[list[tuple[str, Path]]]:
         try:
             if head.startswith(GZIP):
                 out = inner / "unpacked"
-                with gzip.open(path) as stream:
-                    _copy(stream, out, str(path))
+                try:
+                    with gzip.open(path) as stream:
+                        _copy(stream, out, str(path))
+                except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+                    if damage is None or not _before_fault(path, out):
+                        raise
+                    damage.note(f"unpacked as far as can be ({error})")
                 if head_of(out)[:2] == GZIP:
                     raise FormatError(f"{path}: gzip inside gzip")
                 if tarfile.is_tarfile(out):
@@ -71,6 +85,15 @@ def unpacked(path: Path) -> Iterator[list[tuple[str, Path]]]:
                 yield [(str(path), path)]
         except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
             raise FormatError(f"{path}: cannot be unpacked ({error}); is it truncated?") from None
+
+
+def _before_fault(path: Path, out: Path) -> int:
+    """Unpacks a gzip up to where it is cut or damaged; how many bytes that gives."""
+    inflate, n = zlib.decompressobj(31), 0
+    with path.open("rb") as stream, out.open("wb") as file, suppress(zlib.error):
+        while n < MOST_BYTES and (step := stream.read(_SMALL)):
+            n += file.write(inflate.decompress(step))
+    return n
 
 
 def head_of(path: Path, size: int = 512) -> bytes:

@@ -10,7 +10,7 @@ import base64
 import binascii
 import csv
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
 
@@ -46,13 +46,19 @@ def _delimiter(line: str) -> str:
     return max(",;\t", key=line.count)
 
 
-def read_rows(path: Path, observer: int, protocol: str | None = None) -> Iterator[Sightings]:
+def read_rows(
+    path: Path,
+    observer: int,
+    protocol: str | None = None,
+    pass_over: Callable[[str], None] | None = None,
+) -> Iterator[Sightings]:
     """Rows as sightings, a table a protocol and some ten thousand rows; without RSSI they are never near.
 
     Args:
         path: the file.
         observer: number of the phone.
         protocol: of identifiers, where neither a column nor the name of one tells it.
+        pass_over: told of each row at fault, which is then left out; None: the first one is an error.
 
     Raises:
         FormatError: a column that is missing or named twice, or a row at fault, which is named.
@@ -67,7 +73,13 @@ def read_rows(path: Path, observer: int, protocol: str | None = None) -> Iterato
             ):
                 if not any(cell.strip() for cell in cells):
                     continue
-                name, row = columns.row(number, cells)
+                try:
+                    name, row = columns.row(number, cells)
+                except FormatError as fault:
+                    if pass_over is None:
+                        raise
+                    pass_over(str(fault))
+                    continue
                 rows = kept.setdefault((name, len(row[3])), [])
                 rows.append(row)
                 if len(rows) >= _CHUNK_ROWS:
@@ -106,8 +118,8 @@ class _Columns:
         told = IDENTIFIER[names[self.identifier]] or protocol
         if told is None and self.protocol is None:
             raise FormatError(
-                f"{path}: nothing tells whose identifiers these are; add a column protocol with one of "
-                f"{', '.join(protocols.names())}"
+                f"{path}: nothing tells whose identifiers these are; say it with --protocol, or add a "
+                f"column protocol with one of {', '.join(protocols.names())}"
             )
         self.told = told or ""
 

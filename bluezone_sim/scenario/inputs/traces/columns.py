@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -112,6 +112,7 @@ class TraceRows:
     Attributes:
         numbers: ``float64[r]`` by role, in seconds, metres and dBm; NaN where there is no number.
         iso: the times were dates, and are UTC seconds already, or local ones where ``local``.
+        units: of the columns of time, by role, where their names say them.
         names: ids, each once.
         i, j: ``int64[r]``, indices into ``names``.
         groups: names of groups, each once; empty where the file has none.
@@ -135,6 +136,7 @@ class TraceRows:
     local: bool = False
     bad: dict[str, list[int]] | None = None
     others: int = 0
+    units: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.i)

@@ -19,6 +19,7 @@ from .layout import Layout, header_columns, said_columns, text_layout
 from .text import Lines, cells_of, is_number, is_time, lines_of
 
 _BLOCK = 1 << 23
+_ZONES = "{path}: some of its times say their zone and some do not; give it to all"
 
 
 def rows_of(path: Path, raw: bytes, table: TraceTable) -> tuple[TraceRows, Layout]:
@@ -206,24 +207,39 @@ def _trace_rows(
     comma: bool = False,
 ) -> TraceRows:
     numbers: dict[str, NDArray[np.float64]] = {}
-    local = False
+    zones: dict[str, bool] = {}
+    _check_dates(path, layout, iso)
     for column in layout.columns:
         if column.role not in NUMBERS:
             continue
         values = columns[column.role]
         if column.role in iso:
-            numbers[column.role], zoneless = _iso_seconds(path, *_coded(values))
-            local |= zoneless
+            numbers[column.role], zones[column.role] = _iso_seconds(path, *_coded(values))
         else:
             numbers[column.role] = _floats(values, comma) * column.factor
+    if len(set(zones.values())) > 1:
+        raise FormatError(_ZONES.format(path=path))
+    local = any(zones.values())
     names, i, j = _together(columns[PEOPLE[0]], columns[PEOPLE[1]])
     out = TraceRows(numbers, names, i, j, line, [], iso=bool(iso), local=local)
+    out.units = {c.role: c.word for c in layout.columns if c.unit and c.role in NUMBERS}
     if GROUPS[0] in columns:
         out.groups, out.group_i, out.group_j = _together(columns[GROUPS[0]], columns[GROUPS[1]])
     if "state" in columns:
         words, codes = _coded(columns["state"])
         out.state = np.array([w.lower() for w in words] or [""], object)[codes]
     return out
+
+
+def _check_dates(path: Path, layout: Layout, iso: set[str]) -> None:
+    """Refuses a row whose one time is a date and whose other is a number."""
+    times = {c.role: c.word for c in layout.columns if c.role in ("t", "end")}
+    if iso and iso != set(times):
+        date = next(word for role, word in times.items() if role in iso)
+        number = next(word for role, word in times.items() if role not in iso)
+        raise FormatError(
+            f"{path}: column {date} holds dates and column {number} does not; write both alike"
+        )
 
 
 def _coded(values: Any) -> tuple[list[str], NDArray[np.int64]]:
@@ -283,7 +299,5 @@ def _iso_seconds(
             zoneless.add(when.tzinfo is None)
             out[k] = (when.replace(tzinfo=dt.UTC) if when.tzinfo is None else when).timestamp()
     if len(zoneless) > 1:
-        raise FormatError(
-            f"{path}: some of its times say their zone and some do not; give it to all"
-        )
+        raise FormatError(_ZONES.format(path=path))
     return out[codes], True in zoneless

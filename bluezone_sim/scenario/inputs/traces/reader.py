@@ -47,6 +47,8 @@ _COUNTED = {
 }
 #: Marks in place of an id: see the Copenhagen Networks Study, doi:10.1038/s41597-019-0325-x.
 _SENTINELS = {"-1": "nobody", "-2": "outsider"}
+#: What programs write for a cell that is missing.
+_MISSING = {"NA", "N/A", "<NA>", "NaN", "nan", "null", "NULL", "None"}
 #: Contacts of people are nearer: beyond it a distance is in another unit, or none.
 _FARTHEST_M = 1000.0
 #: Without a unit in its name, a distance beyond the reach of Bluetooth may as well be centimetres.
@@ -101,7 +103,7 @@ def read_trace(table: TraceTable, timezone: str) -> Trace:
         of_people = raw_bytes(Path(table.people))
         people_sha256 = hashlib.sha256(of_people).hexdigest()
         people = read_people(Path(table.people), of_people, table.encoding, set(rows.names))
-    marks = _marks(rows, people)
+    marks = _marks(rows, people, table.dialect, notes)
     ids, group, groups, i, j = _numbered(rows, people, marks)
     seen = _seen(rows, marks, counted)
     rssi, distance = rows.numbers.get("rssi"), rows.numbers.get("distance")
@@ -172,14 +174,27 @@ def _check_far(
     raise FormatError(f"{path}: row {row}: {column.word} {what} {how_to_say()}")
 
 
-def _marks(rows: TraceRows, people: PeopleKnown | None) -> dict[str, str]:
-    """Ids that stand for nobody: negative ones where no other id is negative."""
+def _marks(
+    rows: TraceRows, people: PeopleKnown | None, dialect: str | None, notes: list[str]
+) -> dict[str, str]:
+    """Ids that stand for nobody: negative ones where no other id is negative, or the dialect's."""
     negative = {name for name in rows.names if name[:1] == "-" and name[1:].isdecimal()}
-    if not negative or negative - set(_SENTINELS) or len(negative) == len(rows.names):
+    marks = {name: what for name, what in _SENTINELS.items() if name in negative}
+    known = set() if people is None else set(people.ids)
+    if people is None and (words := sorted(_MISSING & set(rows.names))):
+        notes.append(
+            f"id {words[0]} is taken as a person; leave the cell empty where it says that there is none"
+        )
+    if not marks or marks.keys() & known or dialect == "copenhagen":
+        return {} if marks.keys() & known else marks
+    if negative - marks.keys() or len(negative) == len(rows.names):
+        if people is None:
+            notes.append(
+                f"id {min(marks)} is taken as a person, because others are negative too; leave out the "
+                "rows where it says that there is none"
+            )
         return {}
-    if people is not None and negative & set(people.ids):
-        return {}
-    return {name: _SENTINELS[name] for name in negative}
+    return marks
 
 
 def _seen(rows: TraceRows, marks: dict[str, str], counted: dict[str, int]) -> NDArray[np.bool_]:

@@ -113,6 +113,7 @@ def _decoded(path: Path, data: bytes, encoding: str) -> bytes:
     """UTF-8 without a byte order mark."""
     try:
         name = codecs.lookup(encoding).name
+        str(b"\0\0\0\0", encoding, "ignore")  # base64 and its like are none of text
     except LookupError:
         raise FormatError(
             f"{path}: there is no encoding {encoding!r}; expected one such as utf-8 or latin-1"

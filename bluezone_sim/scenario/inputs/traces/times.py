@@ -48,6 +48,8 @@ def times_of(
     assert t is not None
     if table.t_ends and (end is not None or length is not None):
         raise FormatError(f"{path}: t_ends has no effect beside an end or a duration; leave it out")
+    if table.t_unit_s != 1 and not rows.iso:
+        _check_units(rows, path)
     start = _seconds(table, t, rows, timezone, path)
     if end is not None:
         length = _seconds(table, end, rows, timezone, path) - start
@@ -69,6 +71,21 @@ def times_of(
     else:
         words += f"; t counts steps from {table.start}"
     return np.rint(start), np.rint(length), words
+
+
+def _check_units(rows: TraceRows, path: Path) -> None:
+    """Refuses a unit of t beside columns that say theirs, and beside a duration that says none."""
+    twice = [word for role, word in rows.units.items() if role in ("t", "end")]
+    if twice:
+        raise FormatError(
+            f"{path}: column {twice[0]} says its unit, and --unit (t_unit_s) would multiply it once "
+            "more; leave that out"
+        )
+    if "duration" in rows.numbers and "duration" not in rows.units:
+        raise FormatError(
+            f"{path}: --unit (t_unit_s) is of t and end, and the duration says no unit; name it "
+            "duration_s, duration_ms or duration_min with --columns (columns)"
+        )
 
 
 def _seconds(
