@@ -21,7 +21,7 @@ _UNSHIFT = np.argsort(_SHIFT)
 
 def _cells(data: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Bytes as 4-bit cells, the high one first."""
-    return np.stack([data >> 4, data & 15], axis=-1).reshape(*data.shape[:-1], -1)
+    return np.stack([data >> 4, data & 15], axis=-1).reshape(*data.shape[:-1], 2 * data.shape[-1])
 
 
 def _bytes(cells: NDArray[np.uint8]) -> NDArray[np.uint8]:
