@@ -36,7 +36,14 @@ GAEN, DP3T, TCN = PUBLISHED["gaen_v1_2"], PUBLISHED["dp3t"], PUBLISHED["tcn"]
 DAY_S = 86_400
 
 
-@pytest.fixture(params=cpu.available())
+#: The path that is used here, and the others, which compile everything once more.
+PATHS = [
+    pytest.param(name, marks=[pytest.mark.slow] if n else [])
+    for n, name in enumerate(cpu.available())
+]
+
+
+@pytest.fixture(params=PATHS)
 def path(request, monkeypatch) -> str:
     monkeypatch.setenv(cpu.VARIABLE, request.param)
     return request.param
