@@ -32,7 +32,7 @@ with atheris.instrument_imports(include=["bluezone_sim"]):
     from bluezone_sim.errors import InputError
     from bluezone_sim.protocols.bluezone.files import parse_f0_message, parse_history
     from bluezone_sim.protocols.dp3t.files import CuckooFilter, parse_list
-    from bluezone_sim.protocols.gaen.files import parse_export_zip
+    from bluezone_sim.protocols.gaen.archive import parse_export_zip
     from bluezone_sim.protocols.tcn.files import parse_report
 
 _HCI = (187, 201, 254, 1001, 1002, 2001)
@@ -51,16 +51,16 @@ def capture(reader, data: bytes) -> None:
                 assert len(table) <= len(packets)
 
 
-TARGETS = (
-    *(partial(capture, reader) for reader in READERS.values()),
-    parse_history,
-    parse_f0_message,
-    lambda data: parse_list(data, 32, 96),
-    lambda data: parse_list(data, 16, 16),
-    CuckooFilter.from_bytes,
-    parse_export_zip,
-    parse_report,
-)
+TARGETS = {name: partial(capture, reader) for name, reader in READERS.items()} | {
+    "history": parse_history,
+    "message": parse_f0_message,
+    "dp3t": lambda data: parse_list(data, 32, 96),
+    "dp3t of 16 bytes": lambda data: parse_list(data, 16, 16),
+    "cuckoo": CuckooFilter.from_bytes,
+    "export": parse_export_zip,
+    "report": parse_report,
+}
+NAMES = list(TARGETS)
 
 
 def one(data: bytes) -> None:
@@ -68,7 +68,7 @@ def one(data: bytes) -> None:
     if not data:
         return
     with suppress(InputError):
-        TARGETS[data[0] % len(TARGETS)](data[1:])
+        TARGETS[NAMES[data[0] % len(NAMES)]](data[1:])
 
 
 def seeds(folder: Path) -> None:
@@ -91,17 +91,17 @@ def seeds(folder: Path) -> None:
     with PcapngWriter(folder / "mixed") as out:
         out.write(mixed(7, observers=2))
     files = [
-        (0, log),
-        (1, (folder / "mixed").read_bytes()),
-        (1, pcapng([(0, START_US, bytes(4) + event(report(ad)))], (201,), ">")),
-        (2, trace()),
-        (3, message()),
-        (4, json.dumps({"exposed": [{"key": "A" * 43 + "=", "keyDate": 1}]}).encode()),
-        (6, CuckooFilter.build(np.ones((3, 32), np.uint8)).to_bytes()),
+        ("btsnoop", log),
+        ("pcapng", (folder / "mixed").read_bytes()),
+        ("pcapng", pcapng([(0, START_US, bytes(4) + event(report(ad)))], (201,), ">")),
+        ("history", trace()),
+        ("message", message()),
+        ("dp3t", json.dumps({"exposed": [{"key": "A" * 43 + "=", "keyDate": 1}]}).encode()),
+        ("cuckoo", CuckooFilter.build(np.ones((3, 32), np.uint8)).to_bytes()),
     ]
     (folder / "mixed").unlink()
     for k, (target, data) in enumerate(files):
-        (folder / str(k)).write_bytes(bytes([target]) + data)
+        (folder / str(k)).write_bytes(bytes([NAMES.index(target)]) + data)
 
 
 if __name__ == "__main__":
