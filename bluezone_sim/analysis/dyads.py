@@ -37,7 +37,13 @@ class Fixed:
     def rest(self, parts: NDArray[np.float64]) -> float:
         """Sum of squares of what a regression on the kinds leaves of ``float64[people]``."""
         by_kind = np.array([parts[kind].sum() for kind in self.kinds])
-        return float(parts @ parts - by_kind @ self._inverse @ by_kind)
+        explained = (by_kind[:, None] * self._inverse * by_kind).sum()
+        return float(_squares(parts) - explained)
+
+
+def _squares(x: NDArray[np.float64]) -> float:
+    """Sum of squares. Not by ``@``: the last bits of a BLAS depend on how many threads it has."""
+    return float((x * x).sum())
 
 
 @dataclass(frozen=True)
@@ -112,8 +118,8 @@ class Dyads:
         for who in (self.case, self.other):
             parts += np.bincount(who, rest, minlength=self.n_people)
         # Two people who are a pair are in the sum over people once for each of them.
-        together = np.bincount(self._dyad, rest)
-        twice = float(together @ together)
+        together = np.bincount(self._dyad, rest).astype(np.float64)
+        twice = _squares(together)
         return float(max(fixed.rest(parts) - twice, twice) ** 0.5)
 
     @cached_property
