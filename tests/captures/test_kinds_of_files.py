@@ -679,7 +679,7 @@ def test_a_folder_is_its_files(tmp_path, capsys):
     folder, out = tmp_path / "phones", tmp_path / "s.parquet"
     folder.mkdir()
     (folder / "one.log").write_bytes(log(heard(A, 5)))
-    (folder / "two.log").write_bytes(log(heard(A, 5)))
+    (folder / "two.log").write_bytes(log(heard(A, 6)))
     assert call("import", folder, "--out", out, "--json") == 0
     document = json.loads(capsys.readouterr().out)
     assert [p["name"] for p in document["phones"]] == [
