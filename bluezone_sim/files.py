@@ -199,14 +199,18 @@ class _Writing:
                 raise
 
     def _take(self) -> IO[bytes]:
+        ours = True
         for _ in range(_TRIES):
             try:
                 DISK.make_folder(self.folder)
                 made = True
             except FileExistsError:
                 made = False
+            # What stands there while others come and go is not seen at one instant: look again.
+            ours = self._ours()
+            if not ours:
+                continue
             try:
-                self._check_ours()
                 lock = DISK.open_lock(self.folder / _LOCK)
             except FileNotFoundError:
                 continue  # another writer has just ended
@@ -217,17 +221,19 @@ class _Writing:
                 lock.close()
                 raise
             lock.close()
-        raise self._in_use("others, one after another")
+        raise self._in_use("others, one after another") if ours else self._in_the_way()
 
-    def _check_ours(self) -> None:
+    def _ours(self) -> bool:
         """The lock is the first thing in a working folder and the last: without it, it is none."""
-        if self.folder.is_dir() and not self.folder.is_symlink():
+        if self.folder.is_symlink():
+            return False
+        try:
             found = set(os.listdir(self.folder))
-            if not found or (_LOCK in found and found <= {_LOCK, _NEW, _OLD}):
-                return
-        elif not os.path.lexists(self.folder):
-            raise FileNotFoundError
-        raise self._in_the_way()
+        except FileNotFoundError:
+            return True  # another writer has just ended
+        except NotADirectoryError:
+            return False
+        return not found or (_LOCK in found and found <= {_LOCK, _NEW, _OLD})
 
     def _got(self, lock: IO[bytes], made: bool) -> bool:
         """False where it is the lock of a folder that has been removed in the meantime."""

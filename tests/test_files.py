@@ -353,10 +353,15 @@ def test_many_writers_of_one_place_leave_one_of_theirs(tmp_path):
                 odd.append(error)
 
     threads = [threading.Thread(target=write, args=(i,)) for i in range(4)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)  # between any two steps another one may come
+    try:
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+    finally:
+        sys.setswitchinterval(usual)
     assert not odd
     assert written
     data = path.read_bytes()
