@@ -5,23 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import protocols
 from ..matching.index import SightingIndex, index_sightings
 from ..matching.match import match
 from ..protocols.gaen.files import parse_export, write_export
 from ..protocols.gaen.protobuf import fields
-from ..protocols.protocol import DAY_S
 from ..simulation.memory import available_mib
-from ..tables.rows import PublishedKeys, Sightings
 from . import naive
 from . import radio_figures as radio
 from .rounds import BenchmarkCase
-
-#: A UTC midnight on which an interval of GAEN starts.
-START_S = 1_596_844_800
-DAYS = 14
+from .workload import START_S, published_keys, random_keys, sightings_of
 
 #: Sizes of the curve of observed identifiers, and keys that are matched against them.
 OBSERVED = {
@@ -38,14 +32,10 @@ _NEEDED_MIB = {"100M": 7_000, "10M": 1_200}
 Maker = Callable[[], BenchmarkCase]
 
 
-def _keys(size: int, n: int, seed: int = 1) -> NDArray[np.uint8]:
-    return np.random.default_rng(seed).integers(0, 256, (n, size), np.uint8)
-
-
 def _identifiers(name: str, n: int, baseline: str, plain: Callable[..., object]) -> Maker:
     def make() -> BenchmarkCase:
         system = protocols.get_key_protocol(name)
-        keys = _keys(system.key_size, n)
+        keys = random_keys(system.key_size, n)
         out = np.empty((n, system.intervals_per_key, system.id_size), np.uint8)
         few = keys[: n // 50]
         return BenchmarkCase(
@@ -65,7 +55,7 @@ def _expansion(into: bool) -> Maker:
     def make() -> BenchmarkCase:
         system = protocols.get_key_protocol("gaen")
         # As many as one call of an app or a server makes; new arrays then come from freed memory.
-        keys = _keys(16, 8_192)
+        keys = random_keys(16, 8_192)
         out = np.empty((len(keys), 144, 16), np.uint8) if into else None
 
         def work() -> None:
@@ -86,39 +76,6 @@ def _expansion(into: bool) -> Maker:
     return make
 
 
-def _sightings(name: str, n: int, published: PublishedKeys) -> Sightings:
-    """Sightings of strangers over fourteen days, and a few of the published keys."""
-    system = protocols.get_key_protocol(name)
-    rng = np.random.default_rng(2)
-    ids = np.frombuffer(bytearray(rng.bytes(n * system.id_size)), np.uint8)
-    ids = ids.reshape(n, system.id_size)
-    step_ms = DAYS * DAY_S * 1000 / n
-    times = START_S * 1000 + (np.arange(n) * step_ms).astype(np.int64)
-    few = min(len(published), 20)
-    own = system.identifiers(published.key[:few], published.start_s[:few])
-    for k in range(few):
-        interval = (k * 7) % system.intervals_per_key
-        at_ms = (int(published.start_s[k]) + interval * system.interval_s + 1) * 1000
-        row = min(n - 1, int((at_ms - START_S * 1000) / step_ms))
-        ids[row], times[row] = own[k, interval], at_ms
-    return Sightings(
-        observer=np.zeros(n, np.int32),
-        time_ms=times,
-        identifier=ids,
-        rssi_dbm=np.full(n, -70, np.int16),
-        protocol=name,
-    )
-
-
-def _published(name: str, n: int) -> PublishedKeys:
-    system = protocols.get_key_protocol(name)
-    return PublishedKeys(
-        _keys(system.key_size, n, seed=3),
-        START_S + (np.arange(n) % DAYS).astype(np.int64) * DAY_S,
-        np.full(n, system.intervals_per_key, np.int32),
-    )
-
-
 def _set_of(index: SightingIndex, most: int = 1_000_000) -> set[bytes]:
     """The identifiers as a set, of at most a million: a set of all would not fit the memory."""
     table = index.sightings.identifier[:most]
@@ -129,8 +86,8 @@ def _set_of(index: SightingIndex, most: int = 1_000_000) -> set[bytes]:
 def _gaen_match(size: str, threads: int = 1) -> Maker:
     def make() -> BenchmarkCase:
         n = OBSERVED[size]
-        published = _published("gaen", 1_000_000 if n > 1_000_000 else 200_000)
-        index = index_sightings(_sightings("gaen", n, published), "gaen", threads=2)
+        published = published_keys("gaen", 1_000_000 if n > 1_000_000 else 200_000)
+        index = index_sightings(sightings_of("gaen", n, published), "gaen", threads=2)
         seen, few = _set_of(index), published.key[:300]
         return BenchmarkCase(
             name=f"match/gaen/{size}" + (f"/{threads} threads" if threads > 1 else ""),
@@ -147,8 +104,8 @@ def _gaen_match(size: str, threads: int = 1) -> Maker:
 
 
 def _bluezone_match() -> BenchmarkCase:
-    published = _published("bluezone", 20_000)
-    index = index_sightings(_sightings("bluezone", 1_000_000, published), "bluezone")
+    published = published_keys("bluezone", 20_000)
+    index = index_sightings(sightings_of("bluezone", 1_000_000, published), "bluezone")
     seen, few = _set_of(index), published.key[:300]
     return BenchmarkCase(
         name="match/bluezone/1M",
@@ -163,9 +120,9 @@ def _bluezone_match() -> BenchmarkCase:
 
 def _population() -> BenchmarkCase:
     # A day's cases against what a population of phones holds, in one pass.
-    published = _published("bluezone", 1_000)
+    published = published_keys("bluezone", 1_000)
     system = protocols.get_key_protocol("bluezone")
-    sightings = _sightings("bluezone", 20_000_000, published)
+    sightings = sightings_of("bluezone", 20_000_000, published)
     ids = system.identifiers(published.key, published.start_s).reshape(-1, system.id_size)
     wanted, few = {x.tobytes() for x in ids}, sightings.identifier[:100_000]
     return BenchmarkCase(
@@ -180,8 +137,8 @@ def _population() -> BenchmarkCase:
 
 
 def _index() -> BenchmarkCase:
-    published = _published("gaen", 100)
-    sightings = _sightings("gaen", 1_000_000, published)
+    published = published_keys("gaen", 100)
+    sightings = sightings_of("gaen", 1_000_000, published)
     few = sightings.take(np.arange(200_000))
     return BenchmarkCase(
         name="index/gaen/1M",
@@ -195,8 +152,8 @@ def _index() -> BenchmarkCase:
 
 
 def _export() -> BenchmarkCase:
-    data = write_export(_published("gaen", 50_000))
-    few = write_export(_published("gaen", 2_000))[16:]
+    data = write_export(published_keys("gaen", 50_000))
+    few = write_export(published_keys("gaen", 2_000))[16:]
 
     def plain() -> int:
         return sum(len(fields(v)) for _, v in fields(few) if isinstance(v, bytes))

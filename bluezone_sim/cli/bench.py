@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(invoke_without_command=True)
     group.callback()(bench)
     group.command()(engine)
+    group.command()(limit)
     app.add_typer(group, name="bench")
 
 
@@ -38,7 +39,10 @@ def bench(
         float, typer.Option(min=0, max=1, help="How much a ratio may fall.")
     ] = 0.15,
 ) -> None:
-    """Measure the core, each figure beside a plain baseline in the same process; or `bench engine`."""
+    """Measure the core, each figure beside a plain baseline in the same process.
+
+    `bench limit` sets it beside C, `bench engine` measures whole runs.
+    """
     if context.invoked_subcommand is not None:
         return
     from ..benchmarks.core import FIGURES, cases, too_large
@@ -144,3 +148,32 @@ def engine(
         typer.echo(json.dumps(document, indent=1))
         return
     console(150).print(engine_table(figures, beside))
+
+
+def limit(as_json: Json = False) -> None:
+    """Measure the core beside the same work in C, which a C compiler of this machine compiles.
+
+    One thread, 512 keys a call; both with the instructions that Numba may use here.
+    """
+    import json
+    from dataclasses import asdict
+
+    from ..benchmarks.limit import limit_table, measure_limit
+    from ..benchmarks.machine import processor, units
+    from ..benchmarks.regressions import scaled
+
+    figures = []
+    for figure in measure_limit():
+        figures.append(figure)
+        ours, limit = scaled(figure.ours, figure.unit), scaled(figure.limit, figure.unit)
+        typer.echo(f"{figure.name}: {' '.join(ours)}, in C {' '.join(limit)}", err=True)
+    if as_json:
+        document = {
+            "processor": processor(),
+            "units": units(),
+            "figures": [asdict(f) for f in figures],
+        }
+        typer.echo(json.dumps(document, indent=1))
+        return
+    typer.echo(f"{processor()}, {units()}")
+    console().print(limit_table(figures).rich())
