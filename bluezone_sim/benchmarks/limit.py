@@ -25,7 +25,7 @@ from ..protocols.gaen.wire import INTERVAL_S, PER_KEY
 from ..tables.rows import Matches, PublishedKeys
 from ..tables.table import Column, Table
 from .limit_library import build_library
-from .regressions import scaled
+from .results import scaled
 from .workload import START_S, published_keys, random_keys, sightings_of
 
 #: Keys of a call; and of all calls that are timed together.

@@ -23,8 +23,7 @@ def sightings_of(name: str, n: int, published: PublishedKeys) -> Sightings:
     """``n`` sightings of strangers over fourteen days, and one of each of the first 20 published keys."""
     system = protocols.get_key_protocol(name)
     rng = np.random.default_rng(2)
-    ids = np.frombuffer(bytearray(rng.bytes(n * system.id_size)), np.uint8)
-    ids = ids.reshape(n, system.id_size)
+    ids = rng.integers(0, 256, (n, system.id_size), np.uint8)
     step_ms = DAYS * DAY_S * 1000 / n
     times = START_S * 1000 + (np.arange(n) * step_ms).astype(np.int64)
     few = min(len(published), 20)
