@@ -163,7 +163,7 @@ def _expansion(library: ctypes.CDLL) -> _Job:
     system = protocols.get_key_protocol("gaen")
     keys = random_keys(system.key_size, _GAEN_KEYS)
     numbers = np.full(CALL_KEYS, START_S // INTERVAL_S, np.uint32)
-    return _writing(library, "gaen", "expand/gaen", "keys", len(keys), keys, [numbers])
+    return _writing(library, "gaen", "expand/gaen/out", "keys", len(keys), keys, [numbers])
 
 
 def _writing(

@@ -85,7 +85,7 @@ def test_the_command_sets_the_figures_beside_the_limit(monkeypatch, capsys):
     assert document["processor"] is not None
     assert document["units"]
     figures = {f["name"]: f for f in document["figures"]}
-    assert list(figures) == ["ids/bluezone", "expand/gaen", "match/gaen/10k"]
+    assert list(figures) == ["ids/bluezone", "expand/gaen/out", "match/gaen/10k"]
     for f in figures.values():
         assert f["ratio"] == pytest.approx(f["ours"] / f["limit"])
         assert f["ours"] > 0
