@@ -12,6 +12,8 @@ from ..files import write_file
 from .common import Json, console, progress_bar, read_bytes
 
 if TYPE_CHECKING:
+    from ..benchmarks.regressions import Judgement
+    from ..benchmarks.results import Baseline
     from ..benchmarks.rounds import BenchmarkResult
 
 
@@ -49,39 +51,20 @@ def bench(
     """
     if context.invoked_subcommand is not None:
         return
-    from ..benchmarks.core import FIGURES, cases, chosen, wanted
-    from ..benchmarks.regressions import check_figures, judge
-    from ..benchmarks.results import parse_baseline, table, to_json
-    from ..benchmarks.rounds import ROUNDS, measure
+    if list_figures:
+        _list_figures()
+        return
+    from ..benchmarks.core import chosen
+    from ..benchmarks.results import table, to_json
     from ..simulation.memory import peak_memory_mib
 
-    if list_figures:
-        for name, figure in FIGURES.items():
-            typer.echo(f"{name}  (only by its name: {figure.alone})" if figure.alone else name)
-        return
     patterns = tuple(p.strip() for p in only.split(",")) if only is not None else ()
     names = _fitting(chosen(patterns))
-    before = None if baseline is None else parse_baseline(read_bytes(baseline), str(baseline))
+    before = None if baseline is None else _comparable(baseline, names, patterns)
     to_stdout = json_file == Path("-")
     if json_file is not None and not to_stdout and not json_file.absolute().parent.is_dir():
         raise InputError(f"{json_file}: there is no folder {json_file.parent}")
-    if before is not None:
-        for line in before.differences():
-            typer.echo(line, err=True)
-        if before.ignored:
-            typer.echo(f"{baseline}: not compared: {', '.join(before.ignored)}", err=True)
-        compared = [name for name in names if not name.endswith(" threads")]
-        check_figures(compared, before, lambda name: wanted(name, patterns))
-    with progress_bar(quiet=False) as bar:
-        tell = bar or (lambda share, stage: None)
-        tell(0.0, "making")
-        found = measure(cases(names), ROUNDS, lambda done: tell(done / ROUNDS, f"round {done}"))
-
-    def again(suspected: list[str]) -> list[BenchmarkResult]:
-        typer.echo(f"measured again: {', '.join(suspected)}", err=True)
-        return measure(cases(suspected), 2 * ROUNDS)
-
-    verdict = judge(found, {} if before is None else before.ratios, max_regression, again)
+    verdict = _judged(names, {} if before is None else before.ratios, max_regression)
     console(stderr=to_stdout).print(table(verdict.results).rich())
     typer.echo(f"peak memory {peak_memory_mib():,.0f} MiB", err=True)
     if to_stdout:
@@ -94,6 +77,46 @@ def bench(
         raise CriterionError("regression\n" + "\n".join(f"  - {line}" for line in verdict.worse))
     if before is not None:
         typer.echo(f"No figure fell by more than {max_regression:.0%}.", err=to_stdout)
+
+
+def _list_figures() -> None:
+    from ..benchmarks.core import FIGURES
+
+    for name, figure in FIGURES.items():
+        typer.echo(f"{name}  (only by its name: {figure.alone})" if figure.alone else name)
+
+
+def _comparable(path: Path, names: list[str], patterns: tuple[str, ...]) -> Baseline:
+    """The baseline, with a word on what is not as it was; it has the figures that are to be compared."""
+    from ..benchmarks.core import FIGURES, wanted
+    from ..benchmarks.regressions import check_figures
+    from ..benchmarks.results import parse_baseline
+
+    before = parse_baseline(read_bytes(path), str(path))
+    for line in before.differences():
+        typer.echo(line, err=True)
+    if before.ignored:
+        typer.echo(f"{path}: of threads, so not compared: {', '.join(before.ignored)}", err=True)
+    compared = [name for name in names if FIGURES[name].threads == 1]
+    check_figures(compared, before, lambda name: wanted(name, patterns))
+    return before
+
+
+def _judged(names: list[str], ratios: dict[str, float], most: float) -> Judgement:
+    """Measures figures, and those again that seem to have fallen."""
+    from ..benchmarks.core import cases
+    from ..benchmarks.regressions import judge
+    from ..benchmarks.rounds import ROUNDS, measure
+
+    def again(suspected: list[str]) -> list[BenchmarkResult]:
+        typer.echo(f"measured again: {', '.join(suspected)}", err=True)
+        return measure(cases(suspected), 2 * ROUNDS)
+
+    with progress_bar(quiet=False) as bar:
+        tell = bar or (lambda share, stage: None)
+        tell(0.0, "making")
+        found = measure(cases(names), ROUNDS, lambda done: tell(done / ROUNDS, f"round {done}"))
+    return judge(found, ratios, most, again)
 
 
 def _fitting(names: list[str]) -> list[str]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 from importlib.util import find_spec
 from types import SimpleNamespace
 
@@ -250,7 +253,7 @@ def few(clocks, monkeypatch):
     made = {n: case_of(n, work, work) for n in ("a", "b/x", "b/y")}
     figures = {n: Figure(lambda case=case: case) for n, case in made.items()}
     two = case_of("b/2 threads", work, work, threads=2)
-    figures["b/2 threads"] = Figure(lambda: two, alone="slow")
+    figures["b/2 threads"] = Figure(lambda: two, alone="slow", threads=2)
     monkeypatch.setattr("bluezone_sim.benchmarks.core.FIGURES", figures)
 
 
@@ -315,6 +318,14 @@ def test_a_figure_and_its_baseline_do_their_work(name):
     (m,) = measure([case], rounds=1)
     assert (m.name, m.threads) == (name, 1)
     assert min(m.rate, m.ratio) > 0
+
+
+@pytest.mark.slow
+def test_matching_takes_less_than_a_gib_and_a_half():
+    call = [sys.executable, "-m", "bluezone_sim", "bench", "--only", "match/*"]
+    done = subprocess.run(call, capture_output=True, text=True, check=True)
+    (peak,) = re.findall(r"peak memory ([\d,]+) MiB", done.stderr)
+    assert 300 < int(peak.replace(",", "")) < 1536
 
 
 def test_rates_are_read_with_a_prefix():
