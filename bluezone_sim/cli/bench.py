@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatch
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import CriterionError, InputError
 from ..files import write_file
-from .common import Json, console, read_bytes
+from .common import Json, console, progress_bar, read_bytes
+
+if TYPE_CHECKING:
+    from ..benchmarks.regressions import Judgement
+    from ..benchmarks.results import Baseline
+    from ..benchmarks.rounds import BenchmarkResult
 
 
 def register(app: typer.Typer) -> None:
@@ -18,6 +22,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(invoke_without_command=True)
     group.callback()(bench)
     group.command()(engine)
+    group.command()(limit)
     app.add_typer(group, name="bench")
 
 
@@ -25,10 +30,12 @@ def bench(
     context: typer.Context,
     only: Annotated[
         str | None,
-        typer.Option(metavar="PATTERN", help="Figures by name or pattern, such as 'match/gaen/*'."),
+        typer.Option(metavar="NAME,…", help="Figures by name or pattern, such as 'ids/*,match/*'."),
     ] = None,
+    list_figures: Annotated[bool, typer.Option("--list", help="Name the figures.")] = False,
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write the figures as JSON.")
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Write the ratios as JSON; - for stdout."),
     ] = None,
     baseline: Annotated[
         Path | None,
@@ -38,19 +45,84 @@ def bench(
         float, typer.Option(min=0, max=1, help="How much a ratio may fall.")
     ] = 0.15,
 ) -> None:
-    """Measure the core, each figure beside a plain baseline in the same process; or `bench engine`."""
+    """Measure the core, each figure beside a plain baseline in the same process.
+
+    `bench limit` sets it beside C, `bench engine` measures whole runs.
+    """
     if context.invoked_subcommand is not None:
         return
-    from ..benchmarks.core import FIGURES, cases, too_large
-    from ..benchmarks.regressions import parse_baseline, regressions, scaled, table, to_json
-    from ..benchmarks.rounds import measure
+    if list_figures:
+        _list_figures()
+        return
+    from ..benchmarks.core import chosen
+    from ..benchmarks.results import table, to_json
+    from ..simulation.memory import peak_memory_mib
 
-    before = None if baseline is None else parse_baseline(read_bytes(baseline), str(baseline))
-    if json_file is not None and not json_file.absolute().parent.is_dir():
+    patterns = tuple(p.strip() for p in only.split(",")) if only is not None else ()
+    names = _fitting(chosen(patterns))
+    before = None if baseline is None else _comparable(baseline, names, patterns)
+    to_stdout = json_file == Path("-")
+    if json_file is not None and not to_stdout and not json_file.absolute().parent.is_dir():
         raise InputError(f"{json_file}: there is no folder {json_file.parent}")
-    names = [n for n in FIGURES if only is None or fnmatch(n, only) or n == only]
-    if not names:
-        raise InputError(f"--only {only}: no such figure; there are {', '.join(FIGURES)}")
+    verdict = _judged(names, {} if before is None else before.ratios, max_regression)
+    console(stderr=to_stdout).print(table(verdict.results).rich())
+    typer.echo(f"peak memory {peak_memory_mib():,.0f} MiB", err=True)
+    if to_stdout:
+        typer.echo(to_json(verdict.results), nl=False)
+    elif json_file is not None:
+        write_file(json_file, to_json(verdict.results))
+    for line in verdict.unclear:
+        typer.echo(f"not clear, so not counted: {line}", err=True)
+    if verdict.worse:
+        raise CriterionError("regression\n" + "\n".join(f"  - {line}" for line in verdict.worse))
+    if before is not None:
+        typer.echo(f"No figure fell by more than {max_regression:.0%}.", err=to_stdout)
+
+
+def _list_figures() -> None:
+    from ..benchmarks.core import FIGURES
+
+    for name, figure in FIGURES.items():
+        typer.echo(f"{name}  (only by its name: {figure.alone})" if figure.alone else name)
+
+
+def _comparable(path: Path, names: list[str], patterns: tuple[str, ...]) -> Baseline:
+    """The baseline, with a word on what is not as it was; it has the figures that are to be compared."""
+    from ..benchmarks.core import FIGURES, wanted
+    from ..benchmarks.regressions import check_figures
+    from ..benchmarks.results import parse_baseline
+
+    before = parse_baseline(read_bytes(path), str(path))
+    for line in before.differences():
+        typer.echo(line, err=True)
+    if before.ignored:
+        typer.echo(f"{path}: of threads, so not compared: {', '.join(before.ignored)}", err=True)
+    compared = [name for name in names if FIGURES[name].threads == 1]
+    check_figures(compared, before, lambda name: wanted(name, patterns))
+    return before
+
+
+def _judged(names: list[str], ratios: dict[str, float], most: float) -> Judgement:
+    """Measures figures, and those again that seem to have fallen."""
+    from ..benchmarks.core import cases
+    from ..benchmarks.regressions import judge
+    from ..benchmarks.rounds import ROUNDS, measure
+
+    def again(suspected: list[str]) -> list[BenchmarkResult]:
+        typer.echo(f"measured again: {', '.join(suspected)}", err=True)
+        return measure(cases(suspected), 2 * ROUNDS)
+
+    with progress_bar(quiet=False) as bar:
+        tell = bar or (lambda share, stage: None)
+        tell(0.0, "making")
+        found = measure(cases(names), ROUNDS, lambda done: tell(done / ROUNDS, f"round {done}"))
+    return judge(found, ratios, most, again)
+
+
+def _fitting(names: list[str]) -> list[str]:
+    """Those that the free memory holds; the others are told."""
+    from ..benchmarks.core import too_large
+
     fitting = []
     for name in names:
         why = too_large(name)
@@ -58,22 +130,7 @@ def bench(
             fitting.append(name)
         else:
             typer.echo(f"{name}: left out, it {why}", err=True)
-    found = []
-    for case in cases(fitting):
-        found.append(measure(case))
-        value, unit = scaled(found[-1].value, found[-1].unit)
-        typer.echo(f"{case.name}: {value} {unit}", err=True)
-    console().print(table(found))
-    if json_file is not None:
-        write_file(json_file, to_json(found))
-    if before is not None:
-        missing = sorted(set(before) - {m.name for m in found}) if only is None else []
-        for name in missing:
-            typer.echo(f"{name}: in the baseline, not measured here", err=True)
-        worse = regressions(found, before, max_regression)
-        if worse:
-            raise CriterionError("regression\n" + "\n".join(f"  - {line}" for line in worse))
-        typer.echo(f"No figure fell by more than {max_regression:.0%}.")
+    return fitting
 
 
 def engine(
@@ -144,3 +201,32 @@ def engine(
         typer.echo(json.dumps(document, indent=1))
         return
     console(150).print(engine_table(figures, beside))
+
+
+def limit(as_json: Json = False) -> None:
+    """Measure the core beside the same work in C, which a C compiler of this machine compiles.
+
+    One thread, 512 keys a call; both with the instructions that Numba may use here.
+    """
+    import json
+    from dataclasses import asdict
+
+    from ..benchmarks.limit import limit_table, measure_limit
+    from ..benchmarks.machine import processor, units
+    from ..benchmarks.results import scaled
+
+    figures = []
+    for figure in measure_limit():
+        figures.append(figure)
+        ours, limit = scaled(figure.ours, figure.unit), scaled(figure.limit, figure.unit)
+        typer.echo(f"{figure.name}: {' '.join(ours)}, in C {' '.join(limit)}", err=True)
+    if as_json:
+        document = {
+            "processor": processor(),
+            "units": units(),
+            "figures": [asdict(f) for f in figures],
+        }
+        typer.echo(json.dumps(document, indent=1))
+        return
+    typer.echo(f"{processor()}, {units()}")
+    console().print(limit_table(figures).rich())

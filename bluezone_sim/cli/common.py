@@ -65,8 +65,8 @@ def settings_of(given: list[str] | None, example: str = "radio.density=on") -> d
     return out
 
 
-def console(width: int = 0) -> Any:
-    """A console on stdout, wide enough for the tables, or as wide as is asked."""
+def console(width: int = 0, *, stderr: bool = False) -> Any:
+    """A console on stdout or stderr, wide enough for the tables, or as wide as is asked."""
     from rich.console import Console
 
     from ..tables.table import WIDTH
@@ -74,7 +74,7 @@ def console(width: int = 0) -> Any:
     width = width or WIDTH
     # A table that a narrow terminal wraps can still be read; one with its numbers cut off cannot.
     # What a scenario calls its measures or districts is text, whatever brackets it has.
-    console = Console(highlight=False, markup=False)
+    console = Console(highlight=False, markup=False, stderr=stderr)
     if not console.is_terminal or console.width < width:
         console.width = width
     return console
