@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from .. import protocols
 from ..errors import TableError
-from ..kernels.cpu import path
 from ..kernels.lookup.exact import Index, collect, probe_rows, words_of
 from ..protocols.protocol import DAY_MS, Protocol, called
 from ..protocols.units import UnitKeys
@@ -186,7 +185,7 @@ def _fused(units: UnitKeys, system: Protocol, index: Index) -> Callable[..., Non
     fused = system.published_keys.fused
     if fused is None:
         return None
-    found: Callable[..., None] | None = called(fused)(path(), index, units)
+    found: Callable[..., None] | None = called(fused)(index, units)
     return found
 
 
