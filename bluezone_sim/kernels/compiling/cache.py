@@ -49,8 +49,10 @@ class CodeCache(NullCache):
         found = self._read(key)
         if found is None:
             self._compiles = True
+            # A helper that is started now has to know the folder.
+            folder = self._folders.writing
             watch.tell(True)
-            found = self._read(key) if self._wait(self._name(key)) else None
+            found = self._read(key) if folder and self._wait(folder, self._name(key)) else None
         return None if found is None else CompileResult._rebuild(target_context, *found)
 
     def save_overload(self, sig: Any, data: Any) -> None:
@@ -90,11 +92,8 @@ class CodeCache(NullCache):
                         return found
         return None
 
-    def _wait(self, name: str) -> bool:
+    def _wait(self, folder: Path, name: str) -> bool:
         """Waits until no other process compiles the same, and keeps others from it until it is done."""
-        folder = self._folders.writing
-        if folder is None:
-            return False
         until = time.monotonic() + _PATIENCE_S
         with suppress(OSError):  # no locks there: two may compile the same
             lock = (folder / f"{name}.lock").open("ab")
