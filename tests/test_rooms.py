@@ -77,7 +77,8 @@ def circles(graph: dict[str, set[str]]) -> list[list[str]]:
 #: Rooms from the ground up. One imports lower floors only; those of one floor do not know each other.
 FLOORS = (
     ("errors", "_version"),
-    ("files", "kernels", "registry"),
+    ("files", "registry"),
+    ("kernels",),
     ("tables",),
     ("protocols",),
     ("scenario",),

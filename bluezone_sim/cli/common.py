@@ -112,7 +112,15 @@ def progress_bar(*, quiet: bool) -> Iterator[ProgressCallback | None]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+    from ..simulation.rehearsal import COMPILING
+
     columns = (TextColumn("{task.description:<12}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("start", total=1.0)
-        yield lambda done, stage: bar.update(task, completed=done, description=stage)
+
+        def report(done: float, stage: str) -> None:
+            # How far a compiler is cannot be said: the bar moves to and fro.
+            bar.tasks[task].total = None if stage == COMPILING else 1.0
+            bar.update(task, completed=done, description=stage)
+
+        yield report

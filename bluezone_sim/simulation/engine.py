@@ -34,6 +34,7 @@ from .campaign import run_campaign
 from .context import SimulationContext, StageTimer
 from .memory import check_limit, peak_memory_mib
 from .publishing import before_isolation, verdicts_of
+from .rehearsal import helped
 from .tracing import exposure_days, follow
 
 ProgressCallback = Callable[[float, str], None]
@@ -149,7 +150,13 @@ def run(
         raise InputError(f"threads: expected at least 1, found {threads}")
     check_limit(scenario)
     threads = threads or available_threads()
-    report = progress or (lambda done, stage: None)
+    silent: ProgressCallback = lambda done, stage: None  # noqa: E731
+    with helped(scenario.protocol.name, threads, progress or silent) as report:
+        return _run(scenario, seed, threads, report)
+
+
+def _run(scenario: Scenario, seed: int, threads: int, report: ProgressCallback) -> RunResult:
+    """What is asked for is as it should be."""
     began = time.perf_counter()
     clock = StageTimer()
     report(0.0, "population")

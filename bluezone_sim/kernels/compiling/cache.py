@@ -1,0 +1,137 @@
+"""Compiled code of a kernel on disk: a file a signature, compiled by one process at a time.
+
+A file says for what it was made and ends with a digest, so that what is damaged, or another's by the same
+name, is compiled as if it were not there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import os
+import pickle
+import re
+import time
+import uuid
+from contextlib import suppress
+from pathlib import Path
+from types import CodeType
+from typing import IO, Any
+
+from numba.core import serialize
+from numba.core.caching import NullCache
+from numba.core.compiler import CompileResult
+
+from ...files import take_lock
+from . import watch
+from .folders import folders
+from .stamp import of_function
+
+#: Another process compiles a kernel within this, or is taken to hang, s.
+_PATIENCE_S = 120.0
+_POLL_S = 0.02
+_DIGEST = 32
+
+
+class CodeCache(NullCache):
+    """What Numba asks for code, and hands code that it made."""
+
+    def __init__(self, function: Any):
+        self._function = function
+        self._folders = folders(of_function(inspect.getfile(function)))
+        self._lock: IO[bytes] | None = None
+        self._compiles = False
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Code of a signature; None says that this process shall compile it."""
+        target_context.refresh()
+        key = self._key(sig, target_context.codegen())
+        found = self._read(key)
+        if found is None:
+            self._compiles = True
+            # A helper that is started now has to know the folder.
+            folder = self._folders.writing
+            watch.tell(True)
+            found = self._read(key) if folder and self._wait(folder, self._name(key)) else None
+        return None if found is None else CompileResult._rebuild(target_context, *found)
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keeps code."""
+        if _can_be_kept(data):
+            key = self._key(sig, data.codegen)
+            self._write(self._name(key), serialize.dumps((key, data._reduce())))
+
+    def done(self) -> None:
+        """Others may go on: the code is there, or it cannot be compiled."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+        if self._compiles:
+            self._compiles = False
+            watch.tell(False)
+
+    def _key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:
+        cells = self._function.__closure__ or ()
+        held = serialize.dumps(tuple(cell.cell_contents for cell in cells))
+        body = hashlib.sha256(_place(self._function.__code__) + held).hexdigest()
+        where = f"{self._function.__module__}.{self._function.__qualname__}"
+        return where, body, sig, codegen.magic_tuple()
+
+    def _name(self, key: tuple[Any, ...]) -> str:
+        digest = hashlib.sha256(repr(key).encode()).hexdigest()[:16]
+        where = re.sub(r"[^\w.]", "", key[0].removeprefix("bluezone_sim.kernels."))[:80]
+        return f"{where}-{digest}.code"
+
+    def _read(self, key: tuple[Any, ...]) -> Any:
+        for folder in self._folders.reading:
+            with suppress(OSError):
+                content = (folder / self._name(key)).read_bytes()
+                if hashlib.sha256(content[_DIGEST:]).digest() == content[:_DIGEST]:
+                    made_for, found = pickle.loads(content[_DIGEST:])
+                    if made_for == key:
+                        return found
+        return None
+
+    def _wait(self, folder: Path, name: str) -> bool:
+        """Waits until no other process compiles the same, and keeps others from it until it is done."""
+        until = time.monotonic() + _PATIENCE_S
+        with suppress(OSError):  # no locks there: two may compile the same
+            lock = (folder / f"{name}.lock").open("ab")
+            while not take_lock(lock):
+                if time.monotonic() > until:
+                    lock.close()
+                    return False
+                time.sleep(_POLL_S)
+            self._lock = lock
+        return True
+
+    def _write(self, name: str, content: bytes) -> None:
+        content = hashlib.sha256(content).digest() + content
+        folder = self._folders.writing
+        while folder is not None:
+            try:
+                _replace(folder / name, content)
+                return
+            except OSError:  # the disk is full, or the folder went away
+                folder = self._folders.gave_out()
+
+
+def _place(code: CodeType) -> bytes:
+    """Tells a function from all others of its file, some of which have no name."""
+    plain = [x for x in code.co_consts if not isinstance(x, CodeType)]
+    return repr((list(code.co_positions()), code.co_code, plain)).encode()
+
+
+def _can_be_kept(made: Any) -> bool:
+    """Code that knows an address is good for this process only."""
+    return not (made.lifted or made.library.has_dynamic_globals)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    path.parent.mkdir(exist_ok=True)
+    part = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        part.write_bytes(content)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
