@@ -198,7 +198,8 @@ class Writing:
             disk.DISK.sync(self.place.parent)
         for left in (self.new, self._old):
             if os.path.lexists(left):
-                self._check_own(left)
+                if left == self._old:
+                    self._check_own(left)
                 disk.DISK.remove(left)
 
     def _check_own(self, left: Path) -> None:

@@ -75,7 +75,11 @@ def verify(path: str | Path) -> Verification:
             sum(sizes),
             tuple(faults_of(path, listed)),
             tuple(sorted(listed.changing)),
-            tuple(others_in(path, {*listed.names, "lock"})),
+            tuple(n for n in others_in(path, {*listed.names, "lock"}) if not _is_empty(path / n)),
         )
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
+def _is_empty(path: Path) -> bool:
+    return os.path.isdir(path) and not os.listdir(path)
