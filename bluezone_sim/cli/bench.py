@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ..errors import CriterionError, InputError
-from ..files import write_file
+from ..files import check_file, write_file
 from .common import Json, console, read_bytes
 
 
@@ -46,8 +46,8 @@ def bench(
     from ..benchmarks.rounds import measure
 
     before = None if baseline is None else parse_baseline(read_bytes(baseline), str(baseline))
-    if json_file is not None and not json_file.absolute().parent.is_dir():
-        raise InputError(f"{json_file}: there is no folder {json_file.parent}")
+    if json_file is not None:
+        check_file(json_file)
     names = [n for n in FIGURES if only is None or fnmatch(n, only) or n == only]
     if not names:
         raise InputError(f"--only {only}: no such figure; there are {', '.join(FIGURES)}")

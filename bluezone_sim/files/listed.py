@@ -24,7 +24,7 @@ def check_growing(folder: Path, holds: str, names: Collection[str]) -> None:
     """Raises InputError where these files may not be written into a folder: it is of something else, or
     some are there that the program has not written; called before the work starts."""
     if os.path.exists(folder) and not folder.is_dir():
-        raise InputError(f"{folder}: is a file; give the name of a folder")
+        raise InputError(f"{folder}: is a file; expected a directory")
     if os.path.exists(folder):
         place_of(folder)
     else:

@@ -257,10 +257,13 @@ def recover(path: Path) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Removes what killed processes have left of writes into a folder."""
-    for left in sorted(folder.glob(f".*{_SUFFIX}")):
+    """Removes what killed processes have left of writes into a folder, and of a folder's own write."""
+    left = sorted(folder.glob(f".*{_SUFFIX}"))
+    places = [folder / at.name[1 : -len(_SUFFIX)] for at in left]
+    own = place_of(folder)
+    for place in [own] * os.path.lexists(_working_folder(own)) + places:
         with suppress(InputError):  # its writer lives, or it is somebody else's
-            Writing(folder / left.name[1 : -len(_SUFFIX)]).end()
+            Writing(place).end()
 
 
 def make_folder(path: Path) -> None:
