@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -88,7 +89,7 @@ def _files(given: list[Path], *, partial: bool) -> list[Path]:
 
     out: list[Path] = []
     for path in given:
-        if not path.is_dir():
+        if not os.path.isdir(path):
             out.append(path)
             continue
         inside = sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith("."))
