@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 from .analysis.result import RunResult
 from .analysis.sweep import SweepResult
 from .errors import InputError
-from .files import make_folder, recover, write_file
+from .files import make_folder, read_digests, recover, write_file, write_listed
 from .report.export import reports
 from .report.figures import adoption_png
 from .report.notebook import result_html, sweep_html
@@ -182,13 +184,23 @@ def open_any(path: str | Path) -> Result | Sweep:
     Raises:
         InputError: it is neither, or cannot be read.
     """
-    path = Path(path)
+    return _open(Path(path), lambda name: False)
+
+
+def _open(path: Path, passing_over: Callable[[str], bool]) -> Result | Sweep:
+    """:func:`open_any`, whatever the state of files that are about to be written anew."""
     recover(path)
-    if (path / "sweep.json").exists():
-        return open_sweep(path)
-    if (path / "manifest.json").exists():
-        return open_run(path)
-    what = "no such directory" if not path.is_dir() else "holds no run and no sweep"
+    listed = read_digests(path) if os.path.isdir(path) else None
+    holds = listed.holds if listed is not None else None
+    if holds == "sweep" or os.path.exists(path / "sweep.json"):
+        return Sweep.of(sweeping.open_sweep(path, passing_over))
+    if holds == "run" or os.path.exists(path / "manifest.json"):
+        return Result.of(run_load.open_run(path, passing_over))
+    what = (
+        "no such directory"
+        if not os.path.isdir(path)
+        else f"holds {holds or 'no run and no sweep'}"
+    )
     raise InputError(f"{path}: {what}; expected what `run` or `sweep` has written")
 
 
@@ -206,10 +218,23 @@ def write_reports(directory: Path, formats: Sequence[str], out: Path) -> list[Pa
     Raises:
         InputError: it is no run or sweep, or ``out`` cannot be written.
     """
-    found = open_any(directory)
+    at_home = out.resolve() == directory.resolve()
+    found = _open(directory, partial(_is_written, formats) if at_home else lambda name: False)
     about = run_load.manifest_of(directory) if isinstance(found, Result) else {}
-    written = []
-    for name, data in reports(found, about, formats).items():
-        make_folder((out / name).parent)
-        written.append(write_file(out / name, data))
-    return written
+    files = reports(found, about, formats)
+    if (
+        at_home and read_digests(directory) is None
+    ):  # of an earlier version, it stays without a list
+        for name, data in files.items():
+            make_folder((out / name).parent)
+            write_file(out / name, data)
+        return [out / name for name in files]
+    of = "run" if isinstance(found, Result) else "sweep"
+    return write_listed(out, files, of if at_home else "report")
+
+
+def _is_written(formats: Sequence[str], name: str) -> bool:
+    """Whether a report in these formats writes this file."""
+    if name == "report.html":
+        return "html" in formats
+    return name.startswith("figures/") and name.rpartition(".")[2] in formats

@@ -8,9 +8,12 @@
     │   ├── FormatError              a key, history, capture or trace file
     │   │   ├── RowsError            single rows of it; the others can be used
     │   │   └── SignatureError       a signature does not verify
-    │   └── TableError               an array of the wrong dtype, shape or range
+    │   ├── TableError               an array of the wrong dtype, shape or range
+    │   └── InUseError               another process writes the same place
     ├── CriterionError               a criterion or a regression gate failed; exit 1
     └── NothingToRunError            no adapter, no case; exit 5
+
+A folder that can be read, though not all is as it should be, is told by a FolderWarning.
 """
 
 from __future__ import annotations
@@ -90,6 +93,10 @@ class TableError(InputError):
     """An array with the wrong dtype, shape or values."""
 
 
+class InUseError(InputError):
+    """Another process is writing to the same place."""
+
+
 class CriterionError(BluezoneSimError):
     """A criterion was missed or a benchmark regressed."""
 
@@ -100,3 +107,7 @@ class NothingToRunError(BluezoneSimError):
     """There is nothing to run on: no adapter, no matching case."""
 
     exit_code = 5
+
+
+class FolderWarning(UserWarning):
+    """A folder that is read has no digests, so that damage to it would go unnoticed."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ..kernels.cpu import path
+from ..kernels import cpu
 from ..storage.provenance import processor
 
 __all__ = ["processor", "units"]
 
 
 def units() -> str:
-    """Instructions that kernels use, such as ``vaes``."""
-    return type(path()).__name__.lower()
+    """Instructions that kernels use, such as ``shani+vaes512``."""
+    return str(cpu.units())

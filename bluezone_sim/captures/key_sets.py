@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -228,7 +229,7 @@ def files_of(paths: Iterable[Path]) -> tuple[list[Path], list[Path]]:
     found: dict[Path, Path] = {}
     others: list[Path] = []
     for path in paths:
-        inside, rest = _inside(path) if path.is_dir() else ([path], [])
+        inside, rest = _inside(path) if os.path.isdir(path) else ([path], [])
         others += rest
         for file in inside:
             found.setdefault(file.resolve(), file)

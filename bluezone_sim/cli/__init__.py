@@ -7,13 +7,14 @@ import signal
 import sys
 import threading
 import traceback
+import warnings
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .._version import __version__
-from ..errors import BluezoneSimError
+from ..errors import BluezoneSimError, FolderWarning
 from . import (
     bench,
     ble,
@@ -28,6 +29,7 @@ from . import (
     sweep,
     trace,
     validate,
+    verify,
 )
 
 if TYPE_CHECKING:
@@ -70,6 +72,7 @@ _ROOMS = (
     sweep,
     compare,
     report,
+    verify,
     scenarios,
     match,
     keys,
@@ -86,7 +89,7 @@ for _room in _ROOMS:
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs a command; the exit code says how it went (docs/commands.md lists them)."""
-    with _interrupts() as interrupted:
+    with _interrupts() as interrupted, _warnings():
         try:
             code = app(arguments, standalone_mode=False, prog_name="bluezone-sim")
             sys.stdout.flush()
@@ -132,6 +135,25 @@ def _interrupts() -> Iterator[list[int]]:
         yield seen
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _warnings() -> Iterator[None]:
+    """Tells what is odd about a folder that is read as a line, each once."""
+    said: set[str] = set()
+
+    def line(message: Any, category: type[Warning], *where: Any, **more: Any) -> None:
+        if not issubclass(category, FolderWarning):
+            usual(message, category, *where, **more)
+        elif str(message) not in said:
+            said.add(str(message))
+            typer.echo(f"bluezone-sim: {message}", err=True)
+
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+        warnings.simplefilter("always", FolderWarning)
+        warnings.showwarning = line
+        yield
 
 
 def entry() -> None:

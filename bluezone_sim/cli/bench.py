@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import CriterionError, InputError
-from ..files import write_file
+from ..files import check_file, write_file
 from .common import Json, console, progress_bar, read_bytes
 
 if TYPE_CHECKING:
@@ -62,8 +62,8 @@ def bench(
     names = _fitting(chosen(patterns))
     before = None if baseline is None else _comparable(baseline, names, patterns)
     to_stdout = json_file == Path("-")
-    if json_file is not None and not to_stdout and not json_file.absolute().parent.is_dir():
-        raise InputError(f"{json_file}: there is no folder {json_file.parent}")
+    if json_file is not None and not to_stdout:
+        check_file(json_file)
     verdict = _judged(names, {} if before is None else before.ratios, max_regression)
     console(stderr=to_stdout).print(table(verdict.results).rich())
     typer.echo(f"peak memory {peak_memory_mib():,.0f} MiB", err=True)

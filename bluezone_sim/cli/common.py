@@ -50,6 +50,15 @@ def read_bytes(path: Path) -> bytes:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
+def tell_private(path: Path) -> None:
+    """Says of a recording what it has in it; its first line."""
+    typer.echo(
+        f"bluezone-sim: {path} will hold identifiers of other people's phones; only you may read it "
+        "(mode 600), so think before you pass it on",
+        err=True,
+    )
+
+
 def settings_of(given: list[str] | None, example: str = "radio.density=on") -> dict[str, Any]:
     """``key=value`` pairs; a value is TOML where it can be, else text."""
     out: dict[str, Any] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import FormatError, InputError
-from .common import Json
+from .common import Json, tell_private
 
 if TYPE_CHECKING:
     from ..captures.file_report import FileReport
@@ -47,6 +48,7 @@ def import_(
     """Read what real phones heard into one table of sightings."""
     from ..captures.formats.parquet import SightingsWriter
     from ..captures.importing import Import
+    from ..files import check_file
 
     files = _files(files, partial=partial)
     twice = [f for i, f in enumerate(files) if f.resolve() in [g.resolve() for g in files[:i]]]
@@ -54,6 +56,8 @@ def import_(
         raise InputError(f"{twice[0]}: is given twice")
     if out.resolve() in [f.resolve() for f in files]:
         raise InputError(f"{out}: is read and would be written; give another --out")
+    check_file(out)
+    tell_private(out)
     reading, reports = Import(partial=partial, protocol=protocol), []
     ordered = reading.in_order(files)
     with SightingsWriter(out) as writer:
@@ -85,7 +89,7 @@ def _files(given: list[Path], *, partial: bool) -> list[Path]:
 
     out: list[Path] = []
     for path in given:
-        if not path.is_dir():
+        if not os.path.isdir(path):
             out.append(path)
             continue
         inside = sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith("."))

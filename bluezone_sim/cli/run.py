@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -28,7 +29,9 @@ def run(
     out: Annotated[
         Path | None, typer.Option(help="Directory to write; by default runs/<id>.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace --out if it exists.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace --out if it holds a run and nothing else.")
+    ] = False,
     threads: Annotated[
         int | None, typer.Option(help="Threads; by default one a core. Results do not change.")
     ] = None,
@@ -68,7 +71,7 @@ def _default_out(name: str, seed: int) -> Path:
     now = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%SZ")
     first = Path("runs") / f"{name}-seed{seed}-{now}"
     path, n = first, 1
-    while path.exists():
+    while os.path.lexists(path):
         n += 1
         path = first.with_name(f"{first.name}-{n}")
     return path

@@ -78,11 +78,10 @@ def new(
     file: Annotated[Path, typer.Argument(help="File to write; it must not exist.")],
 ) -> None:
     """Write a commented scenario to start from."""
-    from ..files import write_file
+    from ..files import check_file, write_file
     from ..scenario import template
 
-    if not file.parent.is_dir():
-        raise InputError(f"{file}: there is no folder {file.parent}")
+    check_file(file)
     if file.exists():
         raise InputError(f"{file}: exists already; give another name, or remove it")
     write_file(file, template())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
@@ -70,7 +71,7 @@ def read(name_or_path: str | Path) -> tuple[str, str]:
     known = shipped()
     if str(name_or_path) in known:
         path = known[str(name_or_path)]
-    elif not path.exists():
+    elif not os.path.exists(path):
         near = get_close_matches(str(name_or_path), known, 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise InputError(

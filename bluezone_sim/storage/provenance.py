@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._version import NUMERIC_VERSION, SCHEMA_VERSION, __version__
+from ..files import DIGESTS
 from ..scenario.profiles import profile_of
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def manifest(result: RunResult) -> dict[str, Any]:
         "numeric_version": NUMERIC_VERSION,
         "bluezone_sim": __version__,
         "git_commit": git_commit(),
+        "digests": DIGESTS,
         "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "seed": result.seed,
         "scenario": result.scenario.model_dump(mode="json"),

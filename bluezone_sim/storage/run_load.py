@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from ..analysis.arrow import histograms_from_arrow, outcomes_from_arrow
 from ..analysis.campaign import CampaignPart, CampaignResult
 from ..analysis.result import Metrics, RunResult, SensitivityRow
 from ..errors import FormatError, InputError
-from ..files import read_document
+from ..files import check_digests, read_document, recover
 from ..scenario.loading import stored_scenario
 from ..tables.levels import CampaignDay, LevelMetrics
 from ..tables.platforms import PlatformPair
@@ -22,14 +24,22 @@ from ..tables.rows import Warnings
 from ..world.trace_summary import TraceInfo
 
 
-def open_run(path: str | Path) -> RunResult:
+def open_run(
+    path: str | Path, passing_over: Callable[[str], bool] = lambda name: False
+) -> RunResult:
     """Reads a run directory.
+
+    Args:
+        path: of the directory.
+        passing_over: files whose damage does not matter, being about to be written anew.
 
     Raises:
         InputError: there is none.
-        FormatError: a file is damaged, or of another schema version.
+        FormatError: a file is damaged or missing, or of another schema version.
     """
     path = Path(path)
+    recover(path)
+    check_digests(path, "run", "manifest.json", partial(_remedy, path), passing_over)
     about = manifest_of(path)
     try:
         return _result(path, about)
@@ -37,6 +47,21 @@ def open_run(path: str | Path) -> RunResult:
         raise
     except (KeyError, TypeError, ValueError) as error:
         raise FormatError(f"{path / 'manifest.json'}: not a run's ({error!r:.200})") from None
+
+
+def _remedy(path: Path, name: str) -> str:
+    if (again := report_again(path, name)) is not None:
+        return again
+    return "copy the run again from where it came, or run it again with --force"
+
+
+def report_again(path: Path, name: str) -> str | None:
+    """What writes a file anew that `report` has made; None for others."""
+    if name == "report.html":
+        return f"`bluezone-sim report {path}` writes it anew"
+    if name.startswith("figures/"):
+        return f"`bluezone-sim report {path} --format {name.rpartition('.')[2]}` writes it anew"
+    return None
 
 
 def manifest_of(path: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,25 +16,88 @@ from ..analysis.arrow import (
     outcomes_to_arrow,
     warnings_to_arrow,
 )
-from ..errors import InputError
-from ..files import recover, whole_folder
+from ..errors import FormatError, InputError
+from ..files import (
+    DIGESTS,
+    check_place,
+    in_words,
+    named,
+    others_in,
+    read_digests,
+    recover,
+    remove_leftovers,
+    whole_folder,
+)
 
 if TYPE_CHECKING:
     from ..analysis.result import RunResult
 
 
+#: What earlier versions wrote, which had no list of their files.
+_EARLIER = frozenset(
+    (
+        "adopters.parquet",
+        "adoption.png",
+        "campaign.parquet",
+        "campaign_parts.parquet",
+        "histograms.parquet",
+        "manifest.json",
+        "metrics.parquet",
+        "outcomes.parquet",
+        "report.html",
+        "warnings.parquet",
+    )
+)
+#: Keys that every manifest has had.
+_MANIFEST = {"schema_version", "bluezone_sim", "scenario", "seed", "result"}
+
+
 def check_free(out: Path, *, force: bool) -> None:
-    """Raises InputError if a run may not be written to ``out``; called before the work starts."""
+    """Raises InputError if a run may not be written to ``out``; called before the work starts.
+
+    A folder is replaced only where all that it holds was written by the program: with files of others
+    in it, it is refused, since they are likely to be about the run that would go.
+    """
+    check_place(out)
     recover(out)
-    if out.exists() and not force:
+    if os.path.exists(out) and not force:
         raise InputError(f"{out}: exists already; give --force to replace it, or another --out")
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out}: is a file; expected the name of a directory")
-    if out.exists() and any(out.iterdir()) and not (out / "manifest.json").exists():
-        raise InputError(f"{out}: holds no run (no manifest.json), so it is not replaced")
-    parent = next(p for p in out.absolute().parents if p.exists())
-    if not parent.is_dir() or not os.access(parent, os.W_OK):
-        raise InputError(f"{out}: cannot be made, {parent} is not a folder that can be written to")
+    if os.path.exists(out):
+        if not out.is_dir():
+            raise InputError(f"{out}: is a file; expected the name of a directory")
+        remove_leftovers(out)
+        _check_own(out, out)
+
+
+def _check_own(out: Path, folder: Path) -> None:
+    """Raises InputError where a folder, which ``out`` stands for, is no run or holds more than that."""
+    with named(out):
+        if not any(folder.iterdir()):
+            return
+        try:
+            listed = read_digests(folder)
+        except FormatError:
+            listed = None
+        if listed is not None and listed.holds != "run":
+            raise InputError(f"{out}: holds a {listed.holds} and no run, so it is not replaced")
+        if listed is None and not _has_manifest(folder):
+            raise InputError(
+                f"{out}: holds no run (no manifest.json of this program), so it is not replaced"
+            )
+        ours = {*_EARLIER, DIGESTS} if listed is None else listed.names
+        if others := others_in(folder, ours):
+            raise InputError(
+                f"{out}: holds {in_words(others)}, which no run has written, so it is not replaced; move "
+                "it away, or give another --out"
+            )
+
+
+def _has_manifest(folder: Path) -> bool:
+    try:
+        about = json.loads((folder / "manifest.json").read_bytes())
+        return bool(about.keys() >= _MANIFEST)
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return False
 
 
 def save(
@@ -56,7 +120,8 @@ def save(
     import pyarrow.parquet as pq
 
     check_free(out, force=force)
-    with whole_folder(out, replace=force) as part:
+    may_go = partial(_check_own, out) if force else None
+    with whole_folder(out, "run", replace=may_go) as part:
         for name, table in (
             ("metrics", result.metrics.to_arrow()),
             ("outcomes", outcomes_to_arrow(result.outcomes)),

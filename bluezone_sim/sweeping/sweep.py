@@ -13,6 +13,7 @@ from ..analysis.arms import label_of
 from ..analysis.sweep import SweepResult
 from ..errors import BluezoneSimError, InputError
 from ..scenario.model import Scenario
+from .appending import Appending
 from .plan import SweepPlan, plan
 from .store import Store
 from .work import Done, Failed
@@ -83,7 +84,7 @@ def _into(
 
     for point in planned.points:
         check_limit(point.scenario)
-    store = Store(path)
+    store = Appending(path)
     cores = available_threads()
     with store.writing(planned, warn) as done:
         jobs = planned.jobs(done)
@@ -160,14 +161,21 @@ def _read(store: Store, planned: SweepPlan) -> SweepResult:
     return _sweep(store, planned.scenario, axes, table.take(pa.array([r for _, r in keep])))
 
 
-def open_sweep(path: str | Path) -> SweepResult:
+def open_sweep(
+    path: str | Path, passing_over: Callable[[str], bool] = lambda name: False
+) -> SweepResult:
     """Reads the directory of a sweep, finished or not.
+
+    Args:
+        path: of the directory.
+        passing_over: files whose damage does not matter, being about to be written anew.
 
     Raises:
         InputError: it holds none, nothing is done yet, or another version wrote it.
-        FormatError: a file is damaged.
+        FormatError: a file is damaged or missing.
     """
     store = Store(Path(path))
+    store.check(passing_over)
     about = store.about()
     table = store.results()
     axes = {key: tuple(values) for key, values in about["axes"].items()}

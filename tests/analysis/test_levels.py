@@ -9,7 +9,7 @@ import pytest
 
 import bluezone_sim as bz
 from bluezone_sim import cli
-from bluezone_sim.errors import ScenarioError
+from bluezone_sim.errors import FolderWarning, ScenarioError
 from bluezone_sim.report.findings import tiles
 from bluezone_sim.report.panels import tables
 from bluezone_sim.scenario import resolved_toml
@@ -93,7 +93,7 @@ def test_a_sweep_has_platforms_as_means_over_seeds(tmp_path):
     assert "By platform of both phones" in page
 
 
-def test_a_run_without_platforms_still_opens(run, tmp_path):
+def test_a_run_without_platforms_still_opens(run, tmp_path, capsys):
     """As earlier versions wrote it."""
     import pyarrow.parquet as pq
 
@@ -106,13 +106,17 @@ def test_a_run_without_platforms_still_opens(run, tmp_path):
         for name in ("platforms", "n_warned_f2_ci95", "precision_ci95"):
             del level[name]
     manifest["scenario"]["sweep"] = {"seeds": 10, "grid": {}, "width": 0.02}
+    del manifest["digests"]
     (out / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    again = bz.open_run(out)
+    (out / "digests.json").unlink()
+    with pytest.warns(FolderWarning, match=r"out: has no digests\.json"):
+        again = bz.open_run(out)
     assert [m.recall for m in again.metrics] == [m.recall for m in run.metrics]
     assert set(again.outcomes.case_platform) == {NO_PHONE}
     assert again.metrics[0].platforms == ()
     assert "By platform" not in printed(again)
     assert cli.main(["report", str(out)]) == 0
+    assert "has no digests.json" in capsys.readouterr().err
 
 
 # -- nulls and intervals -----------------------------------------------------------------------------

@@ -747,6 +747,7 @@ def test_a_drive_that_is_stopped_says_what_is_there(bench, folder, capsys, inter
     assert f"--person {person} --adoption 0.4,0.6 plays the rest" in captured.err
     assert {f.name for f in (folder / "run").iterdir()} == {
         "bluezone-keys.json",
+        "digests.json",
         "drive.json",
         "level-0.2.parquet",
     }

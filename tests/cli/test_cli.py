@@ -41,6 +41,7 @@ def test_run_prints_tables_and_writes_the_run_directory(town, capsys):
         assert words in text
     assert sorted(p.name for p in (town / "out").iterdir()) == [
         "adoption.png",
+        "digests.json",
         "histograms.parquet",
         "manifest.json",
         "metrics.parquet",

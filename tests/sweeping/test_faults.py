@@ -17,7 +17,8 @@ import pytest
 import bluezone_sim as bz
 from bluezone_sim import cli, errors
 from bluezone_sim.simulation import memory
-from bluezone_sim.sweeping import local, plan, store, work
+from bluezone_sim.sweeping import local, plan, work
+from bluezone_sim.sweeping.store import name_digest
 from helpers.commands import environment, process
 from helpers.results import files
 from helpers.small import TOWN, scenario
@@ -126,7 +127,7 @@ def test_a_worker_that_is_killed_is_replaced_and_its_job_done_again(tmp_path, wh
     finally:
         pool.stop()
     assert len(pool._processes) >= 2
-    results = {f"{d.job}-{store._digest(d.results)}.parquet": d.results for d in done}
+    results = {f"{d.job}-{name_digest(d.results)}.parquet": d.results for d in done}
     assert results == files(whole)
 
 

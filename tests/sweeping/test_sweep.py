@@ -22,7 +22,7 @@ from bluezone_sim.scenario.loading import point_scenario, validate
 from bluezone_sim.sweeping import plan as planning
 from bluezone_sim.tables.metrics import METRICS, NUMBERS
 from helpers.commands import call
-from helpers.results import files
+from helpers.results import files, sign
 from helpers.small import raw_scenario, scenario, smaller
 
 GRID = {"rule.name": ["any-match", "minutes-near"], "adoption": [0.6, 1.0]}
@@ -334,6 +334,7 @@ def test_a_directory_keeps_to_its_sweep(tmp_path, monkeypatch):
     about = json.loads((out / "sweep.json").read_text(encoding="utf-8"))
     about["numeric_version"] += 1
     (out / "sweep.json").write_text(json.dumps(about), encoding="utf-8")
+    sign(out)
     with pytest.raises(InputError, match="do not mix"):
         bz.sweep(scenario(), {"phones.off_share": [0.1]}, 2, workers=1, out=out)
     assert files(out) == before

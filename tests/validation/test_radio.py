@@ -331,7 +331,7 @@ def test_validate_radio_predicts_scenes_by_the_others(small, tmp_path, capsys):
         assert by_default == sorted(by_default)
         assert 0 < by_default[0] < by_default[-1] <= 1
     assert document["fit_on_all"]["exponent"] == pytest.approx(2, abs=1)
-    assert sorted(p.name for p in out.iterdir()) == ["radio-qq.png", "radio.json"]
+    assert sorted(p.name for p in out.iterdir()) == ["digests.json", "radio-qq.png", "radio.json"]
     assert json.loads((out / "radio.json").read_text(encoding="utf-8")) == document
     assert (out / "radio-qq.png").read_bytes().startswith(b"\x89PNG")
     assert call("validate", "radio", "--data", tmp_path / "data", "--out", out) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
@@ -100,7 +101,7 @@ def load_limits(name_or_path: str) -> ConformanceLimits:
     """
     known = shipped_profiles()
     path = known.get(name_or_path, Path(name_or_path))
-    if not path.is_file():
+    if not os.path.isfile(path):
         near = get_close_matches(name_or_path, known, 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise InputError(

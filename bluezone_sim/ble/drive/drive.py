@@ -18,15 +18,13 @@ from pathlib import Path
 import numpy as np
 
 from ...captures.decode import concatenate_sightings, sightings_of
-from ...captures.formats.parquet import write_sightings
-from ...files import make_folder
 from ...tables.rows import Sightings
 from ..listening.listener import Listener
 from ..listening.recorder import packets_of
 from ..listening.reports import AdvertisingReport
 from ..sending.advertise import SlotScheduler
 from ..sending.transmit import Transmitter, parallel, round_s, until
-from .drive_result import Drive, Level, compare, summary, write_run
+from .drive_result import Drive, Level, check_out, compare, summary, write_level, write_run
 from .encounter_plan import EncounterPlan
 from .schedule import LEAST_BURST_S, Programme, shortest_burst_s
 
@@ -166,6 +164,8 @@ async def drive(
         progress: told (share done, stage).
         finished: told each level when its files are written.
     """
+    if out is not None:
+        check_out(out, plan, levels)
     for line in warnings(plan, Programme.of(plan, max(levels), transmit), transmit):
         say(line)
     name = plan.keys.protocol.name
@@ -202,8 +202,7 @@ async def drive(
             sightings = _simulated(plan, began, rounds)
             air = plan.judge(sightings)
             if out is not None:
-                make_folder(out)
-                write_sightings(out / f"level-{level:g}.parquet", [sightings])
+                write_level(out, level, sightings)
         rows.append(compare(plan, level, air, n_heard))
         if out is not None:
             write_run(out, plan, played, levels)

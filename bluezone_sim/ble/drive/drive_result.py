@@ -12,15 +12,27 @@ from typing import Any
 import numpy as np
 
 from ..._version import SCHEMA_VERSION
+from ...captures.formats.parquet import write_sightings
 from ...errors import FormatError, InputError
-from ...files import make_folder, write_file
+from ...files import (
+    DIGESTS,
+    check_digests,
+    check_growing,
+    digest_of,
+    list_files,
+    make_folder,
+    write_listed,
+)
 from ...protocols.bluezone.files import parse_history
 from ...scenario.model import Scenario
+from ...tables.rows import Sightings
 from ..sending.crowd import key_file, key_file_name
 from .encounter_plan import EncounterPlan, Seen, make_plan
 
 #: Name of the file that says how a run went, for judging a phone's history afterwards.
 RUN_FILE = "drive.json"
+#: What the digests of its folder call it.
+HOLDS = "drive"
 
 
 @dataclass(frozen=True)
@@ -108,13 +120,25 @@ def summary(plan: EncounterPlan, rows: list[Level]) -> Drive:
     )
 
 
+def check_out(out: Path, plan: EncounterPlan, levels: list[float]) -> None:
+    """Raises InputError where a drive may not write to a directory; called before it begins."""
+    system = plan.keys.protocol
+    names = [RUN_FILE, *(level_file(level) for level in levels)]
+    check_growing(out, HOLDS, [*names, key_file_name(system)] if system.files else names)
+
+
+def level_file(level: float) -> str:
+    """Name of the file of what was heard at an adoption level."""
+    return f"level-{level:g}.parquet"
+
+
 def write_run(
     out: Path, plan: EncounterPlan, played: list[dict[str, float]], levels: list[float]
 ) -> None:
-    """What is needed to judge a phone's history later."""
-    make_folder(out)
+    """What is needed to judge a phone's history later; the keys are the owner's alone."""
     document = {
         "schema_version": SCHEMA_VERSION,
+        "digests": DIGESTS,
         "scenario": plan.tracer.scenario.name,
         "settings": _settings(plan.tracer.scenario),
         "seed": plan.tracer.world.seed,
@@ -127,11 +151,21 @@ def write_run(
         "levels": levels,
         "played": played,
     }
-    write_file(out / RUN_FILE, json.dumps(document, indent=1))
+    files = {RUN_FILE: json.dumps(document, indent=1).encode()}
     system = plan.keys.protocol
     if system.files:
-        keys = key_file(system, plan.keys.published(plan.peers))
-        write_file(out / key_file_name(system), keys)
+        files[key_file_name(system)] = key_file(system, plan.keys.published(plan.peers))
+    write_listed(out, files, HOLDS, private=files.keys() - {RUN_FILE})
+
+
+def write_level(out: Path, level: float, sightings: Sightings) -> None:
+    """What was heard at a level; one of an earlier drive gives way."""
+    name = level_file(level)
+    make_folder(out)
+    if (out / name).exists():
+        list_files(out, {}, HOLDS, gone=[name])
+    write_sightings(out / name, [sightings])
+    list_files(out, {name: digest_of((out / name).read_bytes())}, HOLDS)
 
 
 def _settings(scenario: Scenario) -> str:
@@ -155,6 +189,8 @@ def judge_history(
         InputError: the directory is not of such a run.
         FormatError: the history is at fault.
     """
+    again = "copy it again from where it came, or drive again"
+    check_digests(run, HOLDS, RUN_FILE, lambda name: again)
     try:
         document = json.loads((run / RUN_FILE).read_text(encoding="utf-8"))
         levels, played = document["levels"], document["played"]

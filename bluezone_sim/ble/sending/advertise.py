@@ -199,7 +199,7 @@ async def advertise(
 
 
 def write_keys(path: Path, crowd: SendingPhones) -> None:
-    """Replaces the key file, whole."""
+    """Replaces the key file, whole; it is the owner's alone."""
     from ...files import write_file
 
-    write_file(path, crowd.key_file())
+    write_file(path, crowd.key_file(), private=True)

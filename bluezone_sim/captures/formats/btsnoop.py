@@ -50,7 +50,7 @@ class BtsnoopWriter(WholeFile):
     """
 
     def __init__(self, path: Path):
-        super().__init__(path)
+        super().__init__(path, private=True)  # it has other people's identifiers
         self.stream.write(MAGIC + struct.pack(">II", 1, H4))
 
     def write(self, packets: Packets) -> None:

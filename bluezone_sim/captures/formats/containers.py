@@ -6,6 +6,7 @@ Unpacked to files on disk, so that memory does not grow with them, and no furthe
 from __future__ import annotations
 
 import gzip
+import os
 import re
 import tarfile
 import zipfile
@@ -103,7 +104,7 @@ def head_of(path: Path, size: int = 512) -> bytes:
         InputError: it cannot be read.
     """
     try:
-        if path.is_dir():
+        if os.path.isdir(path):
             raise InputError(f"{path}: is a folder; expected a file")
         with path.open("rb") as stream:
             return stream.read(size)

@@ -66,7 +66,7 @@ class SightingsWriter(WholeFile):
     def __init__(self, path: Path):
         import pyarrow.parquet as pq
 
-        super().__init__(path)
+        super().__init__(path, private=True)  # it has other people's identifiers
         self._out = pq.ParquetWriter(self.stream, _schema(), compression="zstd")
 
     def write(self, sightings: Sightings) -> None:

@@ -79,7 +79,7 @@ class PcapngWriter(WholeFile):
     """
 
     def __init__(self, path: Path):
-        super().__init__(path)
+        super().__init__(path, private=True)  # it has other people's identifiers
         body = struct.pack("<IHHq", BYTE_ORDER_MAGIC, 1, 0, -1)
         self.stream.write(block(SECTION, body + option(4, b"bluezone-sim") + option(0, b"")))
         self._interfaces = 0

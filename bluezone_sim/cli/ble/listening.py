@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..common import Json, console
+from ..common import Json, console, tell_private
 from .common import AdapterName, ble, say
 
 if TYPE_CHECKING:
@@ -55,8 +55,12 @@ def scan(
     from ...ble.listening.scan import check_protocols
     from ...ble.listening.scan import scan as listen
     from ...ble.listening.session import run
+    from ...files import check_file
 
     wanted = check_protocols(protocol or [])
+    if record is not None:
+        check_file(record)
+        tell_private(record)
     live = _live(off=json_lines or as_json)
 
     def refresh(phones: list[SeenPhone], now_us: int) -> None:

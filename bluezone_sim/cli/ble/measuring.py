@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from ..common import Json, console, progress_bar
+from ..common import Json, console, progress_bar, tell_private
 from .common import AdapterName, ProtocolName, above_zero, ble, numbers, say
 
 
@@ -50,8 +51,13 @@ def conformance(
     from ...ble.conformance.limits import load_limits
     from ...ble.listening.session import run
     from ...captures.key_sets import read_key_set
-    from ...files import write_file
+    from ...files import check_file, write_file
 
+    for path in (record, junit, html):
+        if path is not None:
+            check_file(path)
+    if record is not None and recording is None:
+        tell_private(record)
     limits = load_limits(profile)
     above_zero(seconds, "--seconds")
     wanted = target_of(target)
@@ -60,7 +66,7 @@ def conformance(
     def published() -> Any:
         return read_key_set(keys, limits.protocol) if keys else None
 
-    absent = [path for path in keys or [] if not path.exists()]
+    absent = [path for path in keys or [] if not os.path.exists(path)]
     if recording is not None or not absent:
         published()  # a fault is told before somebody has listened for an hour
     for missing in absent if recording is None else []:
@@ -136,9 +142,12 @@ def walk_test(
     from ...ble.listening.scan import check_protocols
     from ...ble.listening.session import run
     from ...errors import InputError
-    from ...files import write_file
+    from ...files import check_file, write_file
     from ...scenario.schema.phones import Phones
 
+    for path in (profile, figure):
+        if path is not None:
+            check_file(path)
     check_protocols([protocol])
     above_zero(seconds, "--seconds")
     stops_m = numbers(distances, "--distances", "1,2,5") or list(walk.DISTANCES_M)
@@ -199,8 +208,10 @@ def matrix(
     from ...ble.guided import whitepaper as guided
     from ...ble.guided.sample import sample
     from ...ble.listening.session import run
+    from ...files import check_file
 
     above_zero(wait, "--wait")
+    check_file(out)
 
     def measure() -> Any:
         return run(lambda stop: sample(stop, "bluezone", wait, adapter=adapter, say=say, read=True))

@@ -46,10 +46,12 @@ def advertise(
     from ...ble.sending.advertise import advertise as send
     from ...ble.sending.advertise import transmitter
     from ...ble.sending.crowd import SendingPhones, key_file_name
+    from ...files import check_file
 
     above_zero(seconds, "--seconds")
     crowd = SendingPhones(protocol, phones, _rotation(rotate))
     file = keys or Path(key_file_name(crowd.protocol))
+    check_file(file)
     ios = _is_ios(platform)
 
     def show(identifiers: list[str]) -> None:
@@ -131,11 +133,12 @@ def drive(
 ) -> None:
     """Hardware in the loop: a simulated person's contacts on air, beside the simulation."""
     from ...ble.drive.drive import drive as play
-    from ...ble.drive.drive_result import judge_history
+    from ...ble.drive.drive_result import HOLDS, judge_history
     from ...ble.drive.encounter_plan import make_plan
     from ...ble.listening.session import run
     from ...ble.sending.advertise import transmitter
     from ...errors import InputError
+    from ...files import check_growing
     from ...scenario import load
 
     chosen = load(scenario, settings_of(settings))
@@ -146,8 +149,8 @@ def drive(
         judged = judge_history(chosen, out, read_bytes(history), str(history), span)
         _show_drive(judged, as_json=as_json)
         return
-    if out is not None and out.exists() and not out.is_dir():
-        raise InputError(f"{out}: is a file; expected a directory, or a new name")
+    if out is not None:
+        check_growing(out, HOLDS, [])
     above_zero(speed, "--speed")
     above_zero(distance, "--distance")
     sender = transmitter(backend, adapter)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ def with_radio_file(raw: Raw, folder: Path, faults: list[Fault]) -> Raw:
         return raw  # none, or the model's own fault
     raw = copy.deepcopy(raw)
     del raw["radio"]["profile"]
-    path = next((p for p in (folder / name, Path(name)) if p.is_file()), None)
+    path = next((p for p in (folder / name, Path(name)) if os.path.isfile(p)), None)
     if path is None:
         faults.append(
             Fault(KEY, f"no file {name!r}", "`bluezone-sim ble range --profile FILE` writes one")

@@ -223,4 +223,5 @@ def save(result: Survey, out: Path) -> Path:
         InputError: the folder exists, or cannot be made.
     """
     text = json.dumps(result.to_dict(), indent=2, allow_nan=False) + "\n"
-    return write_folder(out, {"contacts.json": text.encode(), "contacts.png": figure_png(result)})
+    files = {"contacts.json": text.encode(), "contacts.png": figure_png(result)}
+    return write_folder(out, files, "validation of contacts")

@@ -43,4 +43,5 @@ def save_validation(result: Validation, out: Path) -> Path:
         InputError: the folder exists, or cannot be made.
     """
     text = json.dumps(result.to_dict(), indent=2) + "\n"
-    return write_folder(out, {"radio.json": text.encode(), "radio-qq.png": qq_png(result)})
+    files = {"radio.json": text.encode(), "radio-qq.png": qq_png(result)}
+    return write_folder(out, files, "validation of radio")

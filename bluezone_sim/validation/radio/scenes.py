@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -68,7 +69,7 @@ def read_scenes(
         InputError: no such folder, or no sqlite file in it that can be used.
         FormatError: see :func:`read_measurements`.
     """
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise InputError(
             f"{folder}: no such folder; expected one with the sqlite files of measured scenes"
         )

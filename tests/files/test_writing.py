@@ -11,47 +11,26 @@ from pathlib import Path
 
 import pytest
 
-from bluezone_sim import files
 from bluezone_sim.errors import InputError
 from bluezone_sim.files import (
-    Disk,
     WholeFile,
     check_absent,
+    disk,
     make_folder,
     recover,
     remove_leftovers,
     whole_folder,
     write_file,
     write_folder,
+    writing,
 )
+from helpers.cutting import STEPS, Cut
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs modes and signals of POSIX")
 
-STEPS = [name for name in vars(Disk) if not name.startswith("_")]
 
-
-class Cut(Disk):
-    """A disk that lets steps pass, then calls ``end`` before the next one, or half through it."""
-
-    def __init__(self, passed=10**9, end=None, *, half=False):
-        self.passed, self.end, self.half, self.taken = passed, end, half, []
-
-
-def _cutting(name):
-    def step(self, *args):
-        self.taken.append(name)
-        if len(self.taken) > self.passed and self.end is not None:
-            end, self.end = self.end, None
-            if self.half and name == "remove" and args[0].is_dir():
-                (args[0] / "a").unlink()
-            end()
-        return getattr(Disk, name)(self, *args)
-
-    return step
-
-
-for _name in STEPS:
-    setattr(Cut, _name, _cutting(_name))
+def anything(folder):
+    """Whatever is there may be replaced."""
 
 
 def old_and_new(path, kind):
@@ -60,7 +39,7 @@ def old_and_new(path, kind):
         return lambda data: write_file(path, data), path.read_bytes
 
     def write(data):
-        with whole_folder(path, replace=True) as part:
+        with whole_folder(path, "thing", replace=anything) as part:
             (part / "a").write_bytes(data)
             (part / "sub").mkdir()
             (part / "sub" / "b").write_bytes(data)
@@ -68,7 +47,7 @@ def old_and_new(path, kind):
     def read():
         a, b = (path / "a").read_bytes(), (path / "sub" / "b").read_bytes()
         assert a == b
-        assert sorted(os.listdir(path)) == ["a", "sub"]
+        assert sorted(os.listdir(path)) == ["a", "digests.json", "sub"]
         return a
 
     return write, read
@@ -80,9 +59,9 @@ def steps_of(tmp_path, monkeypatch, kind, *, replaced):
     if replaced:
         write(b"old")
     with monkeypatch.context() as patch:
-        patch.setattr(files, "DISK", disk := Cut())
+        patch.setattr(disk, "DISK", counting := Cut())
         write(b"new")
-    return disk.taken
+    return counting.taken
 
 
 def left(folder):
@@ -94,7 +73,7 @@ def test_the_steps_are_in_the_order_that_the_module_tells(tmp_path, monkeypatch)
     end = ["remove", "remove_empty"]
     for replaced in (False, True):
         assert steps_of(tmp_path, monkeypatch, "file", replaced=replaced) == file + end
-    folder = ["make_folder", "open_lock", "write_lock", "make_folder", *["sync"] * 4]
+    folder = ["make_folder", "open_lock", "write_lock", "make_folder", *["sync"] * 5]
     (tmp_path / "counted").unlink()
     taken = steps_of(tmp_path, monkeypatch, "folder", replaced=False)
     assert taken == [*folder, "rename", "sync", *end]
@@ -128,7 +107,7 @@ def test_a_fault_at_any_step_leaves_the_old_or_the_new(
             write(b"old")
 
         with monkeypatch.context() as patch:
-            patch.setattr(files, "DISK", Cut(cut, end))
+            patch.setattr(disk, "DISK", Cut(cut, end))
             # It is in place by then; what cannot be removed waits for the next write.
             quiet = fault is OSError and step.startswith("remove")
             with nullcontext() if quiet else told:
@@ -147,8 +126,9 @@ def test_a_fault_at_any_step_leaves_the_old_or_the_new(
 _KILLED = """
 import os, sys
 from pathlib import Path
-from bluezone_sim import files
-from test_files import Cut, old_and_new
+from bluezone_sim.files import disk
+from helpers.cutting import Cut
+from test_writing import old_and_new
 os.fsync = lambda handle: None
 path, kind, replaced, half = Path(sys.argv[1]), sys.argv[2], sys.argv[3] == "1", sys.argv[4] == "1"
 cut = 0
@@ -160,7 +140,7 @@ while True:
         write(b"old")
     child = os.fork()
     if not child:
-        files.DISK = Cut(cut, lambda: os._exit(9), half=half)
+        disk.DISK = Cut(cut, lambda: os._exit(9), half=half)
         write(b"new")
         os._exit(0)
     if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0:
@@ -180,7 +160,7 @@ def test_a_kill_at_any_step_leaves_the_old_or_the_new(tmp_path, monkeypatch, kin
     work.mkdir()
     done = subprocess.run(
         [sys.executable, "-c", _KILLED, work, kind, str(int(replaced)), str(int(half))],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])},
         capture_output=True,
         text=True,
         check=False,
@@ -208,7 +188,7 @@ def test_a_kill_at_any_step_leaves_the_old_or_the_new(tmp_path, monkeypatch, kin
 @posix
 def test_a_run_cut_off_between_the_two_renames_is_found_when_it_is_opened(tmp_path):
     out = tmp_path / "run"
-    write_folder(out, {"manifest.json": b'{"schema_version": 0}'})
+    write_folder(out, {"manifest.json": b'{"schema_version": 0}'}, "thing")
     work = tmp_path / ".run.bluezone-writing"
     work.mkdir()
     (work / ".lock").write_bytes(b"bluezone-sim process 1 on here")
@@ -239,7 +219,7 @@ def test_modes_follow_the_umask_and_what_is_private_is_the_owners(tmp_path, mask
     with umask(mask):
         write_file(tmp_path / "a", b"1")
         write_file(tmp_path / "secret", b"1", private=True)
-        write_folder(tmp_path / "deep" / "b", {"c": b"1"})
+        write_folder(tmp_path / "deep" / "b", {"c": b"1"}, "thing")
     assert mode(tmp_path / "a") == 0o666 & ~mask
     assert mode(tmp_path / "secret") == 0o600
     assert mode(tmp_path / "deep") == mode(tmp_path / "deep" / "b") == 0o777 & ~mask
@@ -258,7 +238,7 @@ def test_text_is_written_as_it_is(tmp_path):
 
 def test_an_exception_inside_leaves_the_earlier_one_and_nothing_else(tmp_path):
     write_file(tmp_path / "a", b"old")
-    write_folder(tmp_path / "b", {"c": b"old"})
+    write_folder(tmp_path / "b", {"c": b"old"}, "thing")
 
     def cut(write):
         write(b"new")
@@ -266,10 +246,13 @@ def test_an_exception_inside_leaves_the_earlier_one_and_nothing_else(tmp_path):
 
     with pytest.raises(ZeroDivisionError), WholeFile(tmp_path / "a") as file:
         cut(file.stream.write)
-    with pytest.raises(ZeroDivisionError), whole_folder(tmp_path / "b", replace=True) as part:
+    with (
+        pytest.raises(ZeroDivisionError),
+        whole_folder(tmp_path / "b", "thing", replace=anything) as part,
+    ):
         cut((part / "c").write_bytes)
     told = pytest.raises(InputError, match="b: cannot be written")
-    with told, whole_folder(tmp_path / "b", replace=True) as part:
+    with told, whole_folder(tmp_path / "b", "thing", replace=anything) as part:
         (part / "none" / "c").write_bytes(b"new")
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b" / "c").read_bytes() == b"old"
     assert sorted(os.listdir(tmp_path)) == ["a", "b"]
@@ -304,10 +287,10 @@ def test_another_writer_of_the_same_place_is_refused_while_it_lives(tmp_path):
         remove_leftovers(tmp_path)
         assert left(tmp_path)
     assert path.read_bytes() == b"1"
-    with whole_folder(tmp_path / "b") as part:
+    with whole_folder(tmp_path / "b", "thing") as part:
         (part / "x").write_bytes(b"1")
         with pytest.raises(InputError, match="being written"):
-            write_folder(tmp_path / "b", {})
+            write_folder(tmp_path / "b", {}, "thing")
     assert not left(tmp_path)
 
 
@@ -385,7 +368,7 @@ def test_what_the_program_has_not_written_is_not_touched(tmp_path, names):
             (work / name).write_bytes(b"")
     for write in (
         lambda: write_file(tmp_path / "a", b"1"),
-        lambda: write_folder(tmp_path / "a", {}),
+        lambda: write_folder(tmp_path / "a", {}, "thing"),
     ):
         with pytest.raises(InputError, match=r"in the way.*move it away"):
             write()
@@ -408,7 +391,7 @@ def test_without_locks_on_the_file_system_a_leftover_is_named(tmp_path, monkeypa
     def none(stream):
         raise OSError(37, "No locks available")
 
-    monkeypatch.setattr(files, "take_lock", none)
+    monkeypatch.setattr(writing, "take_lock", none)
     assert write_file(tmp_path / "a", b"1").read_bytes() == b"1"
     work = tmp_path / ".a.bluezone-writing"
     work.mkdir()
@@ -433,23 +416,67 @@ def test_places_that_cannot_be_written_are_named_with_the_remedy(tmp_path):
         with pytest.raises(InputError, match=said):
             write_file(path, b"2")
     with pytest.raises(InputError, match="is a file"):
-        write_folder(tmp_path / "a", {})
+        write_folder(tmp_path / "a", {}, "thing")
     with pytest.raises(InputError, match="cannot be written"):
         make_folder(tmp_path / "a")
     with pytest.raises(InputError, match="exists already"):
-        write_folder(tmp_path, {})
+        write_folder(tmp_path, {}, "thing")
 
 
 @posix
-def test_a_link_gives_way_and_what_it_points_to_stays(tmp_path):
-    (tmp_path / "real").mkdir()
-    (tmp_path / "real" / "mine").write_bytes(b"1")
-    (tmp_path / "link").symlink_to(tmp_path / "real")
-    with whole_folder(tmp_path / "link", replace=True) as part:
+def test_a_link_is_followed_and_stays(tmp_path):
+    (tmp_path / "far").mkdir()
+    write_folder(tmp_path / "far" / "real", {"x": b"1"}, "thing")
+    write_file(tmp_path / "far" / "file", b"1")
+    for name in ("real", "file"):
+        (tmp_path / name).symlink_to(tmp_path / "far" / name)
+    with whole_folder(tmp_path / "real", "thing", replace=anything) as part:
+        assert part.is_relative_to(tmp_path / "far")
         (part / "x").write_bytes(b"2")
-    assert (tmp_path / "real" / "mine").read_bytes() == b"1"
-    assert not (tmp_path / "link").is_symlink()
-    assert (tmp_path / "link" / "x").read_bytes() == b"2"
+    write_file(tmp_path / "file", b"2")
+    assert (tmp_path / "real").readlink() == tmp_path / "far" / "real"
+    assert (tmp_path / "far" / "real" / "x").read_bytes() == b"2"
+    assert (tmp_path / "file").readlink() == tmp_path / "far" / "file"
+    assert (tmp_path / "far" / "file").read_bytes() == b"2"
+    assert sorted(os.listdir(tmp_path / "far")) == ["file", "real"]
+    assert sorted(os.listdir(tmp_path)) == ["far", "file", "real"]
+
+
+@posix
+def test_a_link_that_leads_nowhere_is_refused(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "none")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for name in ("link", "loop"):
+        with pytest.raises(InputError, match=r"is a link to .* which is not there"):
+            write_file(tmp_path / name, b"1")
+        with pytest.raises(InputError, match="exists already"):
+            write_folder(tmp_path / name, {}, "thing")
+    assert sorted(os.listdir(tmp_path)) == ["link", "loop"]
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_name_that_is_too_long_is_told_before_the_work_starts(tmp_path, deep):
+    above = tmp_path / "none" / "neither" if deep else tmp_path
+    most = os.pathconf(tmp_path, "PC_NAME_MAX") - len("..bluezone-writing")
+    check_absent(above / ("a" * most))
+    for name in ("a" * (most + 1), "a" * 260, "ă" * 130):
+        told = pytest.raises(
+            InputError, match=rf"a name of {len(name.encode())} bytes, and the most"
+        )
+        with told:
+            check_absent(above / name)
+        with told:
+            write_file(above / name, b"")
+        with told:
+            write_folder(above / name, {}, "thing")
+    with pytest.raises(InputError, match="its path is too long"):
+        check_absent(above / "/".join(["a" * 200] * 20))
+    with pytest.raises(InputError, match="NUL in its name"):
+        check_absent(above / "a\0b")
+    assert os.listdir(tmp_path) == []
+    if not deep:
+        assert write_file(above / ("a" * most), b"1").read_bytes() == b"1"
+        write_folder(above / ("b" * most), {"c": b"1"}, "thing")
 
 
 @posix
@@ -463,8 +490,8 @@ def test_names_relative_to_the_folder_that_one_is_in(tmp_path, monkeypatch):
     (tmp_path / "in").mkdir()
     monkeypatch.chdir(tmp_path / "in")
     write_file(Path("a"), b"1")
-    write_folder(Path("../b"), {"c": b"1"})
-    with whole_folder(Path("."), replace=True) as part:
+    write_folder(Path("../b"), {"c": b"1"}, "thing")
+    with whole_folder(Path("."), "thing", replace=anything) as part:
         (part / "d").write_bytes(b"1")
-    assert os.listdir(tmp_path / "in") == ["d"]
+    assert sorted(os.listdir(tmp_path / "in")) == ["d", "digests.json"]
     assert sorted(os.listdir(tmp_path)) == ["b", "in"]

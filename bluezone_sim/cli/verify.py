@@ -1,0 +1,36 @@
+"""``bluezone-sim verify``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import FormatError
+from .common import Json
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(verify)
+
+
+def verify(
+    directory: Annotated[
+        Path, typer.Argument(help="Directory of a run, sweep, drive, report or validation.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Check every file of a directory against its digests; exit 2 where one is damaged or missing."""
+    from ..storage.verify import verify as check
+
+    found = check(directory)
+    if as_json:
+        typer.echo(json.dumps(found.to_dict()))
+    lines = found.summary()
+    if found.faults:
+        raise FormatError("\n".join(lines))
+    if not as_json:
+        typer.echo("\n".join(lines))
