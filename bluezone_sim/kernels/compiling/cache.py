@@ -1,18 +1,15 @@
 """Compiled code of a kernel on disk: a file a signature, compiled by one process at a time.
 
-A file says for what it was made and ends with a digest, so that what is damaged, or another's by the same
-name, is compiled as if it were not there.
+A file says for what it was made, so that another's by the same name is compiled as if it were not there.
 """
 
 from __future__ import annotations
 
 import hashlib
 import inspect
-import os
 import pickle
 import re
 import time
-import uuid
 from contextlib import suppress
 from pathlib import Path
 from types import CodeType
@@ -30,7 +27,6 @@ from .stamp import of_function
 #: Another process compiles a kernel within this, or is taken to hang, s.
 _PATIENCE_S = 120.0
 _POLL_S = 0.02
-_DIGEST = 32
 
 
 class CodeCache(NullCache):
@@ -59,7 +55,7 @@ class CodeCache(NullCache):
         """Keeps code."""
         if _can_be_kept(data):
             key = self._key(sig, data.codegen)
-            self._write(self._name(key), serialize.dumps((key, data._reduce())))
+            self._folders.keep(self._name(key), serialize.dumps((key, data._reduce())))
 
     def done(self) -> None:
         """Others may go on: the code is there, or it cannot be compiled."""
@@ -83,13 +79,10 @@ class CodeCache(NullCache):
         return f"{where}-{digest}.code"
 
     def _read(self, key: tuple[Any, ...]) -> Any:
-        for folder in self._folders.reading:
-            with suppress(OSError):
-                content = (folder / self._name(key)).read_bytes()
-                if hashlib.sha256(content[_DIGEST:]).digest() == content[:_DIGEST]:
-                    made_for, found = pickle.loads(content[_DIGEST:])
-                    if made_for == key:
-                        return found
+        for content in self._folders.kept(self._name(key)):
+            made_for, found = pickle.loads(content)
+            if made_for == key:
+                return found
         return None
 
     def _wait(self, folder: Path, name: str) -> bool:
@@ -105,16 +98,6 @@ class CodeCache(NullCache):
             self._lock = lock
         return True
 
-    def _write(self, name: str, content: bytes) -> None:
-        content = hashlib.sha256(content).digest() + content
-        folder = self._folders.writing
-        while folder is not None:
-            try:
-                _replace(folder / name, content)
-                return
-            except OSError:  # the disk is full, or the folder went away
-                folder = self._folders.gave_out()
-
 
 def _place(code: CodeType) -> bytes:
     """Tells a function from all others of its file, some of which have no name."""
@@ -125,13 +108,3 @@ def _place(code: CodeType) -> bytes:
 def _can_be_kept(made: Any) -> bool:
     """Code that knows an address is good for this process only."""
     return not (made.lifted or made.library.has_dynamic_globals)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    path.parent.mkdir(exist_ok=True)
-    part = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.part")
-    try:
-        part.write_bytes(content)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -8,12 +8,15 @@ the first that can be, and to a temporary folder where none can, which this proc
 from __future__ import annotations
 
 import atexit
+import hashlib
 import logging
 import os
 import shutil
 import sys
 import tempfile
 import threading
+import uuid
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -27,6 +30,7 @@ _PREFIX = "bluezone_sim-"
 #: Stamps whose code is kept: versions, settings and processors that take turns.
 _KEPT = 8
 _PROBE = b"\0" * 4096
+_DIGEST = 32
 _LOG = logging.getLogger("bluezone_sim")
 
 
@@ -104,12 +108,40 @@ class Folders:
             folder.mkdir(exist_ok=True)
         return folder
 
-    def gave_out(self) -> Path | None:
+    def kept(self, name: str) -> Iterator[bytes]:
+        """What files of a name hold, wherever one is; one that is damaged is as if it were not there."""
+        for folder in self.reading:
+            with suppress(OSError):
+                content = (folder / name).read_bytes()
+                if hashlib.sha256(content[_DIGEST:]).digest() == content[:_DIGEST]:
+                    yield content[_DIGEST:]
+
+    def keep(self, name: str, content: bytes) -> None:
+        """Writes a file, whole, whoever else does the same; where none can be written there is none."""
+        folder = self.writing
+        while folder is not None:
+            try:
+                _replace(folder / name, hashlib.sha256(content).digest() + content)
+                return
+            except OSError:  # the disk is full, or the folder went away
+                folder = self._gave_out()
+
+    def _gave_out(self) -> Path | None:
         """The folder can be written no longer; another one to write to, if there is one."""
         with self._lock:
             other = self._temporary()
             self._writing = None if other == self._writing else other
             return self._writing
+
+
+def _replace(path: Path, content: bytes) -> None:
+    path.parent.mkdir(exist_ok=True)
+    part = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        part.write_bytes(content)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 @cache

@@ -1,30 +1,23 @@
-"""Modules of LLVM IR compiled to objects, kept beside Numba's cache and loaded into the process.
+"""Modules of LLVM IR compiled to objects, kept beside the kernels' code and loaded into the process.
 
-An object is compiled once for a processor. Its file's name holds a digest of all kernels' sources, the
-processor, its features and the version of LLVM, so one that is out of date is never found; its first
-bytes hold a digest of the rest, so one that is damaged is not used. Where no folder can be written, it is
-compiled in every process.
+An object is compiled once for a processor, whose name and features are in the name of its file.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import llvmlite
 from llvmlite import binding, ir
-from numba.core.caching import CompileResultCacheImpl
 from numba.core.registry import cpu_target
 
-from ..decorators import DIGEST
+from ..compiling import watch
+from ..compiling.folders import folders
+from ..compiling.stamp import of_function
 
 #: Engines own the code that they loaded, so they last as long as the process.
 _engines: list[Any] = []
-_DIGEST_BYTES = 32
 
 
 def target_machine() -> Any:
@@ -64,42 +57,18 @@ def addresses(unit: str, write: Callable[[ir.Module], None], names: list[str]) -
 
 
 def _object(unit: str, write: Callable[[ir.Module], None]) -> bytes:
-    file = _file(unit)
-    found = None if file is None else _read(file)
+    machine = repr(cpu_target.target_context.codegen().magic_tuple())
+    name = f"{unit}-{hashlib.sha256(machine.encode()).hexdigest()[:16]}.o"
+    place = folders(of_function(__file__))
+    found = next(place.kept(name), None)
     if found is not None:
         return found
-    module = ir.Module(unit)
-    write(module)
-    code = compiled(str(module), target_machine())
-    if file is not None:
-        _keep(file, code)
+    watch.tell(True)
+    try:
+        module = ir.Module(unit)
+        write(module)
+        code = compiled(str(module), target_machine())
+        place.keep(name, code)
+    finally:
+        watch.tell(False)
     return code
-
-
-def _file(unit: str) -> Path | None:
-    try:
-        folder = CompileResultCacheImpl(_file).locator.get_cache_path()
-    except RuntimeError:  # Numba finds no folder that can be written
-        return None
-    machine = cpu_target.target_context.codegen().magic_tuple()
-    key = repr((DIGEST, machine, llvmlite.__version__, binding.llvm_version_info))
-    return Path(folder) / f"{unit}-{hashlib.sha256(key.encode()).hexdigest()[:24]}.o"
-
-
-def _read(file: Path) -> bytes | None:
-    try:
-        data = file.read_bytes()
-    except OSError:
-        return None
-    code = data[_DIGEST_BYTES:]
-    return code if hashlib.sha256(code).digest() == data[:_DIGEST_BYTES] else None
-
-
-def _keep(file: Path, code: bytes) -> None:
-    """Writes a file as a whole, whoever else does the same; a cache that cannot be written is none."""
-    try:
-        with tempfile.NamedTemporaryFile(dir=file.parent, prefix=file.stem, delete=False) as made:
-            made.write(hashlib.sha256(code).digest() + code)
-        os.replace(made.name, file)
-    except OSError:
-        return

@@ -18,7 +18,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from .. import cpu
-from ..decorators import DIGEST
+from ..compiling.stamp import SOURCES
 from . import aes_functions, filters, sha256_functions
 from .aes_rounds import X86, Aes, Arm, Tables
 from .objects import addresses
@@ -37,7 +37,7 @@ _KINDS = {
 }
 
 _addresses = (ctypes.c_void_p * len(_SHAPES))()
-_SYMBOL = f"bluezone_sim_units_{DIGEST}"
+_SYMBOL = f"bluezone_sim_units_{SOURCES[:16]}"
 # Before any kernel of the cache is loaded: one that does not find it would end the process.
 binding.add_symbol(_SYMBOL, ctypes.addressof(_addresses))
 
