@@ -71,7 +71,7 @@ def measure(
     seconds: list[list[tuple[float, float]]] = [[] for _ in cases]
     for r in range(rounds):
         for case, of in zip(cases, seconds, strict=True):
-            clock = _clock(case.threads)
+            clock = clock_of(case.threads)
             # What goes first finds the caches that the other left.
             if r % 2:
                 base, work = _seconds(case.baseline_work, clock), _seconds(case.work, clock)
@@ -100,7 +100,7 @@ def _result(case: BenchmarkCase, seconds: list[tuple[float, float]]) -> Benchmar
     )
 
 
-def _clock(threads: int) -> Callable[[], float]:
+def clock_of(threads: int) -> Callable[[], float]:
     """Time of this process on a core, where one thread works: what else runs takes turns with it, and its
     turns do not count. Where the system counts too coarsely (Windows), or threads work, the wall's.
     """
