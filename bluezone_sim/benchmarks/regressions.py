@@ -57,8 +57,8 @@ def judge(
     """What fell by more than ``most`` (0.15: 15 %).
 
     A figure whose ratio is below the bound is only suspected. It is measured again, and counts once all
-    of its interval is below; it is cleared once its ratio is not. While neither is so more rounds are added;
-    those that raised the suspicion are not among them, since they were chosen for being low.
+    of its interval is below; it is cleared once its ratio is not. While neither is so, more rounds are
+    added; those that raised the suspicion are not among them, since they were chosen for being low.
 
     Args:
         results: of this run; those of which ``ratios`` knows nothing are not judged.
