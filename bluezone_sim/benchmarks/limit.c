@@ -14,6 +14,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 #if defined(__clang__)
 #define UNROLLED _Pragma("clang loop unroll(full)")
@@ -504,38 +507,28 @@ INLINE Words first_blocks(uint32_t number)
     return out;
 }
 
-INLINE Words next_blocks(void)
+/* n vectors, whose numbers grow by so many from one to the next; `at` moves on. */
+INLINE void encrypt(const int n, const int by, const Blocks key[11], Words *at, Blocks *x)
 {
-    return (Words)SAME(_mm_set_epi32(WIDE, 0, 0, 0));
-}
-
-/* The next BATCH vectors of a day; `at` moves on. */
-INLINE void encrypt(const Blocks key[11], Words *at, Blocks x[BATCH])
-{
-    UNROLLED for (int q = 0; q < BATCH; q++)
+    UNROLLED for (int q = 0; q < n; q++)
     {
         x[q] = (Blocks)*at ^ key[0];
-        *at += next_blocks();
+        *at += (Words)SAME(_mm_set_epi32(by, 0, 0, 0));
     }
     UNROLLED for (int r = 1; r < 10; r++)
     {
-        UNROLLED for (int q = 0; q < BATCH; q++) x[q] = ENCRYPT(x[q], key[r]);
+        UNROLLED for (int q = 0; q < n; q++) x[q] = ENCRYPT(x[q], key[r]);
     }
-    UNROLLED for (int q = 0; q < BATCH; q++) x[q] = LAST(x[q], key[10]);
-}
-
-INLINE void keys_of(const Schedules *all, int k, Blocks key[11])
-{
-    UNROLLED for (int r = 0; r < 11; r++) key[r] = SAME(all->key[r][k]);
+    UNROLLED for (int q = 0; q < n; q++) x[q] = LAST(x[q], key[10]);
 }
 
 INLINE void encrypt_day(const Schedules *all, int k, uint32_t number, uint8_t *out)
 {
     Blocks key[11], x[BATCH];
     Words at = first_blocks(number);
-    keys_of(all, k, key);
+    UNROLLED for (int r = 0; r < 11; r++) key[r] = SAME(all->key[r][k]);
     for (int j = 0; j < DAY; j += WIDE * BATCH) {
-        encrypt(key, &at, x);
+        encrypt(BATCH, WIDE, key, &at, x);
         UNROLLED for (int q = 0; q < BATCH; q++) memcpy(out + 16 * (j + WIDE * q), &x[q], sizeof(x[q]));
     }
 }
@@ -568,6 +561,19 @@ typedef struct {
 
 INLINE uint64_t bits_of(uint64_t hash) { return 1ull << (hash & 63) | 1ull << (hash >> 6 & 63); }
 
+/* Zeros, in large pages where the system gives them: a large filter is asked at random. */
+static void *zeros(size_t bytes)
+{
+    const size_t page = 1 << 21, whole = (bytes + page - 1) / page * page;
+    void *out = aligned_alloc(page, whole);
+    if (out == NULL)
+        return NULL;
+#ifdef MADV_HUGEPAGE
+    madvise(out, whole, MADV_HUGEPAGE);
+#endif
+    return memset(out, 0, bytes);
+}
+
 void index_free(Index *index)
 {
     if (index != NULL) {
@@ -586,14 +592,12 @@ Index *index_new(const Id *ids, long n, int filter_log2)
     Index *index = calloc(1, sizeof *index);
     if (index == NULL)
         return NULL;
-    index->filter = aligned_alloc(64, 8ull << filter_log2);
-    index->table = aligned_alloc(64, slots * sizeof(Id));
+    index->filter = zeros(8ull << filter_log2);
+    index->table = zeros(slots * sizeof(Id));
     if (index->filter == NULL || index->table == NULL) {
         index_free(index);
         return NULL;
     }
-    memset(index->filter, 0, 8ull << filter_log2);
-    memset(index->table, 0, slots * sizeof(Id));
     index->filter_shift = 64 - filter_log2;
     index->table_mask = slots - 1;
     for (long i = 0; i < n; i++) {
@@ -662,24 +666,27 @@ INLINE uint32_t passing(const Index *index, __m512i a, __m512i b)
     return _mm512_cmpeq_epi64_mask(_mm512_and_si512(word, bits), bits);
 }
 
-INLINE void probe_gathered(const Index *index, const Schedules *all, int i, uint32_t number, long key,
-                           Waiting *waiting)
+enum { STEP = 8 };
+
+/* Identifiers of four keys, one in each quarter of a vector. */
+INLINE void probe_gathered(const Index *index, const Schedules *all, int i, const uint32_t *numbers,
+                           long key, Waiting *waiting)
 {
-    Blocks round[11], x[BATCH];
-    Words at = first_blocks(number);
-    keys_of(all, i, round);
-    for (int j = 0; j < DAY; j += WIDE * BATCH) {
-        encrypt(round, &at, x);
-        uint64_t bits = 0;
-        UNROLLED for (int q = 0; q < BATCH; q += 2) bits |=
-            (uint64_t)passing(index, x[q], x[q + 1]) << (4 * q);
+    Blocks round[11], x[STEP];
+    Words at = first_blocks(0);
+    UNROLLED for (int r = 0; r < 11; r++) round[r] = _mm512_loadu_si512(&all->key[r][i]);
+    UNROLLED for (int q = 0; q < WIDE; q++) at[4 * q + 3] = numbers[q];
+    for (int j = 0; j < DAY; j += STEP) {
+        uint32_t bits = 0;
+        encrypt(STEP, 1, round, &at, x);
+        UNROLLED for (int q = 0; q < STEP; q += 2) bits |= passing(index, x[q], x[q + 1]) << (4 * q);
         if (__builtin_expect(bits != 0, 0)) {
-            Id ids[WIDE * BATCH] __attribute__((aligned(64)));
-            UNROLLED for (int q = 0; q < BATCH; q++) memcpy(&ids[WIDE * q], &x[q], sizeof(x[q]));
+            Id ids[STEP][WIDE] __attribute__((aligned(64)));
+            UNROLLED for (int q = 0; q < STEP; q++) memcpy(ids[q], &x[q], sizeof(x[q]));
             for (; bits; bits &= bits - 1) {
-                int bit = __builtin_ctzll(bits);
-                int of = bit / 8 * 8 + bit % 2 * 4 + bit % 8 / 2;
-                wait_for(waiting, index, ids[of], key, j + of);
+                int bit = __builtin_ctz(bits);
+                int q = bit / 8 * 2 + bit % 2, of = bit % 8 / 2;
+                wait_for(waiting, index, ids[q][of], key + of, j + q);
             }
         }
     }
@@ -696,28 +703,33 @@ INLINE long match_gathered(Derive *derive, const uint8_t *keys, const uint32_t *
     for (long k = 0; k < n; k += GROUP) {
         derive(keys + 16 * k, derived);
         schedule(derived, &all);
-        for (int i = 0; i < GROUP; i++)
-            probe_gathered(index, &all, i, numbers[k + i], k + i, &waiting);
+        for (int i = 0; i < GROUP; i += WIDE)
+            probe_gathered(index, &all, i, numbers + k + i, k + i, &waiting);
         found += settle(&waiting, index, hits + found);
     }
     return found;
 }
 #endif
 
-enum { TOGETHER = 4 }; /* keys whose identifiers are written out, into the first cache, and looked up */
+/* Keys whose identifiers are written out, into the first cache, and looked up; and so many at a time. */
+enum { TOGETHER = 4, SPAN = 16 };
 
 INLINE void probe_words(const Index *index, const Id *ids, long key, Waiting *waiting)
 {
-    int candidate[TOGETHER * DAY], n = 0;
     const uint64_t *filter = index->filter;
     const int shift = index->filter_shift;
-    for (int j = 0; j < TOGETHER * DAY; j++) { /* no branch, so many words are on their way at a time */
-        uint64_t hash = ids[j].low, bits = bits_of(hash);
-        candidate[n] = j;
-        n += (filter[hash >> shift] & bits) == bits;
+    for (int first = 0; first < TOGETHER * DAY; first += SPAN) {
+        uint64_t bits = 0;
+        UNROLLED for (int j = 0; j < SPAN; j++) /* no branch: many words are on their way at a time */
+        {
+            uint64_t hash = ids[first + j].low, word = filter[hash >> shift];
+            bits |= (word >> (hash & 63) & word >> (hash >> 6 & 63) & 1) << j;
+        }
+        for (; bits; bits &= bits - 1) {
+            int at = first + __builtin_ctzll(bits);
+            wait_for(waiting, index, ids[at], key + at / DAY, at % DAY);
+        }
     }
-    for (int c = 0; c < n; c++)
-        wait_for(waiting, index, ids[candidate[c]], key + candidate[c] / DAY, candidate[c] % DAY);
 }
 
 /* Where `ahead`, the words of some keys are fetched while the next keys are encrypted. */

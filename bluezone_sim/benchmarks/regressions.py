@@ -10,7 +10,7 @@ from .results import Baseline
 from .rounds import BenchmarkResult
 
 #: How often a figure that fell is measured again, until it is clear that it did or did not.
-AGAIN = 3
+AGAIN = 4
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Judgement:
     """What the gate found.
 
     Attributes:
-        results: of every figure, the last of those that were measured again.
+        results: of every figure; of one that was measured again, what it then gave.
         worse: figures that fell, in words.
         unclear: figures that may have fallen: their intervals hold the bound to the end.
     """
@@ -56,8 +56,9 @@ def judge(
 ) -> Judgement:
     """What fell by more than ``most`` (0.15: 15 %).
 
-    A figure whose ratio is below the bound is only suspected. It is measured again, and counts if all of
-    its interval is below; it is cleared if its ratio is not below any more.
+    A figure whose ratio is below the bound is only suspected. It is measured again, and counts once all
+    of its interval is below; it is cleared once its ratio is not. While neither is so, more rounds are
+    added; those that raised the suspicion are not among them, since they were chosen for being low.
 
     Args:
         results: of this run; those of which ``ratios`` knows nothing are not judged.
@@ -69,11 +70,12 @@ def judge(
     last = {r.name: r for r in results}
     open_ = [r.name for r in results if r.name in bounds and r.ratio < bounds[r.name]]
     worse = []
-    for _ in range(AGAIN):
+    for turn in range(AGAIN):
         if not open_:
             break
-        last |= {r.name: r for r in again(open_)}
-        worse += [name for name in open_ if last[name].high < bounds[name]]
+        for r in again(open_):
+            last[r.name] = last[r.name].with_rounds(r) if turn else r
+        worse += [name for name in open_ if last[name].interval[1] < bounds[name]]
         open_ = [n for n in open_ if n not in worse and last[n].ratio < bounds[n]]
     return Judgement(
         [last[r.name] for r in results],
@@ -83,7 +85,8 @@ def judge(
 
 
 def _fall(r: BenchmarkResult, before: float) -> str:
+    low, high = r.interval
     return (
-        f"{r.name}: {r.ratio:.2f} ({r.low:.2f} to {r.high:.2f}) times {r.baseline}, was {before:.2f}: "
+        f"{r.name}: {r.ratio:.2f} ({low:.2f} to {high:.2f}) times {r.baseline}, was {before:.2f}: "
         f"{100 * (1 - r.ratio / before):.0f} % less"
     )

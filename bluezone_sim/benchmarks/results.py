@@ -22,7 +22,7 @@ def to_json(results: Sequence[BenchmarkResult]) -> str:
             "name": r.name,
             "unit": "times the baseline",
             "value": _rounded(r.ratio),
-            "range": f"{_rounded(r.low)} to {_rounded(r.high)}",
+            "range": "{} to {}".format(*map(_rounded, r.interval)),
             "extra": f"{' '.join(scaled(r.rate, r.unit))}; the baseline: {r.baseline}; "
             f"on {here['processor']}, {here['units']}",
             "baseline": r.baseline,
@@ -120,7 +120,7 @@ def table(results: Sequence[BenchmarkResult]) -> Table:
     rows = []
     for r in results:
         rate, unit = scaled(r.rate, r.unit)
-        interval = f"{r.low:.3g}–{r.high:.3g}"
+        interval = "{:.3g}–{:.3g}".format(*r.interval)
         rows.append((r.name, rate, unit, f"{r.ratio:.3g}", interval, r.baseline))
     heads = (
         Column("figure", left=True),

@@ -6,7 +6,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 #: Rounds whose median is reported.
 ROUNDS = 25
@@ -41,19 +41,38 @@ class BenchmarkResult:
 
     Attributes:
         name, unit, baseline, threads: of the case; the unit is ``keys/s`` by now.
-        rate: units a second, median over rounds.
-        ratio: rate over the baseline's in the same round, median.
-        low, high: 95 % confidence interval of that median, at least (of the order statistics).
+        rates: units a second, of each round.
+        ratios: those over the baseline's rate in the same round.
     """
 
     name: str
     unit: str
     baseline: str
     threads: int
-    rate: float
-    ratio: float
-    low: float
-    high: float
+    rates: tuple[float, ...]
+    ratios: tuple[float, ...]
+
+    @property
+    def rate(self) -> float:
+        """Median of the rates."""
+        return statistics.median(self.rates)
+
+    @property
+    def ratio(self) -> float:
+        """Median of the ratios."""
+        return statistics.median(self.ratios)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Confidence interval of that median, 95 % or a little more, by order statistics."""
+        # Of n ratios, fewer than k lie below the median with a chance of 2.5 % (binomial, as a normal).
+        ratios, n = sorted(self.ratios), len(self.ratios)
+        k = max(0, math.floor(n / 2 - 0.98 * math.sqrt(n)))
+        return ratios[k], ratios[n - 1 - k]
+
+    def with_rounds(self, other: BenchmarkResult) -> BenchmarkResult:
+        """The rounds of both."""
+        return replace(self, rates=self.rates + other.rates, ratios=self.ratios + other.ratios)
 
 
 def measure(
@@ -71,7 +90,7 @@ def measure(
     seconds: list[list[tuple[float, float]]] = [[] for _ in cases]
     for r in range(rounds):
         for case, of in zip(cases, seconds, strict=True):
-            clock = _clock(case.threads)
+            clock = clock_of(case.threads)
             # What goes first finds the caches that the other left.
             if r % 2:
                 base, work = _seconds(case.baseline_work, clock), _seconds(case.work, clock)
@@ -83,24 +102,17 @@ def measure(
 
 
 def _result(case: BenchmarkCase, seconds: list[tuple[float, float]]) -> BenchmarkResult:
-    rates = [case.items / work for work, _ in seconds]
-    ratios = sorted(case.items / work * base / case.baseline_items for work, base in seconds)
-    # Of n values, fewer than k lie below the median with a chance of 2.5 % (binomial, as a normal).
-    n = len(ratios)
-    k = max(0, math.floor(n / 2 - 0.98 * math.sqrt(n)))
     return BenchmarkResult(
         name=case.name,
         unit=f"{case.unit}/s",
         baseline=case.baseline,
         threads=case.threads,
-        rate=statistics.median(rates),
-        ratio=statistics.median(ratios),
-        low=ratios[k],
-        high=ratios[n - 1 - k],
+        rates=tuple(case.items / work for work, _ in seconds),
+        ratios=tuple(case.items / work * base / case.baseline_items for work, base in seconds),
     )
 
 
-def _clock(threads: int) -> Callable[[], float]:
+def clock_of(threads: int) -> Callable[[], float]:
     """Time of this process on a core, where one thread works: what else runs takes turns with it, and its
     turns do not count. Where the system counts too coarsely (Windows), or threads work, the wall's.
     """

@@ -110,7 +110,7 @@ def _judged(names: list[str], ratios: dict[str, float], most: float) -> Judgemen
 
     def again(suspected: list[str]) -> list[BenchmarkResult]:
         typer.echo(f"measured again: {', '.join(suspected)}", err=True)
-        return measure(cases(suspected), 2 * ROUNDS)
+        return measure(cases(suspected), ROUNDS)
 
     with progress_bar(quiet=False) as bar:
         tell = bar or (lambda share, stage: None)

@@ -26,8 +26,9 @@ NAME = "match/gaen/1M"
 
 
 def measured(ratio: float, name: str = NAME, width: float = 0.1, threads: int = 1):
-    low, high = ratio - width, ratio + width
-    return BenchmarkResult(name, "keys/s", "a set", threads, 2e6, ratio, low, high)
+    """25 rounds, whose interval is ``width`` wide on both sides."""
+    ratios = tuple(ratio + width * (i - 12) / 5 for i in range(25))
+    return BenchmarkResult(name, "keys/s", "a set", threads, (2e6,) * 25, ratios)
 
 
 class Clocks:
@@ -71,7 +72,7 @@ def test_a_ratio_is_that_of_the_two_rates_in_the_same_round(clocks):
     )
     (m,) = measure([case], rounds=3)
     assert m.rate == pytest.approx(50)
-    assert [m.low, m.ratio, m.high] == pytest.approx([20] * 3)
+    assert m.ratios == pytest.approx([20] * 3)
     assert (m.name, m.unit, m.baseline) == ("a", "things/s", "slow")
 
 
@@ -113,7 +114,7 @@ def test_the_interval_is_that_of_the_median():
             case_of("a", None), [(10 / x, 1.0) for x in ratios]
         )  # a rate of x beside one of 1
         assert r.ratio == pytest.approx(np.median(ratios))
-        held += r.low <= 1 <= r.high
+        held += r.interval[0] <= 1 <= r.interval[1]
     assert 0.94 < held / len(draws) < 0.985
 
 
@@ -142,12 +143,20 @@ def test_a_regression_is_measured_again_before_it_counts():
 
 
 def test_an_interval_that_holds_the_bound_is_not_counted():
-    verdict, asked = judged(measured(8.4), *[measured(8.4, width=0.2)] * AGAIN)
+    verdict, asked = judged(measured(8.4), *[measured(8.49, width=0.2)] * AGAIN)
     assert verdict.worse == []
     assert len(asked) == AGAIN
-    assert f"{NAME}: 8.40" in verdict.unclear[0]
-    verdict, asked = judged(measured(8.4), measured(8.4, width=0.2), measured(8.2))
+    assert f"{NAME}: 8.49" in verdict.unclear[0]
+
+
+def test_rounds_are_added_until_it_is_clear():
+    # One of these alone holds the bound of 8.5; two together do not.
+    verdict, asked = judged(measured(8.4), *[measured(8.44, width=0.07)] * AGAIN)
     assert len(verdict.worse) == 1
+    assert len(asked) == 2
+    assert len(verdict.results[0].ratios) == 50
+    # What made it suspected is not among them.
+    assert min(verdict.results[0].ratios) == pytest.approx(8.44 - 0.07 * 12 / 5)
 
 
 def test_the_json_is_the_list_that_benchmark_actions_read(monkeypatch):

@@ -2,7 +2,7 @@
 
 ``python tests/verification/gate.py [UNCHANGED SLOWED] [--only FIGURES] [--baseline FILE]`` measures a
 baseline (or reads one), then runs the gate so many times as it is, beside a busy process on every core,
-and so many times with every kernel slowed by a quarter, beside the same load. Each run is a process of
+and in between so many times with every kernel's work a quarter longer. Each run is a process of
 its own. It prints a line a run, and exits with 1 where one was judged wrongly. Four figures take some
 10 seconds a run.
 """
@@ -24,7 +24,7 @@ FIGURES = "ids/bluezone,expand/gaen/out,match/gaen/100k,parse/gaen-export"
 DONE, COUNTED = 5, 4
 
 
-def slowed() -> None:
+def slow_down() -> None:
     """Makes every figure do its work a quarter longer."""
     from bluezone_sim.benchmarks import core
 
@@ -61,18 +61,26 @@ def gate(*arguments: str, slow: bool = False) -> subprocess.CompletedProcess[str
     return subprocess.run(call, capture_output=True, text=True, check=False)
 
 
-def judged(n: int, slow: bool, options: list[str]) -> int:
-    """Runs the gate; how many were judged wrongly."""
-    wrong = 0
-    for i in range(n):
-        done = gate(*options, slow=slow)
-        if done.returncode not in (0, 1) or "Traceback" in done.stderr:
-            raise SystemExit(done.stderr)
-        wrong += done.returncode != slow
-        what = "slowed" if slow else "unchanged"
-        said = [line for line in done.stderr.splitlines() if not line.startswith("peak")]
-        print(f"{what} {i + 1}: exit {done.returncode}", *said, sep="\n    ", flush=True)
-    return wrong
+def in_turn(unchanged: int, slowed: int) -> list[bool]:
+    """Which runs are slowed: spread over all of them, so that what is done so far shows both."""
+    runs = [((i + 0.5) / slowed, True) for i in range(slowed)]
+    runs += [((i + 0.5) / unchanged, False) for i in range(unchanged)]
+    return [slow for _, slow in sorted(runs)]
+
+
+def judged(slow: bool, options: list[str]) -> bool:
+    """Runs the gate; whether it was right."""
+    done = gate(*options, slow=slow)
+    if done.returncode not in (0, 1) or "Traceback" in done.stderr:
+        raise SystemExit(done.stderr)
+    said = [line for line in done.stderr.splitlines() if not line.startswith("peak")]
+    print(
+        f"{'slowed' if slow else 'unchanged'}: exit {done.returncode}",
+        *said,
+        sep="\n    ",
+        flush=True,
+    )
+    return done.returncode == slow
 
 
 def main() -> int:
@@ -81,16 +89,17 @@ def main() -> int:
     parser.add_argument("--only", default=FIGURES)
     parser.add_argument("--baseline", type=Path)
     given = parser.parse_args()
-    unchanged, slow = given.runs
+    unchanged, slowed = given.runs
     with tempfile.TemporaryDirectory() as folder:
         baseline = given.baseline or Path(folder) / "baseline.json"
         if not baseline.exists():
             print(gate("--only", given.only, "--json", str(baseline)).stdout)
         options = ["--only", given.only, "--baseline", str(baseline)]
         with load(os.cpu_count() or 1):
-            wrong = judged(unchanged, False, options), judged(slow, True, options)
-    print(f"false alarms: {wrong[0]} of {unchanged}; missed: {wrong[1]} of {slow}")
-    return int(any(wrong))
+            found = [(slow, judged(slow, options)) for slow in in_turn(unchanged, slowed)]
+    false, missed = found.count((False, False)), found.count((True, False))
+    print(f"false alarms: {false} of {unchanged}; missed: {missed} of {slowed}")
+    return int(false + missed > 0)
 
 
 if __name__ == "__main__":
@@ -99,7 +108,7 @@ if __name__ == "__main__":
 
         arguments = sys.argv[2:]
         if arguments[:1] == ["--slowed"]:
-            slowed()
+            slow_down()
             arguments = arguments[1:]
         sys.exit(cli.main(["bench", *arguments]))
     sys.exit(main())
