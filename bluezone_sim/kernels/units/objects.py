@@ -27,9 +27,14 @@ _engines: list[Any] = []
 _DIGEST_BYTES = 32
 
 
+def _machine() -> tuple[str, str, str]:
+    """Triple, processor and features that Numba compiles for."""
+    return cpu_target.target_context.codegen().magic_tuple()
+
+
 def target_machine() -> Any:
     """A machine of LLVM that compiles what Numba would compile."""
-    triple, name, features = cpu_target.target_context.codegen().magic_tuple()
+    triple, name, features = _machine()
     x86 = binding.Target.from_triple(triple).name.startswith("x86")
     return binding.Target.from_triple(triple).create_target_machine(
         cpu=name,
@@ -81,8 +86,7 @@ def _file(unit: str) -> Path | None:
         folder = CompileResultCacheImpl(_file).locator.get_cache_path()
     except RuntimeError:  # Numba finds no folder that can be written
         return None
-    machine = cpu_target.target_context.codegen().magic_tuple()
-    key = repr((DIGEST, machine, llvmlite.__version__, binding.llvm_version_info))
+    key = repr((DIGEST, _machine(), llvmlite.__version__, binding.llvm_version_info))
     return Path(folder) / f"{unit}-{hashlib.sha256(key.encode()).hexdigest()[:24]}.o"
 
 
@@ -97,9 +101,11 @@ def _read(file: Path) -> bytes | None:
 
 def _keep(file: Path, code: bytes) -> None:
     """Writes a file as a whole, whoever else does the same; a cache that cannot be written is none."""
+    made = None
     try:
         with tempfile.NamedTemporaryFile(dir=file.parent, prefix=file.stem, delete=False) as made:
             made.write(hashlib.sha256(code).digest() + code)
         os.replace(made.name, file)
     except OSError:
-        return
+        if made is not None:
+            Path(made.name).unlink(missing_ok=True)
