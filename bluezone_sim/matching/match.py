@@ -159,8 +159,9 @@ def _probe_bucket(
 
 def _probe_keys(units: UnitKeys, index: Index, system: Protocol, threads: int) -> list[_Hits]:
     """Looks the keys' identifiers up in an index."""
-    # Most identifiers of a key are found once, if it is found at all.
-    width, guess = index.words.shape[1], max(_HITS, len(index.entry))
+    # Most identifiers of a key are found once, if it is found at all; and room takes time to clear.
+    made = int(units.count.sum())
+    width, guess = index.words.shape[1], max(_HITS, min(2 * made, len(index.entry)))
     fused = _fused(units, system, index)
     size = _CHUNK_IDS if fused is None else _TASK_IDS
 

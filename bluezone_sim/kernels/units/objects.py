@@ -20,9 +20,14 @@ from ..compiling.stamp import of_function
 _engines: list[Any] = []
 
 
+def _machine() -> tuple[str, str, str]:
+    """Triple, processor and features that Numba compiles for."""
+    return cpu_target.target_context.codegen().magic_tuple()
+
+
 def target_machine() -> Any:
     """A machine of LLVM that compiles what Numba would compile."""
-    triple, name, features = cpu_target.target_context.codegen().magic_tuple()
+    triple, name, features = _machine()
     x86 = binding.Target.from_triple(triple).name.startswith("x86")
     return binding.Target.from_triple(triple).create_target_machine(
         cpu=name,
@@ -56,10 +61,12 @@ def addresses(unit: str, write: Callable[[ir.Module], None], names: list[str]) -
     return [engine.get_function_address(name) for name in names]
 
 
+def _name(unit: str) -> str:
+    return f"{unit}-{hashlib.sha256(repr(_machine()).encode()).hexdigest()[:16]}.o"
+
+
 def _object(unit: str, write: Callable[[ir.Module], None]) -> bytes:
-    machine = repr(cpu_target.target_context.codegen().magic_tuple())
-    name = f"{unit}-{hashlib.sha256(machine.encode()).hexdigest()[:16]}.o"
-    place = folders(of_function(__file__))
+    place, name = folders(of_function(__file__)), _name(unit)
     found = next(place.kept(name), None)
     if found is not None:
         return found
