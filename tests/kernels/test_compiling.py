@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from numba.core.errors import TypingError
 
 from bluezone_sim.files import take_lock
 from bluezone_sim.kernels import rng
+from bluezone_sim.kernels.compiling import folders as places
 from bluezone_sim.kernels.compiling import stamp
 from bluezone_sim.kernels.compiling.cache import CodeCache
 from bluezone_sim.kernels.compiling.folders import folders
@@ -268,6 +270,45 @@ def test_old_code_is_removed(cache):
     assert len(list(cache.glob("bluezone_sim-*"))) == 8
     assert (cache / "others").exists()
     assert called(_next, 5) == (6, False)
+
+
+def test_parts_of_files_that_a_kill_left_are_removed(cache):
+    called(_next, 5)
+    (file,) = cache.rglob("*.code")
+    fresh, old = (file.with_name(f"{file.name}.{k}.part") for k in "ab")
+    for part in (fresh, old):
+        part.touch()
+    os.utime(old, (0, 0))
+    file.unlink()
+    folders.cache_clear()
+    called(_next, 5)
+    assert fresh.exists()
+    assert not old.exists()
+
+
+def test_code_that_an_installer_compiled_is_read_where_nothing_can_be_written(cache, monkeypatch):
+    """Of two places the first that can be written is written to, and all are read."""
+    monkeypatch.setattr(places, "_places", lambda: [cache / "package"])
+    folders.cache_clear()
+    assert called(_next, 5) == (6, True)
+    (cache / "file").touch()
+    monkeypatch.setattr(places, "_places", lambda: [cache / "file", cache / "package"])
+    monkeypatch.setattr(places, "_can_write", lambda folder: False)
+    folders.cache_clear()
+    assert called(_next, 5) == (6, False)
+
+
+def test_what_earlier_versions_kept_in_the_package_is_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr(places, "KERNELS", tmp_path)
+    old, source = tmp_path / "radio" / "__pycache__" / "scans.f-1.py311.nbi", tmp_path / "a.nbi"
+    old.parent.mkdir(parents=True)
+    for path in (old, source):
+        path.touch()
+    used = tmp_path / "__pycache__" / "bluezone_sim-0"
+    used.mkdir(parents=True)
+    places._tidy(used)
+    assert not old.exists()
+    assert source.exists()
 
 
 @inlined
