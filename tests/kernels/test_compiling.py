@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import pickle
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numba import config
+from numba.core import serialize
 from numba.core.errors import TypingError
 
 from bluezone_sim.files import take_lock
@@ -339,6 +342,19 @@ def test_what_kernels_call_is_what_python_calls():
     _filled(out)
     assert out.tolist() == [_added(i, 1) for i in range(4)] == [1, 3, 5, 7]
     assert _doubled(21) == 42
+
+
+def test_a_kernel_is_pickled_as_numba_pickles_its_own():
+    again = pickle.loads(serialize.dumps(_added))
+    assert isinstance(again, Kernel)
+    assert again(2, 3) == 7
+
+
+def test_threads_that_call_a_new_kernel_at_once_compile_it_once(cache):
+    new, told = compiled(_next), []
+    with watching(told.append), ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(new, range(64))) == list(range(1, 65))
+    assert told == [True, False]
 
 
 def test_parts_have_no_machine_code_of_their_own():

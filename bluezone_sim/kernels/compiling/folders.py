@@ -82,6 +82,8 @@ def _tidy(used: Path) -> None:
 class Folders:
     """Where code of a stamp is read, and where it is written."""
 
+    temporary_allowed = True
+
     def __init__(self, stamp: str):
         self._name = _PREFIX + stamp
         self.reading = [place / self._name for place in _places()]
@@ -107,7 +109,7 @@ class Folders:
         return None
 
     def _temporary(self) -> Path | None:
-        place = temporary()
+        place = temporary() if self.temporary_allowed else None
         if place is None:
             return None
         folder = place / self._name
