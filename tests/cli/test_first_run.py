@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import subprocess
 import sys
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from bluezone_sim.cli.common import progress_bar
 from bluezone_sim.kernels.threads import available_threads
+from bluezone_sim.simulation.rehearsal import COMPILING
 from helpers.commands import environment, process
 from helpers.small import TOWN
 
@@ -27,6 +30,21 @@ def _helpers(folder: Path) -> list[int]:
         except OSError:
             continue
     return found
+
+
+def test_the_bar_says_that_kernels_are_compiled(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with progress_bar(quiet=False) as report:
+        for stage in ("population", COMPILING, "population"):
+            report(0.0, stage)
+            time.sleep(0.3)
+    said = terminal.getvalue()
+    assert said.index("population") < said.index(COMPILING)
 
 
 @pytest.mark.slow
