@@ -15,7 +15,10 @@ from numba.core.registry import CPUDispatcher
 
 from .compiling.cache import CodeCache
 from .compiling.parts import PartCompiler
+from .compiling.stamp import SOURCES
 
+#: Names all kernels' sources, short enough for a symbol.
+DIGEST = SOURCES[:12]
 _OPTIONS: Any = {"nopython": True, "nogil": True, "boundscheck": None, "no_cfunc_wrapper": True}
 
 
