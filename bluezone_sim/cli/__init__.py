@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -89,6 +90,8 @@ for _room in _ROOMS:
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs a command; the exit code says how it went (docs/commands.md lists them)."""
+    # Without a home Matplotlib has two lines to say of a folder that it then makes and removes itself.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     with _interrupts() as interrupted, _warnings():
         try:
             code = app(arguments, standalone_mode=False, prog_name="bluezone-sim")

@@ -15,16 +15,19 @@ from numba.core.registry import CPUDispatcher
 
 from .compiling.cache import CodeCache
 from .compiling.parts import PartCompiler
+from .compiling.stamp import SOURCES
 
+#: Names all kernels' sources, short enough for a symbol.
+DIGEST = SOURCES[:12]
 _OPTIONS: Any = {"nopython": True, "nogil": True, "boundscheck": None, "no_cfunc_wrapper": True}
 
 
 class _Whole(CPUDispatcher):
     """A kernel that Python calls."""
 
-    def __init__(self, function: Callable[..., Any], options: dict[str, Any]):
-        super().__init__(function, targetoptions={**options, "no_cpython_wrapper": False})
-        self._cache = CodeCache(function)
+    def __init__(self, py_func: Any, locals: Any = None, targetoptions: Any = None):  # noqa: A002
+        super().__init__(py_func, locals, {**targetoptions, "no_cpython_wrapper": False})
+        self._cache = CodeCache(py_func)
 
     def compile(self, sig: Any) -> Any:
         """Code of a signature, from the disk where it is there."""
@@ -35,17 +38,13 @@ class _Whole(CPUDispatcher):
 
 
 class Kernel(CPUDispatcher):
-    """A function that kernels call, and Python."""
+    """A function that kernels call, and Python; arguments as of Numba's class, which pickles it so."""
 
     _making = threading.Lock()
 
-    def __init__(self, function: Callable[..., Any], options: dict[str, Any]):
-        super().__init__(
-            function,
-            targetoptions={**options, "no_cpython_wrapper": True},
-            pipeline_class=PartCompiler,
-        )
-        self._options = options
+    def __init__(self, py_func: Any, locals: Any = None, targetoptions: Any = None):  # noqa: A002
+        options = {**targetoptions, "no_cpython_wrapper": True}
+        super().__init__(py_func, locals, options, pipeline_class=PartCompiler)
         self._made: _Whole | None = None
 
     @property
@@ -53,7 +52,7 @@ class Kernel(CPUDispatcher):
         """What Python calls."""
         with self._making:
             if self._made is None:
-                self._made = _Whole(self.py_func, self._options)
+                self._made = _Whole(self.py_func, self.locals, self.targetoptions)
             return self._made
 
     def __call__(self, *args: Any) -> Any:
@@ -66,7 +65,7 @@ def kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     def decorate(function: Callable[..., Any]) -> Any:
         if config.DISABLE_JIT:  # type: ignore[attr-defined]
             return function
-        return Kernel(function, {**_OPTIONS, **options})
+        return Kernel(function, None, {**_OPTIONS, **options})
 
     return decorate
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numba import config
+from numba.core import serialize
 from numba.core.errors import TypingError
 
 from bluezone_sim.files import take_lock
 from bluezone_sim.kernels import rng
+from bluezone_sim.kernels.compiling import folders as places
 from bluezone_sim.kernels.compiling import stamp
 from bluezone_sim.kernels.compiling.cache import CodeCache
 from bluezone_sim.kernels.compiling.folders import folders
@@ -270,6 +275,45 @@ def test_old_code_is_removed(cache):
     assert called(_next, 5) == (6, False)
 
 
+def test_parts_of_files_that_a_kill_left_are_removed(cache):
+    called(_next, 5)
+    (file,) = cache.rglob("*.code")
+    fresh, old = (file.with_name(f"{file.name}.{k}.part") for k in "ab")
+    for part in (fresh, old):
+        part.touch()
+    os.utime(old, (0, 0))
+    file.unlink()
+    folders.cache_clear()
+    called(_next, 5)
+    assert fresh.exists()
+    assert not old.exists()
+
+
+def test_code_that_an_installer_compiled_is_read_where_nothing_can_be_written(cache, monkeypatch):
+    """Of two places the first that can be written is written to, and all are read."""
+    monkeypatch.setattr(places, "_places", lambda: [cache / "package"])
+    folders.cache_clear()
+    assert called(_next, 5) == (6, True)
+    (cache / "file").touch()
+    monkeypatch.setattr(places, "_places", lambda: [cache / "file", cache / "package"])
+    monkeypatch.setattr(places, "_can_write", lambda folder: False)
+    folders.cache_clear()
+    assert called(_next, 5) == (6, False)
+
+
+def test_what_earlier_versions_kept_in_the_package_is_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr(places, "KERNELS", tmp_path)
+    old, source = tmp_path / "radio" / "__pycache__" / "scans.f-1.py311.nbi", tmp_path / "a.nbi"
+    old.parent.mkdir(parents=True)
+    for path in (old, source):
+        path.touch()
+    used = tmp_path / "__pycache__" / "bluezone_sim-0"
+    used.mkdir(parents=True)
+    places._tidy(used)
+    assert not old.exists()
+    assert source.exists()
+
+
 @inlined
 def _doubled(x):
     return 2 * x
@@ -298,6 +342,19 @@ def test_what_kernels_call_is_what_python_calls():
     _filled(out)
     assert out.tolist() == [_added(i, 1) for i in range(4)] == [1, 3, 5, 7]
     assert _doubled(21) == 42
+
+
+def test_a_kernel_is_pickled_as_numba_pickles_its_own():
+    again = pickle.loads(serialize.dumps(_added))
+    assert isinstance(again, Kernel)
+    assert again(2, 3) == 7
+
+
+def test_threads_that_call_a_new_kernel_at_once_compile_it_once(cache):
+    new, told = compiled(_next), []
+    with watching(told.append), ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(new, range(64))) == list(range(1, 65))
+    assert told == [True, False]
 
 
 def test_parts_have_no_machine_code_of_their_own():

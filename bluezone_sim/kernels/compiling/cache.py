@@ -9,6 +9,7 @@ import hashlib
 import inspect
 import pickle
 import re
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -36,7 +37,7 @@ class CodeCache(NullCache):
         self._function = function
         self._folders = folders(of_function(inspect.getfile(function)))
         self._lock: IO[bytes] | None = None
-        self._compiles = False
+        self._compiling: int | None = None
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Code of a signature; None says that this process shall compile it."""
@@ -44,7 +45,7 @@ class CodeCache(NullCache):
         key = self._key(sig, target_context.codegen())
         found = self._read(key)
         if found is None:
-            self._compiles = True
+            self._compiling = threading.get_ident()
             # A helper that is started now has to know the folder.
             folder = self._folders.writing
             watch.tell(True)
@@ -59,12 +60,13 @@ class CodeCache(NullCache):
 
     def done(self) -> None:
         """Others may go on: the code is there, or it cannot be compiled."""
+        if self._compiling != threading.get_ident():
+            return  # another thread has it, or had it
+        self._compiling = None
         if self._lock is not None:
             self._lock.close()
             self._lock = None
-        if self._compiles:
-            self._compiles = False
-            watch.tell(False)
+        watch.tell(False)
 
     def _key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:
         cells = self._function.__closure__ or ()

@@ -15,6 +15,7 @@ import shutil
 import sys
 import tempfile
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
@@ -29,6 +30,8 @@ from .stamp import KERNELS
 _PREFIX = "bluezone_sim-"
 #: Stamps whose code is kept: versions, settings and processors that take turns.
 _KEPT = 8
+#: A file that is still not whole after this was left by a process that was killed, s.
+_KILLED_S = 3600
 _PROBE = b"\0" * 4096
 _DIGEST = 32
 _LOG = logging.getLogger("bluezone_sim")
@@ -65,21 +68,32 @@ def _can_write(folder: Path) -> bool:
     return True
 
 
-def _tidy(place: Path, used: Path) -> None:
-    """Marks a folder as used, and removes those that were used longest ago, and what kills left."""
+def _tidy(used: Path) -> None:
+    """Removes the folders beside it that were used longest ago, and parts of files that a kill left."""
     with suppress(OSError):
         os.utime(used)
-        ages = [(path.stat().st_mtime, path) for path in place.glob(f"{_PREFIX}*")]
+        ages = [(path.stat().st_mtime, path) for path in used.parent.glob(f"{_PREFIX}*")]
         for _, path in sorted(ages, reverse=True)[_KEPT:]:
             shutil.rmtree(path, ignore_errors=True)
+        for part in used.glob("*.part"):
+            if time.time() - part.stat().st_mtime > _KILLED_S:
+                part.unlink()
+        if used.is_relative_to(KERNELS):
+            for old in KERNELS.rglob("__pycache__/*.nb[ic]"):  # Numba's own, of earlier versions
+                old.unlink()
 
 
 class Folders:
     """Where code of a stamp is read, and where it is written."""
 
+    temporary_allowed = True
+
     def __init__(self, stamp: str):
         self._name = _PREFIX + stamp
         self.reading = [place / self._name for place in _places()]
+        for folder in self.reading:
+            with suppress(OSError):  # there is none yet, or it is another's
+                os.utime(folder)
         self._lock = threading.Lock()
         self._writing: Path | None = None
 
@@ -94,12 +108,12 @@ class Folders:
     def _first(self) -> Path | None:
         for folder in self.reading:
             if _can_write(folder):
-                _tidy(folder.parent, folder)
+                _tidy(folder)
                 return folder
         return None
 
     def _temporary(self) -> Path | None:
-        place = temporary()
+        place = temporary() if self.temporary_allowed else None
         if place is None:
             return None
         folder = place / self._name
@@ -153,14 +167,14 @@ def folders(stamp: str) -> Folders:
 @cache
 def temporary() -> Path | None:
     """A folder for this process and those that it starts, removed when it ends; says so once."""
-    why = "no folder for compiled code can be written"
-    how = "NUMBA_CACHE_DIR names one that can"
+    _LOG.warning(
+        "bluezone-sim: no folder for compiled code can be written, so each run compiles anew; set "
+        "NUMBA_CACHE_DIR to one that can"
+    )
     try:
         place = Path(tempfile.mkdtemp(prefix="bluezone-sim-code-"))
     except OSError:
-        _LOG.warning("bluezone-sim: %s, so each process compiles anew; %s", why, how)
         return None
-    _LOG.warning("bluezone-sim: %s, so each run compiles anew, into %s; %s", why, place, how)
     owner = os.getpid()
     # Worker processes read it too.
     os.environ["NUMBA_CACHE_DIR"] = config.CACHE_DIR = str(place)  # type: ignore[attr-defined]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -17,6 +18,8 @@ from contextlib import suppress
 from typing import Any
 
 from numba import config
+
+from . import folders
 
 _CODE = (
     "import sys; sys.path[:] = {path!r}; "
@@ -76,14 +79,17 @@ def _is_python(executable: str | None) -> bool:
 
 def serve(work: str, argument: str) -> None:
     """The process: calls, and ends when its standard input does, or when it is done."""
-    import signal
-
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
     )  # it is for the other process to say what that means
 
+    # Nobody would remove it where this process is ended.
+    folders.Folders.temporary_allowed = False
+
     def follow() -> None:
-        sys.stdin.buffer.read()
+        with suppress(OSError):
+            while os.read(0, 1):
+                pass
         os._exit(0)
 
     threading.Thread(target=follow, daemon=True).start()
