@@ -109,9 +109,13 @@ class Digests:
 
 
 def _rendered(document: Mapping[str, Any]) -> bytes:
-    inner = json.dumps(document, ensure_ascii=True).encode()
-    whole = {**document, "sha256": digest_of(inner)}
-    return json.dumps(whole, indent=1, ensure_ascii=True).encode() + b"\n"
+    whole = {**document, "sha256": digest_of(_lines(document))}
+    return _lines(whole) + b"\n"
+
+
+def _lines(document: Mapping[str, Any]) -> bytes:
+    """An entry a line; ``indent`` would be ten times as slow."""
+    return json.dumps(document, separators=(",\n", ": ")).encode()
 
 
 def read_digests(folder: Path) -> Digests | None:

@@ -36,8 +36,8 @@ def check_growing(folder: Path, holds: str, names: Collection[str]) -> None:
     others = sorted(n for n in names if n not in known and os.path.lexists(folder / n))
     if others:
         raise InputError(
-            f"{folder}: holds {in_words(others)}, which this program has not written; move it away, or "
-            "give another folder"
+            f"{folder}: holds {in_words(others)}, which is not listed as this program's; move it away, "
+            "or give another folder"
         )
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import InputError
-from ..files import take_lock
+from ..files import disk, take_lock
 
 
 @contextmanager
@@ -20,7 +20,7 @@ def locked(path: Path) -> Iterator[None]:
         InputError: another process holds it, or it cannot be made or locked.
     """
     try:
-        stream = path.open("a+b", buffering=0)
+        stream = disk.DISK.open_lock(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be made ({error.strerror or error})") from None
     with stream:

@@ -42,7 +42,7 @@ def heard():
     )
 
 
-@pytest.mark.parametrize("mask", [0o000, 0o022, 0o077])
+@pytest.mark.parametrize("mask", [0o000, 0o022, 0o077, 0o027])
 def test_recordings_and_keys_are_the_owners(tmp_path, mask):
     with umask(mask):
         for ending in ENDINGS:

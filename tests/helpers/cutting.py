@@ -20,7 +20,7 @@ def _cutting(name):
         if len(self.taken) > self.passed and self.end is not None:
             end, self.end = self.end, None
             if self.half and name == "remove" and args[0].is_dir():
-                (args[0] / "a").unlink()
+                min(p for p in args[0].rglob("*") if p.is_file()).unlink()
             end()
         return getattr(Disk, name)(self, *args)
 

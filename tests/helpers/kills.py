@@ -1,4 +1,4 @@
-"""Kills at every step of what the program writes: ``python -m helpers.kills NAME DIR`` prints how many.
+"""Kills at every step of what the program writes: ``python -m helpers.kills DIR`` prints how many.
 
 Each thing that is written is done by a child that ends itself before a step of the disk, or half through
 a removal: first before the first step, then before the second, until it ends by itself. After each kill
@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import sys
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -276,6 +277,10 @@ WRITTEN = {
 }
 
 
+#: In which whole folders are removed.
+HALVED = {"run --force"}
+
+
 def kill_at_every_step(name: str, work_in: Path, *, half: bool) -> int:
     """Asserts that the old or the new is there after each; gives how many kills there were."""
     it = WRITTEN[name]
@@ -316,6 +321,24 @@ def kill_at_every_step(name: str, work_in: Path, *, half: bool) -> int:
     raise AssertionError
 
 
+def kill_all(work_in: Path) -> dict[str, Any]:
+    """Kills by what was written, or what went wrong; removals are also cut half through."""
+    out: dict[str, Any] = {}
+    for number, name in enumerate(WRITTEN):
+        counts = []
+        for half in (False, True):
+            folder = work_in / f"{number}-{half}"
+            folder.mkdir()
+            try:
+                counts.append(kill_at_every_step(name, folder, half=half))
+            except Exception:
+                counts.append(traceback.format_exc())
+            if not HALVED & {name}:
+                break
+        out[name] = counts
+    return out
+
+
 if __name__ == "__main__":
     os.fsync = lambda handle: None
-    print(kill_at_every_step(sys.argv[1], Path(sys.argv[2]), half=len(sys.argv) > 3))
+    print(json.dumps(kill_all(Path(sys.argv[1]))))

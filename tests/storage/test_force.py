@@ -181,7 +181,7 @@ def test_a_report_replaces_its_own_files_and_no_others(saved, tmp_path, capsys):
     other.mkdir()
     (other / "report.html").write_text("mine")
     assert call("report", saved, "--format", "html,csv", "--out", other) == 2
-    assert "holds report.html, which this program has not written" in capsys.readouterr().err
+    assert "holds report.html, which is not listed as this program's" in capsys.readouterr().err
     assert os.listdir(other) == ["report.html"]
     assert (other / "report.html").read_text() == "mine"
 

@@ -230,8 +230,9 @@ def test_a_full_disk_is_named_and_what_was_done_is_kept(tmp_path, monkeypatch):
 
     def full(handle):
         synced.append(handle)
-        # The new directory's parts, its place; bytes and names of one job's three files, two of the next.
-        if len(synced) > 6 + 2 * 5:
+        # The new directory's parts and its place; one job's three files and the list, bytes and names;
+        # two of the next one's.
+        if len(synced) > 7 + 2 * 4 + 2 * 2:
             raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
