@@ -16,6 +16,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from .cpu import features
+
 #: Lanes, where nothing else is said.
 WIDTH = 16
 
@@ -227,6 +229,38 @@ class Lanes:
         return Lanes(self.b, self.b.call(function, [self.value, mask.value, undefined]))
 
 
+    def from_table(self, table: Array) -> Lanes:
+        """Of sixteen words or floats, those at the lanes' indices, which are below 16."""
+        n = WIDTH
+        if "avx512f" in features():
+            return self._permuted(table.load(LONG(0)), "avx512.permvar.si.512", n)
+        if "avx2" not in features():
+            return table.gather(self)
+        halves = [table.load(LONG(k), n // 2) for k in (0, n // 2)]
+        found = []
+        for half in (0, 1):
+            index = self.part(half)
+            low, high = (index._permuted(h, "avx2.permd", n // 2) for h in halves)
+            found.append((index < n // 2).pick(low, high).value)
+        both = ir.Constant(vector(WORD, n), list(range(n)))
+        return Lanes(self.b, self.b.shuffle_vector(*found, both))
+
+    def _permuted(self, table: Lanes, name: str, width: int) -> Lanes:
+        b, words = self.b, vector(WORD, width)
+        function = cgutils.get_or_insert_function(
+            b.module, ir.FunctionType(words, [words, words]), f"llvm.x86.{name}"
+        )
+        found = b.call(function, [b.bitcast(table.value, words), self.value])
+        return Lanes(b, b.bitcast(found, vector(table.kind, width)))
+
+    def part(self, half: int) -> Lanes:
+        """The lower or the upper half of the lanes."""
+        n = self.width // 2
+        which = ir.Constant(vector(WORD, n), list(range(half * n, half * n + n)))
+        undefined = ir.Constant(self.value.type, ir.Undefined)
+        return Lanes(self.b, self.b.shuffle_vector(self.value, undefined, which))
+
+
 def vector(kind: ir.Type, width: int = WIDTH) -> ir.VectorType:
     """Type of lanes of a kind."""
     return ir.VectorType(kind, width)
@@ -270,13 +304,17 @@ class Array:
     def _at(self, index: Value) -> Value:
         return self.b.gep(self.pointer, [index])
 
+    def from_(self, index: Value) -> Array:
+        """What begins at an element."""
+        return Array(self.b, self._at(index), self.kind)
+
     def scalar(self, index: Value) -> Value:
         """One element."""
         return self.b.load(self._at(index))
 
-    def load(self, index: Value) -> Lanes:
-        """Elements ``index`` .. ``index`` + :data:`WIDTH` - 1."""
-        at = self.b.bitcast(self._at(index), vector(self.kind).as_pointer())
+    def load(self, index: Value, width: int = WIDTH) -> Lanes:
+        """Elements ``index`` .. ``index`` + ``width`` - 1."""
+        at = self.b.bitcast(self._at(index), vector(self.kind, width).as_pointer())
         out = self.b.load(at)
         out.align = 1
         return Lanes(self.b, out)
@@ -285,6 +323,26 @@ class Array:
         """Writes elements from ``index`` on."""
         at = self.b.bitcast(self._at(index), lanes.value.type.as_pointer())
         self.b.store(lanes.value, at, align=1)
+
+    def rows(self, index: Lanes) -> list[Lanes]:
+        """Columns of the rows of four 32-bit elements that begin at the lanes' indices.
+
+        A row is one load, and what remains is a transposition: a gather a column is several times as
+        slow on most processors.
+        """
+        b, four = self.b, vector(self.kind, 4)
+        # Through memory, as taking the lanes out of a register one by one costs more than the rows.
+        room = cgutils.alloca_once(b, index.value.type)
+        b.store(index.value, room).volatile = True
+        room = b.bitcast(room, WORD.as_pointer())
+        rows = []
+        for k in range(WIDTH):
+            lane = b.load(b.gep(room, [WORD(k)]))
+            lane.volatile = True
+            row = b.load(b.bitcast(self._at(b.sext(lane, LONG)), four.as_pointer()))
+            row.align = 4
+            rows.append(row)
+        return _transposed(b, rows)
 
     def gather(self, index: Lanes) -> Lanes:
         """Elements at the lanes' indices."""
@@ -299,6 +357,33 @@ class Array:
         ones, undefined = ir.Constant(mask, [1] * WIDTH), ir.Constant(kind, ir.Undefined)
         size = self.kind.width // 8 if isinstance(self.kind, ir.IntType) else 4
         return Lanes(b, b.call(function, [at, WORD(size), ones, undefined]))
+
+
+def _shuffled(b: ir.IRBuilder, x: Value, y: Value, which: list[int]) -> Value:
+    return b.shuffle_vector(x, y, ir.Constant(vector(WORD, len(which)), which))
+
+
+def _transposed(b: ir.IRBuilder, rows: list[Value]) -> list[Lanes]:
+    """Four vectors of sixteen, from sixteen of four; each step stays within 128 bits, where it is quick."""
+    fours = []
+    for k in range(4):
+        pairs = [_shuffled(b, rows[k + i], rows[k + i + 4], list(range(8))) for i in (0, 8)]
+        fours.append(_shuffled(b, *pairs, list(range(16))))
+    n = WIDTH
+
+    def woven(x: Value, y: Value, of_x: tuple[int, int], of_y: tuple[int, int]) -> Value:
+        which = [i + q for q in range(0, n, 4) for i in (*of_x, *(n + j for j in of_y))]
+        return _shuffled(b, x, y, which)
+
+    def crossed(x: Value, y: Value, at: int) -> Value:
+        which = [i + q for q in range(0, n, 4) for i in (at, n + at, at + 1, n + at + 1)]
+        return _shuffled(b, x, y, which)
+
+    out = []
+    for at in (0, 2):
+        one, two = crossed(fours[0], fours[1], at), crossed(fours[2], fours[3], at)
+        out += [woven(one, two, (0, 1), (0, 1)), woven(one, two, (2, 3), (2, 3))]
+    return [Lanes(b, x) for x in out]
 
 
 _KINDS = {"int16": SHORT, "int32": WORD, "uint32": WORD, "int64": LONG, "uint64": LONG}

@@ -18,6 +18,8 @@ from .sessions import Sessions
 #: how it is heard.
 RATE, SPACING, OFFSET, LISTENS, WINDOW, PER_WINDOW, INTERVAL, HEARD = range(8)
 KIND_COLUMNS = 8
+#: Kinds: states of the observer's app, then of the sender's, each by platform, background after foreground.
+KINDS = 16
 #: Values of the last one: not at all, by an identifier in the advertisement, by one that has to be read.
 NOT_HEARD, IN_PACKET, BY_READ = range(3)
 #: Columns of :attr:`LanePlan.tail`: chance that a packet arrives, then mean and spread of the fading of
@@ -25,6 +27,8 @@ NOT_HEARD, IN_PACKET, BY_READ = range(3)
 TAIL_COLUMNS = 4
 TAIL_ROWS = 769
 MOST_PACKETS = 1023
+#: Columns of :attr:`LanePlan.of_packets`, the last one unused.
+OF_PACKETS = 4
 
 
 class LanePlan(NamedTuple):
@@ -36,9 +40,11 @@ class LanePlan(NamedTuple):
         advertise_on_ms, advertise_period_ms, scan_on_ms, scan_period_ms, scan_jitter_ms, parts:
             ``int32[2]`` by platform; parts: spans that a scan may be cut into.
         sessions: when apps are in front.
-        kinds: ``float32[36, 8]``, by observer's platform and state, then the sender's.
+        kinds: ``float32[8, 16]``.
         tail: ``float32[769, 4]``.
-        normal, cosine: ``float32[4096]``; root, most, most_sd: ``float32[1024]``.
+        of_packets: ``float32[1024, 4]``, of so many normals the spread of the mean, that of the maximum
+            and its expectation.
+        normal, cosine: ``float32[4096]``.
         near_db, far_db: dB a doubling of the distance, up to ``breakpoint_m`` and beyond.
         tail_scale, tail_offset: from RSSI to a row of ``tail``.
         carry_db: ``float32[1024]``, losses by where a phone is carried, see :class:`.air.Air`; read only
@@ -62,9 +68,7 @@ class LanePlan(NamedTuple):
     tail: NDArray[np.float32]
     normal: NDArray[np.float32]
     cosine: NDArray[np.float32]
-    root: NDArray[np.float32]
-    most: NDArray[np.float32]
-    most_sd: NDArray[np.float32]
+    of_packets: NDArray[np.float32]
     attenuation_1m_db: np.float32
     near_db: np.float32
     far_db: np.float32
@@ -121,8 +125,11 @@ class Linked(NamedTuple):
 
 class Spans(NamedTuple):
     """Of spans: start, length and their scan's end, ms from the link's start; row of
-    :attr:`LanePlan.kinds`; then columns of their links, and their row; then what was heard: packets (0:
-    nothing), ms from the link's start to the first, mean and maximum RSSI."""
+    :attr:`LanePlan.kinds`; then columns of their links, and their row; then between the stages: ms from
+    the burst's start to the span's, ms of the burst before the span, ms of the span on the air, draws,
+    packets caught, chance, mean and spread of the RSSI of those that arrive, a sixth of its skewness;
+    then what was heard: packets (0: nothing), ms from the link's start to the first, mean and maximum
+    RSSI."""
 
     low: NDArray[np.int32]
     length: NDArray[np.int32]
@@ -135,6 +142,17 @@ class Spans(NamedTuple):
     clear: NDArray[np.float32]
     stream: NDArray[np.int64]
     begin: NDArray[np.int64]
+    since: NDArray[np.int32]
+    before: NDArray[np.int32]
+    on_air: NDArray[np.int32]
+    draws_a: NDArray[np.int32]
+    draws_b: NDArray[np.int32]
+    draws_c: NDArray[np.int32]
+    caught: NDArray[np.int32]
+    chance: NDArray[np.float32]
+    middle: NDArray[np.float32]
+    spread: NDArray[np.float32]
+    skew: NDArray[np.float32]
     packets: NDArray[np.int32]
     time: NDArray[np.int32]
     mean: NDArray[np.float32]

@@ -23,7 +23,6 @@ from ..lanes import (
 from ..rng import GOLDEN
 from ..rng_ir import draw, halves, mixed, unit
 from .availability import ALL_HOURS, HOUR_MS, HOURS
-from .link_budget import BACKGROUND
 from .sessions import DAY_MS
 
 Value = Any
@@ -34,10 +33,12 @@ ITEMS = 8
 _FAR_MS = 1 << 30
 
 
-def of_platform(b: ir.IRBuilder, pair: Array, bit: Lanes) -> Lanes:
-    """The Android or the iPhone's value."""
-    android, ios = (splat(b, pair.scalar(LONG(k))) for k in (0, 1))
-    return (bit > 0).pick(ios, android)
+def of_platform(b: ir.IRBuilder, pair: Array, bit: Lanes, *, inverse: bool = False) -> Lanes:
+    """The Android or the iPhone's value, or one over it as a float."""
+    android, ios = (pair.scalar(LONG(k)) for k in (0, 1))
+    if inverse:
+        android, ios = (b.fdiv(FLOAT(1.0), b.sitofp(x, FLOAT)) for x in (android, ios))
+    return (bit > 0).pick(splat(b, ios), splat(b, android))
 
 
 def _cycles(x: Lanes, period: Lanes) -> tuple[Lanes, Lanes]:
@@ -200,19 +201,19 @@ class _Link:
         return change
 
     def _kind(self, low: Lanes) -> Lanes:
-        """Rows of :attr:`LanePlan.kinds`, by the states of the two apps at some instants of the link."""
+        """Columns of :attr:`LanePlan.kinds`, by the states of the two apps at some instants of the link."""
         b, linked = self.b, self.linked
         platforms = linked.platforms.scalar(self.link)
         mine, theirs = b.lshr(platforms, WORD(1)), b.and_(platforms, WORD(1))
-        row = splat(b, b.add(b.mul(mine, WORD(18)), b.mul(theirs, WORD(3))), ITEMS)
+        row = splat(b, b.add(b.shl(mine, WORD(3)), b.shl(theirs, WORD(1))), ITEMS)
         for since, front, step in (
-            (linked.since_mine, linked.front_mine, 6),
+            (linked.since_mine, linked.front_mine, 4),
             (linked.since_theirs, linked.front_theirs, 1),
         ):
             at = self.of(since) + low
             for _ in range(2):  # a local day of 25 hours ends after the second day
                 at = (at >= DAY_MS).pick(at - DAY_MS, at)
-            row = row + (at < self.of(front)).pick(low.like(0), step * BACKGROUND)
+            row = row + (at < self.of(front)).pick(low.like(0), step)
         return row
 
     def add(

@@ -29,10 +29,10 @@ from .lane_columns import Linked, Spans
 from .link_budget import POLL_MS, read_works
 from .links_ir import ITEMS, expand, expand_cut, link
 from .sessions import DAY_MS, in_front
-from .spans_ir import hear, write
+from .spans_ir import arrive, begin, hear, reach, write
 
 #: Spans that are collected before they are heard.
-_SPANS = 512
+_SPANS = 256
 
 
 class Links(NamedTuple):
@@ -92,7 +92,7 @@ def radio_scratch() -> RadioScratch:
     )
 
 
-_FLOATS = ("level", "clear", "mean", "top")
+_FLOATS = ("level", "clear", "chance", "middle", "spread", "skew", "mean", "top")
 _LONGS = ("stream", "begin", "jitter", "lives")
 
 
@@ -191,7 +191,13 @@ def _front(plan, streams, links, linked, who, row):
 def _hear_spans(plan, air, app, streams, links, scratch, count, out, at):
     """Records of the spans collected; how many there are then."""
     for i in range(0, count, WIDTH):
-        got = hear(plan, links, scratch.spans, i, count - i, out, at)
+        reach(plan, scratch.spans, i)
+    for i in range(0, count, WIDTH):
+        arrive(plan, scratch.spans, i)
+    for i in range(0, count, WIDTH):
+        begin(plan, scratch.spans, i)
+    for i in range(0, count, WIDTH):
+        got = hear(plan, scratch.spans, i, count - i, out, at)
         if got < 0:
             reads = -got
             while reads:
