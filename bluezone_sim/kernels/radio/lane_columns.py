@@ -51,8 +51,9 @@ class LanePlan(NamedTuple):
             if ``carries``.
         least_dbm: of links below it no scan hears anything.
         ever: bit 2 p + q: platform p may hear platform q.
-        mixed: kinds differ, :attr:`kinds` has to be read for each span; varied: for those of Android
-            phones as well.
+        mixed: kinds differ, they have to be found for each span.
+        pauses: some phones do not advertise all of the time.
+        heard: bit k: something is heard of kind k.
     """
 
     sends: NDArray[np.int64]
@@ -87,7 +88,8 @@ class LanePlan(NamedTuple):
     life_jitter_ms: np.int32
     ever: np.int32
     mixed: np.bool_
-    varied: np.bool_
+    pauses: np.bool_
+    heard: np.int32
     scene: np.uint64
     shadowing: np.uint64
     carry: np.uint64
@@ -100,7 +102,8 @@ class Linked(NamedTuple):
     """Of links: mean RSSI, stream, start in unix ms, length; ms from the start to its first scan and to
     the first change of identifier, its delay left out, ms since the last burst's start and since
     midnight; streams of the scans' jitter at the first scan and of the changes' delays at the first
-    change; how many scans there are, and parts of one; platforms. Of those that may be heard, where
+    change; how many scans there are, and parts of one; platforms; hours in which both take part; chance
+    that a packet does not collide. Of those that may be heard, where
     states of apps matter: ms since the observer's and the sender's app came to the front, within a day,
     and for how long they stay there."""
 
@@ -117,17 +120,36 @@ class Linked(NamedTuple):
     scans: NDArray[np.int32]
     parts: NDArray[np.int32]
     platforms: NDArray[np.int32]
+    hours: NDArray[np.int32]
+    clear: NDArray[np.float32]
     since_mine: NDArray[np.int32]
     front_mine: NDArray[np.int32]
     since_theirs: NDArray[np.int32]
     front_theirs: NDArray[np.int32]
 
 
+class Pairs(NamedTuple):
+    """Scans of the links at hand: which link of them, which of its scans."""
+
+    who: NDArray[np.int32]
+    scan: NDArray[np.int32]
+
+
+class Parts(NamedTuple):
+    """Of parts of scans: which link at hand, start, end and their scan's end, ms from the link's start."""
+
+    who: NDArray[np.int32]
+    low: NDArray[np.int32]
+    high: NDArray[np.int32]
+    stop: NDArray[np.int32]
+
+
 class Spans(NamedTuple):
     """Of spans: start, length and their scan's end, ms from the link's start; row of
     :attr:`LanePlan.kinds`; then columns of their links, and their row; then between the stages: ms from
     the burst's start to the span's, ms of the burst before the span, ms of the span on the air, draws,
-    packets caught, chance, mean and spread of the RSSI of those that arrive, a sixth of its skewness;
+    packets caught, row of :attr:`LanePlan.tail`, mean and spread of the RSSI of those that arrive, a
+    sixth of its skewness;
     then what was heard: packets (0: nothing), ms from the link's start to the first, mean and maximum
     RSSI."""
 
@@ -149,7 +171,7 @@ class Spans(NamedTuple):
     draws_b: NDArray[np.int32]
     draws_c: NDArray[np.int32]
     caught: NDArray[np.int32]
-    chance: NDArray[np.float32]
+    place: NDArray[np.int32]
     middle: NDArray[np.float32]
     spread: NDArray[np.float32]
     skew: NDArray[np.float32]

@@ -88,7 +88,8 @@ def plan_of(
             sum(1 << (2 * p + q) for p, q in pairs if np.any(by_pair[p, :, q, :, -1] != NOT_HEARD))
         ),
         mixed=np.bool_(any(np.any(by_pair[p, :, q, :] != kinds[:, 0]) for p, q in pairs)),
-        varied=np.bool_(app.stateful[0]),
+        pauses=np.bool_(any(app.advertise_on_ms[k] != app.advertise_period_ms[k] for k in there)),
+        heard=np.int32(sum(1 << k for k in range(KINDS) if kinds[-1, k] != NOT_HEARD)),
         scene=streams.scene,
         shadowing=streams.shadowing,
         carry=streams.carry,

@@ -25,14 +25,16 @@ from ..bits_ir import lowest_bit
 from ..decorators import bare, inlined
 from ..lanes import WIDTH
 from ..rng import draw, mix64, to_unit
-from .lane_columns import Linked, Spans
+from .lane_columns import Linked, Pairs, Parts, Spans
 from .link_budget import POLL_MS, read_works
-from .links_ir import ITEMS, expand, expand_cut, link
+from .links_ir import enlist, expand, expand_cut, link, settle
 from .sessions import DAY_MS, in_front
 from .spans_ir import arrive, begin, hear, reach, write
 
 #: Spans that are collected before they are heard.
 _SPANS = 256
+#: Scans that are collected before their spans are looked for.
+_PAIRS = 256
 
 
 class Links(NamedTuple):
@@ -79,6 +81,8 @@ class RadioScratch(NamedTuple):
     identifier was read."""
 
     linked: Linked
+    pairs: Pairs
+    parts: Parts
     spans: Spans
     known: NDArray[np.int64]
 
@@ -87,12 +91,14 @@ def radio_scratch() -> RadioScratch:
     """Scratch of a thread."""
     return RadioScratch(
         Linked(**_columns(Linked._fields, WIDTH)),
+        Pairs(**_columns(Pairs._fields, _PAIRS + WIDTH)),
+        Parts(**_columns(Parts._fields, 3 * WIDTH)),
         Spans(**_columns(Spans._fields, _SPANS + WIDTH)),
         np.array([-1, -1]),
     )
 
 
-_FLOATS = ("level", "clear", "chance", "middle", "spread", "skew", "mean", "top")
+_FLOATS = ("level", "clear", "middle", "spread", "skew", "mean", "top")
 _LONGS = ("stream", "begin", "jitter", "lives")
 
 
@@ -210,15 +216,51 @@ def _hear_spans(plan, air, app, streams, links, scratch, count, out, at):
 
 
 @bare
+def _expand_scans(plan, air, app, streams, links, scratch, pairs, row, count, out, at):
+    """Spans of the scans listed, behind the ``count`` that there are; records of those for which there is
+    no room. Returns (spans, records) then. ``row`` is that of the first link at hand."""
+    most = np.int64(max(plan.parts[0], plan.parts[1]))
+    for i in range(0, pairs, WIDTH):
+        part, whole = np.int64(0), False
+        while part < WIDTH * most and not whole:
+            found = np.int64(-1)
+            if part == 0:
+                found = expand(
+                    plan, scratch.linked, scratch.pairs, scratch.parts, i, pairs - i, np.int64(0)
+                )
+                whole = found >= 0
+            if not whole:
+                found = expand_cut(
+                    plan,
+                    scratch.linked,
+                    scratch.pairs,
+                    scratch.parts,
+                    i,
+                    pairs - i,
+                    np.int64(0),
+                    most,
+                    part,
+                )
+            part += WIDTH
+            if count > _SPANS - WIDTH:
+                at = _hear_spans(plan, air, app, streams, links, scratch, count, out, at)
+                count = np.int64(0)
+            count = settle(
+                plan, scratch.linked, scratch.parts, scratch.spans, np.int64(0), found, row, count
+            )
+    return count, at
+
+
+@bare
 def fill_records(plan, air, app, streams, links, first, last, scratch, out):
     """Records of links ``first`` .. ``last`` - 1, in the order of the links, then of time.
 
     There are at least :data:`~.lanes.WIDTH` links. Stops when the buffers might not hold another link and
     :data:`~.lanes.WIDTH` more. Returns (records filled, next link).
     """
-    at = np.int64(0)
-    count = np.int64(0)
+    at, count = np.int64(0), np.int64(0)
     row = first
+    most = np.int64(max(plan.parts[0], plan.parts[1]))
     scratch.known[0] = -1
     while row < last:
         # The last links are looked at together with some before them.
@@ -226,51 +268,32 @@ def fill_records(plan, air, app, streams, links, first, last, scratch, out):
         live = link(plan, links, scratch.linked, base, 0) >> (row - base)
         here = min(base + WIDTH, last) - row
         live &= (1 << here) - 1
+        pairs = np.int64(0)
         while live:
-            k = lowest_bit(np.uint64(live))
+            k = lowest_bit(np.uint64(live)) + row - base
             live &= live - 1
             if plan.mixed:
-                _front(plan, streams, links, scratch.linked, row - base + k, row + k)
-            scans = np.int64(scratch.linked.scans[row - base + k])
-            parts = np.int64(scratch.linked.parts[row - base + k])
-            if at + count + scans * parts + WIDTH > len(out.row):
-                at = _hear_spans(plan, air, app, streams, links, scratch, count, out, at)
-                count = np.int64(0)
-                if at + scans * parts + WIDTH > len(out.row):
-                    return at, row + k
-            for scan in range(0, scans, ITEMS):
-                if count > _SPANS - ITEMS:
-                    at = _hear_spans(plan, air, app, streams, links, scratch, count, out, at)
-                    count = np.int64(0)
-                who = row - base + k
-                added = expand(
-                    plan,
-                    links,
-                    scratch.linked,
-                    scratch.spans,
-                    count,
-                    who,
-                    row + k,
-                    scan,
+                _front(plan, streams, links, scratch.linked, k, base + k)
+            scans = np.int64(scratch.linked.scans[k])
+            if at + count + (pairs + scans) * most + WIDTH > len(out.row):
+                count, at = _expand_scans(
+                    plan, air, app, streams, links, scratch, pairs, base, count, out, at
                 )
-                if added >= 0:
-                    count = added
-                    continue
-                for part in range(0, ITEMS * parts, ITEMS):
-                    if count > _SPANS - ITEMS:
-                        at = _hear_spans(plan, air, app, streams, links, scratch, count, out, at)
-                        count = np.int64(0)
-                    count = expand_cut(
-                        plan,
-                        links,
-                        scratch.linked,
-                        scratch.spans,
-                        count,
-                        who,
-                        row + k,
-                        scan,
-                        part,
+                at = _hear_spans(plan, air, app, streams, links, scratch, count, out, at)
+                pairs, count = np.int64(0), np.int64(0)
+                if at + scans * most + WIDTH > len(out.row):
+                    return at, base + k
+            for scan in range(0, scans, WIDTH):
+                if pairs > _PAIRS - WIDTH:
+                    count, at = _expand_scans(
+                        plan, air, app, streams, links, scratch, pairs, base, count, out, at
                     )
+                    pairs = np.int64(0)
+                enlist(scratch.pairs, pairs, k, scan)
+                pairs += min(scans - scan, WIDTH)
+        count, at = _expand_scans(
+            plan, air, app, streams, links, scratch, pairs, base, count, out, at
+        )
         row += here
     at = _hear_spans(plan, air, app, streams, links, scratch, count, out, at)
     return at, row

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..lanes import FLOAT, LONG, WORD, Lanes, constant, counting, splat, vectorised
-from ..rng_ir import draw, halves, mixed
+from ..lanes import FLOAT, LONG, WORD, Lanes, Packing, chosen, constant, counting, splat, vectorised
+from ..rng_ir import draw, mixed
 from .lane_columns import (
     HEARD,
     IN_PACKET,
@@ -20,12 +20,10 @@ from .lane_columns import (
     LISTENS,
     MOST_PACKETS,
     NOT_HEARD,
-    OF_PACKETS,
     OFFSET,
     PER_WINDOW,
     RATE,
     SPACING,
-    TAIL_COLUMNS,
     TAIL_ROWS,
     WINDOW,
 )
@@ -69,28 +67,36 @@ def binomial(plan: Any, caught: Lanes, chance: Lanes, bits: Lanes) -> Lanes:
 @vectorised
 def reach(b, plan, spans, i):
     """Of spans ``i`` .. ``i`` + 15: for how long the sender is on the air, how many of its packets the
-    scan's windows catch, with which chance each arrives, and how strong those are."""
+    scan's windows catch, and their power."""
     low, theirs = spans.low.load(i), spans.platforms.load(i) & 1
     on, period, per_period = (
         of_platform(b, plan.advertise_on_ms, theirs),
         of_platform(b, plan.advertise_period_ms, theirs),
         of_platform(b, plan.advertise_period_ms, theirs, inverse=True),
     )
-    # How far the sender is into its cycle, and for how long of the span it is on the air.
-    since = spans.burst.load(i) + low
-    since = since - since.whole_of(period, per_period) * period
-    before = since.min(on)
-    end = since + spans.length.load(i)
-    cycles = end.whole_of(period, per_period)
-    on_ms = cycles * on + (end - cycles * period).min(on) - before
+    length = spans.length.load(i)
+
+    def pausing() -> list[Lanes]:
+        # How far the sender is into its cycle, and for how long of the span it is on the air.
+        since = spans.burst.load(i) + low
+        since = since - since.whole_of(period, per_period) * period
+        before = since.min(on)
+        end = since + length
+        cycles = end.whole_of(period, per_period)
+        on_ms = cycles * on + (end - cycles * period).min(on) - before
+        return [since, before, on_ms]
+
+    def steady() -> list[Lanes]:
+        return [low.like(0), low.like(0), length]
+
+    since, before, on_ms = chosen(b, plan.pauses, pausing, steady)
 
     h = draw(spans.stream.load(i), spans.begin.load(i) + low.longs())
-    (a0, a1), (b0, b1) = halves(h), halves(mixed(h))
+    (a0, a1), (b0, b1) = h.halves(), mixed(h).halves()
     scan_term = plan.normal.gather(a0 & 4095) * splat(b, plan.scan_sd_db)
     mu = spans.level.load(i) + _of_kind(plan, spans, i, OFFSET) + scan_term
     place = mu * splat(b, plan.tail_scale) + splat(b, plan.tail_offset)
-    place = place.max(0.0).min(float(TAIL_ROWS - 1)).words() * TAIL_COLUMNS
-    chance, shift, spread, skew = plan.tail.rows(place)
+    place = place.max(0.0).min(float(TAIL_ROWS - 1)).words()
     caught = on_ms.floats() * _of_kind(plan, spans, i, RATE) + (a0 >> 12).floats() * _TO_20_BITS
 
     spans.since.store(i, since)
@@ -99,18 +105,20 @@ def reach(b, plan, spans, i):
     for column, draws in ((spans.draws_a, a1), (spans.draws_b, b0), (spans.draws_c, b1)):
         column.store(i, draws)
     spans.caught.store(i, caught.min(float(MOST_PACKETS)).words().max(0))
-    spans.chance.store(i, chance * spans.clear.load(i))
-    spans.middle.store(i, mu + shift)
-    spans.spread.store(i, spread)
-    spans.skew.store(i, skew)
+    spans.middle.store(i, mu)
+    spans.place.store(i, place)
     return LONG(0)
 
 
 @vectorised
 def arrive(b, plan, spans, i):
-    """How many packets of spans ``i`` .. ``i`` + 15 arrive."""
-    bits = spans.draws_c.load(i) >> 8
-    spans.packets.store(i, binomial(plan, spans.caught.load(i), spans.chance.load(i), bits))
+    """How many packets of spans ``i`` .. ``i`` + 15 arrive, and how strong those are."""
+    chance, shift, spread, skew = plan.tail.rows(spans.place, i)
+    spans.middle.store(i, spans.middle.load(i) + shift)
+    spans.spread.store(i, spread)
+    spans.skew.store(i, skew)
+    chance, bits = chance * spans.clear.load(i), spans.draws_c.load(i) >> 8
+    spans.packets.store(i, binomial(plan, spans.caught.load(i), chance, bits))
     return LONG(0)
 
 
@@ -137,9 +145,12 @@ def begin(b, plan, spans, i):
     rest = first - gone * _of_kind(plan, spans, i, WINDOW)
     first = gone * _of_kind(plan, spans, i, INTERVAL) + rest
     into = first.min(float(_FAR_MS)).words().min(spans.on_air.load(i) - 1) + spans.before.load(i)
-    cycles = into.whole_of(on, per_on)
-    time = spans.low.load(i) + cycles * period + (into - cycles * on) - spans.since.load(i)
-    spans.time.store(i, time)
+
+    def pausing() -> list[Lanes]:
+        return [into + into.whole_of(on, per_on) * (period - on)]
+
+    (into,) = chosen(b, plan.pauses, pausing, lambda: [into])
+    spans.time.store(i, spans.low.load(i) + into - spans.since.load(i))
     return LONG(0)
 
 
@@ -151,7 +162,7 @@ def hear(b, plan, spans, i, count, out, at):
     then. Else columns of ``spans``; returns the bits of what has to be read, with a minus.
     """
     n, middle, spread = spans.packets.load(i), spans.middle.load(i), spans.spread.load(i)
-    root, most_sd, expected, _ = plan.of_packets.rows(n.max(1) * OF_PACKETS)
+    root, most_sd, expected, _ = plan.of_packets.rows(spans.packets, i)
     mean = plan.normal.gather(spans.draws_a.load(i) & 4095) * root * spread + middle
     mean = mean.max(splat(b, plan.faintest_dbm))
     most = most_sd * plan.normal.gather(spans.draws_b.load(i) & 4095) + expected
@@ -202,10 +213,15 @@ def _write(
 ) -> Value:  # fmt: skip
     """Records behind the ``at`` that there are; how many there are then."""
     b = keep.b
-    out.row.store(at, row.packed(keep).longs())
-    lower, upper = (half.packed(keep) for half in halves(begin + time.longs()))
-    out.time_ms.store(at, (upper.longs() << 32) | lower.unsigned_longs())
-    out.packets.store(at, n.packed(keep))
-    out.rssi_dbm.store(at, (mean + 0.5).floor().words().packed(keep).shorts())
-    out.rssi_max_dbm.store(at, (top + 0.5).floor().words().packed(keep).shorts())
-    return b.add(at, b.zext(b.ctpop(keep.bits()), LONG))
+    packing = Packing(keep)
+    lower, upper = (begin + time.longs()).halves()
+    columns = (row, lower, upper, n, (mean + 0.5).floor().words(), (top + 0.5).floor().words())
+    for pieces in zip(*map(packing.parts, columns), strict=True):
+        to = b.add(at, pieces[0][0])
+        row, lower, upper, n, mean, top = (lanes for _, lanes in pieces)
+        out.row.store(to, row.longs())
+        out.time_ms.store(to, (upper.longs() << 32) | lower.unsigned_longs())
+        out.packets.store(to, n)
+        out.rssi_dbm.store(to, mean.shorts())
+        out.rssi_max_dbm.store(to, top.shorts())
+    return b.add(at, packing.count)
