@@ -129,10 +129,14 @@ class Linked(NamedTuple):
 
 
 class Pairs(NamedTuple):
-    """Scans of the links at hand: which link of them, which of its scans."""
+    """Scans of the links at hand: which link of them, which of its scans; start, end and first change of
+    identifier, ms from the link's start."""
 
     who: NDArray[np.int32]
     scan: NDArray[np.int32]
+    low: NDArray[np.int32]
+    stop: NDArray[np.int32]
+    cut: NDArray[np.int32]
 
 
 class Parts(NamedTuple):

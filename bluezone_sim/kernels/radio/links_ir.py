@@ -202,27 +202,38 @@ class _Scans:
 
 
 @vectorised
-def expand(b, plan, linked, pairs, parts, i, count, at):
-    """Scans ``i`` .. ``i`` + 15 of ``pairs``, of which ``count`` are there, behind the ``at`` parts of scans
-    that there are.
-
-    Returns how many there are then, or -1 where a scan is cut, which :func:`expand_cut` sees to.
-    """
+def place(b, plan, linked, pairs, i):
+    """When scans ``i`` .. ``i`` + 15 of ``pairs`` begin and end, and when the identifier changes first."""
     scans = _Scans(b, plan, linked, pairs.who.load(i), pairs.scan.load(i))
     low, stop = scans.ends()
-    some = counting(b, WORD) < b.trunc(count, WORD)
-    maybe = Lanes(b, b.and_(some.value, (scans.of(linked.parts) > 1).value))
+    maybe = scans.of(linked.parts) > 1
 
     def change() -> list[Lanes]:
         return [maybe.pick(scans.change(low, 0), stop)]
 
     (cut,) = chosen(b, maybe.any(), change, lambda: [stop])
-    parts.who.store(at, scans.who)
-    parts.low.store(at, low)
+    pairs.low.store(i, low)
+    pairs.stop.store(i, stop)
+    pairs.cut.store(i, cut)
+    return LONG(0)
+
+
+@vectorised
+def expand(b, pairs, parts, i, count, at):
+    """Scans ``i`` .. ``i`` + 15 of ``pairs``, of which ``count`` are there, behind the ``at`` parts of scans
+    that there are.
+
+    Returns how many there are then, or -1 where a scan is cut, which :func:`expand_cut` sees to.
+    """
+    stop = pairs.stop.load(i)
+    some = counting(b, WORD) < b.trunc(count, WORD)
+    cut = Lanes(b, b.and_(some.value, (pairs.cut.load(i) < stop).value))
+    parts.who.store(at, pairs.who.load(i))
+    parts.low.store(at, pairs.low.load(i))
     parts.high.store(at, stop)
     parts.stop.store(at, stop)
     here = b.select(b.icmp_signed("<", count, LONG(WIDTH)), count, LONG(WIDTH))
-    return b.select((cut < stop).any(), LONG(-1), b.add(at, here))
+    return b.select(cut.any(), LONG(-1), b.add(at, here))
 
 
 @vectorised
@@ -233,8 +244,8 @@ def expand_cut(b, plan, linked, pairs, parts, i, count, at, most, part):
     most = splat(b, b.trunc(most, WORD))
     ahead = ((number.floats() + 0.5) / most.floats()).floor().words()
     who, scan = (ahead.from_table(c.from_(i)) for c in (pairs.who, pairs.scan))
+    low, stop = (ahead.from_table(c.from_(i)) for c in (pairs.low, pairs.stop))
     scans = _Scans(b, plan, linked, who, scan)
-    low, stop = scans.ends()
     later = number - ahead * most
     low, high = scans.change(low, later - 1).max(low), scans.change(low, later).min(stop)
     there = b.and_((ahead < b.trunc(count, WORD)).value, (high > low).value)

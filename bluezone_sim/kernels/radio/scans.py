@@ -27,7 +27,7 @@ from ..lanes import WIDTH
 from ..rng import draw, mix64, to_unit
 from .lane_columns import Linked, Pairs, Parts, Spans
 from .link_budget import POLL_MS, read_works
-from .links_ir import enlist, expand, expand_cut, link, settle
+from .links_ir import enlist, expand, expand_cut, link, place, settle
 from .sessions import DAY_MS, in_front
 from .spans_ir import arrive, begin, hear, reach, write
 
@@ -35,6 +35,8 @@ from .spans_ir import arrive, begin, hear, reach, write
 _SPANS = 256
 #: Scans that are collected before their spans are looked for.
 _PAIRS = 256
+#: Parts of them, not less.
+_PARTS = 320
 
 
 class Links(NamedTuple):
@@ -92,7 +94,7 @@ def radio_scratch() -> RadioScratch:
     return RadioScratch(
         Linked(**_columns(Linked._fields, WIDTH)),
         Pairs(**_columns(Pairs._fields, _PAIRS + WIDTH)),
-        Parts(**_columns(Parts._fields, 3 * WIDTH)),
+        Parts(**_columns(Parts._fields, _PARTS + WIDTH)),
         Spans(**_columns(Spans._fields, _SPANS + WIDTH)),
         np.array([-1, -1]),
     )
@@ -216,38 +218,43 @@ def _hear_spans(plan, air, app, streams, links, scratch, count, out, at):
 
 
 @bare
+def _settle_parts(plan, air, app, streams, links, scratch, parts, row, count, out, at):
+    """Spans of parts of scans, behind the ``count`` that there are; records of those for which there is no
+    room. Returns (spans, records) then. ``row`` is that of the first link at hand."""
+    for i in range(0, parts, WIDTH):
+        if count > _SPANS - WIDTH:
+            at = _hear_spans(plan, air, app, streams, links, scratch, count, out, at)
+            count = np.int64(0)
+        count = settle(plan, scratch.linked, scratch.parts, scratch.spans, i, parts - i, row, count)
+    return count, at
+
+
+@bare
 def _expand_scans(plan, air, app, streams, links, scratch, pairs, row, count, out, at):
-    """Spans of the scans listed, behind the ``count`` that there are; records of those for which there is
-    no room. Returns (spans, records) then. ``row`` is that of the first link at hand."""
+    """The same of the scans listed."""
     most = np.int64(max(plan.parts[0], plan.parts[1]))
     for i in range(0, pairs, WIDTH):
-        part, whole = np.int64(0), False
-        while part < WIDTH * most and not whole:
-            found = np.int64(-1)
-            if part == 0:
-                found = expand(
-                    plan, scratch.linked, scratch.pairs, scratch.parts, i, pairs - i, np.int64(0)
+        place(plan, scratch.linked, scratch.pairs, i)
+    parts = np.int64(0)
+    for i in range(0, pairs, WIDTH):
+        left, before = pairs - i, parts
+        parts = expand(scratch.pairs, scratch.parts, i, left, before)
+        if parts < 0:
+            parts = before
+            for part in range(0, WIDTH * most, WIDTH):
+                parts = expand_cut(
+                    plan, scratch.linked, scratch.pairs, scratch.parts, i, left, parts, most, part
                 )
-                whole = found >= 0
-            if not whole:
-                found = expand_cut(
-                    plan,
-                    scratch.linked,
-                    scratch.pairs,
-                    scratch.parts,
-                    i,
-                    pairs - i,
-                    np.int64(0),
-                    most,
-                    part,
-                )
-            part += WIDTH
-            if count > _SPANS - WIDTH:
-                at = _hear_spans(plan, air, app, streams, links, scratch, count, out, at)
-                count = np.int64(0)
-            count = settle(
-                plan, scratch.linked, scratch.parts, scratch.spans, np.int64(0), found, row, count
+                if parts > _PARTS - WIDTH:
+                    count, at = _settle_parts(
+                        plan, air, app, streams, links, scratch, parts, row, count, out, at
+                    )
+                    parts = np.int64(0)
+        if parts > _PARTS - WIDTH or i + WIDTH >= pairs:
+            count, at = _settle_parts(
+                plan, air, app, streams, links, scratch, parts, row, count, out, at
             )
+            parts = np.int64(0)
     return count, at
 
 
