@@ -32,11 +32,9 @@ from .sessions import DAY_MS, in_front
 from .spans_ir import arrive, begin, hear, reach, write
 
 #: Spans that are collected before they are heard.
-_SPANS = 256
-#: Scans that are collected before their spans are looked for.
+_SPANS = 192
+#: Scans that are looked at together, at most.
 _PAIRS = 256
-#: Parts of them, not less.
-_PARTS = 320
 
 
 class Links(NamedTuple):
@@ -89,13 +87,14 @@ class RadioScratch(NamedTuple):
     known: NDArray[np.int64]
 
 
-def radio_scratch() -> RadioScratch:
-    """Scratch of a thread."""
+def radio_scratch(parts: int = 2) -> RadioScratch:
+    """Scratch of a thread, for scans that are cut into so many parts at most."""
+    more = max(_PAIRS, parts)
     return RadioScratch(
         Linked(**_columns(Linked._fields, WIDTH)),
         Pairs(**_columns(Pairs._fields, _PAIRS + WIDTH)),
-        Parts(**_columns(Parts._fields, _PARTS + WIDTH)),
-        Spans(**_columns(Spans._fields, _SPANS + WIDTH)),
+        Parts(**_columns(Parts._fields, more + WIDTH)),
+        Spans(**_columns(Spans._fields, _SPANS + more + WIDTH)),
         np.array([-1, -1]),
     )
 
@@ -195,7 +194,31 @@ def _front(plan, streams, links, linked, who, row):
     )
 
 
-@bare
+@inlined
+def _expand_scans(plan, links, scratch, pairs, row, count):
+    """Spans of the scans listed, behind the ``count`` that there are; how many there are then.
+
+    ``row`` is that of the first link at hand.
+    """
+    linked, most = scratch.linked, _most_parts(plan)
+    for i in range(0, pairs, WIDTH):
+        place(plan, linked, scratch.pairs, i)
+    parts = np.int64(0)
+    for i in range(0, pairs, WIDTH):
+        found = expand(scratch.pairs, scratch.parts, i, pairs - i, parts)
+        if found < 0:
+            found = parts
+            for part in range(0, WIDTH * most, WIDTH):
+                found = expand_cut(
+                    plan, linked, scratch.pairs, scratch.parts, i, pairs - i, found, most, part
+                )
+        parts = found
+    for i in range(0, parts, WIDTH):
+        count = settle(plan, linked, scratch.parts, scratch.spans, i, parts - i, row, count)
+    return count
+
+
+@inlined
 def _hear_spans(plan, air, app, streams, links, scratch, count, out, at):
     """Records of the spans collected; how many there are then."""
     for i in range(0, count, WIDTH):
@@ -217,45 +240,9 @@ def _hear_spans(plan, air, app, streams, links, scratch, count, out, at):
     return at
 
 
-@bare
-def _settle_parts(plan, air, app, streams, links, scratch, parts, row, count, out, at):
-    """Spans of parts of scans, behind the ``count`` that there are; records of those for which there is no
-    room. Returns (spans, records) then. ``row`` is that of the first link at hand."""
-    for i in range(0, parts, WIDTH):
-        if count > _SPANS - WIDTH:
-            at = _hear_spans(plan, air, app, streams, links, scratch, count, out, at)
-            count = np.int64(0)
-        count = settle(plan, scratch.linked, scratch.parts, scratch.spans, i, parts - i, row, count)
-    return count, at
-
-
-@bare
-def _expand_scans(plan, air, app, streams, links, scratch, pairs, row, count, out, at):
-    """The same of the scans listed."""
-    most = np.int64(max(plan.parts[0], plan.parts[1]))
-    for i in range(0, pairs, WIDTH):
-        place(plan, scratch.linked, scratch.pairs, i)
-    parts = np.int64(0)
-    for i in range(0, pairs, WIDTH):
-        left, before = pairs - i, parts
-        parts = expand(scratch.pairs, scratch.parts, i, left, before)
-        if parts < 0:
-            parts = before
-            for part in range(0, WIDTH * most, WIDTH):
-                parts = expand_cut(
-                    plan, scratch.linked, scratch.pairs, scratch.parts, i, left, parts, most, part
-                )
-                if parts > _PARTS - WIDTH:
-                    count, at = _settle_parts(
-                        plan, air, app, streams, links, scratch, parts, row, count, out, at
-                    )
-                    parts = np.int64(0)
-        if parts > _PARTS - WIDTH or i + WIDTH >= pairs:
-            count, at = _settle_parts(
-                plan, air, app, streams, links, scratch, parts, row, count, out, at
-            )
-            parts = np.int64(0)
-    return count, at
+@inlined
+def _most_parts(plan):
+    return np.int64(max(plan.parts[0], plan.parts[1]))
 
 
 @bare
@@ -264,43 +251,50 @@ def fill_records(plan, air, app, streams, links, first, last, scratch, out):
 
     There are at least :data:`~.lanes.WIDTH` links. Stops when the buffers might not hold another link and
     :data:`~.lanes.WIDTH` more. Returns (records filled, next link).
+
+    Each step stands once in the loop: called from several places it would be compiled as often, or be
+    handed its hundreds of arguments each time.
     """
-    at, count = np.int64(0), np.int64(0)
-    row = first
-    most = np.int64(max(plan.parts[0], plan.parts[1]))
+    at, count, row, base = np.int64(0), np.int64(0), first, first
+    live, scan = np.int64(0), np.int64(0)
+    most = _most_parts(plan)
+    listed = min(_PAIRS, (len(scratch.spans.row) - WIDTH - _SPANS) // most)
     scratch.known[0] = -1
-    while row < last:
-        # The last links are looked at together with some before them.
-        base = min(row, len(links.observer) - WIDTH)
-        live = link(plan, links, scratch.linked, base, 0) >> (row - base)
-        here = min(base + WIDTH, last) - row
-        live &= (1 << here) - 1
-        pairs = np.int64(0)
-        while live:
-            k = lowest_bit(np.uint64(live)) + row - base
-            live &= live - 1
-            if plan.mixed:
-                _front(plan, streams, links, scratch.linked, k, base + k)
+    while True:
+        if not live and row < last:
+            # The last links are looked at together with some before them.
+            base = min(row, len(links.observer) - WIDTH)
+            here = min(base + WIDTH, last) - row
+            live = link(plan, links, scratch.linked, base, 0) & (
+                ((1 << here) - 1) << (row - base)
+            )
+            row += here
+        pairs, full = np.int64(0), False
+        while live and pairs < listed and not full:
+            k = lowest_bit(np.uint64(live))
             scans = np.int64(scratch.linked.scans[k])
-            if at + count + (pairs + scans) * most + WIDTH > len(out.row):
-                count, at = _expand_scans(
-                    plan, air, app, streams, links, scratch, pairs, base, count, out, at
-                )
-                at = _hear_spans(plan, air, app, streams, links, scratch, count, out, at)
-                pairs, count = np.int64(0), np.int64(0)
-                if at + scans * most + WIDTH > len(out.row):
+            if scan == 0:
+                full = at + count + (pairs + scans) * most + WIDTH > len(out.row)
+                if full:
+                    break
+                if plan.mixed:
+                    _front(plan, streams, links, scratch.linked, k, base + k)
+            end = min(scans, scan + listed - pairs)
+            for some in range(scan, end, WIDTH):
+                enlist(scratch.pairs, pairs + (some - scan), k, some)
+            pairs += end - scan
+            scan = end
+            if scan >= scans:
+                live &= live - 1
+                scan = np.int64(0)
+        count = _expand_scans(plan, links, scratch, pairs, base, count)
+        over = not live and row >= last
+        if over or full or count > _SPANS:
+            at = _hear_spans(plan, air, app, streams, links, scratch, count, out, at)
+            count = np.int64(0)
+            if over:
+                return at, row
+            if full and pairs == 0:
+                k = lowest_bit(np.uint64(live))
+                if at + scratch.linked.scans[k] * most + WIDTH > len(out.row):
                     return at, base + k
-            for scan in range(0, scans, WIDTH):
-                if pairs > _PAIRS - WIDTH:
-                    count, at = _expand_scans(
-                        plan, air, app, streams, links, scratch, pairs, base, count, out, at
-                    )
-                    pairs = np.int64(0)
-                enlist(scratch.pairs, pairs, k, scan)
-                pairs += min(scans - scan, WIDTH)
-        count, at = _expand_scans(
-            plan, air, app, streams, links, scratch, pairs, base, count, out, at
-        )
-        row += here
-    at = _hear_spans(plan, air, app, streams, links, scratch, count, out, at)
-    return at, row
