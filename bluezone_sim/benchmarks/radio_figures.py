@@ -52,7 +52,7 @@ def vectorised(
     )
     out = buffers(links * (duration_s * 1000 // int(model.app.scan_period_ms.min()) + 4) * 2)
 
-    room = kernel.radio_scratch()
+    room = kernel.radio_scratch(int(model.plan.parts.max()))
 
     def work() -> int:
         filled, _ = kernel.fill_records(
