@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -43,6 +44,16 @@ class StageTimer:
         """Books seconds of the current lap on a stage that went on beside the rest."""
         self.stages_s[stage] = self.stages_s.get(stage, 0.0) + seconds
         self._last += seconds
+
+    def share_out(self, others: Sequence[StageTimer]) -> None:
+        """Books the time since the last lap on the stages of what went on in threads meanwhile."""
+        now = time.perf_counter()
+        total = sum(sum(other.stages_s.values()) for other in others)
+        for other in others:
+            for stage, seconds in other.stages_s.items():
+                booked = (now - self._last) * seconds / total
+                self.stages_s[stage] = self.stages_s.get(stage, 0.0) + booked
+        self._last = now
 
 
 @dataclass(frozen=True)
@@ -86,6 +97,11 @@ class SimulationContext:
             threads=threads,
             clock=clock,
         )
+
+    def beside(self, scenario: Scenario) -> SimulationContext:
+        """Binds another scenario with the same people, days and protocol to the same world."""
+        own = SimulationContext.build(scenario, self.world, self.threads, self.clock)
+        return replace(own, radio=own.radio.beside(self.radio), keys=self.keys)
 
     @property
     def published_s(self) -> int:
