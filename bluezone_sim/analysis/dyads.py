@@ -80,7 +80,7 @@ class Dyads:
             return wilson(share, self.n_cases, t_quantile(df))
         return interval(
             share,
-            self._error(hit.astype(np.float64) - share, np.zeros(self.n_people), fixed) / len(hit),
+            self._error(hit.astype(np.float64) - share, fixed) / len(hit),
             df,
             "share",
         )
@@ -90,7 +90,7 @@ class Dyads:
         if self.n_cases < LEAST_CASES:
             return None
         mean = float(gain.mean())
-        error = self._error(gain - mean, np.zeros(self.n_people), fixed) / len(gain)
+        error = self._error(gain - mean, fixed) / len(gain)
         return interval(mean, error, self.n_cases - 1, "difference")
 
     def per_case(self, cases: NDArray[np.integer], fixed: Fixed) -> Interval | None:
@@ -105,20 +105,23 @@ class Dyads:
         mean = len(self.case) / len(cases)
         own = np.zeros(self.n_people)
         own[cases] = -mean
-        error = self._error(np.ones(len(self.case)), own, fixed) / len(cases)
+        error = self._error(np.ones(len(self.case)), fixed, own) / len(cases)
         return interval(mean, error, self.n_cases - 1, "positive")
 
-    def _error(self, rest: NDArray[np.float64], own: NDArray[np.float64], fixed: Fixed) -> float:
+    def _error(
+        self, rest: NDArray[np.float64], fixed: Fixed, own: NDArray[np.float64] | None = None
+    ) -> float:
         """Standard error of a sum over pairs.
 
         Args:
             rest: ``float64[n]``, what each pair adds over its mean.
-            own: ``float64[people]``, what each person adds alone.
             fixed: of the town.
+            own: ``float64[people]``, what each person adds alone; by default nothing.
         """
-        parts = own.copy()
-        for who in (self.case, self.other):
-            parts += np.bincount(who, rest, minlength=self.n_people)
+        parts = np.bincount(self.case, rest, minlength=self.n_people)
+        if own is not None:
+            parts += own
+        parts += np.bincount(self.other, rest, minlength=self.n_people)
         # Two people who are a pair are in the sum over people once for each of them.
         together = np.bincount(self._dyad, rest).astype(np.float64)
         twice = _squares(together)

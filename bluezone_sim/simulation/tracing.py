@@ -81,7 +81,7 @@ def follow_arms(
     parts: list[list[tuple[RiskyDays, ExposureDays]]] = [[] for _ in arms]
     for some in _chunks(context, cases):
         contacts = context.contacts(some)
-        index = _index(context, some) if looked_up else None
+        index = _index(context, some, by_day=False) if looked_up else None
 
         def visit(
             own: SimulationContext,
@@ -236,10 +236,12 @@ def _of_senders(
     return side_by_side(context, _chunks(context, np.flatnonzero(sent).astype(np.int32)), visit)
 
 
-def _index(context: SimulationContext, users: NDArray[np.int32]) -> PublishedIndex:
-    """What users publish, made and indexed day by day."""
-    ring = context.key_ring
-    out = index_published(ring.published(users), ring.protocol, threads=context.threads)
+def _index(
+    context: SimulationContext, users: NDArray[np.int32], *, by_day: bool = True
+) -> PublishedIndex:
+    """What users publish, made and indexed, day by day or all of it."""
+    ring, threads = context.key_ring, context.threads
+    out = index_published(ring.published(users), ring.protocol, by_day=by_day, threads=threads)
     context.clock.lap("matching")
     return out
 
