@@ -118,7 +118,7 @@ class Dyads:
             fixed: of the town.
             own: ``float64[people]``, what each person adds alone; by default nothing.
         """
-        parts = np.bincount(self.case, rest, minlength=self.n_people)
+        parts = np.bincount(self.case, rest, minlength=self.n_people).astype(np.float64, copy=False)
         if own is not None:
             parts += own
         parts += np.bincount(self.other, rest, minlength=self.n_people)

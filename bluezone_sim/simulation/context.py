@@ -100,7 +100,7 @@ class SimulationContext:
 
     def beside(self, scenario: Scenario) -> SimulationContext:
         """Binds another scenario with the same people, days and protocol to the same world."""
-        own = SimulationContext.build(scenario, self.world, self.threads, self.clock)
+        own = type(self).build(scenario, self.world, self.threads, self.clock)
         return replace(own, radio=own.radio.beside(self.radio), keys=self.keys)
 
     @property

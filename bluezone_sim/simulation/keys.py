@@ -61,7 +61,8 @@ class KeyRing:
         table = self.schedule.identifiers(person, first_day, n_days)
         interval = (time_ms - first_day * DAY_S * 1000) // (self.protocol.interval_s * 1000)
         rows = table.reshape(-1, table.shape[2])
-        return np.take(rows, who.astype(np.int64) * table.shape[1] + interval, axis=0)
+        at = who.astype(np.int64) * table.shape[1] + interval
+        return np.asarray(np.take(rows, at, axis=0))
 
     def payload_at(
         self,
