@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from ..analysis.criteria import Verdict
-    from ..simulation.engine import ProgressCallback
+    from ..simulation.evaluating import ProgressCallback
     from ..tables.table import Table
 
 

@@ -252,13 +252,18 @@ def _matches(units: UnitKeys, sightings: Sightings, system: Protocol, hits: list
     )
     key = units.parent[unit]
     place = key.astype(np.int64) << 31 | row
-    order = np.argsort(place)
-    if np.any(np.diff(place[order]) == 0):  # an identifier is there twice
-        order = np.lexsort((interval, place))
-    unit, interval, row, key = unit[order], interval[order], row[order], key[order]
+    if not np.all(place[1:] > place[:-1]):  # hits of histories that are in order are so too
+        order = np.argsort(place, kind="stable")
+        if np.any(np.diff(place[order]) == 0):  # an identifier is there twice
+            order = np.lexsort((interval, place))
+        unit, interval, row, key = unit[order], interval[order], row[order], key[order]
     day_s = units.start_ms[unit] // 86_400_000 * 86_400
-    payload = None if sightings.payload is None else sightings.payload[row]
     rssi = sightings.rssi_dbm[row]
+    attenuation = None
+    if sightings.payload is not None and system.published_keys.attenuation is not None:
+        attenuation = system.attenuation_db(
+            units.keys[unit], sightings.identifier[row], sightings.payload[row], rssi
+        )
     return Matches(
         key=key.astype(np.int32),
         row=row,
@@ -267,7 +272,5 @@ def _matches(units: UnitKeys, sightings: Sightings, system: Protocol, hits: list
         interval=interval.astype(np.int32),
         time_ms=sightings.time_ms[row],
         rssi_dbm=rssi,
-        attenuation_db=system.attenuation_db(
-            units.keys[unit], sightings.identifier[row], payload, rssi
-        ),
+        attenuation_db=attenuation,
     )
