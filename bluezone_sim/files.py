@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import errno
 import io
-import json
 import os
 import platform
 import shutil
@@ -35,6 +34,7 @@ from typing import IO, Any, BinaryIO, Self
 
 from ._version import SCHEMA_VERSION
 from .errors import FormatError, InputError
+from .reading.documents import read_json
 
 _SUFFIX = ".bluezone-writing"
 #: Readers of a folder of Parquet files pass over what begins with a dot.
@@ -486,13 +486,13 @@ def read_document(path: Path, of: str) -> dict[str, Any]:
     """
     recover(path.parent)
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = read_json(path)
         version = document["schema_version"]
-    except FileNotFoundError:
+    except InputError:
+        if path.exists():
+            raise
         raise InputError(f"{path.parent}: is not {of} (there is no {path.name})") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (KeyError, TypeError) as error:
         raise FormatError(f"{path}: not the JSON of {of} ({error!r:.200})") from None
     if version != SCHEMA_VERSION:
         raise FormatError(

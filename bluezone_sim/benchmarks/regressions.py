@@ -6,9 +6,13 @@ import json
 from collections.abc import Sequence
 
 from ..errors import FormatError
+from ..reading.documents import parse_json
 from ..tables.table import Column, Table
 from ..tables.words import DASH
 from .rounds import BenchmarkResult
+
+#: No figure is so many times another one.
+_MOST_RATIO = 1e12
 
 
 def to_json(measurements: Sequence[BenchmarkResult]) -> str:
@@ -45,10 +49,7 @@ def parse_baseline(data: bytes, source: str) -> dict[str, float]:
     Raises:
         FormatError: it is something else; the entry is named.
     """
-    try:
-        entries = json.loads(data)
-    except ValueError as error:
-        raise FormatError(f"{source}: not JSON ({error})") from None
+    entries = parse_json(data, source)
     if not isinstance(entries, list):
         raise FormatError(f"{source}: expected the list that `bench --json` writes")
     out: dict[str, float] = {}
@@ -56,7 +57,8 @@ def parse_baseline(data: bytes, source: str) -> dict[str, float]:
         name, ratio = (
             (entry.get("name"), entry.get("ratio")) if isinstance(entry, dict) else (None, None)
         )
-        if not isinstance(name, str) or not (ratio is None or isinstance(ratio, (int, float))):
+        is_ratio = isinstance(ratio, (int, float)) and 0 <= ratio < _MOST_RATIO
+        if not isinstance(name, str) or not (ratio is None or is_ratio):
             raise FormatError(f"{source}: entry {i}: expected a name and a ratio")
         if ratio is not None:
             out[name] = float(ratio)

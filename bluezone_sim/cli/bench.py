@@ -10,7 +10,9 @@ import typer
 
 from ..errors import CriterionError, InputError
 from ..files import write_file
-from .common import Json, console, read_bytes
+from ..reading.bounded import read_bytes
+from ..reading.documents import MOST_JSON
+from .common import Json, console
 
 
 def register(app: typer.Typer) -> None:
@@ -45,7 +47,9 @@ def bench(
     from ..benchmarks.regressions import parse_baseline, regressions, scaled, table, to_json
     from ..benchmarks.rounds import measure
 
-    before = None if baseline is None else parse_baseline(read_bytes(baseline), str(baseline))
+    before = (
+        None if baseline is None else parse_baseline(read_bytes(baseline, MOST_JSON), str(baseline))
+    )
     if json_file is not None and not json_file.absolute().parent.is_dir():
         raise InputError(f"{json_file}: there is no folder {json_file.parent}")
     names = [n for n in FIGURES if only is None or fnmatch(n, only) or n == only]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-import tomllib
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import BluezoneSimError, InputError
+from ..reading.documents import toml_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -38,18 +37,6 @@ Settings = Annotated[
 ]
 
 
-def read_bytes(path: Path) -> bytes:
-    """A file's bytes.
-
-    Raises:
-        InputError: it cannot be read.
-    """
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
-
-
 def settings_of(given: list[str] | None, example: str = "radio.density=on") -> dict[str, Any]:
     """``key=value`` pairs; a value is TOML where it can be, else text."""
     out: dict[str, Any] = {}
@@ -57,11 +44,7 @@ def settings_of(given: list[str] | None, example: str = "radio.density=on") -> d
         key, sign, text = item.partition("=")
         if not sign or not key.strip():
             raise InputError(f"--set {item}: expected KEY=VALUE, such as {example}")
-        try:
-            value = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
-            value = text
-        out[key.strip()] = value
+        out[key.strip()] = toml_value(text, f"--set {key.strip()}")
     return out
 
 

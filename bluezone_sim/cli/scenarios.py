@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ..errors import InputError
+from ..reading.documents import read_toml
 from .common import Scenario, Settings, settings_of
 
 
@@ -34,7 +34,7 @@ def list_scenarios(
     found = shipped()
     width = max(map(len, found), default=0)
     for name, path in found.items():
-        title = tomllib.loads(path.read_text(encoding="utf-8")).get("title", "")
+        title = read_toml(path).get("title", "")
         typer.echo(f"{name:<{width}}  {title}")
 
 

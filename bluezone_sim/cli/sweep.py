@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InputError
+from ..reading.documents import toml_value
 from .common import Json, Scenario, Settings, StoppedError, conclude, console, settings_of, show
 
 if TYPE_CHECKING:
@@ -118,21 +119,16 @@ def axes_of(given: list[str] | None) -> dict[str, list[Any]]:
 
 
 def _values(text: str, item: str) -> list[Any]:
-    import tomllib
-
-    try:  # lists, tables and quoted text may hold commas of their own
-        return list(tomllib.loads(f"values = [{text}]")["values"])
-    except tomllib.TOMLDecodeError:
-        pass
+    # Lists, tables and quoted text may hold commas of their own.
+    whole = toml_value(f"[{text}]", f"--grid {item}")
+    if isinstance(whole, list):
+        return whole
     values = []
     for part in text.split(","):
         part = part.strip()
         if not part:
             raise InputError(f"--grid {item}: an empty value; expected V1,V2")
-        try:
-            values.append(tomllib.loads(f"value = {part}")["value"])
-        except tomllib.TOMLDecodeError:
-            values.append(part)
+        values.append(toml_value(part, f"--grid {item}"))
     return values
 
 

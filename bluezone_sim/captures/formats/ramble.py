@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 
 from ...errors import FormatError
+from ...showing.visible import quoted
+from ...tables.fields import RSSI_DBM, TIME_S
 from ..packets import ADV_NONCONN_IND, NO_CHANNEL, Packets
 from .sqlite_files import check_columns, opened
 
@@ -45,14 +47,14 @@ def read_heard(path: Path) -> Iterator[Packets]:
 
 def _packets(rows: list[tuple[Any, ...]], path: Path) -> Packets:
     for number, time, rssi, _, _ in rows:
-        for name, value, low, high, unit in (
-            ("timestamp", time, 0, 1 << 40, "unix seconds"),
-            ("rssi", rssi, -127, 20, "dBm"),
+        for name, value, can in (
+            ("timestamp", time, TIME_S),
+            ("rssi", rssi, RSSI_DBM),
         ):
-            if not isinstance(value, (int, float)) or not low <= value <= high:
+            if not can.holds(value):
                 raise FormatError(
-                    f"{path}: table locations, row {number}: {name}: expected {low} to {high} {unit}, "
-                    f"found {value!r:.40}"
+                    f"{path}: table locations, row {number}: {name}: expected {can}, found "
+                    f"{quoted(value, 40)}"
                 )
     data = [_advertisement(str(text or "")) for *_, text in rows]
     size = np.array([len(d) for d in data], np.int32)

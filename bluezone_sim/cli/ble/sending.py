@@ -16,7 +16,6 @@ from ..common import (
     StoppedError,
     console,
     progress_bar,
-    read_bytes,
     settings_of,
 )
 from .common import AdapterName, ProtocolName, above_zero, ble, numbers, say
@@ -136,6 +135,8 @@ def drive(
     from ...ble.listening.session import run
     from ...ble.sending.advertise import transmitter
     from ...errors import InputError
+    from ...protocols.bluezone.files import MOST_HISTORY
+    from ...reading.bounded import read_bytes
     from ...scenario import load
 
     chosen = load(scenario, settings_of(settings))
@@ -143,7 +144,7 @@ def drive(
     if history is not None:
         if out is None:
             raise InputError("--history: give the run's directory with --out")
-        judged = judge_history(chosen, out, read_bytes(history), str(history), span)
+        judged = judge_history(chosen, out, read_bytes(history, MOST_HISTORY), str(history), span)
         _show_drive(judged, as_json=as_json)
         return
     if out is not None and out.exists() and not out.is_dir():

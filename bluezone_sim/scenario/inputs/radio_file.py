@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-import tomllib
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from ...errors import Fault
+from ...errors import Fault, InputError
+from ...reading.documents import read_toml
 from ..schema.radio import Radio
 
 Raw = dict[str, Any]
@@ -38,9 +38,9 @@ def with_radio_file(raw: Raw, folder: Path, faults: list[Fault]) -> Raw:
         )
         return raw
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        faults.append(Fault(KEY, f"{name}: not a profile in TOML ({error})"))
+        found = read_toml(path, "a profile in TOML")
+    except InputError as error:
+        faults.append(Fault(KEY, str(error)))
         return raw
     table = found.get("radio")
     if set(found) != {"radio"} or not isinstance(table, dict) or "profile" in table:
