@@ -12,7 +12,8 @@ from ..errors import CriterionError, InputError
 from ..files import write_file
 from ..reading.bounded import read_bytes
 from ..reading.documents import MOST_JSON
-from .common import Json, console
+from .common import Json
+from .printing import console, echo
 
 
 def register(app: typer.Typer) -> None:
@@ -61,23 +62,23 @@ def bench(
         if why is None:
             fitting.append(name)
         else:
-            typer.echo(f"{name}: left out, it {why}", err=True)
+            echo(f"{name}: left out, it {why}", err=True)
     found = []
     for case in cases(fitting):
         found.append(measure(case))
         value, unit = scaled(found[-1].value, found[-1].unit)
-        typer.echo(f"{case.name}: {value} {unit}", err=True)
+        echo(f"{case.name}: {value} {unit}", err=True)
     console().print(table(found))
     if json_file is not None:
         write_file(json_file, to_json(found))
     if before is not None:
         missing = sorted(set(before) - {m.name for m in found}) if only is None else []
         for name in missing:
-            typer.echo(f"{name}: in the baseline, not measured here", err=True)
+            echo(f"{name}: in the baseline, not measured here", err=True)
         worse = regressions(found, before, max_regression)
         if worse:
             raise CriterionError("regression\n" + "\n".join(f"  - {line}" for line in worse))
-        typer.echo(f"No figure fell by more than {max_regression:.0%}.")
+        echo(f"No figure fell by more than {max_regression:.0%}.")
 
 
 def engine(
@@ -131,12 +132,12 @@ def engine(
     for size in CURVE if curve else (people,):
         why = too_many(size)
         if why is not None:
-            typer.echo(f"{size:,} people: left out, it {why}", err=True)
+            echo(f"{size:,} people: left out, it {why}", err=True)
             continue
         for p, m in asked:
             figures.append(measure_apart(size, p, m, rounds, threads))
             rate = figures[-1].person_days_per_s / 1e6
-            typer.echo(f"{size:,} people, {p}, {m}: {rate:.2f} M person-days/s", err=True)
+            echo(f"{size:,} people, {p}, {m}: {rate:.2f} M person-days/s", err=True)
     if not figures:
         raise InputError("no size fits the memory that is free")
     beside = measure_peer(people, figures[0].days, peer_python) if peer else None
@@ -145,6 +146,6 @@ def engine(
             "runs": [asdict(f) for f in figures],
             "peer": None if beside is None else asdict(beside),
         }
-        typer.echo(json.dumps(document, indent=1))
+        echo(json.dumps(document, indent=1))
         return
     console(150).print(engine_table(figures, beside))

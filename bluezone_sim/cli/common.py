@@ -10,6 +10,7 @@ import typer
 
 from ..errors import BluezoneSimError, InputError
 from ..reading.documents import toml_value
+from .printing import echo
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -48,21 +49,6 @@ def settings_of(given: list[str] | None, example: str = "radio.density=on") -> d
     return out
 
 
-def console(width: int = 0) -> Any:
-    """A console on stdout, wide enough for the tables, or as wide as is asked."""
-    from rich.console import Console
-
-    from ..tables.table import WIDTH
-
-    width = width or WIDTH
-    # A table that a narrow terminal wraps can still be read; one with its numbers cut off cannot.
-    # What a scenario calls its measures or districts is text, whatever brackets it has.
-    console = Console(highlight=False, markup=False)
-    if not console.is_terminal or console.width < width:
-        console.width = width
-    return console
-
-
 def show(terminal: Any, tables: Iterable[Table]) -> None:
     """Prints tables, each with its note below."""
     usual = terminal.width
@@ -82,7 +68,7 @@ def conclude(verdicts: Sequence[Verdict], *, quiet: bool) -> None:
     from ..report.text import verdict_lines
 
     if verdicts and not quiet:
-        typer.echo("\n".join(verdict_lines(verdicts)))
+        echo("\n".join(verdict_lines(verdicts)))
     require(verdicts)
 
 

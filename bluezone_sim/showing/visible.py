@@ -78,9 +78,25 @@ def csv_cell(value: Any) -> Any:
     return f"'{text}" if formula else text
 
 
+def in_figure(text: str) -> str:
+    """A label of a figure: its dollar signs begin no formula."""
+    return visible(text, keep="\n").replace("$", r"\$")
+
+
+def shown(value: Any) -> Any:
+    """A value that a page's template prints; markup is made of visible text already."""
+    return visible(value, keep="\n\t") if type(value) is str else value
+
+
 def visible_json(value: Any) -> str:
     """JSON for a page's script, of which every text is visible."""
     return json.dumps(_tree(value), ensure_ascii=False, separators=(",", ":"))
+
+
+def visible_toml(text: str) -> str:
+    """A string of TOML, quoted; hidden characters are its escapes, so that it is read as it was."""
+    quoted = json.dumps(text, ensure_ascii=False)
+    return _HIDDEN.sub(lambda found: f"\\U{ord(found[0]):08x}", quoted)
 
 
 def _tree(value: Any) -> Any:

@@ -58,7 +58,9 @@ class Store:
             InputError: there is none, or it cannot be read.
             FormatError: it is damaged, or of another schema version.
         """
-        return read_document(self.path / "sweep.json", "a sweep")
+        about = read_document(self.path / "sweep.json", "a sweep")
+        with reading_as("a sweep's", self.path / "sweep.json"):
+            return about | _ABOUT.validate_python(about)
 
     def scenario(self) -> Scenario:
         """What the grid changed."""
@@ -244,6 +246,18 @@ class Store:
         tables = [_read(path) for path in self._files(folder)]
         # A column of an axis is of no type in the jobs where the key has no value.
         return pa.concat_tables(tables, promote_options="default") if tables else None
+
+
+class _About(TypedDict):
+    """What :class:`Store` takes out of ``sweep.json``."""
+
+    numeric_version: int
+    axes: dict[str, list[Any]]
+    base: dict[str, Any]
+    scenario: str
+
+
+_ABOUT: TypeAdapter[_About] = TypeAdapter(_About)
 
 
 def _document(plan: SweepPlan, base: dict[str, Any], axes: dict[str, list[Any]]) -> str:

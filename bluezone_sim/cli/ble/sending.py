@@ -14,10 +14,10 @@ from ..common import (
     Scenario,
     Settings,
     StoppedError,
-    console,
     progress_bar,
     settings_of,
 )
+from ..printing import console, echo
 from .common import AdapterName, ProtocolName, above_zero, ble, numbers, say
 
 
@@ -54,7 +54,7 @@ def advertise(
     def show(identifiers: list[str]) -> None:
         if not as_json:
             shown = ", ".join(identifiers[:8]) + (", …" if len(identifiers) > 8 else "")
-            typer.echo(f"on air: {shown}")
+            echo(f"on air: {shown}")
 
     sender = transmitter(backend, adapter)
 
@@ -66,8 +66,8 @@ def advertise(
 
     sent = run(work)
     if as_json:
-        typer.echo(json.dumps({**sent.to_dict(), "protocol": protocol, "file": str(file)}))
-    typer.echo(
+        echo(json.dumps({**sent.to_dict(), "protocol": protocol, "file": str(file)}))
+    echo(
         f"Written: {file} ({sent.keys} keys). `bluezone-sim match --keys {file} --history FILE` finds "
         "these phones",
         err=as_json,
@@ -222,16 +222,14 @@ def _show_drive(found: Any, *, as_json: bool) -> None:
     from ...ble.drive.table import drive_table
 
     if as_json:
-        typer.echo(json.dumps(found.to_dict()))
+        echo(json.dumps(found.to_dict()))
         return
     console().print(drive_table(found.levels))
     for level in found.levels:
         for who, what in ((level.missed, "missed on air"), (level.extra, "on air alone")):
             if who:
-                typer.echo(
-                    f"Adoption {100 * level.level:.3g} %, {what}: {', '.join(map(str, who))}"
-                )
-    typer.echo(
+                echo(f"Adoption {100 * level.level:.3g} %, {what}: {', '.join(map(str, who))}")
+    echo(
         "Counts of peers. At desk: the simulation with phones as near as on the bench, which is what the "
         "air can\nshow; scenario: at the scenario's distances. Warned: if the peer were a case."
     )
