@@ -15,8 +15,6 @@ import sys
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from ..errors import BluezoneSimError
 from ..showing.visible import visible
 
@@ -70,7 +68,12 @@ class ReaderLeftError(BluezoneSimError):
 
 def echo(text: str = "", *, err: bool = False, nl: bool = True) -> None:
     """Prints text as lines."""
-    typer.echo(visible(text, keep="\n\t"), err=err, nl=nl)
+    _print(visible(text, keep="\n\t"), err=err, nl=nl)
+
+
+def _print(text: str, *, err: bool = False, nl: bool = True) -> None:
+    # Typer's echo would write UTF-8 to a terminal that knows ASCII alone.
+    print(text, file=sys.stderr if err else sys.stdout, end="\n" if nl else "", flush=True)
 
 
 def print_document(text: str) -> None:
@@ -78,7 +81,7 @@ def print_document(text: str) -> None:
     if sys.stdout.isatty():
         echo(text, nl=False)
     else:
-        typer.echo(text, nl=False)
+        _print(text, nl=False)
 
 
 def console(width: int = 0) -> Any:

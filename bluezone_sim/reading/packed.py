@@ -97,6 +97,7 @@ def unpacking(source: Path | str, fault: str = "cannot be unpacked") -> Iterator
         RuntimeError,  # encrypted, or packed in a way that Python does not know
         ValueError,
         ArithmeticError,
+        OSError,  # a place before the file's begin
         MemoryError,
     ) as error:
         raise FormatError(f"{source}: {fault} ({said(error)}); is it truncated?") from None

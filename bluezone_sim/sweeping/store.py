@@ -28,6 +28,7 @@ from typing import Any
 from .._version import NUMERIC_VERSION, SCHEMA_VERSION, __version__
 from ..errors import FormatError, InputError
 from ..files import make_folder, read_document, remove_leftovers, whole_folder, write_file
+from ..reading.bounded import reading_as
 from ..scenario import resolved_toml
 from ..scenario.loading import stored_text
 from ..scenario.model import Scenario
@@ -37,6 +38,8 @@ from .work import Done, parquet
 
 _RESULTS, _HISTOGRAMS, _TIMINGS = "results.parquet", "histograms.parquet", "timings.parquet"
 _CAMPAIGN = "campaign.parquet"
+#: What is taken out of ``sweep.json``.
+_ABOUT: dict[str, type] = {"numeric_version": int, "axes": dict, "base": dict, "scenario": str}
 
 
 def _digest(data: bytes) -> str:
@@ -60,7 +63,12 @@ class Store:
         """
         about = read_document(self.path / "sweep.json", "a sweep")
         with reading_as("a sweep's", self.path / "sweep.json"):
-            return about | _ABOUT.validate_python(about)
+            for key, kind in _ABOUT.items():
+                if not isinstance(about[key], kind):
+                    raise TypeError(f"{key}: expected {kind.__name__}")
+            if not all(isinstance(values, list) for values in about["axes"].values()):
+                raise TypeError("axes: expected lists")
+        return about
 
     def scenario(self) -> Scenario:
         """What the grid changed."""
@@ -246,18 +254,6 @@ class Store:
         tables = [_read(path) for path in self._files(folder)]
         # A column of an axis is of no type in the jobs where the key has no value.
         return pa.concat_tables(tables, promote_options="default") if tables else None
-
-
-class _About(TypedDict):
-    """What :class:`Store` takes out of ``sweep.json``."""
-
-    numeric_version: int
-    axes: dict[str, list[Any]]
-    base: dict[str, Any]
-    scenario: str
-
-
-_ABOUT: TypeAdapter[_About] = TypeAdapter(_About)
 
 
 def _document(plan: SweepPlan, base: dict[str, Any], axes: dict[str, list[Any]]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ...errors import FormatError
+from ...errors import FormatError, InputError
 from ...reading.bounded import said
 from .containers import head_of
 
@@ -34,7 +34,10 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
         database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_CELL)
         database.execute("PRAGMA trusted_schema = OFF")
         yield database
-    except (sqlite3.Error, MemoryError) as error:
+    except InputError:
+        raise
+    # The latter where its own words are no UTF-8, as those of a damaged file.
+    except (sqlite3.Error, MemoryError, UnicodeDecodeError) as error:
         raise FormatError(
             f"{path}: sqlite cannot read it ({said(error)}); is the file truncated?"
         ) from None

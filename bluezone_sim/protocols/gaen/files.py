@@ -72,7 +72,7 @@ def _text(value: int | bytes) -> str:
 
 
 def _int(value: int | bytes) -> int:
-    number = int.from_bytes(value, "little") if isinstance(value, bytes) else value
+    number = int.from_bytes(value[:8], "little") if isinstance(value, bytes) else value
     return (
         number - (1 << 64) if number >> 63 == 1 else number
     )  # negative ones are as long as can be

@@ -309,7 +309,10 @@ def _iso_seconds(
     zoneless: set[bool] = set()
     for k, word in enumerate(words):
         if is_time(word):
-            when = dt.datetime.fromisoformat(word)
+            try:
+                when = dt.datetime.fromisoformat(word)
+            except ValueError:  # no such day, or no such hour
+                continue
             zoneless.add(when.tzinfo is None)
             out[k] = (when.replace(tzinfo=dt.UTC) if when.tzinfo is None else when).timestamp()
     if len(zoneless) > 1:
