@@ -11,6 +11,7 @@ from .analysis.result import RunResult
 from .analysis.sweep import SweepResult
 from .errors import InputError
 from .files import make_folder, recover, write_file
+from .reading.bounded import is_file, is_folder
 from .report.export import reports
 from .report.figures import adoption_png
 from .report.notebook import result_html, sweep_html
@@ -184,11 +185,11 @@ def open_any(path: str | Path) -> Result | Sweep:
     """
     path = Path(path)
     recover(path)
-    if (path / "sweep.json").exists():
+    if is_file(path / "sweep.json"):
         return open_sweep(path)
-    if (path / "manifest.json").exists():
+    if is_file(path / "manifest.json"):
         return open_run(path)
-    what = "no such directory" if not path.is_dir() else "holds no run and no sweep"
+    what = "no such directory" if not is_folder(path) else "holds no run and no sweep"
     raise InputError(f"{path}: {what}; expected what `run` or `sweep` has written")
 
 

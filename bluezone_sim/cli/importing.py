@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import FormatError, InputError
+from ..reading.bounded import is_folder
 from .common import Json
 from .printing import echo
 
@@ -86,7 +87,7 @@ def _files(given: list[Path], *, partial: bool) -> list[Path]:
 
     out: list[Path] = []
     for path in given:
-        if not path.is_dir():
+        if not is_folder(path):
             out.append(path)
             continue
         inside = sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith("."))

@@ -61,6 +61,22 @@ def said(error: BaseException) -> str:
     return (text or type(error).__name__)[:_MOST_SAID]
 
 
+def is_file(path: Path) -> bool:
+    """There is such a file; there is none of a name that no file can have."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """There is such a folder; there is none of a name that no folder can have."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def read_bytes(path: Path, most: int) -> bytes:
     """A file's bytes, of which there may be so many.
 

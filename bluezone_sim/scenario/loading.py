@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from ..errors import Fault, InputError, ScenarioError
-from ..reading.bounded import read_text
+from ..reading.bounded import is_file, is_folder, read_text
 from ..reading.documents import MOST_TOML, parse_toml
 from .by_protocol import as_written, mark_filled, with_protocol
 from .checks.asked import SHORT
@@ -70,7 +70,7 @@ def read(name_or_path: str | Path) -> tuple[str, str]:
     known = shipped()
     if str(name_or_path) in known:
         path = known[str(name_or_path)]
-    elif not _is_there(path):
+    elif not is_file(path) and not is_folder(path):
         near = get_close_matches(str(name_or_path), known, 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise InputError(
@@ -78,13 +78,6 @@ def read(name_or_path: str | Path) -> tuple[str, str]:
             f"({', '.join(known)}){hint}"
         )
     return read_text(path, MOST_TOML), str(name_or_path)
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # a name longer than names can be
-        return False
 
 
 def parse(

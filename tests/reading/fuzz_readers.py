@@ -2,8 +2,8 @@
 
 The project's own error or a result: anything else, more than some seconds, or more memory than there
 may be is a fault. Each reader starts from whole inputs and keeps those that reach new lines of its
-modules, so it gets past magic bytes, checksums and signatures. How many of their lines were reached is printed, and a
-reader that is not reached is a fault as well::
+modules, so it gets past magic bytes, checksums and signatures. How many of their lines were reached is
+printed, and a reader that is not reached is a fault as well::
 
     python tests/reading/fuzz_readers.py --seconds 60
     python tests/reading/fuzz_readers.py --seconds 300 --only "export, zipped" --faults /tmp/faults

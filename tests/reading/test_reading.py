@@ -84,7 +84,7 @@ def test_toml_is_what_it_says():
     assert toml_value("on", "--set x") == "on"
     with pytest.raises(FormatError, match=r"--set x: .*more than 64 bits"):
         toml_value("9223372036854775808", "--set x")
-    with pytest.raises(FormatError, match="--set x: .*nested too deeply"):
+    with pytest.raises(FormatError, match=r"--set x: .*nested too deeply"):
         toml_value("[" * 5000, "--set x")
 
 
@@ -105,7 +105,7 @@ def test_files_are_read_up_to_their_bound(tmp_path):
 
 def test_rows_of_a_csv_end():
     assert list(csv_rows(["a,'b'\n", 'c,"d,e"\n'], ",", "x")) == [["a", "'b'"], ["c", "d,e"]]
-    with pytest.raises(FormatError, match="x: not a CSV that can be read .*131072"):
+    with pytest.raises(FormatError, match=r"x: not a CSV that can be read .*131072"):
         list(csv_rows(["a," + "b" * 200_000], ",", "x"))
 
 
@@ -120,13 +120,13 @@ def test_only_values_are_taken_for_the_input_s_fault():
         with pytest.raises(FormatError, match="x: not a run's"), reading_as("a run's", "x"):
             raise error
     with (
-        pytest.raises(FormatError, match="x: not a run's .*'a' is missing"),
+        pytest.raises(FormatError, match=r"x: not a run's .*'a' is missing"),
         reading_as("a run's", "x"),
     ):
         {}["a"]
     with pytest.raises(NameError), reading_as("a run's", "x"):
         raise NameError
-    with pytest.raises(InputError, match="^own$"), reading_as("a run's", "x"):
+    with pytest.raises(InputError, match=r"^own$"), reading_as("a run's", "x"):
         raise InputError("own")
 
 
@@ -144,7 +144,7 @@ def test_a_gzip_gives_what_it_holds_and_no_bomb():
 def test_a_gzip_bomb_costs_no_more_than_its_bound():
     bomb = gzip.compress(bytes(512 << 20), 1)
     tracemalloc.start()
-    with pytest.raises(FormatError, match="x: gives more than .* when unpacked"):
+    with pytest.raises(FormatError, match=r"x: gives more than .* when unpacked"):
         gunzipped(bomb, "x", 1 << 30)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
@@ -189,7 +189,7 @@ def test_damaged_zips_are_told():
         bytes(encrypted),
         bytes(unknown),
     ):
-        with pytest.raises(FormatError, match="^x: "):
+        with pytest.raises(FormatError, match=r"^x: "):
             first_member(broken)
 
 

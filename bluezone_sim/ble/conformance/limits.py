@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from ... import protocols
 from ...errors import FormatError, InputError, listed
+from ...reading.bounded import is_file
 from ...reading.documents import read_toml
 
 #: What can be measured: name, and what it says.
@@ -100,7 +101,7 @@ def load_limits(name_or_path: str) -> ConformanceLimits:
     """
     known = shipped_profiles()
     path = known.get(name_or_path, Path(name_or_path))
-    if not path.is_file():
+    if not is_file(path):
         near = get_close_matches(name_or_path, known, 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise InputError(

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ...errors import Fault, InputError
+from ...reading.bounded import is_file
 from ...reading.documents import read_toml
 from ..schema.radio import Radio
 
@@ -31,7 +32,7 @@ def with_radio_file(raw: Raw, folder: Path, faults: list[Fault]) -> Raw:
         return raw  # none, or the model's own fault
     raw = copy.deepcopy(raw)
     del raw["radio"]["profile"]
-    path = next((p for p in (folder / name, Path(name)) if p.is_file()), None)
+    path = next((p for p in (folder / name, Path(name)) if is_file(p)), None)
     if path is None:
         faults.append(
             Fault(KEY, f"no file {name!r}", "`bluezone-sim ble range --profile FILE` writes one")
