@@ -17,6 +17,8 @@ With atheris, which sees branches of code where this sees lines, one reader or a
 from __future__ import annotations
 
 import argparse
+import importlib
+import pkgutil
 import random
 import signal
 import sys
@@ -220,8 +222,17 @@ def main() -> None:
     if given.atheris:
         import atheris
 
-        with atheris.instrument_imports(include=["bluezone_sim"], enable_loader_override=False):
-            from helpers.readers import READERS
+        import bluezone_sim.kernels as kernels
+
+        # What numba compiles has to stay as it is, so it is there before.
+        for found in pkgutil.walk_packages(kernels.__path__, "bluezone_sim.kernels."):
+            importlib.import_module(found.name)
+        with atheris.instrument_imports(include=["bluezone_sim"]):
+            from helpers.readers import READERS, Found, attempt
+
+            for reader in READERS:  # readers import what they need as they are called
+                for data in reader.seeds():
+                    attempt(reader, data, Found())
     else:
         from helpers.readers import READERS
     readers = [r for r in READERS if not given.only or r.name in given.only]
