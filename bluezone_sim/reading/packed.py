@@ -61,8 +61,8 @@ class Budget:
         self._left -= n
         if self._left < 0:
             raise FormatError(
-                f"{self.source}: gives more than {size(self.most)} when unpacked; such a file is read "
-                "unpacked or not at all"
+                f"{self.source}: gives more than {size(self.most)} when unpacked, which no file of its "
+                "size should; unpack it and give what is in it, if that is meant"
             )
 
     def copy(self, stream: Readable, out: IO[bytes]) -> None:
@@ -73,12 +73,15 @@ class Budget:
 
 
 @contextmanager
-def unpacking(source: Path | str, fault: str = "cannot be unpacked") -> Iterator[None]:
+def unpacking(
+    source: Path | str, fault: str = "cannot be unpacked", remedy: str = "is it truncated?"
+) -> Iterator[None]:
     """While something is unpacked: what goes wrong is its fault.
 
     Args:
         source: what messages call it.
         fault: what they say of it.
+        remedy: what to do.
 
     Raises:
         FormatError: it is damaged, cut, encrypted, or packed in a way that nobody reads.
@@ -100,7 +103,7 @@ def unpacking(source: Path | str, fault: str = "cannot be unpacked") -> Iterator
         OSError,  # a place before the file's begin
         MemoryError,
     ) as error:
-        raise FormatError(f"{source}: {fault} ({said(error)}); is it truncated?") from None
+        raise FormatError(f"{source}: {fault} ({said(error)}); {remedy}") from None
 
 
 def gunzipped(data: bytes, source: Path | str, most: int) -> bytes:
@@ -110,8 +113,8 @@ def gunzipped(data: bytes, source: Path | str, most: int) -> bytes:
         FormatError: it is damaged or cut, or holds too much.
     """
     out, budget = io.BytesIO(), Budget(source, len(data), most)
-    fault = "its gzip is damaged or cut short"
-    with unpacking(source, fault), gzip.open(io.BytesIO(data)) as stream:
+    told = "its gzip is damaged or cut short", "fetch or pack the file again"
+    with unpacking(source, *told), gzip.open(io.BytesIO(data)) as stream:
         budget.copy(stream, out)
     return out.getvalue()
 
