@@ -37,6 +37,9 @@ def read_heard(path: Path) -> Iterator[Packets]:
     with opened(path) as database:
         check_columns(database, path, "devices", ("id", "address", "service_data"))
         check_columns(database, path, "locations", ("device_id", "timestamp", "rssi"))
+        twice = database.execute("SELECT id FROM devices GROUP BY 1 HAVING count(*) > 1").fetchone()
+        if twice is not None:  # joined, each row would be as many
+            raise FormatError(f"{path}: table devices: id {quoted(twice[0], 40)} is there twice")
         cursor = database.execute(
             "SELECT l.rowid, l.timestamp, l.rssi, d.address, d.service_data FROM locations l "
             "JOIN devices d ON l.device_id = d.id ORDER BY l.timestamp, l.rowid"
