@@ -207,18 +207,14 @@ def read_sightings(path: Path) -> dict[str, Sightings]:
         if name_of.null_count:
             raise FormatError(f"{path}: protocol: {name_of.null_count} rows are null")
         numbers, names = name_of.indices.to_numpy(), name_of.dictionary.to_pylist()
-        used = list(dict.fromkeys(numbers.tolist()))
-        return {
-            names[k].decode("utf-8", "replace"): _sightings(
-                names[k].decode("utf-8", "replace"),
-                {
-                    n: c.take(pa.array(np.flatnonzero(numbers == k)))
-                    for n, c in (columns | texts).items()
-                },
-                str(path),
-            )
-            for k in used
-        }
+        found: dict[str, Sightings] = {}
+        for k in dict.fromkeys(numbers.tolist()):
+            name, mine = names[k].decode("utf-8", "replace"), columns | texts
+            rows = np.flatnonzero(numbers == k)
+            if len(rows) < len(numbers):
+                mine = {field: column.take(pa.array(rows)) for field, column in mine.items()}
+            found[name] = _sightings(name, mine, str(path))
+        return found
 
 
 def _dictionary(column: pa.ChunkedArray) -> pa.DictionaryArray:
