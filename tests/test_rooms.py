@@ -76,7 +76,9 @@ def circles(graph: dict[str, set[str]]) -> list[list[str]]:
 
 #: Rooms from the ground up. One imports lower floors only; those of one floor do not know each other.
 FLOORS = (
+    ("showing",),
     ("errors", "_version"),
+    ("reading",),
     ("files", "registry"),
     ("kernels",),
     ("tables",),

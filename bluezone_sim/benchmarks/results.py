@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import FormatError
+from ..reading.documents import parse_json
 from ..tables.table import Column, Table
 from .machine import processor, units
 from .rounds import BenchmarkResult
@@ -77,10 +78,7 @@ def parse_baseline(data: bytes, source: str) -> Baseline:
     Raises:
         FormatError: it is something else; the entry is named.
     """
-    try:
-        entries = json.loads(data)
-    except ValueError as error:
-        raise FormatError(f"{source}: not JSON ({error})") from None
+    entries = parse_json(data, source)
     if not isinstance(entries, list):
         raise FormatError(f"{source}: expected the list that `bench --json` writes")
     ratios: dict[str, float] = {}

@@ -9,7 +9,10 @@ import typer
 
 from ..errors import CriterionError, InputError
 from ..files import check_file, write_file
-from .common import Json, console, progress_bar, read_bytes
+from ..reading.bounded import read_bytes
+from ..reading.documents import MOST_JSON
+from .common import Json, progress_bar
+from .printing import console, echo
 
 if TYPE_CHECKING:
     from ..benchmarks.regressions import Judgement
@@ -66,24 +69,24 @@ def bench(
         check_file(json_file)
     verdict = _judged(names, {} if before is None else before.ratios, max_regression)
     console(stderr=to_stdout).print(table(verdict.results).rich())
-    typer.echo(f"peak memory {peak_memory_mib():,.0f} MiB", err=True)
+    echo(f"peak memory {peak_memory_mib():,.0f} MiB", err=True)
     if to_stdout:
-        typer.echo(to_json(verdict.results), nl=False)
+        echo(to_json(verdict.results), nl=False)
     elif json_file is not None:
         write_file(json_file, to_json(verdict.results))
     for line in verdict.unclear:
-        typer.echo(f"not clear, so not counted: {line}", err=True)
+        echo(f"not clear, so not counted: {line}", err=True)
     if verdict.worse:
         raise CriterionError("regression\n" + "\n".join(f"  - {line}" for line in verdict.worse))
     if before is not None:
-        typer.echo(f"No figure fell by more than {max_regression:.0%}.", err=to_stdout)
+        echo(f"No figure fell by more than {max_regression:.0%}.", err=to_stdout)
 
 
 def _list_figures() -> None:
     from ..benchmarks.core import FIGURES
 
     for name, figure in FIGURES.items():
-        typer.echo(f"{name}  (only by its name: {figure.alone})" if figure.alone else name)
+        echo(f"{name}  (only by its name: {figure.alone})" if figure.alone else name)
 
 
 def _comparable(path: Path, names: list[str], patterns: tuple[str, ...]) -> Baseline:
@@ -92,11 +95,11 @@ def _comparable(path: Path, names: list[str], patterns: tuple[str, ...]) -> Base
     from ..benchmarks.regressions import check_figures
     from ..benchmarks.results import parse_baseline
 
-    before = parse_baseline(read_bytes(path), str(path))
+    before = parse_baseline(read_bytes(path, MOST_JSON), str(path))
     for line in before.differences():
-        typer.echo(line, err=True)
+        echo(line, err=True)
     if before.ignored:
-        typer.echo(f"{path}: of threads, so not compared: {', '.join(before.ignored)}", err=True)
+        echo(f"{path}: of threads, so not compared: {', '.join(before.ignored)}", err=True)
     compared = [name for name in names if FIGURES[name].threads == 1]
     check_figures(compared, before, lambda name: wanted(name, patterns))
     return before
@@ -109,7 +112,7 @@ def _judged(names: list[str], ratios: dict[str, float], most: float) -> Judgemen
     from ..benchmarks.rounds import ROUNDS, measure
 
     def again(suspected: list[str]) -> list[BenchmarkResult]:
-        typer.echo(f"measured again: {', '.join(suspected)}", err=True)
+        echo(f"measured again: {', '.join(suspected)}", err=True)
         return measure(cases(suspected), ROUNDS)
 
     with progress_bar(quiet=False) as bar:
@@ -129,7 +132,7 @@ def _fitting(names: list[str]) -> list[str]:
         if why is None:
             fitting.append(name)
         else:
-            typer.echo(f"{name}: left out, it {why}", err=True)
+            echo(f"{name}: left out, it {why}", err=True)
     return fitting
 
 
@@ -184,12 +187,12 @@ def engine(
     for size in CURVE if curve else (people,):
         why = too_many(size)
         if why is not None:
-            typer.echo(f"{size:,} people: left out, it {why}", err=True)
+            echo(f"{size:,} people: left out, it {why}", err=True)
             continue
         for p, m in asked:
             figures.append(measure_apart(size, p, m, rounds, threads))
             rate = figures[-1].person_days_per_s / 1e6
-            typer.echo(f"{size:,} people, {p}, {m}: {rate:.2f} M person-days/s", err=True)
+            echo(f"{size:,} people, {p}, {m}: {rate:.2f} M person-days/s", err=True)
     if not figures:
         raise InputError("no size fits the memory that is free")
     beside = measure_peer(people, figures[0].days, peer_python) if peer else None
@@ -198,7 +201,7 @@ def engine(
             "runs": [asdict(f) for f in figures],
             "peer": None if beside is None else asdict(beside),
         }
-        typer.echo(json.dumps(document, indent=1))
+        echo(json.dumps(document, indent=1))
         return
     console(150).print(engine_table(figures, beside))
 
@@ -219,14 +222,14 @@ def limit(as_json: Json = False) -> None:
     for figure in measure_limit():
         figures.append(figure)
         ours, limit = scaled(figure.ours, figure.unit), scaled(figure.limit, figure.unit)
-        typer.echo(f"{figure.name}: {' '.join(ours)}, in C {' '.join(limit)}", err=True)
+        echo(f"{figure.name}: {' '.join(ours)}, in C {' '.join(limit)}", err=True)
     if as_json:
         document = {
             "processor": processor(),
             "units": units(),
             "figures": [asdict(f) for f in figures],
         }
-        typer.echo(json.dumps(document, indent=1))
+        echo(json.dumps(document, indent=1))
         return
-    typer.echo(f"{processor()}, {units()}")
+    echo(f"{processor()}, {units()}")
     console().print(limit_table(figures).rich())
