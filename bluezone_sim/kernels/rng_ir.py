@@ -24,4 +24,3 @@ def draw(stream: Lanes, who: Lanes) -> Lanes:
 def unit(h: Lanes) -> Lanes:
     """``rng.to_unit``."""
     return (h >> 11).unsigned_doubles() * 2.0**-53
-
