@@ -242,30 +242,32 @@ class Lanes:
         return self.b.icmp_unsigned("!=", self.bits(), ir.Constant(ir.IntType(self.width), 0))
 
     def from_table(self, table: Array) -> Lanes:
-        """Of sixteen elements those at the lanes' indices, which are below 16."""
+        """Of sixteen elements those at the lower four bits of the lanes' indices."""
         if table.kind == LONG:
             return self._longs_from(table)
         if "avx512f" in features() and self.width == WIDTH:
             return self._permuted(table.load(LONG(0)), "avx512.permvar.si.512", WIDTH)
         if "avx2" not in features():
-            return table.gather(self)
+            return table.gather(self & (WIDTH - 1))
         n = WIDTH // 2
         tables = [table.load(LONG(k), n) for k in (0, n)]
 
         def found(index: Lanes) -> Lanes:
             low, high = (index._permuted(t, "avx2.permd", n) for t in tables)
-            return (index < n).pick(low, high)
+            return (index & n).differs(n).pick(low, high)
 
         if self.width == n:
             return found(self)
         return _joined(self.b, *(found(self.part(half)).value for half in (0, 1)))
 
     def _longs_from(self, table: Array) -> Lanes:
-        if "avx512f" not in features():
-            return table.gather(self)
+        if "avx512f" not in features() or self.width != WIDTH:
+            return table.gather(self & (WIDTH - 1))
         b, longs, n = self.b, vector(LONG, WIDTH // 2), WIDTH // 2
         name = "llvm.x86.avx512.vpermi2var.q.512"
-        function = cgutils.get_or_insert_function(b.module, ir.FunctionType(longs, [longs] * 3), name)
+        function = cgutils.get_or_insert_function(
+            b.module, ir.FunctionType(longs, [longs] * 3), name
+        )
         low, high = (table.load(LONG(k), n).value for k in (0, n))
         found = [b.call(function, [low, self.part(h).longs().value, high]) for h in (0, 1)]
         return _joined(b, *found)
@@ -392,8 +394,8 @@ def _transposed(b: ir.IRBuilder, rows: list[Value]) -> list[Lanes]:
     """Four vectors of sixteen, from sixteen of four; each step stays within 128 bits, where it is quick."""
     fours = []
     for k in range(4):
-        pairs = [_shuffled(b, rows[k + i], rows[k + i + 4], list(range(8))) for i in (0, 8)]
-        fours.append(_shuffled(b, *pairs, list(range(16))))
+        low, high = (_shuffled(b, rows[k + i], rows[k + i + 4], list(range(8))) for i in (0, 8))
+        fours.append(_shuffled(b, low, high, list(range(16))))
     n = WIDTH
 
     def woven(x: Value, y: Value, of_x: tuple[int, int], of_y: tuple[int, int]) -> Value:

@@ -9,7 +9,16 @@ from scipy.stats import norm
 
 from .. import rng
 from .lane_columns import BY_READ, IN_PACKET, KIND_COLUMNS, KINDS, MOST_PACKETS, NOT_HEARD, LanePlan
-from .link_budget import BACKGROUND, FOREGROUND, IDENTIFIER, App, LinkBudget, Phones, Streams, faintest_dbm
+from .link_budget import (
+    BACKGROUND,
+    FOREGROUND,
+    IDENTIFIER,
+    App,
+    LinkBudget,
+    Phones,
+    Streams,
+    faintest_dbm,
+)
 from .sessions import Sessions
 
 _Z_STEP = 1 / 64

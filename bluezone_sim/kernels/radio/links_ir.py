@@ -250,7 +250,12 @@ def expand_cut(b, plan, linked, pairs, parts, i, count, at, most, part):
     low, high = scans.change(low, later - 1).max(low), scans.change(low, later).min(stop)
     there = b.and_((ahead < b.trunc(count, WORD)).value, (high > low).value)
     packing = Packing(Lanes(b, there))
-    for column, lanes in ((parts.who, who), (parts.low, low), (parts.high, high), (parts.stop, stop)):
+    for column, lanes in (
+        (parts.who, who),
+        (parts.low, low),
+        (parts.high, high),
+        (parts.stop, stop),
+    ):
         packing.store(column, at, lanes)
     return b.add(at, packing.count)
 

@@ -87,7 +87,7 @@ class RadioScratch(NamedTuple):
     known: NDArray[np.int64]
 
 
-def radio_scratch(parts: int = 2) -> RadioScratch:
+def radio_scratch(parts: int) -> RadioScratch:
     """Scratch of a thread, for scans that are cut into so many parts at most."""
     more = max(_PAIRS, parts)
     return RadioScratch(
@@ -265,9 +265,7 @@ def fill_records(plan, air, app, streams, links, first, last, scratch, out):
             # The last links are looked at together with some before them.
             base = min(row, len(links.observer) - WIDTH)
             here = min(base + WIDTH, last) - row
-            live = link(plan, links, scratch.linked, base, 0) & (
-                ((1 << here) - 1) << (row - base)
-            )
+            live = link(plan, links, scratch.linked, base, 0) & (((1 << here) - 1) << (row - base))
             row += here
         pairs, full = np.int64(0), False
         while live and pairs < listed and not full:

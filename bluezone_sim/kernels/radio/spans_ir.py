@@ -194,8 +194,7 @@ def hear(b, plan, spans, i, count, out, at):
 
 def _of_kind(plan: Any, spans: Any, i: Value, column: int) -> Lanes:
     """A column of :attr:`LanePlan.kinds` for spans."""
-    kind = spans.kind.load(i) & (KINDS - 1)
-    return kind.from_table(plan.kinds.from_(LONG(column * KINDS)))
+    return spans.kind.load(i).from_table(plan.kinds.from_(LONG(column * KINDS)))
 
 
 @vectorised
