@@ -242,6 +242,8 @@ def _in_time(
     tolerance = system.tolerance_s * 1000
     time = sightings.time_ms[row]
     keep = (time >= start - tolerance) & (time <= start + units.valid_ms[unit] + tolerance)
+    if keep.all():
+        return unit, interval, row
     return unit[keep], interval[keep], row[keep]
 
 
@@ -257,7 +259,7 @@ def _matches(units: UnitKeys, sightings: Sightings, system: Protocol, hits: list
         if np.any(np.diff(place[order]) == 0):  # an identifier is there twice
             order = np.lexsort((interval, place))
         unit, interval, row, key = unit[order], interval[order], row[order], key[order]
-    day_s = units.start_ms[unit] // 86_400_000 * 86_400
+    day_s = (units.start_ms // DAY_MS * 86_400)[unit]
     rssi = sightings.rssi_dbm[row]
     attenuation = None
     if sightings.payload is not None and system.published_keys.attenuation is not None:

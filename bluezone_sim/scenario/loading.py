@@ -218,6 +218,7 @@ def _arm_faults(raw: Raw, known: Collection[Fault]) -> Iterator[Fault]:
     """Faults that an arm adds to those ``known`` without it."""
     table = raw.get("sensitivity")
     arms = table.get("arms") if isinstance(table, dict) else None
+    merged: Raw | None = None
     for i, arm in enumerate(arms if isinstance(arms, list) else []):
         changes = arm.get("set") if isinstance(arm, dict) else None
         if not isinstance(changes, dict):
@@ -227,7 +228,8 @@ def _arm_faults(raw: Raw, known: Collection[Fault]) -> Iterator[Fault]:
             yield Fault(f"{path}: {RADIO_FILE}", "no key of an arm", "set the file's keys instead")
             continue
         try:
-            effective = _effective(with_defaults(Scenario, raw), changes)
+            merged = with_defaults(Scenario, raw) if merged is None else merged
+            effective = _effective(merged, changes)
             if isinstance(effective, LeftOut):
                 continue  # the result names it
             validate(_changed(raw, effective), path)
@@ -262,8 +264,7 @@ def _grid_faults(raw: Raw, merged: Raw) -> Iterator[Fault]:
 
 
 def _changed(raw: Raw, changes: Mapping[str, Any]) -> Raw:
-    out = copy.deepcopy(raw)
-    out.pop("sensitivity", None)
+    out = copy.deepcopy({k: v for k, v in raw.items() if k != "sensitivity"})
     _forget_digests(out, changes)
     for key, value in changes.items():
         override(out, key, value)

@@ -11,13 +11,15 @@ from ..analysis.dyads import Fixed
 from ..analysis.levels import Headline, headline
 from ..analysis.outcomes import outcomes_of
 from ..analysis.result import SensitivityRow
+from ..matching.exposures import ExposureDays
 from ..scenario import LeftOut, arm_scenario
 from ..scenario.model import Scenario
 from ..world import build_world
 from ..world.people import world_inputs
+from ..world.risk import RiskyDays
 from .context import SimulationContext, StageTimer
 from .evaluating import index_cases, judged
-from .tracing import follow_arms
+from .tracing import follow_arms, side_by_side
 
 
 def sensitivity_rows(tracer: SimulationContext, count: int) -> tuple[SensitivityRow, ...]:
@@ -85,9 +87,15 @@ def _in_one_world(
     is_case[cases] = True
     fixed = Fixed(world.owner, world.rank < level, is_case)
     arms = [tracer.beside(scenario) for scenario in scenarios]
-    out = []
-    for arm, (risky, held) in zip(arms, follow_arms(tracer, arms, cases, level), strict=True):
-        found = judged(arm, cases, cases[:0], [level], risky, {level: held}, lambda *_: None)
-        outcomes = outcomes_of(world, found, [level], arm.phones_off(found.risky))
-        out.append(headline(arm.scenario, world, found, outcomes, users, fixed))
-    return out
+    found = follow_arms(tracer, arms, cases, level)
+
+    def judge(
+        own: SimulationContext, of: tuple[SimulationContext, tuple[RiskyDays, ExposureDays]]
+    ) -> Headline:
+        arm, (risky, held) = of
+        arm = replace(arm, clock=own.clock)
+        seen = judged(arm, cases, cases[:0], [level], risky, {level: held}, lambda *_: None)
+        outcomes = outcomes_of(world, seen, [level], arm.phones_off(seen.risky))
+        return headline(arm.scenario, world, seen, outcomes, users, fixed)
+
+    return side_by_side(tracer, list(zip(arms, found, strict=True)), judge)

@@ -81,6 +81,7 @@ def follow_arms(
     parts: list[list[tuple[RiskyDays, ExposureDays]]] = [[] for _ in arms]
     for some in _chunks(context, cases):
         contacts = context.contacts(some)
+        risky = _risky(context, contacts)
         index = _index(context, some, by_day=False) if looked_up else None
 
         def visit(
@@ -88,14 +89,17 @@ def follow_arms(
             group: list[int],
             some: NDArray[np.int32] = some,
             contacts: Contacts = contacts,
+            risky: RiskyDays = risky,
             index: PublishedIndex | None = index,
         ) -> list[tuple[RiskyDays, ExposureDays]]:
             each = [replace(arms[k], threads=own.threads, clock=own.clock) for k in group]
-            met = contacts
-            if each[0].scenario.contacts != context.scenario.contacts:
-                met = each[0].contacts(some)
+            same = each[0].scenario.contacts == context.scenario.contacts
+            met = contacts if same else each[0].contacts(some)
             held = _held_by(each, some, level, met, index)
-            return [(_risky(arm, met), h) for arm, h in zip(each, held, strict=True)]
+            return [
+                (risky if same and _same_cut(arm, context) else _risky(arm, met), h)
+                for arm, h in zip(each, held, strict=True)
+            ]
 
         found_of = side_by_side(context, list(groups.values()), visit)
         for group, found_here in zip(groups.values(), found_of, strict=True):
@@ -162,15 +166,16 @@ def side_by_side(
     """``work(context, item)`` of every item, as many at a time as there are threads, a thread each.
 
     Most of what a piece of the sources takes is whole-table work, which has one thread; its threads are
-    the pieces.
+    the pieces. All that are there at a time take the memory of one piece of ``sources_together``.
     """
-    together = max(1, min(context.threads, len(items)))
+    most = sources_together(context.scenario) // _LEAST_SOURCES
+    at_once = max(1, min(context.threads, len(items), most))
 
     def one(item: Item) -> tuple[Made, StageTimer]:
-        own = replace(context, threads=context.threads // together, clock=StageTimer())
+        own = replace(context, threads=context.threads // at_once, clock=StageTimer())
         return work(own, item), own.clock
 
-    with ThreadPoolExecutor(together) as pool:
+    with ThreadPoolExecutor(at_once) as pool:
         found = list(pool.map(one, items))
     context.clock.share_out([clock for _, clock in found])
     return [made for made, _ in found]
@@ -187,6 +192,14 @@ def _risky(context: SimulationContext, contacts: Contacts) -> RiskyDays:
     out = risky_days(contacts, context.days, cut.near_distance_m, cut.near_duration_s)
     context.clock.lap("contacts")
     return out
+
+
+def _same_cut(a: SimulationContext, b: SimulationContext) -> bool:
+    one, other = a.scenario.index_cases, b.scenario.index_cases
+    return (one.near_distance_m, one.near_duration_s) == (
+        other.near_distance_m,
+        other.near_duration_s,
+    )
 
 
 def _chunks(context: SimulationContext, sources: NDArray[np.int32]) -> list[NDArray[np.int32]]:
