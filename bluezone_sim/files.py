@@ -27,7 +27,7 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -184,13 +184,15 @@ class _Writing:
             else, or it cannot be made.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, keep: Callable[[Path], object] | None = None):
         self.path, self.place = path, _place(path)
         self.folder = _working_folder(self.place)
         self.new, self._old = self.folder / _NEW, self.folder / _OLD
         with _named(path):
             self._lock = self._take()
             try:
+                if keep is not None and os.path.lexists(self.new):
+                    keep(self.new)
                 self._settle()
                 mark = _MARK + f"process {os.getpid()} on {platform.node()}".encode()
                 DISK.write_lock(self._lock, mark)
@@ -297,6 +299,10 @@ class _Writing:
             DISK.rename(self.new, self.place)
         DISK.sync(self.place.parent)
 
+    def leave(self) -> None:
+        """Lets go of the working folder as it is: what is new there cannot be put in place."""
+        self._lock.close()
+
     def end(self) -> None:
         """Removes the working folder; what cannot be removed waits for the next write."""
         with self._lock, suppress(OSError):
@@ -305,6 +311,25 @@ class _Writing:
                 self._lock.close()  # an open file cannot be removed there
             DISK.remove(self.folder / _LOCK)
             DISK.remove_empty(self.folder)
+
+
+def cut_off(path: Path, keep: Callable[[Path], object]) -> None:
+    """Hands over what the writer of a file had when it was killed, before it is removed.
+
+    Args:
+        path: of the file.
+        keep: called with what there is, if anything, which it may move.
+
+    Raises:
+        InputError: its writer lives.
+    """
+    if os.path.lexists(_working_folder(_place(path)) / _NEW):
+        _Writing(path, keep).end()
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """Places in a folder that somebody writes to, or did when they were killed."""
+    return [folder / left.name[1 : -len(_SUFFIX)] for left in sorted(folder.glob(f".*{_SUFFIX}"))]
 
 
 def recover(path: Path) -> None:
@@ -320,9 +345,9 @@ def recover(path: Path) -> None:
 
 def remove_leftovers(folder: Path) -> None:
     """Removes what killed processes have left of writes into a folder."""
-    for left in sorted(folder.glob(f".*{_SUFFIX}")):
+    for place in leftovers(folder):
         with suppress(InputError):  # its writer lives, or it is somebody else's
-            _Writing(folder / left.name[1 : -len(_SUFFIX)]).end()
+            _Writing(place).end()
 
 
 def make_folder(path: Path) -> None:

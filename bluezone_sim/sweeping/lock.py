@@ -50,6 +50,5 @@ def _unlocked(path: Path, error: OSError) -> InputError:
         return InputError(f"{path}: cannot be locked ({why}); give an --out on another file system")
     return InputError(
         f"{path.parent}: the file system there has no locks ({why}), and without one two sweeps could "
-        "write into each other's results; give an --out on a disk of this machine, and move it there when "
-        "it is done"
+        "write into each other's results; give an --out on a disk of this machine, and move it later"
     )

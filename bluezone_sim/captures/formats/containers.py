@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import IO, Protocol
 
 from ...errors import FormatError, InputError
+from ..cut_off import set_aside
 from . import btsnooz, csv_rows
 from .frames import Damage
 
@@ -107,6 +108,10 @@ def head_of(path: Path, size: int = 512) -> bytes:
             raise InputError(f"{path}: is a folder; expected a file")
         with path.open("rb") as stream:
             return stream.read(size)
+    except FileNotFoundError as error:
+        if (part := set_aside(path)) is not None:
+            raise InputError(f"{part}; give that file") from None
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
 
