@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import io
 import json
 import os
 import signal
@@ -13,7 +12,6 @@ import sys
 
 import pytest
 
-from bluezone_sim import files
 from bluezone_sim.ble.listening.clock import SteadyClock
 from bluezone_sim.ble.listening.recorder import Recorder, RecordingEndedError, read_packets
 from bluezone_sim.ble.listening.reports import Decoder
@@ -23,6 +21,7 @@ from bluezone_sim.captures.formats.pcapng import STATISTICS
 from bluezone_sim.errors import InputError
 from helpers.ble import T0_US, bluezone_report
 from helpers.commands import call, environment
+from helpers.disks import failing
 
 pytestmark = pytest.mark.ble
 ENDINGS = [".pcapng", ".btsnoop", ".parquet"]
@@ -111,25 +110,10 @@ def test_a_full_disk_keeps_what_was_recorded(tiny, ending):
     assert os.listdir(tiny) == [path.name]
 
 
-class _Failing(io.FileIO):
-    """A file on a disk on which writing fails beyond some bytes, as often as it is tried."""
-
-    number, room = errno.EIO, 60_000
-
-    def write(self, data):
-        if self.tell() + len(data) > self.room:
-            raise OSError(self.number, os.strerror(self.number))
-        return super().write(data)
-
-
 @pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
 def test_a_quota_or_a_broken_disk_keeps_it_too(tmp_path, monkeypatch, ending, number):
-    def create(path, mode, name):
-        return io.BufferedWriter(_Failing(path, "xb"))
-
-    monkeypatch.setattr(_Failing, "number", number)
-    monkeypatch.setattr(files.DISK, "create", create)
+    failing(monkeypatch, number, 60_000)
     path = tmp_path / f"walk{ending}"
     _, said = fill(path)
     kept = numbers(path)
@@ -156,10 +140,7 @@ def test_a_disk_that_fails_when_it_is_to_make_sure_keeps_it_too(tmp_path, monkey
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_full_disk_before_anything_was_heard_leaves_nothing(tmp_path, monkeypatch, ending):
-    monkeypatch.setattr(_Failing, "room", 0)
-    monkeypatch.setattr(
-        files.DISK, "create", lambda p, mode, name: io.BufferedWriter(_Failing(p, "xb"))
-    )
+    failing(monkeypatch, errno.ENOSPC, 0)
     with pytest.raises(InputError), Recorder(tmp_path / f"walk{ending}") as out:
         out.take([], {})
     assert not list(tmp_path.iterdir())

@@ -217,6 +217,8 @@ class Recorder:
 
     def _ended(self, fault: BaseException) -> RecordingEndedError:
         why = str(fault).removeprefix(f"{self.path}: ")
+        if isinstance(fault, OSError):
+            why = f"cannot be written ({fault.strerror or fault})"
         if isinstance(self._file, SightingsRecording):
             self.rows = self._file.rows
         if not self.path.exists() or not self.rows:
