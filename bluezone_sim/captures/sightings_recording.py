@@ -106,7 +106,8 @@ class SightingsRecording(Recording):
             whole.append_row_groups(part)
         out = pa.BufferOutputStream()
         whole.write_metadata_file(out)
-        return bytes(out.getvalue())[len(MAGIC) :]
+        footer: bytes = out.getvalue().to_pybytes()
+        return footer[len(MAGIC) :]
 
     def cut(self) -> None:
         """Keeps the tables that are there where there is room to tell of them, else what was whole."""

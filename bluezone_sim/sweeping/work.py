@@ -146,4 +146,5 @@ def parquet(table: Any) -> bytes:
 
     out = pa.BufferOutputStream()
     pq.write_table(table, out, compression="zstd")
-    return bytes(out.getvalue())
+    data: bytes = out.getvalue().to_pybytes()
+    return data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import json
 import os
@@ -13,6 +14,7 @@ import sys
 import pytest
 
 from bluezone_sim.ble.listening.clock import SteadyClock
+from bluezone_sim.ble.listening.listener import Pipeline
 from bluezone_sim.ble.listening.recorder import Recorder, RecordingEndedError, read_packets
 from bluezone_sim.ble.listening.reports import Decoder
 from bluezone_sim.captures.cut_off import set_aside
@@ -160,6 +162,7 @@ def test_an_error_of_another_kind_keeps_it_too(tmp_path, ending):
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
+from bluezone_sim.ble.listening.listener import Pipeline
 from bluezone_sim.ble.listening.recorder import Recorder
 from ble.test_recordings import Computer, packets
 
@@ -261,6 +264,29 @@ def test_the_clock_of_packets_goes_on_whatever_the_computers_does():
         (60_000_000, -3_600_020_000, False),
     ]
     assert str(clock.steps[0]) == "the computer's clock was set back by 3,600.000 s"
+
+
+def test_packets_are_stamped_by_it_and_its_steps_are_seen_while_it_listens():
+    computer, times = Computer(), []
+
+    class Sink:
+        def take(self, heard, identifiers):
+            times.extend(h.time_us - T0_US for h in heard)
+
+    async def work():
+        pipeline = Pipeline([Sink()], computer.clock())
+        for step_s in (0.0, -3600.0, 0.0, 3600.0):
+            computer.passes(1.0)
+            computer.wall_s += step_s
+            pipeline.push(*bluezone_report(bytes(12))[1:])
+            pipeline.clock.watch()
+        pipeline.start()
+        await pipeline.finish()
+        return pipeline
+
+    pipeline = asyncio.run(work())
+    assert times == [1_000_000, 2_000_000, 3_000_000, 4_000_000]
+    assert [step.by_us for step in pipeline.clock.steps] == [-3_600_000_000, 3_600_000_000]
 
 
 def test_sleep_is_no_step_and_its_time_passes():
