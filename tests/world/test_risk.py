@@ -17,7 +17,7 @@ NOON = DAYS.start_s + 12 * 3600
 
 def contacts(*rows):
     """Rows of (a, b, start, seconds, metres)."""
-    a, b, start, seconds, metres = zip(*rows, strict=True)
+    a, b, start, seconds, metres = zip(*rows, strict=True) if rows else [()] * 5
     n = len(rows)
     return Contacts(
         contact=np.arange(n, dtype=np.uint64),
@@ -127,5 +127,24 @@ def test_parts_are_put_together_as_the_whole_would_be():
 
 
 def test_nobody_near_is_no_row():
-    found = risky((1, 2, NOON[0], 5000, 2.5))
-    assert len(found.pair) == len(found.first) == 0
+    for found in (risky((1, 2, NOON[0], 5000, 2.5)), risky()):
+        assert len(found.pair) == len(found.first) == 0
+
+
+def test_the_first_two_people_are_a_pair_like_any_other():
+    found = risky((0, 1, NOON[0], 900, 1.0), (0, 2, NOON[0], 900, 1.0), (1, 0, NOON[0], 900, 1.0))
+    assert found.pair.tolist() == [0, 1, 2]
+    assert concatenate_risky_days([found]).pair.tolist() == [0, 1, 2]
+
+
+def test_columns_have_the_types_that_are_said():
+    for found in (risky((1, 2, NOON[0], 900, 1.0)), risky()):
+        types = {n: getattr(found, n).dtype.name for n in found.__dataclass_fields__}
+        assert types == {
+            "case": "int32",
+            "other": "int32",
+            "day": "int64",
+            "near_s": "int64",
+            "hours": "uint32",
+            "pair": "int64",
+        }
