@@ -18,6 +18,7 @@ from typing import IO
 
 from ...errors import FormatError, InputError
 from ...reading.packed import GZIP, ZIP, Budget, Readable, member_of, unpacking, zip_of
+from ..cut_off import set_aside
 from . import btsnooz, csv_rows
 from .frames import Damage
 
@@ -116,6 +117,10 @@ def head_of(path: Path, size: int = 512) -> bytes:
             raise InputError(f"{path}: is a folder; expected a file")
         with path.open("rb") as stream:
             return stream.read(size)
+    except FileNotFoundError as error:
+        if (part := set_aside(path)) is not None:
+            raise InputError(f"{part}; give that file") from None
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
 

@@ -37,7 +37,8 @@ _TEXTS = ("protocol", *_BYTES)
 _REQUIRED = ("protocol", "observer", "time_ms", "identifier", "rssi_dbm")
 
 
-def _schema() -> pa.Schema:
+def schema() -> pa.Schema:
+    """Columns of a file of sightings."""
     import pyarrow as pa
 
     return pa.schema(
@@ -73,47 +74,62 @@ class SightingsWriter(WholeFile):
         import pyarrow.parquet as pq
 
         super().__init__(path, private=True)  # it has other people's identifiers
-        self._out = pq.ParquetWriter(self.stream, _schema(), compression="zstd")
+        self._out = pq.ParquetWriter(self.stream, schema(), compression="zstd")
 
     def write(self, sightings: Sightings) -> None:
         """Appends a table."""
-        import pyarrow as pa
-
-        if not len(sightings):
-            return
-        schema, n = _schema(), len(sightings)
-        text = sightings.protocol.encode()
-        ends = np.array([0, len(text)], np.int32)
-        names = pa.StringArray.from_buffers(1, pa.py_buffer(ends), pa.py_buffer(text))
-        zeros = _plain(np.zeros(n, np.int8), pa.int8())
-        columns: list[Any] = [pa.DictionaryArray.from_arrays(zeros, names)]
-        for field in schema:
-            if field.name == "protocol":
-                continue
-            values = getattr(sightings, field.name)
-            if values is None:
-                columns.append(pa.nulls(n, field.type))
-            elif field.name in _BYTES:
-                columns.append(_binary(values))
-            else:
-                columns.append(_plain(values, field.type))
-        self._out.write_table(pa.Table.from_arrays(columns, schema=schema))
+        if len(sightings):
+            self._out.write_table(as_table(sightings))
 
     def note(self, listening: Listening | None, phones: Mapping[int, str] | None = None) -> None:
         """Notes when the phones listened, and their names; :func:`read_listening` gives both."""
-        rows: list[list[int]] = []
-        if listening is not None:
-            columns = (listening.observer, listening.start_ms, listening.end_ms, listening.known)
-            rows = [list(row) for row in zip(*(c.tolist() for c in columns), strict=True)]
-        names = {str(number): name for number, name in (phones or {}).items()}
-        document = json.dumps({"listening": rows, "phones": names})
-        self._out.add_key_value_metadata({_LISTENING_KEY: document})
+        self._out.add_key_value_metadata(notes(listening, phones or {}))
 
     def finish(self) -> None:
         """Writes Parquet's footer."""
         self._out.close()
 
     abandon = finish
+
+
+def as_table(sightings: Sightings) -> pa.Table:
+    """Sightings with the columns of :func:`schema`."""
+    import pyarrow as pa
+
+    n = len(sightings)
+    text = sightings.protocol.encode()
+    ends = np.array([0, len(text)], np.int32)
+    names = pa.StringArray.from_buffers(1, pa.py_buffer(ends), pa.py_buffer(text))
+    zeros = _plain(np.zeros(n, np.int8), pa.int8())
+    columns: list[Any] = [pa.DictionaryArray.from_arrays(zeros, names)]
+    for field in schema():
+        if field.name == "protocol":
+            continue
+        values = getattr(sightings, field.name)
+        if values is None:
+            columns.append(pa.nulls(n, field.type))
+        elif field.name in _BYTES:
+            columns.append(_binary(values))
+        else:
+            columns.append(_plain(values, field.type))
+    return pa.Table.from_arrays(columns, schema=schema())
+
+
+def notes(
+    listening: Listening | None,
+    phones: Mapping[int, str],
+    clock: Iterable[tuple[int, int, bool]] = (),
+) -> dict[str, str]:
+    """What a file tells beside its rows: when phones listened, their names, steps of the wall clock."""
+    rows: list[list[int]] = []
+    if listening is not None:
+        columns = (listening.observer, listening.start_ms, listening.end_ms, listening.known)
+        rows = [list(row) for row in zip(*(c.tolist() for c in columns), strict=True)]
+    names = {str(number): name for number, name in phones.items()}
+    document: dict[str, Any] = {"listening": rows, "phones": names}
+    if steps := [{"unix_us": at, "by_us": by, "machine_slept": slept} for at, by, slept in clock]:
+        document["wall_clock"] = steps
+    return {_LISTENING_KEY.decode(): json.dumps(document)}
 
 
 def _plain(values: NDArray[Any], kind: pa.DataType) -> pa.Array:
@@ -186,8 +202,7 @@ def read_sightings(path: Path) -> dict[str, Sightings]:
     """
     import pyarrow as pa
 
-    schema = _schema()
-    table = read_parquet(path, path, schema.names)
+    table = read_parquet(path, path, schema().names)
     missing = [name for name in _REQUIRED if name not in table.column_names]
     if missing:
         raise FormatError(
@@ -200,7 +215,7 @@ def read_sightings(path: Path) -> dict[str, Sightings]:
                 f"{path}: schema version {visible(version[:20].decode('latin-1'))}, this program knows "
                 f"{SCHEMA_VERSION}"
             )
-        plain = [f for f in schema if f.name in table.column_names and f.name not in _TEXTS]
+        plain = [f for f in schema() if f.name in table.column_names and f.name not in _TEXTS]
         columns = {f.name: table[f.name].cast(f.type) for f in plain}
         texts = {n: _dictionary(table[n]) for n in _TEXTS if n in table.column_names}
         name_of = texts.pop("protocol")

@@ -88,9 +88,7 @@ def scan(
     if as_json:
         echo(json.dumps(summary.to_dict()))
     elif not json_lines:
-        import time
-
-        console().print(phones_table(summary.phones, time.time_ns() // 1000))
+        console().print(phones_table(summary.phones, summary.ended_us))
     for line in summary.lines():
         echo(line, err=as_json or json_lines)
     if record is not None:
