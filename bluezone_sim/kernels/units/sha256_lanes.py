@@ -20,9 +20,11 @@ from .writing import (
     Value,
     at,
     buffer,
+    counted,
     define,
     load,
     pick,
+    slot,
     store,
     swapped,
     words,
@@ -41,6 +43,10 @@ class Lanes:
         self.width = width
         self._kind = ir.VectorType(WORD, width)
         self._size = 4 * width
+        kind = ir.ArrayType(WORD, 64)
+        self._constants = ir.GlobalVariable(module, kind, "round_constants")
+        self._constants.linkage, self._constants.global_constant = "internal", True
+        self._constants.initializer = ir.Constant(kind, ROUND)
         self._block = define(module, "block", "pp", self._write_block, inner=True)
         self._half = define(module, "half", "ppi", self._write_half, inner=True)
         self._known = define(module, "known", "pp", self._write_known, inner=True)
@@ -131,20 +137,39 @@ class Lanes:
             store(b, pointer, value, self._size * i)
 
     def _write_block(self, b, state, message):
-        w = self._read(b, message, 16)
-        self._write(b, state, self._rounds(b, self._read(b, state, 8), self._schedule(b, w)))
+        self._compress(b, state, self._read(b, message, 16), 16)
 
     def _write_half(self, b, state, message, bits):
         length = self._splat(b, b.trunc(bits, WORD))
         padding = [words([x] * self.width) for x in _AFTER_HALF]
-        w = [*self._read(b, message, 8), *padding, length]
-        self._write(b, state, self._rounds(b, self._read(b, state, 8), self._schedule(b, w)))
+        # What the padding adds to the next sixteen words is known, so these rounds are written out too.
+        self._compress(b, state, [*self._read(b, message, 8), *padding, length], 32)
 
     def _write_known(self, b, state, schedule):
-        def added(i: int) -> Value:
-            return self._splat(b, load(b, schedule, WORD, 4 * i))
+        before = self._read(b, state, 8)
+        slots = [slot(b, x) for x in before]
+        with counted(b, LONG(64), step=16) as first:
+            here = at(b, schedule, b.mul(first, LONG(4)))
 
-        self._write(b, state, self._rounds(b, self._read(b, state, 8), added))
+            def added(i: int) -> Value:
+                return self._splat(b, load(b, here, WORD, 4 * i))
+
+            _keep(b, slots, self._rounds(b, [b.load(x) for x in slots], added))
+        self._write(b, state, [b.add(b.load(x), y) for x, y in zip(slots, before, strict=True)])
+
+    def _compress(self, b, state, w, unrolled):
+        """The state after a block; so many rounds are written out, the others are a loop of sixteen."""
+        before = self._read(b, state, 8)
+        now = before
+        for first in range(0, unrolled, 16):
+            now = self._rounds(b, now, self._added(b, w, first, first > 0))
+        slots, messages = ([slot(b, x) for x in values] for values in (now, w))
+        with counted(b, LONG(64), LONG(unrolled), step=16) as first:
+            w = [b.load(x) for x in messages]
+            added = self._added(b, w, first, True)
+            _keep(b, slots, self._rounds(b, [b.load(x) for x in slots], added))
+            _keep(b, messages, w)
+        self._write(b, state, [b.add(b.load(x), y) for x, y in zip(slots, before, strict=True)])
 
     def _splat(self, b, word):
         first = b.insert_element(ir.Constant(self._kind, ir.Undefined), word, WORD(0))
@@ -158,30 +183,35 @@ class Lanes:
             out = turned if out is None else b.xor(out, turned)
         return out
 
-    def _schedule(self, b: Builder, w: list[Value]) -> Callable[[int], Value]:
-        """What round i adds, of a block of 16 words."""
+    def _added(
+        self, b: Builder, w: list[Value], first: Value | int, new: bool
+    ) -> Callable[[int], Value]:
+        """What round ``first`` + i adds; ``w`` becomes the next sixteen words, if new."""
 
         def added(i: int) -> Value:
-            if i >= 16:
+            if new:
                 x, y = w[(i - 15) % 16], w[(i - 2) % 16]
                 s0 = b.xor(self._turns(b, x, 7, 18), b.lshr(x, words([3] * self.width)))
                 s1 = b.xor(self._turns(b, y, 17, 19), b.lshr(y, words([10] * self.width)))
-                w[i % 16] = b.add(b.add(w[i % 16], s0), b.add(w[(i - 7) % 16], s1))
-            return b.add(w[i % 16], words([ROUND[i]] * self.width))
+                w[i] = b.add(b.add(w[i], s0), b.add(w[(i - 7) % 16], s1))
+            if isinstance(first, int):
+                return b.add(w[i], words([ROUND[first + i]] * self.width))
+            place = b.gep(self._constants, [LONG(0), b.add(first, LONG(i))])
+            return b.add(w[i], self._splat(b, b.load(place)))
 
         return added
 
     def _rounds(self, b, state, added):
+        """Sixteen rounds, after which the words have their places again."""
         va, vb, vc, vd, ve, vf, vg, vh = state
-        for i in range(64):
+        for i in range(16):
             choice = b.xor(vg, b.and_(ve, b.xor(vf, vg)))
             t1 = b.add(b.add(vh, added(i)), b.add(self._turns(b, ve, 6, 11, 25), choice))
             majority = b.or_(b.and_(va, vb), b.and_(vc, b.or_(va, vb)))
             t2 = b.add(self._turns(b, va, 2, 13, 22), majority)
             vh, vg, vf, ve = vg, vf, ve, b.add(vd, t1)
             vd, vc, vb, va = vc, vb, va, b.add(t1, t2)
-        after = (va, vb, vc, vd, ve, vf, vg, vh)
-        return [b.add(x, y) for x, y in zip(after, state, strict=True)]
+        return [va, vb, vc, vd, ve, vf, vg, vh]
 
     def _turned(self, b, rows):
         """Rows of four words as four vectors with a lane a row."""
@@ -211,6 +241,11 @@ class Lanes:
             )
             out += [pick(b, low[k], high[k], [0, 1, 2, 3]) for k in range(4)]
         return out
+
+
+def _keep(b: Builder, slots: Sequence[Value], values: Sequence[Value]) -> None:
+    for pointer, value in zip(slots, values, strict=True):
+        b.store(value, pointer)
 
 
 def _joined(b: Builder, x: Value, y: Value) -> Value:
