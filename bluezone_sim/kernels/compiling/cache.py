@@ -86,7 +86,8 @@ class CodeCache(NullCache):
 
     def _read(self, key: tuple[Any, ...]) -> Any:
         for folder in self._folders.reading:
-            with suppress(OSError):
+            # Also what cannot be unpickled, since a type of another package has gone, is not there.
+            with suppress(Exception):
                 content = (folder / self._name(key)).read_bytes()
                 if hashlib.sha256(content[_DIGEST:]).digest() == content[:_DIGEST]:
                     made_for, found = pickle.loads(content[_DIGEST:])

@@ -8,7 +8,6 @@ calls, and it knows no setting but the processor's name and features: code of ye
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import sys
 from collections.abc import Iterable
@@ -40,8 +39,8 @@ def of_sources(files: Iterable[Path], root: Path) -> str:
     return found.hexdigest()
 
 
-#: Of all kernels, as they were when they were loaded.
-SOURCES = of_sources(KERNELS.rglob("*.py"), KERNELS)
+#: Of all kernels, as they were when they were loaded, also where only compiled modules are installed.
+SOURCES = of_sources([*KERNELS.rglob("*.py")] or KERNELS.rglob("*.pyc"), KERNELS)
 
 
 @cache
@@ -56,15 +55,14 @@ def _beside(file: Path) -> str:
 
 
 def _settings() -> list[str]:
-    """All that changes the code: versions, Numba's settings, ours."""
+    """All that changes the code: versions and Numba's settings; the key of a file has the processor."""
     versions = (numba.__version__, llvmlite.__version__, np.__version__, scipy.__version__)
     out = [sys.implementation.cache_tag or "", sys.version, sys.platform, *versions]
     plain = (bool, int, float, str, type(None))
     for name, value in sorted(vars(config).items()):
         if name.isupper() and isinstance(value, plain) and not _OF_NO_EFFECT.fullmatch(name):
             out.append(f"{name}={value!s}")
-    ours = "BLUEZONE_SIM_KERNELS"
-    return [*out, f"{ours}={os.environ.get(ours, '')}"]
+    return out
 
 
 def of_function(file: str) -> str:
