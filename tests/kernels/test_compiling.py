@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pickle
 import shutil
@@ -154,6 +155,16 @@ def test_damaged_code_is_compiled_anew(damage, cache):
     assert called(_next, 5) == (6, False)
     (file,) = cache.rglob("*.code")
     file.write_bytes(DAMAGES[damage](file.read_bytes()))
+    assert called(_next, 5) == (6, True)
+    assert called(_next, 5) == (6, False)
+
+
+def test_what_cannot_be_read_is_compiled_anew(cache):
+    """Such as types of another package that is no longer there; the digest is right."""
+    assert called(_next, 5) == (6, True)
+    (file,) = cache.rglob("*.code")
+    content = b"cnowhere\nnothing\n."
+    file.write_bytes(hashlib.sha256(content).digest() + content)
     assert called(_next, 5) == (6, True)
     assert called(_next, 5) == (6, False)
 

@@ -82,9 +82,11 @@ class CodeCache(NullCache):
 
     def _read(self, key: tuple[Any, ...]) -> Any:
         for content in self._folders.kept(self._name(key)):
-            made_for, found = pickle.loads(content)
-            if made_for == key:
-                return found
+            # Also what cannot be unpickled, since a type of another package has gone, is not there.
+            with suppress(Exception):
+                made_for, found = pickle.loads(content)
+                if made_for == key:
+                    return found
         return None
 
     def _wait(self, folder: Path, name: str) -> bool:

@@ -47,7 +47,8 @@ def _users() -> Path | None:
         return None
     usual = {"darwin": home / "Library/Caches", "win32": home / "AppData/Local"}
     chosen = os.environ.get("LOCALAPPDATA" if sys.platform == "win32" else "XDG_CACHE_HOME", "")
-    return Path(chosen) if chosen else usual.get(sys.platform, home / ".cache")
+    place = Path(chosen) if chosen else usual.get(sys.platform, home / ".cache")
+    return place / "bluezone-sim"
 
 
 def _places() -> list[Path]:

@@ -39,8 +39,8 @@ def of_sources(files: Iterable[Path], root: Path) -> str:
     return found.hexdigest()
 
 
-#: Of all kernels, as they were when they were loaded.
-SOURCES = of_sources(KERNELS.rglob("*.py"), KERNELS)
+#: Of all kernels, as they were when they were loaded, also where only compiled modules are installed.
+SOURCES = of_sources([*KERNELS.rglob("*.py")] or KERNELS.rglob("*.pyc"), KERNELS)
 
 
 @cache
@@ -55,7 +55,7 @@ def _beside(file: Path) -> str:
 
 
 def _settings() -> list[str]:
-    """All that changes the code: versions, and Numba's settings."""
+    """All that changes the code: versions and Numba's settings; the key of a file has the processor."""
     versions = (numba.__version__, llvmlite.__version__, np.__version__, scipy.__version__)
     out = [sys.implementation.cache_tag or "", sys.version, sys.platform, *versions]
     plain = (bool, int, float, str, type(None))
