@@ -148,7 +148,7 @@ def link(b, plan, links, linked, row, at):
 
 @vectorised
 def enlist(b, pairs, at, who, scan):
-    """Scans ``scan`` .. ``scan`` + 15 of a link, behind the ``at`` pairs of link and scan that there are."""
+    """Scans ``scan`` .. ``scan`` + 15 of a link, behind the ``at`` pairs that there are."""
     pairs.who.store(at, splat(b, b.trunc(who, WORD)))
     pairs.scan.store(at, counting(b, WORD) + b.trunc(scan, WORD))
     return LONG(0)
@@ -203,7 +203,7 @@ class _Scans:
 
 @vectorised
 def place(b, plan, linked, pairs, i):
-    """When scans ``i`` .. ``i`` + 15 of ``pairs`` begin and end, and when the identifier changes first."""
+    """When scans ``i`` .. ``i`` + 15 of ``pairs`` begin, end, and change the identifier first."""
     scans = _Scans(b, plan, linked, pairs.who.load(i), pairs.scan.load(i))
     low, stop = scans.ends()
     maybe = scans.of(linked.parts) > 1
@@ -220,7 +220,7 @@ def place(b, plan, linked, pairs, i):
 
 @vectorised
 def expand(b, pairs, parts, i, count, at):
-    """Scans ``i`` .. ``i`` + 15 of ``pairs``, of which ``count`` are there, behind the ``at`` parts of scans
+    """Scans ``i`` .. ``i`` + 15 of ``pairs``, of which ``count`` are there, behind the ``at`` parts
     that there are.
 
     Returns how many there are then, or -1 where a scan is cut, which :func:`expand_cut` sees to.
@@ -238,8 +238,8 @@ def expand(b, pairs, parts, i, count, at):
 
 @vectorised
 def expand_cut(b, plan, linked, pairs, parts, i, count, at, most, part):
-    """The same where scans are cut into ``most`` parts at most, of which it keeps ``part`` .. ``part`` + 15,
-    counted through all scans."""
+    """The same where scans are cut into ``most`` parts at most: those of number ``part`` .. ``part`` + 15
+    of all, if they are there."""
     number = counting(b, WORD) + b.trunc(part, WORD)
     most = splat(b, b.trunc(most, WORD))
     ahead = ((number.floats() + 0.5) / most.floats()).floor().words()
@@ -262,8 +262,8 @@ def expand_cut(b, plan, linked, pairs, parts, i, count, at, most, part):
 
 @vectorised
 def settle(b, plan, linked, parts, spans, i, count, row, at):
-    """Parts ``i`` .. ``i`` + 15 of scans, of which ``count`` are there, behind the ``at`` spans that there
-    are, if something can be heard in them; returns how many there are then.
+    """Parts ``i`` .. ``i`` + 15 of scans, of which ``count`` are there, behind the ``at`` spans
+    that there are, if something can be heard in them; returns how many there are then.
 
     ``row`` is that of the first link at hand.
     """

@@ -15,7 +15,6 @@ from .lane_columns import (
     HEARD,
     IN_PACKET,
     INTERVAL,
-    KIND_COLUMNS,
     KINDS,
     LISTENS,
     MOST_PACKETS,
