@@ -141,8 +141,10 @@ class Trace:
             ),
             shape=(n, n),
         ).tocsr()
-        closest = np.asarray(both.argmax(axis=1)).ravel()
-        met = np.flatnonzero(np.diff(both.indptr))
+        closest = np.asarray(both.argmax(axis=1), np.int32).ravel()
+        met = np.flatnonzero(np.diff(both.indptr)).astype(np.int32)
+        # Indices of 32 bits: of 64, SciPy before 1.12 says in a callback that it cannot read them, where
+        # nobody hears it, and goes on with a number for each person.
         links = coo_array((np.ones(len(met)), (met, closest[met])), shape=(n, n))
         return np.asarray(connected_components(links, directed=False)[1], np.int32)
 

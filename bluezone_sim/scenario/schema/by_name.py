@@ -135,7 +135,9 @@ class ByName:
     ) -> dict[str, Any]:
         tables = []
         for value in self.registry.all():
-            table = dict(handler(value.parameters.__pydantic_core_schema__))
+            # Some versions of pydantic answer with a reference, to which no key can be added.
+            answer = handler(value.parameters.__pydantic_core_schema__)
+            table = dict(handler.resolve_ref_schema(answer))
             name = {"const": value.name, "description": value.about}
             table["properties"] = {**table.get("properties", {}), self.key: name}
             if value.name == self.default:

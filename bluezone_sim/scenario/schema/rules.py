@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Annotated, Any, Literal, TypeVar
@@ -200,13 +199,13 @@ def with_defaults_of(
     """
     fields: dict[str, Any] = {}
     for key in {**values, **sources}:
-        field = copy.copy(base.model_fields[key])
-        if key in values:
-            field.default = values[key]
-            field.validate_default = True
-        if key in sources:
-            said = field.description
-            field.description = f"{said} ({sources[key]})" if said else sources[key]
-        fields[key] = (field.annotation, field)
+        field = base.model_fields[key]
+        said, source = field.description, sources.get(key)
+        about = Field(
+            description=f"{said} ({source})" if said and source else said or source,
+            validate_default=True,
+        )
+        default = ... if field.is_required() else field.default
+        fields[key] = Annotated[field.annotation, *field.metadata, about], values.get(key, default)
     made: type[T] = create_model(name, __base__=base, __doc__=base.__doc__, **fields)
     return made
