@@ -24,7 +24,7 @@ from ..lanes import (
 from ..rng import GOLDEN
 from ..rng_ir import draw, mixed, unit
 from .availability import ALL_HOURS, HOUR_MS, HOURS
-from .sessions import DAY_MS
+from .sessions import DAY_MS, LENGTHS
 
 Value = Any
 
@@ -144,6 +144,40 @@ def link(b, plan, links, linked, row, at):
     live = (level >= splat(b, plan.least_dbm)).value
     live = b.and_(live, b.and_((hours.differs(0)).value, (ever > 0).value))
     return b.zext(Lanes(b, live).bits(), LONG)
+
+
+@vectorised
+def fronts(b, plan, streams, links, linked, row):
+    """When the apps of links ``row`` .. ``row`` + 15 are in front, into ``linked``."""
+    midnight_s, platforms = links.midnight_s.load(row), linked.platforms.load(LONG(0))
+    for who, platform, since, front in (
+        (links.observer, platforms >> 1, linked.since_mine, linked.front_mine),
+        (links.emitter, platforms & 1, linked.since_theirs, linked.front_theirs),
+    ):
+        start, lasts = _in_front(b, plan, streams, platform, who.load(row), midnight_s)
+        ahead = linked.midnight.load(LONG(0)) - start
+        since.store(LONG(0), ahead - ahead.whole_of(DAY_MS, 1 / DAY_MS) * DAY_MS)
+        front.store(LONG(0), lasts)
+    return LONG(0)
+
+
+def _in_front(
+    b: ir.IRBuilder, plan: Any, streams: Any, platform: Lanes, person: Lanes, midnight_s: Lanes
+) -> tuple[Lanes, Lanes]:
+    """``sessions.in_front``."""
+    how = plan.sessions
+    own = draw(splat(b, streams.foreground), person.longs())
+    kind, today = unit(own), draw(own, midnight_s)
+    h = mixed(today)
+    left = (kind < b.fsub(DOUBLE(1.0), how.leavers)).pick(
+        how.length_ms.gather((h & (LENGTHS - 1)).words()), splat(b, b.trunc(how.left_ms, WORD))
+    )
+    opens = b.and_((kind >= how.never).value, (unit(today) < how.opens).value)
+    rest = of_platform(b, how.rest_ms, platform)
+    resting = Lanes(b, b.or_((platform < 1).value, (rest > 0).value))
+    opens = Lanes(b, b.and_(opens, b.not_(resting.value)))
+    start = (unit(h) * float(DAY_MS)).words()
+    return opens.pick(start, 0), opens.pick(left, resting.pick(rest, 0))
 
 
 @vectorised
