@@ -391,7 +391,7 @@ def _shuffled(b: ir.IRBuilder, x: Value, y: Value, which: list[int]) -> Value:
 
 
 def _transposed(b: ir.IRBuilder, rows: list[Value]) -> list[Lanes]:
-    """Four vectors of sixteen, from sixteen of four; each step stays within 128 bits, where it is quick."""
+    """Four vectors of sixteen, from sixteen of four; each step stays within 128 bits."""
     fours = []
     for k in range(4):
         low, high = (_shuffled(b, rows[k + i], rows[k + i + 4], list(range(8))) for i in (0, 8))

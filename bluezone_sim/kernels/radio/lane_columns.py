@@ -18,7 +18,7 @@ from .sessions import Sessions
 #: how it is heard.
 RATE, SPACING, OFFSET, LISTENS, WINDOW, PER_WINDOW, INTERVAL, HEARD = range(8)
 KIND_COLUMNS = 8
-#: Kinds: states of the observer's app, then of the sender's, each by platform, background after foreground.
+#: Kinds: states of the observer's app, then of the sender's, by platform, background after foreground.
 KINDS = 16
 #: Values of the last one: not at all, by an identifier in the advertisement, by one that has to be read.
 NOT_HEARD, IN_PACKET, BY_READ = range(3)
@@ -140,7 +140,7 @@ class Pairs(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """Of parts of scans: which link at hand, start, end and their scan's end, ms from the link's start."""
+    """Of parts of scans: which link at hand; start, end, their scan's end, ms from the link's start."""
 
     who: NDArray[np.int32]
     low: NDArray[np.int32]

@@ -24,7 +24,7 @@ from ..lanes import (
 from ..rng import GOLDEN
 from ..rng_ir import draw, mixed, unit
 from .availability import ALL_HOURS, HOUR_MS, HOURS
-from .sessions import DAY_MS
+from .sessions import DAY_MS, LENGTHS
 
 Value = Any
 
@@ -147,8 +147,42 @@ def link(b, plan, links, linked, row, at):
 
 
 @vectorised
+def fronts(b, plan, streams, links, linked, row):
+    """When the apps of links ``row`` .. ``row`` + 15 are in front, into ``linked``."""
+    midnight_s, platforms = links.midnight_s.load(row), linked.platforms.load(LONG(0))
+    for who, platform, since, front in (
+        (links.observer, platforms >> 1, linked.since_mine, linked.front_mine),
+        (links.emitter, platforms & 1, linked.since_theirs, linked.front_theirs),
+    ):
+        start, lasts = _in_front(b, plan, streams, platform, who.load(row), midnight_s)
+        ahead = linked.midnight.load(LONG(0)) - start
+        since.store(LONG(0), ahead - ahead.whole_of(DAY_MS, 1 / DAY_MS) * DAY_MS)
+        front.store(LONG(0), lasts)
+    return LONG(0)
+
+
+def _in_front(
+    b: ir.IRBuilder, plan: Any, streams: Any, platform: Lanes, person: Lanes, midnight_s: Lanes
+) -> tuple[Lanes, Lanes]:
+    """``sessions.in_front``."""
+    how = plan.sessions
+    own = draw(splat(b, streams.foreground), person.longs())
+    kind, today = unit(own), draw(own, midnight_s)
+    h = mixed(today)
+    left = (kind < b.fsub(DOUBLE(1.0), how.leavers)).pick(
+        how.length_ms.gather((h & (LENGTHS - 1)).words()), splat(b, b.trunc(how.left_ms, WORD))
+    )
+    opens = b.and_((kind >= how.never).value, (unit(today) < how.opens).value)
+    rest = of_platform(b, how.rest_ms, platform)
+    resting = Lanes(b, b.or_((platform < 1).value, (rest > 0).value))
+    opens = Lanes(b, b.and_(opens, b.not_(resting.value)))
+    start = (unit(h) * float(DAY_MS)).words()
+    return opens.pick(start, 0), opens.pick(left, resting.pick(rest, 0))
+
+
+@vectorised
 def enlist(b, pairs, at, who, scan):
-    """Scans ``scan`` .. ``scan`` + 15 of a link, behind the ``at`` pairs of link and scan that there are."""
+    """Scans ``scan`` .. ``scan`` + 15 of a link, behind the ``at`` pairs that there are."""
     pairs.who.store(at, splat(b, b.trunc(who, WORD)))
     pairs.scan.store(at, counting(b, WORD) + b.trunc(scan, WORD))
     return LONG(0)
@@ -203,7 +237,7 @@ class _Scans:
 
 @vectorised
 def place(b, plan, linked, pairs, i):
-    """When scans ``i`` .. ``i`` + 15 of ``pairs`` begin and end, and when the identifier changes first."""
+    """When scans ``i`` .. ``i`` + 15 of ``pairs`` begin, end, and change the identifier first."""
     scans = _Scans(b, plan, linked, pairs.who.load(i), pairs.scan.load(i))
     low, stop = scans.ends()
     maybe = scans.of(linked.parts) > 1
@@ -220,7 +254,7 @@ def place(b, plan, linked, pairs, i):
 
 @vectorised
 def expand(b, pairs, parts, i, count, at):
-    """Scans ``i`` .. ``i`` + 15 of ``pairs``, of which ``count`` are there, behind the ``at`` parts of scans
+    """Scans ``i`` .. ``i`` + 15 of ``pairs``, of which ``count`` are there, behind the ``at`` parts
     that there are.
 
     Returns how many there are then, or -1 where a scan is cut, which :func:`expand_cut` sees to.
@@ -238,8 +272,8 @@ def expand(b, pairs, parts, i, count, at):
 
 @vectorised
 def expand_cut(b, plan, linked, pairs, parts, i, count, at, most, part):
-    """The same where scans are cut into ``most`` parts at most, of which it keeps ``part`` .. ``part`` + 15,
-    counted through all scans."""
+    """The same where scans are cut into ``most`` parts at most: those of number ``part`` .. ``part`` + 15
+    of all, if they are there."""
     number = counting(b, WORD) + b.trunc(part, WORD)
     most = splat(b, b.trunc(most, WORD))
     ahead = ((number.floats() + 0.5) / most.floats()).floor().words()
@@ -262,8 +296,8 @@ def expand_cut(b, plan, linked, pairs, parts, i, count, at, most, part):
 
 @vectorised
 def settle(b, plan, linked, parts, spans, i, count, row, at):
-    """Parts ``i`` .. ``i`` + 15 of scans, of which ``count`` are there, behind the ``at`` spans that there
-    are, if something can be heard in them; returns how many there are then.
+    """Parts ``i`` .. ``i`` + 15 of scans, of which ``count`` are there, behind the ``at`` spans
+    that there are, if something can be heard in them; returns how many there are then.
 
     ``row`` is that of the first link at hand.
     """

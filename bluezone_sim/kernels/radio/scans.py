@@ -27,8 +27,7 @@ from ..lanes import WIDTH
 from ..rng import draw, mix64, to_unit
 from .lane_columns import Linked, Pairs, Parts, Spans
 from .link_budget import POLL_MS, read_works
-from .links_ir import enlist, expand, expand_cut, link, place, settle
-from .sessions import DAY_MS, in_front
+from .links_ir import enlist, expand, expand_cut, fronts, link, place, settle
 from .spans_ir import arrive, begin, hear, reach, write
 
 #: Spans that are collected before they are heard.
@@ -178,23 +177,6 @@ def _read_peer(plan, air, app, streams, links, spans, i, known):
 
 
 @inlined
-def _front(plan, streams, links, linked, who, row):
-    """When the apps of a link are in front."""
-    platforms, midnight_s = linked.platforms[who], links.midnight_s[row]
-    start, lasts = in_front(
-        plan.sessions, streams, np.int64(platforms >> 1), links.observer[row], midnight_s
-    )
-    linked.since_mine[who], linked.front_mine[who] = (linked.midnight[who] - start) % DAY_MS, lasts
-    start, lasts = in_front(
-        plan.sessions, streams, np.int64(platforms & 1), links.emitter[row], midnight_s
-    )
-    linked.since_theirs[who], linked.front_theirs[who] = (
-        (linked.midnight[who] - start) % DAY_MS,
-        lasts,
-    )
-
-
-@inlined
 def _expand_scans(plan, links, scratch, pairs, row, count):
     """Spans of the scans listed, behind the ``count`` that there are; how many there are then.
 
@@ -266,6 +248,8 @@ def fill_records(plan, air, app, streams, links, first, last, scratch, out):
             base = min(row, len(links.observer) - WIDTH)
             here = min(base + WIDTH, last) - row
             live = link(plan, links, scratch.linked, base, 0) & (((1 << here) - 1) << (row - base))
+            if plan.mixed and live:
+                fronts(plan, streams, links, scratch.linked, base)
             row += here
         pairs, full = np.int64(0), False
         while live and pairs < listed and not full:
@@ -275,8 +259,6 @@ def fill_records(plan, air, app, streams, links, first, last, scratch, out):
                 full = at + count + (pairs + scans) * most + WIDTH > len(out.row)
                 if full:
                     break
-                if plan.mixed:
-                    _front(plan, streams, links, scratch.linked, k, base + k)
             end = min(scans, scan + listed - pairs)
             for some in range(scan, end, WIDTH):
                 enlist(scratch.pairs, pairs + (some - scan), k, some)
