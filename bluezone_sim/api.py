@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from functools import partial
@@ -13,6 +12,7 @@ from .analysis.result import RunResult
 from .analysis.sweep import SweepResult
 from .errors import InputError
 from .files import make_folder, read_digests, recover, write_file, write_listed
+from .reading.bounded import is_file, is_folder
 from .report.export import reports
 from .report.figures import adoption_png
 from .report.notebook import result_html, sweep_html
@@ -190,17 +190,13 @@ def open_any(path: str | Path) -> Result | Sweep:
 def _open(path: Path, passing_over: Callable[[str], bool]) -> Result | Sweep:
     """:func:`open_any`, whatever the state of files that are about to be written anew."""
     recover(path)
-    listed = read_digests(path) if os.path.isdir(path) else None
+    listed = read_digests(path) if is_folder(path) else None
     holds = listed.holds if listed is not None else None
-    if holds == "sweep" or os.path.exists(path / "sweep.json"):
+    if holds == "sweep" or is_file(path / "sweep.json"):
         return Sweep.of(sweeping.open_sweep(path, passing_over))
-    if holds == "run" or os.path.exists(path / "manifest.json"):
+    if holds == "run" or is_file(path / "manifest.json"):
         return Result.of(run_load.open_run(path, passing_over))
-    what = (
-        "no such directory"
-        if not os.path.isdir(path)
-        else f"holds {holds or 'no run and no sweep'}"
-    )
+    what = "no such directory" if not is_folder(path) else f"holds {holds or 'no run and no sweep'}"
     raise InputError(f"{path}: {what}; expected what `run` or `sweep` has written")
 
 

@@ -22,11 +22,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .showing.visible import visible
+
+#: Faults of one input that are told one by one, and characters of a message, for an input whose every
+#: entry is at fault.
+MOST_TOLD, _MOST_TEXT = 50, 20_000
+
 
 class BluezoneSimError(Exception):
-    """Base of everything this package raises on purpose."""
+    """Base of everything this package raises on purpose.
+
+    Its message quotes inputs, and may be printed as it is: hidden characters in it are visible.
+    """
 
     exit_code = 3
+
+    def __init__(self, message: str = ""):
+        text = visible(message, keep="\n")
+        if (more := len(text) - _MOST_TEXT) > 0:
+            text = f"{text[:_MOST_TEXT]}… and {more:,} more characters"
+        super().__init__(text)
+
+
+def listed(lines: Sequence[str], n: int) -> str:
+    """The first lines of ``n``, and how many more there are."""
+    more = n - len(lines[:MOST_TOLD])
+    return "\n".join([*lines[:MOST_TOLD], *([f"  and {more:,} more"] if more > 0 else [])])
 
 
 class InputError(BluezoneSimError, ValueError):
@@ -63,8 +84,8 @@ class ScenarioError(InputError):
     def __init__(self, source: str, faults: Sequence[Fault]):
         self.source = source
         self.faults = tuple(faults)
-        lines = "\n".join(f"  - {fault}" for fault in self.faults)
         n = len(self.faults)
+        lines = listed([f"  - {fault}" for fault in self.faults[:MOST_TOLD]], n)
         super().__init__(f"{source}: {n} fault{'s' if n != 1 else ''}\n{lines}")
 
 

@@ -76,8 +76,11 @@ def circles(graph: dict[str, set[str]]) -> list[list[str]]:
 
 #: Rooms from the ground up. One imports lower floors only; those of one floor do not know each other.
 FLOORS = (
+    ("showing",),
     ("errors", "_version"),
-    ("files", "kernels", "registry"),
+    ("reading",),
+    ("files", "registry"),
+    ("kernels",),
     ("tables",),
     ("protocols",),
     ("scenario",),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._version import NUMERIC_VERSION, SCHEMA_VERSION
+from ..tables.arrow_columns import coded, numbers, optional_floats, words
 from ..tables.levels import LevelMetrics
 from ..tables.metrics import names_of, number_of
 from ..tables.platforms import NO_PHONE, PLATFORMS
@@ -31,12 +32,11 @@ def metrics_to_arrow(metrics: Sequence[LevelMetrics]) -> Any:
     """A row a level: intervals as ``_lo`` and ``_hi``, stages as ``lost_…``."""
     import pyarrow as pa
 
-    columns: dict[str, Any] = {
-        "level_index": pa.array(range(len(metrics)), pa.uint8()),
-    }
+    columns: dict[str, Any] = {"level_index": numbers(np.arange(len(metrics), dtype=np.uint8))}
     for name in names_of(metrics):
-        kind = pa.int64() if name == "users" else pa.float64()
-        columns[name] = pa.array([number_of(m, name) for m in metrics], kind)
+        values = [number_of(m, name) for m in metrics]
+        whole = name == "users"
+        columns[name] = numbers(np.array(values, np.int64)) if whole else optional_floats(values)
     return pa.table(columns, metadata=VERSIONS)
 
 
@@ -45,14 +45,9 @@ def outcomes_to_arrow(outcomes: Outcomes) -> Any:
     import pyarrow as pa
 
     columns = _columns(outcomes)
-    columns["outcome"] = pa.DictionaryArray.from_arrays(
-        outcomes.outcome.astype(np.int8), list(OUTCOMES)
-    )
+    columns["outcome"] = coded(outcomes.outcome, OUTCOMES)
     for name in _PLATFORMS:
-        codes = columns[name]
-        columns[name] = pa.DictionaryArray.from_arrays(
-            pa.array(codes.astype(np.int8), mask=codes == NO_PHONE), list(PLATFORMS)
-        )
+        columns[name] = coded(getattr(outcomes, name), PLATFORMS, missing=NO_PHONE)
     return pa.table(columns, metadata=VERSIONS)
 
 
@@ -68,8 +63,8 @@ def outcomes_from_arrow(table: Any) -> Outcomes:
         for name in Outcomes.__dataclass_fields__
     }
     for name, known in (("outcome", OUTCOMES), *((n, PLATFORMS) for n in _PLATFORMS)):
-        words = columns[name].cast(pa.string())
-        codes = pc.index_in(words, value_set=pa.array(known)).cast(pa.uint8())
+        as_text = columns[name].cast(pa.string())
+        codes = pc.index_in(as_text, value_set=pa.array(known)).cast(pa.uint8())
         columns[name] = codes.fill_null(NO_PHONE) if name in _PLATFORMS else codes
     return Outcomes(**{k: np.ascontiguousarray(v.to_numpy()) for k, v in columns.items()})
 
@@ -85,22 +80,16 @@ def histograms_to_arrow(histograms: Sequence[Histogram]) -> Any:
     """A row a bin and series."""
     import pyarrow as pa
 
-    rows: dict[str, list[Any]] = {k: [] for k in ("name", "unit", "series", "low", "high", "count")}
-    for h in histograms:
-        for series, counts in h.counts.items():
-            n = len(counts)
-            for key, values in (
-                ("name", [h.name] * n),
-                ("unit", [h.unit] * n),
-                ("series", [series] * n),
-                ("low", h.edges[:-1].tolist()),
-                ("high", h.edges[1:].tolist()),
-                ("count", counts.tolist()),
-            ):
-                rows[key] += values
-    kinds = dict.fromkeys(("name", "unit", "series"), pa.string())
-    kinds |= {"low": pa.float64(), "high": pa.float64(), "count": pa.int64()}
-    return pa.table({k: pa.array(v, kinds[k]) for k, v in rows.items()}, metadata=VERSIONS)
+    each = [(h, series, counts) for h in histograms for series, counts in h.counts.items()]
+    columns: dict[str, Any] = {
+        "name": words([h.name for h, _, counts in each for _ in counts]),
+        "unit": words([h.unit for h, _, counts in each for _ in counts]),
+        "series": words([series for _, series, counts in each for _ in counts]),
+        "low": numbers(np.concatenate([h.edges[:-1] for h, _, _ in each])),
+        "high": numbers(np.concatenate([h.edges[1:] for h, _, _ in each])),
+        "count": numbers(np.concatenate([counts for _, _, counts in each]).astype(np.int64)),
+    }
+    return pa.table(columns, metadata=VERSIONS)
 
 
 def histograms_from_arrow(table: Any) -> tuple[Histogram, ...]:
@@ -128,7 +117,7 @@ def histograms_from_arrow(table: Any) -> tuple[Histogram, ...]:
 
 
 def _columns(table: Outcomes | Warnings) -> dict[str, Any]:
-    return {name: getattr(table, name) for name in table.__dataclass_fields__}
+    return {name: numbers(getattr(table, name)) for name in table.__dataclass_fields__}
 
 
 def campaign_to_arrow(result: CampaignResult) -> tuple[Any, Any]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..matching.warnings import Notifications
 from ..scenario.model import Scenario
 from ..tables.levels import LevelMetrics
 from ..tables.metrics import METRICS, LevelFound, Metric
 from ..tables.platforms import PAIRS, PLATFORMS, PlatformPair
 from ..tables.rows import Histogram, Outcomes, Warnings
+from ..tables.words import Interval
 from ..world import Days, World
 from ..world.course import true_cases
 from .dyads import Dyads, Fixed
@@ -38,7 +41,6 @@ def level_metrics(
     """
     users = scenario.level_users() if users is None else users
     cases, n_people = evaluation.cases, world.n_people
-    true = true_cases(scenario.index_cases.course, world.seed, cases)
     risky = outcomes.take(outcomes.level_index == 0)
     dyads = Dyads(risky.index_case, risky.other, n_people)
     is_case = np.zeros(n_people, np.bool_)
@@ -59,10 +61,7 @@ def level_metrics(
         certain = n_users < 2
         share = _stages(at)
         delay_h = (told.told_s - told.published_s) / 3600
-        right = (
-            _among(told.index_case, told.person, at.index_case[warned], at.other[warned], n_people)
-            & true[np.searchsorted(cases, told.index_case)]
-        )
+        right = _right(scenario, world, evaluation, told, at.take(warned))
         since_contact = (told.told_s - days.start_s[told.first_day]) / 86_400
         followed = np.count_nonzero(np.isin(told.index_case, evaluation.f2_cases))
         warned_by_f1 = None if f2 is None else Dyads(f2.index_case, f2.person, n_people)
@@ -95,6 +94,54 @@ def level_metrics(
         found = LevelFound(row, at, len(cases))
         rows.append(replace(row, others={m.name: _measured(m, found) for m in outside}))
     return tuple(rows)
+
+
+class Headline(NamedTuple):
+    """What the sensitivity table shows; see :class:`bluezone_sim.tables.levels.LevelMetrics`."""
+
+    recall: float | None
+    recall_ci95: Interval | None
+    precision: float | None
+    n_warned_f1: float | None
+
+
+def headline(
+    scenario: Scenario,
+    world: World,
+    evaluation: Evaluation,
+    outcomes: Outcomes,
+    users: int,
+    fixed: Fixed,
+) -> Headline:
+    """These numbers of :func:`level_metrics` alone, of an evaluation at one level.
+
+    Args:
+        scenario, world, evaluation, outcomes: the run.
+        users: at the level.
+        fixed: smartphone owners, users and cases.
+    """
+    (told,) = evaluation.f1
+    warned = outcomes.outcome == _CODE["warned"]
+    dyads = Dyads(outcomes.index_case, outcomes.other, world.n_people)
+    return Headline(
+        recall=_mean(warned),
+        recall_ci95=None if users < 2 else dyads.share(warned, fixed),
+        precision=_mean(_right(scenario, world, evaluation, told, outcomes.take(warned))),
+        n_warned_f1=ratio(len(told), len(evaluation.cases)),
+    )
+
+
+def _right(
+    scenario: Scenario,
+    world: World,
+    evaluation: Evaluation,
+    told: Notifications,
+    warned: Outcomes,
+) -> NDArray[np.bool_]:
+    """``bool[told]``: warnings of risky pairs, of cases that are true ones."""
+    true = true_cases(scenario.index_cases.course, world.seed, evaluation.cases)
+    pair = _among(told.index_case, told.person, warned.index_case, warned.other, world.n_people)
+    return np.asarray(pair & true[np.searchsorted(evaluation.cases, told.index_case)])
 
 
 def _mean(of: NDArray[np.bool_]) -> float | None:

@@ -31,7 +31,7 @@ def outcomes_of(
 
     Args:
         world: the population.
-        evaluation: from :func:`bluezone_sim.simulation.engine.evaluate`.
+        evaluation: from :func:`bluezone_sim.simulation.evaluating.evaluate`.
         levels: adoption levels, shares of smartphone owners.
         off: ``bool[risky days]``, the case's or the other's phone was off that day.
     """
@@ -41,7 +41,7 @@ def outcomes_of(
     near_s = np.maximum.reduceat(risky.near_s, first) if len(first) else risky.near_s
     all_off = np.logical_and.reduceat(off, first) if len(first) else off
     owner = world.owner[case] & world.owner[other]
-    platform = _platforms(world)
+    platform, other_platform = _platforms(world, case), _platforms(world, other)
     columns = []
     for i, level in enumerate(levels):
         app, other_app = world.rank[case] < level, world.rank[other] < level
@@ -89,15 +89,15 @@ def outcomes_of(
         both_have_app=np.concatenate([c[1] for c in columns]),
         recorded=np.concatenate([c[2] for c in columns]),
         near_s=np.tile(near_s, len(levels)).astype(np.int32),
-        case_platform=np.tile(platform[case], len(levels)),
-        other_platform=np.tile(platform[other], len(levels)),
+        case_platform=np.tile(platform, len(levels)),
+        other_platform=np.tile(other_platform, len(levels)),
     )
 
 
-def _platforms(world: World) -> NDArray[np.uint8]:
-    """``uint8[people]``: of their phones."""
+def _platforms(world: World, who: NDArray[np.int32]) -> NDArray[np.uint8]:
+    """``uint8[n]``: of some people's phones."""
     android, ios = map(PLATFORMS.index, ("android", "ios"))
-    of = np.where(world.owner, np.where(world.ios, ios, android), NO_PHONE)
+    of = np.where(world.owner[who], np.where(world.ios[who], ios, android), NO_PHONE)
     return np.asarray(of.astype(np.uint8))
 
 

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import protocols
+from ..errors import InputError
 from ..matching.index import SightingIndex, index_sightings
 from ..matching.match import match
 from ..protocols.gaen.files import parse_export, write_export
 from ..protocols.gaen.protobuf import fields
-from ..protocols.protocol import DAY_S
 from ..simulation.memory import available_mib
-from ..tables.rows import PublishedKeys, Sightings
 from . import naive
 from . import radio_figures as radio
 from .rounds import BenchmarkCase
-
-#: A UTC midnight on which an interval of GAEN starts.
-START_S = 1_596_844_800
-DAYS = 14
+from .workload import START_S, published_keys, random_keys, sightings_of
 
 #: Sizes of the curve of observed identifiers, and keys that are matched against them.
 OBSERVED = {
@@ -32,20 +30,13 @@ OBSERVED = {
     "10M": 10_000_000,
     "100M": 100_000_000,
 }
-#: Memory that the largest size needs, sightings and index, MiB.
-_NEEDED_MIB = {"100M": 7_000, "10M": 1_200}
-
 Maker = Callable[[], BenchmarkCase]
-
-
-def _keys(size: int, n: int, seed: int = 1) -> NDArray[np.uint8]:
-    return np.random.default_rng(seed).integers(0, 256, (n, size), np.uint8)
 
 
 def _identifiers(name: str, n: int, baseline: str, plain: Callable[..., object]) -> Maker:
     def make() -> BenchmarkCase:
         system = protocols.get_key_protocol(name)
-        keys = _keys(system.key_size, n)
+        keys = random_keys(system.key_size, n)
         out = np.empty((n, system.intervals_per_key, system.id_size), np.uint8)
         few = keys[: n // 50]
         return BenchmarkCase(
@@ -65,7 +56,7 @@ def _expansion(into: bool) -> Maker:
     def make() -> BenchmarkCase:
         system = protocols.get_key_protocol("gaen")
         # As many as one call of an app or a server makes; new arrays then come from freed memory.
-        keys = _keys(16, 8_192)
+        keys = random_keys(16, 8_192)
         out = np.empty((len(keys), 144, 16), np.uint8) if into else None
 
         def work() -> None:
@@ -86,69 +77,50 @@ def _expansion(into: bool) -> Maker:
     return make
 
 
-def _sightings(name: str, n: int, published: PublishedKeys) -> Sightings:
-    """Sightings of strangers over fourteen days, and a few of the published keys."""
-    system = protocols.get_key_protocol(name)
-    rng = np.random.default_rng(2)
-    ids = np.frombuffer(bytearray(rng.bytes(n * system.id_size)), np.uint8)
-    ids = ids.reshape(n, system.id_size)
-    step_ms = DAYS * DAY_S * 1000 / n
-    times = START_S * 1000 + (np.arange(n) * step_ms).astype(np.int64)
-    few = min(len(published), 20)
-    own = system.identifiers(published.key[:few], published.start_s[:few])
-    for k in range(few):
-        interval = (k * 7) % system.intervals_per_key
-        at_ms = (int(published.start_s[k]) + interval * system.interval_s + 1) * 1000
-        row = min(n - 1, int((at_ms - START_S * 1000) / step_ms))
-        ids[row], times[row] = own[k, interval], at_ms
-    return Sightings(
-        observer=np.zeros(n, np.int32),
-        time_ms=times,
-        identifier=ids,
-        rssi_dbm=np.full(n, -70, np.int16),
-        protocol=name,
-    )
-
-
-def _published(name: str, n: int) -> PublishedKeys:
-    system = protocols.get_key_protocol(name)
-    return PublishedKeys(
-        _keys(system.key_size, n, seed=3),
-        START_S + (np.arange(n) % DAYS).astype(np.int64) * DAY_S,
-        np.full(n, system.intervals_per_key, np.int32),
-    )
-
-
-def _set_of(index: SightingIndex, most: int = 1_000_000) -> set[bytes]:
-    """The identifiers as a set, of at most a million: a set of all would not fit the memory."""
-    table = index.sightings.identifier[:most]
+def _set_of(index: SightingIndex) -> set[bytes]:
+    """The identifiers as a set."""
+    table = index.sightings.identifier
     width, raw = table.shape[1], table.tobytes()
     return {raw[i : i + width] for i in range(0, len(raw), width)}
+
+
+@cache
+def _million() -> tuple[SightingIndex, set[bytes]]:
+    """A million sightings, which several figures share: indexed, and as a set."""
+    published = published_keys("gaen", 20)
+    index = index_sightings(sightings_of("gaen", OBSERVED["1M"], published), "gaen")
+    return index, _set_of(index)
 
 
 def _gaen_match(size: str, threads: int = 1) -> Maker:
     def make() -> BenchmarkCase:
         n = OBSERVED[size]
-        published = _published("gaen", 1_000_000 if n > 1_000_000 else 200_000)
-        index = index_sightings(_sightings("gaen", n, published), "gaen", threads=2)
-        seen, few = _set_of(index), published.key[:300]
+        published = published_keys("gaen", 500_000 if n > OBSERVED["1M"] else 60_000)
+        if n < OBSERVED["1M"]:
+            index = index_sightings(sightings_of("gaen", n, published), "gaen")
+            seen = _set_of(index)
+        else:
+            index, seen = _million()  # a set of more would not fit the memory
+        if n > OBSERVED["1M"]:
+            index = index_sightings(sightings_of("gaen", n, published), "gaen", threads=2)
+        few = published.key[:600]
         return BenchmarkCase(
             name=f"match/gaen/{size}" + (f"/{threads} threads" if threads > 1 else ""),
             unit="keys",
             work=lambda: match(published, index, "gaen", threads=threads),
             items=len(published),
-            baseline="cryptography a key, a set" + (" of 1M" if n > 1_000_000 else ""),
+            baseline="cryptography a key, a set" + (" of 1M" if n > OBSERVED["1M"] else ""),
             baseline_work=lambda: naive.gaen_matches(few, START_S // 600, seen),
             baseline_items=len(few),
-            rounds=3 if n > 10_000_000 else 7,
+            threads=threads,
         )
 
     return make
 
 
 def _bluezone_match() -> BenchmarkCase:
-    published = _published("bluezone", 20_000)
-    index = index_sightings(_sightings("bluezone", 1_000_000, published), "bluezone")
+    published = published_keys("bluezone", 20_000)
+    index = index_sightings(sightings_of("bluezone", 1_000_000, published), "bluezone")
     seen, few = _set_of(index), published.key[:300]
     return BenchmarkCase(
         name="match/bluezone/1M",
@@ -163,9 +135,9 @@ def _bluezone_match() -> BenchmarkCase:
 
 def _population() -> BenchmarkCase:
     # A day's cases against what a population of phones holds, in one pass.
-    published = _published("bluezone", 1_000)
+    published = published_keys("bluezone", 1_000)
     system = protocols.get_key_protocol("bluezone")
-    sightings = _sightings("bluezone", 20_000_000, published)
+    sightings = sightings_of("bluezone", 10_000_000, published)
     ids = system.identifiers(published.key, published.start_s).reshape(-1, system.id_size)
     wanted, few = {x.tobytes() for x in ids}, sightings.identifier[:100_000]
     return BenchmarkCase(
@@ -180,8 +152,8 @@ def _population() -> BenchmarkCase:
 
 
 def _index() -> BenchmarkCase:
-    published = _published("gaen", 100)
-    sightings = _sightings("gaen", 1_000_000, published)
+    published = published_keys("gaen", 100)
+    sightings = sightings_of("gaen", 1_000_000, published)
     few = sightings.take(np.arange(200_000))
     return BenchmarkCase(
         name="index/gaen/1M",
@@ -195,8 +167,8 @@ def _index() -> BenchmarkCase:
 
 
 def _export() -> BenchmarkCase:
-    data = write_export(_published("gaen", 50_000))
-    few = write_export(_published("gaen", 2_000))[16:]
+    data = write_export(published_keys("gaen", 50_000))
+    few = write_export(published_keys("gaen", 2_000))[16:]
 
     def plain() -> int:
         return sum(len(fields(v)) for _, v in fields(few) if isinstance(v, bytes))
@@ -212,36 +184,76 @@ def _export() -> BenchmarkCase:
     )
 
 
-FIGURES: dict[str, Maker] = {
-    "ids/bluezone": _identifiers("bluezone", 20_000, "hashlib chain", naive.bluezone_chain),
-    "ids/dp3t-lowcost": _identifiers(
-        "dp3t-lowcost", 20_000, "cryptography, an HMAC and a CTR call a key", naive.dp3t_lowcost
+@dataclass(frozen=True)
+class Figure:
+    """A figure that can be asked for.
+
+    Attributes:
+        make: its case; takes the memory that the case holds.
+        needed_mib: that memory, where it is much.
+        alone: why it is measured only where it is asked for by its name; empty where it is not so.
+        threads: that its work uses; only those of one are compared.
+    """
+
+    make: Maker
+    needed_mib: int = 0
+    alone: str = ""
+    threads: int = 1
+
+
+FIGURES: dict[str, Figure] = {
+    "ids/bluezone": Figure(_identifiers("bluezone", 20_000, "hashlib chain", naive.bluezone_chain)),
+    "ids/dp3t-lowcost": Figure(
+        _identifiers(
+            "dp3t-lowcost", 20_000, "cryptography, an HMAC and a CTR call a key", naive.dp3t_lowcost
+        )
     ),
-    "ids/tcn": _identifiers("tcn", 5_000, "hashlib chain", naive.tcn),
-    "expand/gaen": _expansion(False),
-    "expand/gaen/out": _expansion(True),
-    "index/gaen/1M": _index,
-    **{f"match/gaen/{size}": _gaen_match(size) for size in OBSERVED},
-    "match/gaen/1M/2 threads": _gaen_match("1M", 2),
-    "match/bluezone/1M": _bluezone_match,
-    "match/population": _population,
-    "radio/bluezone": radio.vectorised,
-    "radio/gaen": lambda: radio.vectorised("gaen"),
-    "radio/events": radio.events,
-    "parse/gaen-export": _export,
+    "ids/tcn": Figure(_identifiers("tcn", 5_000, "hashlib chain", naive.tcn)),
+    "expand/gaen": Figure(_expansion(False)),
+    "expand/gaen/out": Figure(_expansion(True)),
+    "index/gaen/1M": Figure(_index),
+    **{f"match/gaen/{size}": Figure(_gaen_match(size)) for size in ("1k", "10k", "100k", "1M")},
+    "match/gaen/10M": Figure(_gaen_match("10M"), 900),
+    "match/gaen/100M": Figure(_gaen_match("100M"), 7_000, "takes 7 GiB"),
+    "match/gaen/1M/2 threads": Figure(
+        _gaen_match("1M", 2), alone="of threads, never compared", threads=2
+    ),
+    "match/bluezone/1M": Figure(_bluezone_match),
+    "match/population": Figure(_population),
+    "radio/bluezone": Figure(radio.vectorised),
+    "radio/gaen": Figure(lambda: radio.vectorised("gaen")),
+    "radio/events": Figure(radio.events),
+    "parse/gaen-export": Figure(_export),
 }
+
+
+def wanted(name: str, patterns: tuple[str, ...]) -> bool:
+    """Whether patterns ask for a figure; none ask for all that need not be asked for by name."""
+    if name in FIGURES and FIGURES[name].alone:
+        return name in patterns
+    return not patterns or any(name == p or fnmatchcase(name, p) for p in patterns)
+
+
+def chosen(patterns: tuple[str, ...]) -> list[str]:
+    """Figures that patterns ask for.
+
+    Raises:
+        InputError: a pattern asks for none.
+    """
+    for pattern in patterns:
+        if not any(wanted(name, (pattern,)) for name in FIGURES):
+            raise InputError(f"--only {pattern}: no such figure; see `bench --list`")
+    return [name for name in FIGURES if wanted(name, patterns)]
 
 
 def too_large(name: str) -> str | None:
     """Why a figure cannot be measured here; None where it can."""
-    needed = _NEEDED_MIB.get(name.rsplit("/", 1)[-1])
-    free = available_mib()
-    if needed is None or free is None or free > needed:
+    needed, free = FIGURES[name].needed_mib, available_mib()
+    if free is None or free > needed:
         return None
     return f"needs {needed:,} MiB of free memory, there are {free:,.0f}"
 
 
-def cases(names: list[str]) -> Iterator[BenchmarkCase]:
-    """Cases by name, each made when it is its turn."""
-    for name in names:
-        yield FIGURES[name]()
+def cases(names: list[str]) -> list[BenchmarkCase]:
+    """Cases by name."""
+    return [FIGURES[name].make() for name in names]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import heapq
 import hmac
+import math
+import random
 from collections.abc import Collection
 
 import numpy as np
@@ -91,3 +94,30 @@ def bluezone_matches(keys: NDArray[np.uint8], seen: Collection[bytes]) -> int:
 def rows_found(identifiers: NDArray[np.uint8], published: Collection[bytes]) -> int:
     """Asks a set for each row of a history."""
     return sum(row.tobytes() in published for row in identifiers)
+
+
+def scan_records(
+    distance_m: NDArray[np.float32], start_s: NDArray[np.int64], duration_s: int
+) -> int:
+    """Records of contacts: a scan in five minutes, four packets each, each with a level."""
+    rng = random.Random(1)
+    records = 0
+    for metres, start in zip(distance_m.tolist(), start_s.tolist(), strict=True):
+        level = -60 - 20 * math.log10(metres) + rng.gauss(0, 6)
+        first = -start % 300
+        for _ in range(first, duration_s, 300):
+            heard = [x for x in (level + rng.gauss(0, 4) for _ in range(4)) if x > -90]
+            records += bool(heard) and max(heard) > -127
+    return records
+
+
+def queued_events(phones: int, count: int) -> float:
+    """The next packet of every phone, in a heap; the time of the last."""
+    rng = random.Random(1)
+    heap = [(rng.random(), phone) for phone in range(phones)]
+    heapq.heapify(heap)
+    now = 0.0
+    for _ in range(count):
+        now, phone = heap[0]
+        heapq.heapreplace(heap, (now + 0.25 + 0.01 * rng.random(), phone))
+    return now

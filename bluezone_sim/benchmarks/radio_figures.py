@@ -14,6 +14,7 @@ from ..radio.parameters import always_on, model_of
 from ..radio.records import buffers
 from ..scenario.profiles import load_profile
 from ..validation.whitepaper.simulate import START_S, contacts_at
+from . import naive
 from .rounds import BenchmarkCase
 
 _PEOPLE = 100_000
@@ -51,7 +52,7 @@ def vectorised(
     )
     out = buffers(links * (duration_s * 1000 // int(model.app.scan_period_ms.min()) + 4) * 2)
 
-    room = kernel.radio_scratch()
+    room = kernel.radio_scratch(int(model.plan.parts.max()))
 
     def work() -> int:
         filled, _ = kernel.fill_records(
@@ -59,10 +60,20 @@ def vectorised(
         )
         return int(filled)
 
-    return BenchmarkCase(name=f"radio/{protocol}", unit="records", work=work, items=work())
+    few = (table.distance_m[:500], table.start_s[:500])
+    records = naive.scan_records(*few, duration_s)
+    return BenchmarkCase(
+        name=f"radio/{protocol}",
+        unit="records",
+        work=work,
+        items=work(),
+        baseline="a loop of random.gauss, a packet at a time",
+        baseline_work=lambda: naive.scan_records(*few, duration_s),
+        baseline_items=records,
+    )
 
 
-def events(phones: int = 20, seconds: int = 3600) -> BenchmarkCase:
+def events(phones: int = 20, seconds: int = 600) -> BenchmarkCase:
     """Phones of one room, every packet followed; the figure is PDUs sent."""
     ios = np.arange(phones) % 3 == 0
     people = Phones(np.where(ios, -10.3, -25.8), np.where(ios, 7.0, 3.5), ios)
@@ -73,4 +84,13 @@ def events(phones: int = 20, seconds: int = 3600) -> BenchmarkCase:
     def work() -> int:
         return simulate(model, contacts, START_S, seconds, seed=3).sent
 
-    return BenchmarkCase(name="radio/events", unit="PDUs", work=work, items=work(), rounds=1)
+    sent = work()
+    return BenchmarkCase(
+        name="radio/events",
+        unit="PDUs",
+        work=work,
+        items=sent,
+        baseline="a heap of as many events, heapq",
+        baseline_work=lambda: naive.queued_events(phones, sent),
+        baseline_items=sent,
+    )

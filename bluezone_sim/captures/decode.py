@@ -15,14 +15,12 @@ from numpy.typing import NDArray
 
 from .. import protocols
 from ..protocols.ad import Advertisement
+from ..tables.fields import RSSI_DBM, UNKNOWN_RSSI_DBM
 from ..tables.rows import TRANSPORT_ADVERTISEMENT, TRANSPORT_GATT, Sightings
 from .formats.hci import Own
 from .gatt_reads import GattRead
-from .packets import NO_RSSI, Packets
+from .packets import Packets
 
-#: Weaker than any RSSI that HCI can tell: stands for an RSSI that the capture does not tell, so that no
-#: rule takes such a row for near.
-UNKNOWN_RSSI_DBM = -128
 #: Reads of an address that are remembered from window to window.
 _MOST_READS = 16
 #: Advertising data that are remembered with what they were; the table is emptied when it is full.
@@ -93,6 +91,12 @@ def _by_kind(
     return kinds
 
 
+def _told(rssi_dbm: NDArray[np.int16]) -> NDArray[np.bool_]:
+    """Which are an RSSI: 127 says that there is none, and 21 to 126 are reserved. What tells none is
+    weaker than any, so that no rule takes it for near."""
+    return (rssi_dbm >= RSSI_DBM.low) & (rssi_dbm <= RSSI_DBM.high)
+
+
 def _table(name: str, packets: Packets, rows: _Rows) -> Sightings:
     at = np.array(rows.at)
     rssi = packets.rssi_dbm[at]
@@ -100,7 +104,7 @@ def _table(name: str, packets: Packets, rows: _Rows) -> Sightings:
         observer=packets.observer[at],
         time_ms=packets.time_us[at] // 1000,
         identifier=_matrix(rows.identifiers),
-        rssi_dbm=np.where(rssi == NO_RSSI, UNKNOWN_RSSI_DBM, rssi).astype(np.int16),
+        rssi_dbm=np.where(_told(rssi), rssi, UNKNOWN_RSSI_DBM).astype(np.int16),
         protocol=name,
         payload=_matrix(rows.payloads) if rows.payloads[0] else None,
         transport=np.array(rows.transport, np.uint8),
@@ -244,7 +248,7 @@ class SightingDecoder:
             (packets.address == np.uint64(read.address))
             & (packets.observer == read.observer)
             & (packets.time_us <= read.time_us)
-            & (packets.rssi_dbm != NO_RSSI)
+            & _told(packets.rssi_dbm)
         )
         if len(mine):
             return int(packets.rssi_dbm[mine[-1]])
@@ -258,7 +262,7 @@ class SightingDecoder:
                 self._reads.clear()
             # Only the last one of earlier windows can still hold.
             self._reads[key] = [*self._reads.get(key, [])[-_MOST_READS:], read]
-        told = packets.rssi_dbm != NO_RSSI
+        told = _told(packets.rssi_dbm)
         if len(self._rssi) > _MOST_KNOWN:
             self._rssi.clear()
         who, address, rssi = (

@@ -14,14 +14,17 @@ from ..errors import FormatError, InputError, RowsError
 from ..protocols.key_batch import KeyBatch
 from ..protocols.protocol import KeyFormat, Protocol, called
 from ..protocols.registry import PROTOCOLS
+from ..reading.bounded import WRONG_VALUES, read_bytes
 from ..tables.rows import PublishedKeys, Sightings
+from .formats.containers import head_of
 from .sources import told_by_content
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 #: More than any authority publishes at once.
-_MOST_BYTES = 1 << 30
+_MOST_BYTES = 256 << 20
+_MOST_KEY_BYTES = 1 << 16
 #: By which a file in a folder is told.
 _HEAD_BYTES = 1 << 16
 
@@ -85,7 +88,7 @@ def read_keys(
     """
     if protocol is not None:
         protocols.get_key_protocol(protocol)
-    data = _read(path)
+    data = read_bytes(path, _MOST_BYTES)
     if not data.strip():
         raise FormatError(f"{path}: empty; expected published keys")
     with contextlib.suppress(FormatError):  # none of them: as it should be
@@ -130,7 +133,7 @@ def looks_like_keys(path: Path) -> bool:
     with contextlib.suppress(FormatError):
         told_by_content(path)
         return False
-    head = _read(path, _HEAD_BYTES)
+    head = head_of(path, _HEAD_BYTES)
     return any(called(form.sniff)(head) for _, form in _formats())
 
 
@@ -160,23 +163,13 @@ def _told_by_content(path: Path, data: bytes, protocol: str | None) -> tuple[Pro
 def _verify(path: Path, data: bytes, form: KeyFormat, key: EllipticCurvePublicKey) -> None:
     def beside(suffix: str) -> tuple[bytes, str]:
         other = path.with_suffix(suffix)
-        return _read(other), str(other)
+        return read_bytes(other, _MOST_BYTES), str(other)
 
     if form.verify is None:
         raise InputError(
             f"{path}: {form.title} carries no signature that --public-key could verify"
         )
     called(form.verify)(data, str(path), key, beside)
-
-
-def _read(path: Path, most: int = -1) -> bytes:
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise FormatError(f"{path}: more than {_MOST_BYTES >> 20:,} MiB, so no file of keys")
-        with path.open("rb") as stream:
-            return stream.read(most)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
 def read_public_key(path: Path) -> EllipticCurvePublicKey:
@@ -193,13 +186,13 @@ def read_public_key(path: Path) -> EllipticCurvePublicKey:
         load_pem_public_key,
     )
 
-    data = _read(path)
+    data = read_bytes(path, _MOST_KEY_BYTES)
     load = load_pem_public_key if b"-----BEGIN" in data else load_der_public_key
     with contextlib.suppress(binascii.Error, ValueError):
         data = base64.b64decode(b"".join(data.split()), validate=True)
     try:
         key = load(data)
-    except (ValueError, UnsupportedAlgorithm):
+    except (*WRONG_VALUES, UnsupportedAlgorithm):
         raise FormatError(
             f"{path}: expected a public key in PEM (-----BEGIN PUBLIC KEY-----), DER, or DER in base64"
         ) from None

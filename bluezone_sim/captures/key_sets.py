@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..reading.bounded import is_folder
 from ..tables.rows import PublishedKeys, Sightings
 from .key_files import KeyFile, looks_like_keys, read_keys, read_public_key
 
@@ -229,7 +229,7 @@ def files_of(paths: Iterable[Path]) -> tuple[list[Path], list[Path]]:
     found: dict[Path, Path] = {}
     others: list[Path] = []
     for path in paths:
-        inside, rest = _inside(path) if os.path.isdir(path) else ([path], [])
+        inside, rest = _inside(path) if is_folder(path) else ([path], [])
         others += rest
         for file in inside:
             found.setdefault(file.resolve(), file)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import FormatError
+from ..reading.packed import GZIP, ZIP
 from .formats import btsnoop, csv_rows, dp3t_sqlite, microg, parquet, ramble, sqlite_files
-from .formats.containers import GZIP, ZIP, head_of, is_report_text, logs_in_report
+from .formats.containers import head_of, is_report_text, logs_in_report
 from .formats.frames import Reader
 from .formats.pcapng_blocks import read_pcapng
 from .formats.records import (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import os
 import signal
 import sys
@@ -31,6 +33,7 @@ from . import (
     validate,
     verify,
 )
+from .printing import ReaderLeftError, echo, prepare_streams
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +56,7 @@ app = typer.Typer(
 
 def _version(value: bool) -> None:
     if value:
-        typer.echo(f"bluezone-sim {__version__}")
+        echo(f"bluezone-sim {__version__}")
         raise typer.Exit
 
 
@@ -89,29 +92,31 @@ for _room in _ROOMS:
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs a command; the exit code says how it went (docs/commands.md lists them)."""
+    # Without a home Matplotlib has two lines to say of a folder that it then makes and removes itself.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     with _interrupts() as interrupted, _warnings():
         try:
             code = app(arguments, standalone_mode=False, prog_name="bluezone-sim")
             sys.stdout.flush()
             if code == INTERRUPTED:  # newer Typer turns the interrupt into an exit code
                 raise KeyboardInterrupt
+        except ReaderLeftError as left:
+            return left.exit_code
         except BluezoneSimError as error:
             return _say(str(error), error.exit_code)
         except (KeyboardInterrupt, typer.Abort):
             return _say(_STOPPED, INTERRUPTED)
-        except BrokenPipeError:
-            # The reader of our output left; there is nobody to tell, also not when Python exits.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
         except Exception as error:
             if interrupted:  # a library turned the interrupt into an error of its own
                 return _say(_STOPPED, INTERRUPTED)
             # Typer carries click inside itself or beside itself, by version; its usage errors show
             # themselves either way.
             if hasattr(error, "show") and hasattr(error, "exit_code"):
-                error.show(sys.stderr)
+                usage = io.StringIO()
+                error.show(usage)
+                echo(usage.getvalue(), err=True, nl=False)
                 return int(error.exit_code)
-            traceback.print_exc()
+            echo(traceback.format_exc(), err=True, nl=False)
             return _say(
                 "this is a fault of bluezone-sim, not of your input; please report it", _INTERNAL
             )
@@ -147,7 +152,7 @@ def _warnings() -> Iterator[None]:
             usual(message, category, *where, **more)
         elif str(message) not in said:
             said.add(str(message))
-            typer.echo(f"bluezone-sim: {message}", err=True)
+            echo(f"bluezone-sim: {message}", err=True)
 
     with warnings.catch_warnings():
         usual = warnings.showwarning
@@ -158,6 +163,7 @@ def _warnings() -> Iterator[None]:
 
 def entry() -> None:
     """The program: :func:`main`, then the process ends with its code."""
+    prepare_streams()
     code = main()
     if code == INTERRUPTED:
         # An interrupt inside an exec'd string (a dataclass being made during an import) leaves a mark in
@@ -169,5 +175,5 @@ def entry() -> None:
 
 
 def _say(message: str, code: int) -> int:
-    typer.echo(f"bluezone-sim: {message}", err=True)
+    echo(f"bluezone-sim: {message}", err=True)
     return code

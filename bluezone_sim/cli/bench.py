@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatch
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import CriterionError, InputError
 from ..files import check_file, write_file
-from .common import Json, console, read_bytes
+from ..reading.bounded import read_bytes
+from ..reading.documents import MOST_JSON
+from .common import Json, progress_bar
+from .printing import console, echo
+
+if TYPE_CHECKING:
+    from ..benchmarks.regressions import Judgement
+    from ..benchmarks.results import Baseline
+    from ..benchmarks.rounds import BenchmarkResult
 
 
 def register(app: typer.Typer) -> None:
@@ -18,6 +25,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(invoke_without_command=True)
     group.callback()(bench)
     group.command()(engine)
+    group.command()(limit)
     app.add_typer(group, name="bench")
 
 
@@ -25,10 +33,12 @@ def bench(
     context: typer.Context,
     only: Annotated[
         str | None,
-        typer.Option(metavar="PATTERN", help="Figures by name or pattern, such as 'match/gaen/*'."),
+        typer.Option(metavar="NAME,…", help="Figures by name or pattern, such as 'ids/*,match/*'."),
     ] = None,
+    list_figures: Annotated[bool, typer.Option("--list", help="Name the figures.")] = False,
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write the figures as JSON.")
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Write the ratios as JSON; - for stdout."),
     ] = None,
     baseline: Annotated[
         Path | None,
@@ -38,42 +48,92 @@ def bench(
         float, typer.Option(min=0, max=1, help="How much a ratio may fall.")
     ] = 0.15,
 ) -> None:
-    """Measure the core, each figure beside a plain baseline in the same process; or `bench engine`."""
+    """Measure the core, each figure beside a plain baseline in the same process.
+
+    `bench limit` sets it beside C, `bench engine` measures whole runs.
+    """
     if context.invoked_subcommand is not None:
         return
-    from ..benchmarks.core import FIGURES, cases, too_large
-    from ..benchmarks.regressions import parse_baseline, regressions, scaled, table, to_json
-    from ..benchmarks.rounds import measure
+    if list_figures:
+        _list_figures()
+        return
+    from ..benchmarks.core import chosen
+    from ..benchmarks.results import table, to_json
+    from ..simulation.memory import peak_memory_mib
 
-    before = None if baseline is None else parse_baseline(read_bytes(baseline), str(baseline))
-    if json_file is not None:
+    patterns = tuple(p.strip() for p in only.split(",")) if only is not None else ()
+    names = _fitting(chosen(patterns))
+    before = None if baseline is None else _comparable(baseline, names, patterns)
+    to_stdout = json_file == Path("-")
+    if json_file is not None and not to_stdout:
         check_file(json_file)
-    names = [n for n in FIGURES if only is None or fnmatch(n, only) or n == only]
-    if not names:
-        raise InputError(f"--only {only}: no such figure; there are {', '.join(FIGURES)}")
+    verdict = _judged(names, {} if before is None else before.ratios, max_regression)
+    console(stderr=to_stdout).print(table(verdict.results).rich())
+    echo(f"peak memory {peak_memory_mib():,.0f} MiB", err=True)
+    if to_stdout:
+        echo(to_json(verdict.results), nl=False)
+    elif json_file is not None:
+        write_file(json_file, to_json(verdict.results))
+    for line in verdict.unclear:
+        echo(f"not clear, so not counted: {line}", err=True)
+    if verdict.worse:
+        raise CriterionError("regression\n" + "\n".join(f"  - {line}" for line in verdict.worse))
+    if before is not None:
+        echo(f"No figure fell by more than {max_regression:.0%}.", err=to_stdout)
+
+
+def _list_figures() -> None:
+    from ..benchmarks.core import FIGURES
+
+    for name, figure in FIGURES.items():
+        echo(f"{name}  (only by its name: {figure.alone})" if figure.alone else name)
+
+
+def _comparable(path: Path, names: list[str], patterns: tuple[str, ...]) -> Baseline:
+    """The baseline, with a word on what is not as it was; it has the figures that are to be compared."""
+    from ..benchmarks.core import FIGURES, wanted
+    from ..benchmarks.regressions import check_figures
+    from ..benchmarks.results import parse_baseline
+
+    before = parse_baseline(read_bytes(path, MOST_JSON), str(path))
+    for line in before.differences():
+        echo(line, err=True)
+    if before.ignored:
+        echo(f"{path}: of threads, so not compared: {', '.join(before.ignored)}", err=True)
+    compared = [name for name in names if FIGURES[name].threads == 1]
+    check_figures(compared, before, lambda name: wanted(name, patterns))
+    return before
+
+
+def _judged(names: list[str], ratios: dict[str, float], most: float) -> Judgement:
+    """Measures figures, and those again that seem to have fallen."""
+    from ..benchmarks.core import cases
+    from ..benchmarks.regressions import judge
+    from ..benchmarks.rounds import ROUNDS, measure
+
+    def again(suspected: list[str]) -> list[BenchmarkResult]:
+        echo(f"measured again: {', '.join(suspected)}", err=True)
+        return measure(cases(suspected), ROUNDS)
+
+    with progress_bar(quiet=False) as bar:
+        tell = bar or (lambda share, stage: None)
+        tell(0.0, "making")
+        found = measure(cases(names), ROUNDS, lambda done: tell(done / ROUNDS, f"round {done}"))
+    return judge(found, ratios, most, again)
+
+
+def _fitting(names: list[str]) -> list[str]:
+    """Those that the free memory holds; the others are told."""
+    from ..benchmarks.core import too_large
+
     fitting = []
     for name in names:
         why = too_large(name)
         if why is None:
             fitting.append(name)
         else:
-            typer.echo(f"{name}: left out, it {why}", err=True)
-    found = []
-    for case in cases(fitting):
-        found.append(measure(case))
-        value, unit = scaled(found[-1].value, found[-1].unit)
-        typer.echo(f"{case.name}: {value} {unit}", err=True)
-    console().print(table(found))
-    if json_file is not None:
-        write_file(json_file, to_json(found))
-    if before is not None:
-        missing = sorted(set(before) - {m.name for m in found}) if only is None else []
-        for name in missing:
-            typer.echo(f"{name}: in the baseline, not measured here", err=True)
-        worse = regressions(found, before, max_regression)
-        if worse:
-            raise CriterionError("regression\n" + "\n".join(f"  - {line}" for line in worse))
-        typer.echo(f"No figure fell by more than {max_regression:.0%}.")
+            echo(f"{name}: left out, it {why}", err=True)
+    return fitting
 
 
 def engine(
@@ -127,12 +187,12 @@ def engine(
     for size in CURVE if curve else (people,):
         why = too_many(size)
         if why is not None:
-            typer.echo(f"{size:,} people: left out, it {why}", err=True)
+            echo(f"{size:,} people: left out, it {why}", err=True)
             continue
         for p, m in asked:
             figures.append(measure_apart(size, p, m, rounds, threads))
             rate = figures[-1].person_days_per_s / 1e6
-            typer.echo(f"{size:,} people, {p}, {m}: {rate:.2f} M person-days/s", err=True)
+            echo(f"{size:,} people, {p}, {m}: {rate:.2f} M person-days/s", err=True)
     if not figures:
         raise InputError("no size fits the memory that is free")
     beside = measure_peer(people, figures[0].days, peer_python) if peer else None
@@ -141,6 +201,35 @@ def engine(
             "runs": [asdict(f) for f in figures],
             "peer": None if beside is None else asdict(beside),
         }
-        typer.echo(json.dumps(document, indent=1))
+        echo(json.dumps(document, indent=1))
         return
     console(150).print(engine_table(figures, beside))
+
+
+def limit(as_json: Json = False) -> None:
+    """Measure the core beside the same work in C, which a C compiler of this machine compiles.
+
+    One thread, 512 keys a call; both with the instructions that Numba may use here.
+    """
+    import json
+    from dataclasses import asdict
+
+    from ..benchmarks.limit import limit_table, measure_limit
+    from ..benchmarks.machine import processor, units
+    from ..benchmarks.results import scaled
+
+    figures = []
+    for figure in measure_limit():
+        figures.append(figure)
+        ours, limit = scaled(figure.ours, figure.unit), scaled(figure.limit, figure.unit)
+        echo(f"{figure.name}: {' '.join(ours)}, in C {' '.join(limit)}", err=True)
+    if as_json:
+        document = {
+            "processor": processor(),
+            "units": units(),
+            "figures": [asdict(f) for f in figures],
+        }
+        echo(json.dumps(document, indent=1))
+        return
+    echo(f"{processor()}, {units()}")
+    console().print(limit_table(figures).rich())

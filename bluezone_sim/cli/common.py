@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tomllib
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,12 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import BluezoneSimError, InputError
+from ..reading.documents import toml_value
+from .printing import echo
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from ..analysis.criteria import Verdict
-    from ..simulation.engine import ProgressCallback
+    from ..simulation.evaluating import ProgressCallback
     from ..tables.table import Table
 
 
@@ -38,21 +39,9 @@ Settings = Annotated[
 ]
 
 
-def read_bytes(path: Path) -> bytes:
-    """A file's bytes.
-
-    Raises:
-        InputError: it cannot be read.
-    """
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
-
-
 def tell_private(path: Path) -> None:
     """Says of a recording what it has in it; its first line."""
-    typer.echo(
+    echo(
         f"bluezone-sim: {path} will hold identifiers of other people's phones; only you may read it "
         "(mode 600), so think before you pass it on",
         err=True,
@@ -66,27 +55,8 @@ def settings_of(given: list[str] | None, example: str = "radio.density=on") -> d
         key, sign, text = item.partition("=")
         if not sign or not key.strip():
             raise InputError(f"--set {item}: expected KEY=VALUE, such as {example}")
-        try:
-            value = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
-            value = text
-        out[key.strip()] = value
+        out[key.strip()] = toml_value(text, f"--set {key.strip()}")
     return out
-
-
-def console(width: int = 0) -> Any:
-    """A console on stdout, wide enough for the tables, or as wide as is asked."""
-    from rich.console import Console
-
-    from ..tables.table import WIDTH
-
-    width = width or WIDTH
-    # A table that a narrow terminal wraps can still be read; one with its numbers cut off cannot.
-    # What a scenario calls its measures or districts is text, whatever brackets it has.
-    console = Console(highlight=False, markup=False)
-    if not console.is_terminal or console.width < width:
-        console.width = width
-    return console
 
 
 def show(terminal: Any, tables: Iterable[Table]) -> None:
@@ -108,7 +78,7 @@ def conclude(verdicts: Sequence[Verdict], *, quiet: bool) -> None:
     from ..report.text import verdict_lines
 
     if verdicts and not quiet:
-        typer.echo("\n".join(verdict_lines(verdicts)))
+        echo("\n".join(verdict_lines(verdicts)))
     require(verdicts)
 
 
@@ -121,7 +91,15 @@ def progress_bar(*, quiet: bool) -> Iterator[ProgressCallback | None]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+    from ..simulation.rehearsal import COMPILING
+
     columns = (TextColumn("{task.description:<12}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("start", total=1.0)
-        yield lambda done, stage: bar.update(task, completed=done, description=stage)
+
+        def report(done: float, stage: str) -> None:
+            # How far a compiler is cannot be said: the bar moves to and fro.
+            bar.tasks[task].total = None if stage == COMPILING else 1.0
+            bar.update(task, completed=done, description=stage)
+
+        yield report

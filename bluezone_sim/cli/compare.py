@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from .common import Json, conclude, console, show
+from .common import Json, conclude, show
+from .printing import console, echo
 
 
 def register(app: typer.Typer) -> None:
@@ -30,7 +31,7 @@ def compare(
     first, second = open_any(a), open_any(b)
     found = comparing.compare(first, second)
     if as_json:
-        typer.echo(json.dumps(found.to_dict(), allow_nan=False))
+        echo(json.dumps(found.to_dict(), allow_nan=False))
     else:
         terminal = console(WIDE)
         terminal.print(f"A: {first.headline()}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import FormatError, InputError
+from ..reading.bounded import is_folder
 from .common import Json, tell_private
+from .printing import echo
 
 if TYPE_CHECKING:
     from ..captures.file_report import FileReport
@@ -71,13 +72,13 @@ def import_(
                 if not partial:
                     kept = f"\n{_kept(report)}" if report.n_records else ""
                     raise FormatError(f"{error}{kept}") from None
-                typer.echo(f"bluezone-sim: {error}\n{_kept(report, written=True)}", err=True)
+                echo(f"bluezone-sim: {error}\n{_kept(report, written=True)}", err=True)
             _tell_damage(report)
             _tell_ahead(report)
         writer.note(reading.listening(), reading.phones.names())
     document = _document(out, reports, reading)
     if as_json:
-        typer.echo(json.dumps(document))
+        echo(json.dumps(document))
     else:
         _print(document, reports)
         _print_phones(reading)
@@ -89,7 +90,7 @@ def _files(given: list[Path], *, partial: bool) -> list[Path]:
 
     out: list[Path] = []
     for path in given:
-        if not os.path.isdir(path):
+        if not is_folder(path):
             out.append(path)
             continue
         inside = sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith("."))
@@ -102,7 +103,7 @@ def _files(given: list[Path], *, partial: bool) -> list[Path]:
                     raise FormatError(
                         f"{error}\n--partial reads the other files of the folder"
                     ) from None
-                typer.echo(f"bluezone-sim: {error}; passed over", err=True)
+                echo(f"bluezone-sim: {error}; passed over", err=True)
         if not inside:
             raise InputError(f"{path}: the folder holds no files")
     return out
@@ -111,11 +112,11 @@ def _files(given: list[Path], *, partial: bool) -> list[Path]:
 def _tell_damage(report: FileReport) -> None:
     damage = report.damage
     for fault in damage.told:
-        typer.echo(f"bluezone-sim: {report.path}: {fault}", err=True)
+        echo(f"bluezone-sim: {report.path}: {fault}", err=True)
     if damage.n:
         more = damage.n - len(damage.told)
         n = sum(report.n_sightings.values())
-        typer.echo(
+        echo(
             f"bluezone-sim: {report.path}: {f'{more:,} more faults; ' if more else ''}"
             f"{f'{damage.n_bytes:,} bytes were passed over; ' if damage.n_bytes else ''}"
             f"all else was read, {n:,} sightings; written, since --partial was given.",
@@ -128,7 +129,7 @@ def _tell_ahead(report: FileReport) -> None:
     last_s = (report.last_ms or 0) // 1000
     if last_s > time.time() + 86_400:
         day = dt.datetime(1970, 1, 1) + dt.timedelta(seconds=last_s)
-        typer.echo(
+        echo(
             f"bluezone-sim: {report.path}: its sightings reach {day:%Y-%m-%d}, ahead of now; was the "
             "phone's clock set?",
             err=True,
@@ -193,26 +194,26 @@ def _print_phones(reading: Import) -> None:
     known = set() if listening is None else set(listening.observer.tolist())
     for number, name in reading.phones.names().items():
         if number in known:
-            typer.echo(f"{name}: {in_words(listening, number)}")
+            echo(f"{name}: {in_words(listening, number)}")
 
 
 def _print(document: dict[str, Any], reports: list[FileReport]) -> None:
     for report, found in zip(reports, document["files"], strict=True):
-        typer.echo(
+        echo(
             f"{report.path}: {report.format}, {report.n_records:,} records, "
             f"{report.n_advertisements:,} advertisements"
         )
         for name, count in found["protocols"].items():
-            typer.echo(
+            echo(
                 f"  {name}: {count['n_sightings']:,} sightings, {count['n_identifiers']:,} distinct "
                 "identifiers"
             )
         if not found["protocols"]:
-            typer.echo("  no sightings: no advertisement of a contact-tracing system")
+            echo("  no sightings: no advertisement of a contact-tracing system")
         for name, n in found["n_read_over_gatt"].items():
-            typer.echo(f"  {name}: {n:,} advertisements without identifier, it is read over GATT")
+            echo(f"  {name}: {n:,} advertisements without identifier, it is read over GATT")
         if report.own:
-            typer.echo(f"  the phone set {len(report.own):,} identifiers of its own")
+            echo(f"  the phone set {len(report.own):,} identifiers of its own")
         for n, what in (
             (report.n_backwards, "records are a little earlier than the one before"),
             (report.n_cut, "records are kept in part only"),
@@ -225,7 +226,7 @@ def _print(document: dict[str, Any], reports: list[FileReport]) -> None:
             (report.n_without_rssi, "sightings do not tell their RSSI"),
         ):
             if n:
-                typer.echo(f"  {n:,} {what}")
+                echo(f"  {n:,} {what}")
     for link in document["continued"]:
-        typer.echo(f"{link['later']} goes on with {link['earlier']}: taken for one phone's")
-    typer.echo(f"Written: {document['out']}, {document['n_sightings']:,} sightings")
+        echo(f"{link['later']} goes on with {link['earlier']}: taken for one phone's")
+    echo(f"Written: {document['out']}, {document['n_sightings']:,} sightings")

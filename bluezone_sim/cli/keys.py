@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from .common import Json, console
+from .common import Json
+from .printing import console, echo
 
 
 def register(app: typer.Typer) -> None:
@@ -38,11 +39,11 @@ def check(
 
     found = check_keys(files, protocol, public_key)
     if as_json:
-        typer.echo(json.dumps(found.to_dict()))
+        echo(json.dumps(found.to_dict()))
     else:
         if found.files:
             terminal, table = console(), found.table()
             terminal.print(table, width=table.width(terminal))
-        typer.echo(found.summary())
+        echo(found.summary())
     if found.exit_code:
         raise typer.Exit(found.exit_code)

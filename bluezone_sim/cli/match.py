@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from ..errors import FormatError, RowsError
-from .common import Json, console, settings_of
+from .common import Json, settings_of
+from .printing import console, echo
 
 
 def register(app: typer.Typer) -> None:
@@ -75,10 +76,10 @@ def match(
     except RowsError as error:
         raise FormatError(f"{error}\n--partial leaves {error.n:,} of its keys out") from None
     for warning in published.warnings():
-        typer.echo(f"bluezone-sim: {warning}", err=True)
+        echo(f"bluezone-sim: {warning}", err=True)
     heard = history_of(history, published.protocol, partial=partial)
     for fault in heard.left_out:
-        typer.echo(f"bluezone-sim: {fault}; passed over", err=True)
+        echo(f"bluezone-sim: {fault}; passed over", err=True)
     changes = settings_of(settings, "rule.minutes=10")
     found = find(
         published.published_for(heard.sightings),
@@ -91,7 +92,7 @@ def match(
         heard.phones,
     )
     if as_json:
-        typer.echo(json.dumps(found.to_dict() | published.to_dict()))
+        echo(json.dumps(found.to_dict() | published.to_dict()))
     else:
         console().print(found.table())
-        typer.echo("\n".join(filter(None, (found.summary(), published.summary()))))
+        echo("\n".join(filter(None, (found.summary(), published.summary()))))

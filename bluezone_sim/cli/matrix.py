@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from ..errors import CriterionError
-from .common import Json, console, progress_bar, settings_of, show
+from .common import Json, progress_bar, settings_of, show
+from .printing import console, echo
 
 _EXAMPLE = "ios.background.sends=service"
 #: Packets that are logged of each case.
@@ -60,13 +61,13 @@ def matrix(
         profile = load_profile(protocol, changes)
         runs = [o.run for o in found.outcomes]
         count = write_cases(capture, runs, profile, seed, START_S * 1000)
-        typer.echo(f"Written: {capture}, {count:,} packets", err=as_json)
+        echo(f"Written: {capture}, {count:,} packets", err=as_json)
     if as_json:
-        typer.echo(json.dumps(found.to_dict(), allow_nan=False))
+        echo(json.dumps(found.to_dict(), allow_nan=False))
     else:
         terminal = console()
         terminal.print(found.table())
-        typer.echo(found.words() + "\n")
+        echo(found.words() + "\n")
         show(terminal, [found.measured_table()])
     if found.missed:
         raise CriterionError(

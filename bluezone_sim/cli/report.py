@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ..errors import InputError
+from .printing import echo
 
 #: What ``--format`` takes.
 FORMATS = ("html", "png", "svg", "pdf", "csv")
@@ -35,4 +36,4 @@ def report(
     from ..api import write_reports
 
     for path in write_reports(directory, chosen, out or directory):
-        typer.echo(f"Written: {path}")
+        echo(f"Written: {path}")

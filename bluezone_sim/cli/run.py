@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .common import Json, Scenario, Settings, conclude, console, progress_bar, settings_of, show
+from .common import Json, Scenario, Settings, conclude, progress_bar, settings_of, show
+from .printing import console, echo
 
 if TYPE_CHECKING:
     from ..api import Result
@@ -58,11 +59,11 @@ def run(
     verdicts = judge(chosen, [arm_of(result)], campaigns=campaigns_in(result))
     if as_json:
         document = {**result.to_dict(), "expect": [asdict(v) for v in verdicts]}
-        typer.echo(json.dumps(document, allow_nan=False))
+        echo(json.dumps(document, allow_nan=False))
     elif not quiet:
         _print(result)
     if not quiet:
-        typer.echo(f"Written: {target}/ (open {target / 'report.html'})", err=as_json)
+        echo(f"Written: {target}/ (open {target / 'report.html'})", err=as_json)
     conclude(verdicts, quiet=quiet or as_json)
 
 

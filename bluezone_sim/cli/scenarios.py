@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ..errors import InputError
+from ..reading.documents import read_toml
 from .common import Scenario, Settings, settings_of
+from .printing import echo, print_document
 
 
 def register(app: typer.Typer) -> None:
@@ -34,8 +35,8 @@ def list_scenarios(
     found = shipped()
     width = max(map(len, found), default=0)
     for name, path in found.items():
-        title = tomllib.loads(path.read_text(encoding="utf-8")).get("title", "")
-        typer.echo(f"{name:<{width}}  {title}")
+        title = read_toml(path).get("title", "")
+        echo(f"{name:<{width}}  {title}")
 
 
 def _list_rules() -> None:
@@ -48,7 +49,7 @@ def _list_rules() -> None:
     width = max(map(len, RULES.names()))
     for rule in RULES.all():
         default = f" [default of {', '.join(of[rule.name])}]" if rule.name in of else ""
-        typer.echo(f"{rule.name:<{width}}  {rule.about}{default}")
+        echo(f"{rule.name:<{width}}  {rule.about}{default}")
 
 
 def show(
@@ -68,10 +69,10 @@ def show(
     if settings and not resolved and not with_sources:
         raise InputError("--set: shown only together with --resolved or --sources")
     if with_sources:
-        typer.echo("\n".join(sources(load(scenario, settings_of(settings)))))
+        echo("\n".join(sources(load(scenario, settings_of(settings)))))
         return
     text = resolved_toml(load(scenario, settings_of(settings))) if resolved else read(scenario)[0]
-    typer.echo(text, nl=False)
+    print_document(text)
 
 
 def new(
@@ -85,11 +86,11 @@ def new(
     if file.exists():
         raise InputError(f"{file}: exists already; give another name, or remove it")
     write_file(file, template())
-    typer.echo(f"Written: {file}. Run it: bluezone-sim run {file}")
+    echo(f"Written: {file}. Run it: bluezone-sim run {file}")
 
 
 def schema() -> None:
     """Print the JSON Schema of scenarios: every key with its unit, range, default and source."""
     from ..scenario import schema as describe
 
-    typer.echo(json.dumps(describe(), indent=2, ensure_ascii=False))
+    echo(json.dumps(describe(), indent=2, ensure_ascii=False))

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InputError
-from .common import Json, Scenario, Settings, StoppedError, conclude, console, settings_of, show
+from ..reading.documents import toml_value
+from .common import Json, Scenario, Settings, StoppedError, conclude, settings_of, show
+from .printing import console, echo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,7 +66,7 @@ def sweep(
     target = _default_out(chosen, axes) if out is None else out
 
     def warn(message: str) -> None:
-        typer.echo(f"bluezone-sim: {message}", err=True)
+        echo(f"bluezone-sim: {message}", err=True)
 
     last: list[Progress] = []
     try:
@@ -95,11 +97,11 @@ def sweep(
     if as_json:
         expect = [asdict(v) for v in verdicts]
         document = {**result.to_dict(), "expect": expect, "out": str(target)}
-        typer.echo(json.dumps(document, allow_nan=False))
+        echo(json.dumps(document, allow_nan=False))
     elif not quiet:
         _print(result)
     if not quiet:
-        typer.echo(f"Written: {target}/ (bluezone-sim report {target})", err=as_json)
+        echo(f"Written: {target}/ (bluezone-sim report {target})", err=as_json)
     conclude(verdicts, quiet=quiet or as_json)
 
 
@@ -118,21 +120,16 @@ def axes_of(given: list[str] | None) -> dict[str, list[Any]]:
 
 
 def _values(text: str, item: str) -> list[Any]:
-    import tomllib
-
-    try:  # lists, tables and quoted text may hold commas of their own
-        return list(tomllib.loads(f"values = [{text}]")["values"])
-    except tomllib.TOMLDecodeError:
-        pass
+    # Lists, tables and quoted text may hold commas of their own.
+    whole = toml_value(f"[{text}]", f"--grid {item}")
+    if isinstance(whole, list):
+        return whole
     values = []
     for part in text.split(","):
         part = part.strip()
         if not part:
             raise InputError(f"--grid {item}: an empty value; expected V1,V2")
-        try:
-            values.append(tomllib.loads(f"value = {part}")["value"])
-        except tomllib.TOMLDecodeError:
-            values.append(part)
+        values.append(toml_value(part, f"--grid {item}"))
     return values
 
 
@@ -158,7 +155,7 @@ def _progress(*, quiet: bool) -> Iterator[Callable[[Progress], None]]:
         def line(at: Progress) -> None:
             if time.monotonic() - said[0] >= _EVERY_S:
                 said[0] = time.monotonic()
-                typer.echo(f"{at.done} of {at.total} simulations{left_in_words(at)}", err=True)
+                echo(f"{at.done} of {at.total} simulations{left_in_words(at)}", err=True)
 
         yield line
         return

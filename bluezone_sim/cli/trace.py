@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import InputError
-from .common import Json, console
+from .common import Json
+from .printing import console, echo
 
 if TYPE_CHECKING:
     from ..scenario.schema.trace import TraceTable
@@ -129,8 +130,8 @@ def info(
     found = replace(found, notes=tuple(notes))
     if as_json:
         for note in notes:
-            typer.echo(f"note: {note}", err=True)
-        typer.echo(json.dumps({"file": str(file), **asdict(found)}))
+            echo(f"note: {note}", err=True)
+        echo(json.dumps({"file": str(file), **asdict(found)}))
     else:
         from ..report.trace import trace_table
 

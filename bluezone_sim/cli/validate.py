@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import CriterionError
-from .common import Json, Settings, console, progress_bar, settings_of, show
+from .common import Json, Settings, progress_bar, settings_of, show
+from .printing import console, echo
 
 if TYPE_CHECKING:
     from ..validation.radio.found import Validation
@@ -53,18 +54,18 @@ def radio(
     left_out: list[str] = []
     scenes, unknown = read_scenes(data, left_out.append if partial else None)
     for fault in left_out[:_MOST_FAULTS]:
-        typer.echo(f"bluezone-sim: left out: {fault}", err=True)
+        echo(f"bluezone-sim: left out: {fault}", err=True)
     if len(left_out) > _MOST_FAULTS:
-        typer.echo(f"bluezone-sim: left out: {len(left_out):,} faults in all", err=True)
+        echo(f"bluezone-sim: left out: {len(left_out):,} faults in all", err=True)
     result = validate_radio(scenes, unknown, len(left_out))
     if out is not None:
         save_validation(result, out)
     if as_json:
-        typer.echo(json.dumps(result.to_dict(), allow_nan=False))
+        echo(json.dumps(result.to_dict(), allow_nan=False))
     else:
         _print(result)
     if out is not None:
-        typer.echo(f"Written: {out}/", err=as_json)
+        echo(f"Written: {out}/", err=as_json)
     if not result.passed:
         off = [s for s in result.scenes if s.worst() > result.tolerance]
         raise CriterionError(
@@ -80,19 +81,19 @@ def _print(result: Validation) -> None:
     terminal.print(share_table(result))
     terminal.print(level_table(result))
     terminal.print(quantile_table(result))
-    typer.echo("simulator: the shares that a scenario's radio gives by default")
+    echo("simulator: the shares that a scenario's radio gives by default")
     for scene in result.scenes:
-        typer.echo(
+        echo(
             f"{scene.name}: {scene.n_near:,} near samples of {scene.n_pairs:,} pairs; predicted by a fit "
             f"on {', '.join(scene.fitted_on)}"
         )
     if result.unknown_models:
-        typer.echo(
+        echo(
             f"No calibration for {', '.join(result.unknown_models)}: the mean of the known models stands."
         )
     if result.fit is not None:
         fit = result.fit
-        typer.echo(
+        echo(
             f"Fitted on all: A(1 m) {fit.attenuation_1m_db:.1f} dB, exponent {fit.exponent:.2f}; "
             f"deviations {fit.scene_sd_db:.1f} dB by scene, {fit.pair_sd_db:.1f} by pair, "
             f"{fit.scan_sd_db:.1f} by scan, "
@@ -100,8 +101,8 @@ def _print(result: Validation) -> None:
             f"{fit.softness_db:.1f} dB"
         )
     for line in spread_lines(result):
-        typer.echo(line)
-    typer.echo(f"Every share within {result.tolerance:g}: {'yes' if result.passed else 'no'}")
+        echo(line)
+    echo(f"Every share within {result.tolerance:g}: {'yes' if result.passed else 'no'}")
 
 
 def contacts(
@@ -127,15 +128,15 @@ def contacts(
     if out is not None:
         save(result, out)
     if as_json:
-        typer.echo(json.dumps(result.to_dict(), allow_nan=False))
+        echo(json.dumps(result.to_dict(), allow_nan=False))
     else:
         console().print(table(result))
-        typer.echo(
+        echo(
             f"{result.participants:,} participants, each of 14 days; every number within its "
             f"tolerance: {'yes' if result.passed else 'no'}"
         )
     if out is not None:
-        typer.echo(f"Written: {out}/", err=as_json)
+        echo(f"Written: {out}/", err=as_json)
     if not result.passed:
         off = [f"{c.name} is {c.generated:.3g}" for c in result.checks if not c.passed]
         raise CriterionError("; ".join(off))
@@ -161,7 +162,7 @@ def cascades(
     with progress_bar(quiet=as_json) as report:
         found = follow(chosen, chosen.seed, cases=cases, threads=threads, progress=report)
     if as_json:
-        typer.echo(json.dumps(found.to_dict(), allow_nan=False))
+        echo(json.dumps(found.to_dict(), allow_nan=False))
         return
     show(console(), [table(found)])
-    typer.echo("\n".join(sources(found)))
+    echo("\n".join(sources(found)))

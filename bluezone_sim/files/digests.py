@@ -27,6 +27,7 @@ from typing import Any, Self
 
 from .._version import SCHEMA_VERSION, __version__
 from ..errors import FolderWarning, FormatError, InputError
+from ..reading.documents import parse_json
 
 #: The file's name, also what documents of folders say under ``digests``.
 DIGESTS = "digests.json"
@@ -133,14 +134,13 @@ def read_digests(folder: Path) -> Digests | None:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
     try:
-        document = json.loads(data)
-        whole = dict(document)
+        whole = dict(parse_json(data, path))
         del whole["sha256"]
         version, holds = whole["schema_version"], whole["holds"]
         files, changing = whole["files"], whole["changing"]
         right = _rendered(whole) == data and isinstance(holds, str)
         right &= all(_is_place(n) and _is_digest(d) for n, d in [*files.items(), *changing.items()])
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (FormatError, ValueError, KeyError, TypeError, AttributeError):
         right = False
     if not right:
         raise FormatError(f"{path}: damaged, or not this program's")
@@ -252,8 +252,8 @@ def check_digests(
 def _tell_none(folder: Path, document: str, remedy: Callable[[str], str]) -> None:
     try:
         text = (folder / document).read_bytes()
-        promised = DIGESTS in json.loads(text).values()
-    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
+        promised = DIGESTS in parse_json(text, folder / document).values()
+    except (OSError, FormatError, AttributeError, TypeError):
         return  # whoever reads the document tells what it is
     if promised:
         raise FormatError(f"{folder / DIGESTS}: missing; {remedy(DIGESTS)}")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from .._version import SCHEMA_VERSION
 from ..errors import FormatError, InputError
+from ..reading.documents import read_json
 from .writing import recover
 
 
@@ -24,13 +24,13 @@ def read_document(path: Path, of: str) -> dict[str, Any]:
     """
     recover(path.parent)
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = read_json(path)
         version = document["schema_version"]
-    except FileNotFoundError:
+    except InputError:
+        if path.exists():
+            raise
         raise InputError(f"{path.parent}: is not {of} (there is no {path.name})") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (KeyError, TypeError) as error:
         raise FormatError(f"{path}: not the JSON of {of} ({error!r:.200})") from None
     if version != SCHEMA_VERSION:
         raise FormatError(

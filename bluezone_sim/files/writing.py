@@ -101,13 +101,15 @@ class Writing:
             else, or it cannot be made.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, keep: Callable[[Path], object] | None = None):
         self.path, self.place = path, place_of(path)
         self.folder = _working_folder(self.place)
         self.new, self._old = self.folder / _NEW, self.folder / _OLD
         with named(path):
             self._lock = self._take()
             try:
+                if keep is not None and os.path.lexists(self.new):
+                    keep(self.new)
                 self._settle()
                 mark = _MARK + f"process {os.getpid()} on {platform.node()}".encode()
                 disk.DISK.write_lock(self._lock, mark)
@@ -235,6 +237,10 @@ class Writing:
             disk.DISK.rename(self.new, self.place)
         disk.DISK.sync(self.place.parent)
 
+    def leave(self) -> None:
+        """Lets go of the working folder as it is: what is new there cannot be put in place."""
+        self._lock.close()
+
     def end(self) -> None:
         """Removes the working folder; what cannot be removed waits for the next write."""
         with self._lock, suppress(OSError, InputError):
@@ -243,6 +249,25 @@ class Writing:
                 self._lock.close()  # an open file cannot be removed there
             disk.DISK.remove(self.folder / _LOCK)
             disk.DISK.remove_empty(self.folder)
+
+
+def cut_off(path: Path, keep: Callable[[Path], object]) -> None:
+    """Hands over what the writer of a file had when it was killed, before it is removed.
+
+    Args:
+        path: of the file.
+        keep: called with what there is, if anything, which it may move.
+
+    Raises:
+        InputError: its writer lives.
+    """
+    if os.path.lexists(_working_folder(place_of(path)) / _NEW):
+        Writing(path, keep).end()
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """Places in a folder that somebody writes to, or did when they were killed."""
+    return [folder / left.name[1 : -len(_SUFFIX)] for left in sorted(folder.glob(f".*{_SUFFIX}"))]
 
 
 def recover(path: Path) -> None:
@@ -258,10 +283,8 @@ def recover(path: Path) -> None:
 
 def remove_leftovers(folder: Path) -> None:
     """Removes what killed processes have left of writes into a folder, and of a folder's own write."""
-    left = sorted(folder.glob(f".*{_SUFFIX}"))
-    places = [folder / at.name[1 : -len(_SUFFIX)] for at in left]
     own = place_of(folder)
-    for place in [own] * os.path.lexists(_working_folder(own)) + places:
+    for place in [own] * os.path.lexists(_working_folder(own)) + leftovers(folder):
         with suppress(InputError):  # its writer lives, or it is somebody else's
             Writing(place).end()
 

@@ -8,7 +8,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from .lookup.filter_ir import _BIT, Value
+from .units.writing import BIT, Value
 
 
 @intrinsic
@@ -16,6 +16,6 @@ def lowest_bit(typingctx, bits):
     """Number of the lowest bit that is set; ``bits`` is not 0."""
 
     def codegen(context: Any, b: ir.IRBuilder, sig: Any, args: Any) -> Value:
-        return b.cttz(args[0], _BIT(1))
+        return b.cttz(args[0], BIT(1))
 
     return types.int64(types.uint64), codegen

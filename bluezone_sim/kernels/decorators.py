@@ -1,56 +1,71 @@
-"""Decorators of kernels: compiled once, kept in Numba's cache until any kernel changes.
+"""Decorators of kernels: compiled once for a processor, and kept until what they hang on changes.
 
-Numba's own cache asks whether the file of a function has changed, and not that of a function that it
-calls: a caller would go on with a callee of yesterday, or end in a traceback where a type that both name
-has moved. Here the names of the cache's files hold a digest of all sources in ``kernels``.
+A kernel comes in two forms, each when it is asked for: a part of the kernels that call it, see
+:mod:`.compiling.parts`, and whole, with a wrapper and kept on disk, where Python calls it.
 """
 
 from __future__ import annotations
 
-import hashlib
+import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import numba as nb
 from numba import config
-from numba.core.caching import CompileResultCacheImpl, FunctionCache
+from numba.core.registry import CPUDispatcher
 
-_SOURCES = Path(__file__).parent
+from .compiling.cache import CodeCache
+from .compiling.parts import PartCompiler
+from .compiling.stamp import SOURCES
 
-
-def _digest() -> str:
-    found = hashlib.sha256()
-    for path in sorted(_SOURCES.rglob("*.py")):
-        found.update(path.relative_to(_SOURCES).as_posix().encode() + b"\0" + path.read_bytes())
-    return found.hexdigest()[:12]
-
-
-DIGEST = _digest()
+#: Names all kernels' sources, short enough for a symbol.
+DIGEST = SOURCES[:12]
+_OPTIONS: Any = {"nopython": True, "nogil": True, "boundscheck": None, "no_cfunc_wrapper": True}
 
 
-class _Files(CompileResultCacheImpl):
-    def get_filename_base(self, fullname: str, abiflags: str) -> str:
-        return f"{super().get_filename_base(fullname, abiflags)}-{DIGEST}"
+class _Whole(CPUDispatcher):
+    """A kernel that Python calls."""
+
+    def __init__(self, py_func: Any, locals: Any = None, targetoptions: Any = None):  # noqa: A002
+        super().__init__(py_func, locals, {**targetoptions, "no_cpython_wrapper": False})
+        self._cache = CodeCache(py_func)
+
+    def compile(self, sig: Any) -> Any:
+        """Code of a signature, from the disk where it is there."""
+        try:
+            return super().compile(sig)
+        finally:
+            self._cache.done()
 
 
-class _Cache(FunctionCache):
-    _impl_class = _Files
+class Kernel(CPUDispatcher):
+    """A function that kernels call, and Python; arguments as of Numba's class, which pickles it so."""
+
+    _making = threading.Lock()
+
+    def __init__(self, py_func: Any, locals: Any = None, targetoptions: Any = None):  # noqa: A002
+        options = {**targetoptions, "no_cpython_wrapper": True}
+        super().__init__(py_func, locals, options, pipeline_class=PartCompiler)
+        self._made: _Whole | None = None
+
+    @property
+    def whole(self) -> _Whole:
+        """What Python calls."""
+        with self._making:
+            if self._made is None:
+                self._made = _Whole(self.py_func, self.locals, self.targetoptions)
+            return self._made
+
+    def __call__(self, *args: Any) -> Any:
+        return (self._made or self.whole)(*args)
 
 
-def kernel(*signatures: str, **options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """A function that Numba compiles, now for signatures, else when it is called; without the lock."""
+def kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """A function that Numba compiles when it is called; without the lock."""
 
     def decorate(function: Callable[..., Any]) -> Any:
         if config.DISABLE_JIT:  # type: ignore[attr-defined]
             return function
-        dispatcher = nb.njit(nogil=True, **options)(function)
-        dispatcher._cache = _Cache(function)
-        for signature in signatures:
-            dispatcher.compile(signature)
-        if signatures:
-            dispatcher.disable_compile()
-        return dispatcher
+        return Kernel(function, None, {**_OPTIONS, **options})
 
     return decorate
 

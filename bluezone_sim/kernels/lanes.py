@@ -16,6 +16,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from .cpu import features
+
 #: Lanes, where nothing else is said.
 WIDTH = 16
 
@@ -155,6 +157,10 @@ class Lanes:
         """Signed integers as 64-bit floats."""
         return self._to(DOUBLE, "sitofp")
 
+    def unsigned_doubles(self) -> Lanes:
+        """Integers without a sign as 64-bit floats; on vectors also where there is no AVX-512."""
+        return self._to(DOUBLE, "uitofp")
+
     def words(self) -> Lanes:
         """Floats towards zero, or the lower halves of long integers, as 32-bit integers."""
         return self._to(WORD, "fptosi" if self.is_float else "trunc")
@@ -166,6 +172,25 @@ class Lanes:
     def unsigned_longs(self) -> Lanes:
         """Words without a sign as 64-bit integers."""
         return self._to(LONG, "zext")
+
+    def halves(self) -> tuple[Lanes, Lanes]:
+        """Lower and upper words of long integers."""
+        if "avx512f" not in features() or self.width != WIDTH:
+            return self.words(), (self >> 32).words()
+        b, words = self.b, vector(WORD)
+        name = "llvm.x86.avx512.vpermi2var.d.512"
+        kind = ir.FunctionType(words, [words] * 3)
+        function = cgutils.get_or_insert_function(b.module, kind, name)
+        parts = [b.bitcast(self.part(half).value, words) for half in (0, 1)]
+        found = []
+        for odd in (0, 1):
+            which = ir.Constant(words, list(range(odd, 2 * WIDTH, 2)))
+            found.append(Lanes(b, b.call(function, [parts[0], which, parts[1]])))
+        return found[0], found[1]
+
+    def singles(self) -> Lanes:
+        """64-bit floats as 32-bit ones."""
+        return self._to(FLOAT, "fptrunc")
 
     def shorts(self) -> Lanes:
         """The lower halves of words."""
@@ -216,15 +241,51 @@ class Lanes:
         """Some bit of a mask is set."""
         return self.b.icmp_unsigned("!=", self.bits(), ir.Constant(ir.IntType(self.width), 0))
 
-    def packed(self, mask: Lanes) -> Lanes:
-        """Words whose bit is set, moved to the front."""
-        kinds = [self.value.type, mask.value.type, self.value.type]
-        name = f"llvm.experimental.vector.compress.v{self.width}{_mangled(self.kind)}"
+    def from_table(self, table: Array) -> Lanes:
+        """Of sixteen elements those at the lower four bits of the lanes' indices."""
+        if table.kind == LONG:
+            return self._longs_from(table)
+        if "avx512f" in features() and self.width == WIDTH:
+            return self._permuted(table.load(LONG(0)), "avx512.permvar.si.512", WIDTH)
+        if "avx2" not in features():
+            return table.gather(self & (WIDTH - 1))
+        n = WIDTH // 2
+        tables = [table.load(LONG(k), n) for k in (0, n)]
+
+        def found(index: Lanes) -> Lanes:
+            low, high = (index._permuted(t, "avx2.permd", n) for t in tables)
+            return (index & n).differs(n).pick(low, high)
+
+        if self.width == n:
+            return found(self)
+        return _joined(self.b, *(found(self.part(half)).value for half in (0, 1)))
+
+    def _longs_from(self, table: Array) -> Lanes:
+        if "avx512f" not in features() or self.width != WIDTH:
+            return table.gather(self & (WIDTH - 1))
+        b, longs, n = self.b, vector(LONG, WIDTH // 2), WIDTH // 2
+        name = "llvm.x86.avx512.vpermi2var.q.512"
         function = cgutils.get_or_insert_function(
-            self.b.module, ir.FunctionType(self.value.type, kinds), name
+            b.module, ir.FunctionType(longs, [longs] * 3), name
         )
+        low, high = (table.load(LONG(k), n).value for k in (0, n))
+        found = [b.call(function, [low, self.part(h).longs().value, high]) for h in (0, 1)]
+        return _joined(b, *found)
+
+    def _permuted(self, table: Lanes, name: str, width: int) -> Lanes:
+        b, words = self.b, vector(WORD, width)
+        function = cgutils.get_or_insert_function(
+            b.module, ir.FunctionType(words, [words, words]), f"llvm.x86.{name}"
+        )
+        found = b.call(function, [b.bitcast(table.value, words), self.value])
+        return Lanes(b, b.bitcast(found, vector(table.kind, width)))
+
+    def part(self, half: int) -> Lanes:
+        """The lower or the upper half of the lanes."""
+        n = self.width // 2
+        which = ir.Constant(vector(WORD, n), list(range(half * n, half * n + n)))
         undefined = ir.Constant(self.value.type, ir.Undefined)
-        return Lanes(self.b, self.b.call(function, [self.value, mask.value, undefined]))
+        return Lanes(self.b, self.b.shuffle_vector(self.value, undefined, which))
 
 
 def vector(kind: ir.Type, width: int = WIDTH) -> ir.VectorType:
@@ -270,13 +331,17 @@ class Array:
     def _at(self, index: Value) -> Value:
         return self.b.gep(self.pointer, [index])
 
+    def from_(self, index: Value) -> Array:
+        """What begins at an element."""
+        return Array(self.b, self._at(index), self.kind)
+
     def scalar(self, index: Value) -> Value:
         """One element."""
         return self.b.load(self._at(index))
 
-    def load(self, index: Value) -> Lanes:
-        """Elements ``index`` .. ``index`` + :data:`WIDTH` - 1."""
-        at = self.b.bitcast(self._at(index), vector(self.kind).as_pointer())
+    def load(self, index: Value, width: int = WIDTH) -> Lanes:
+        """Elements ``index`` .. ``index`` + ``width`` - 1."""
+        at = self.b.bitcast(self._at(index), vector(self.kind, width).as_pointer())
         out = self.b.load(at)
         out.align = 1
         return Lanes(self.b, out)
@@ -286,19 +351,120 @@ class Array:
         at = self.b.bitcast(self._at(index), lanes.value.type.as_pointer())
         self.b.store(lanes.value, at, align=1)
 
+    def rows(self, index: Array, first: Value) -> list[Lanes]:
+        """Columns of rows of four 32-bit elements, by their numbers in memory from ``first`` on.
+
+        A row is one load, and what remains is a transposition: a gather a column is several times as
+        slow on most processors, and so is taking the numbers out of a register.
+        """
+        b, four = self.b, vector(self.kind, 4)
+        table, rows = b.bitcast(self.pointer, four.as_pointer()), []
+        for k in range(WIDTH):
+            number = b.sext(index.scalar(b.add(first, LONG(k))), LONG)
+            row = b.load(b.gep(table, [number]))
+            row.align = 4
+            rows.append(row)
+        return _transposed(b, rows)
+
     def gather(self, index: Lanes) -> Lanes:
         """Elements at the lanes' indices."""
-        b, kind = self.b, vector(self.kind)
+        b, n = self.b, index.width
+        kind = vector(self.kind, n)
         at = b.gep(self.pointer, [index.value], source_etype=self.kind)
-        at.type = ir.VectorType(ir.PointerType(), WIDTH)
-        mask = vector(BIT)
-        name = f"llvm.masked.gather.v{WIDTH}{_mangled(self.kind)}.v{WIDTH}p0"
+        at.type = ir.VectorType(ir.PointerType(), n)
+        mask = vector(BIT, n)
+        name = f"llvm.masked.gather.v{n}{_mangled(self.kind)}.v{n}p0"
         function = cgutils.get_or_insert_function(
             b.module, ir.FunctionType(kind, [at.type, WORD, mask, kind]), name
         )
-        ones, undefined = ir.Constant(mask, [1] * WIDTH), ir.Constant(kind, ir.Undefined)
+        ones, undefined = ir.Constant(mask, [1] * n), ir.Constant(kind, ir.Undefined)
         size = self.kind.width // 8 if isinstance(self.kind, ir.IntType) else 4
         return Lanes(b, b.call(function, [at, WORD(size), ones, undefined]))
+
+
+def _joined(b: ir.IRBuilder, low: Value, high: Value) -> Lanes:
+    return Lanes(b, _shuffled(b, low, high, list(range(2 * low.type.count))))
+
+
+def _shuffled(b: ir.IRBuilder, x: Value, y: Value, which: list[int]) -> Value:
+    return b.shuffle_vector(x, y, ir.Constant(vector(WORD, len(which)), which))
+
+
+def _transposed(b: ir.IRBuilder, rows: list[Value]) -> list[Lanes]:
+    """Four vectors of sixteen, from sixteen of four; each step stays within 128 bits, where it is quick."""
+    fours = []
+    for k in range(4):
+        low, high = (_shuffled(b, rows[k + i], rows[k + i + 4], list(range(8))) for i in (0, 8))
+        fours.append(_shuffled(b, low, high, list(range(16))))
+    n = WIDTH
+
+    def woven(x: Value, y: Value, of_x: tuple[int, int], of_y: tuple[int, int]) -> Value:
+        which = [i + q for q in range(0, n, 4) for i in (*of_x, *(n + j for j in of_y))]
+        return _shuffled(b, x, y, which)
+
+    def crossed(x: Value, y: Value, at: int) -> Value:
+        which = [i + q for q in range(0, n, 4) for i in (at, n + at, at + 1, n + at + 1)]
+        return _shuffled(b, x, y, which)
+
+    out = []
+    for at in (0, 2):
+        one, two = crossed(fours[0], fours[1], at), crossed(fours[2], fours[3], at)
+        out += [woven(one, two, (0, 1), (0, 1)), woven(one, two, (2, 3), (2, 3))]
+    return [Lanes(b, x) for x in out]
+
+
+class Packing:
+    """Puts those lanes side by side whose bit is set."""
+
+    def __init__(self, mask: Lanes):
+        b = mask.b
+        self.b, self.mask = b, mask
+        self.count = b.zext(b.ctpop(mask.bits()), LONG)
+        self._by_table = "avx2" in features() and "avx512f" not in features()
+        if self._by_table:
+            table, before, self._orders = _packing_table(b), LONG(0), []
+            for shift in (0, 8):
+                byte = b.and_(b.lshr(b.zext(mask.bits(), LONG), LONG(shift)), LONG(255))
+                order = b.bitcast(b.load(b.gep(table, [byte])), vector(BYTE, 8))
+                self._orders.append((before, Lanes(b, b.zext(order, vector(WORD, 8)))))
+                before = b.ctpop(byte)
+
+    def parts(self, lanes: Lanes) -> list[tuple[Value, Lanes]]:
+        """The lanes in one or two pieces, words or floats: how many lie before each, and the piece.
+
+        Behind those that are kept a piece has anything, which the next one overwrites.
+        """
+        if not self._by_table:
+            return [(LONG(0), self._compressed(lanes))]
+        return [
+            (before, order._permuted(lanes.part(half), "avx2.permd", WIDTH // 2))
+            for half, (before, order) in enumerate(self._orders)
+        ]
+
+    def store(self, to: Array, at: Value, lanes: Lanes) -> None:
+        """Writes the lanes, words or floats, from ``at`` on; what follows them is overwritten."""
+        for before, found in self.parts(lanes):
+            to.store(self.b.add(at, before), found)
+
+    def _compressed(self, lanes: Lanes) -> Lanes:
+        kinds = [lanes.value.type, self.mask.value.type, lanes.value.type]
+        name = f"llvm.experimental.vector.compress.v{lanes.width}{_mangled(lanes.kind)}"
+        function = cgutils.get_or_insert_function(
+            self.b.module, ir.FunctionType(lanes.value.type, kinds), name
+        )
+        undefined = ir.Constant(lanes.value.type, ir.Undefined)
+        return Lanes(self.b, self.b.call(function, [lanes.value, self.mask.value, undefined]))
+
+
+def _packing_table(b: ir.IRBuilder) -> Value:
+    """Of each eight bits the numbers of those that are set, ascending, a byte each."""
+    rows = []
+    for bits in range(256):
+        order = [k for k in range(8) if bits >> k & 1]
+        rows.append(sum(k << (8 * place) for place, k in enumerate(order)))
+    constants = ir.Constant(ir.ArrayType(LONG, 256), rows)
+    table = cgutils.global_constant(b, "packing", constants)
+    return b.bitcast(table, LONG.as_pointer())
 
 
 _KINDS = {"int16": SHORT, "int32": WORD, "uint32": WORD, "int64": LONG, "uint64": LONG}

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from .decorators import INLINED, kernel
+from .decorators import compiled, inlined
 
 GOLDEN = 0x9E3779B97F4A7C15
 _MASK = (1 << 64) - 1
@@ -98,34 +98,34 @@ def _mix_int(x: int) -> int:
     return x ^ (x >> 31)
 
 
-@kernel("uint64(uint64)", **INLINED)
+@inlined
 def mix64(x):
     """Bijective 64-bit mixer."""
-    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = np.uint64(x) + np.uint64(0x9E3779B97F4A7C15)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))
 
 
-@kernel("uint64(uint64, int64)", **INLINED)
+@inlined
 def draw(k, who):
-    """The draw of stream ``k`` for coordinate ``who``."""
-    return mix64(k + np.uint64(who) * np.uint64(0x9E3779B97F4A7C15))
+    """The draw of stream ``k`` for coordinate ``who``, an integer."""
+    return mix64(np.uint64(k) + np.uint64(who) * np.uint64(0x9E3779B97F4A7C15))
 
 
-@kernel("float64(uint64)", **INLINED)
+@inlined
 def to_unit(h):
     """A draw as a float in [0, 1), from its upper 53 bits."""
-    return np.float64(h >> np.uint64(11)) * (1.0 / 9007199254740992.0)
+    return np.float64(np.uint64(h) >> np.uint64(11)) * (1.0 / 9007199254740992.0)
 
 
-@kernel("void(uint64, int64[::1], uint64[::1])")
+@compiled
 def _fill_draws(k, who, out):
     for i in range(len(who)):
         out[i] = draw(k, who[i])
 
 
-@kernel("void(uint64, int64[::1], float64[::1])")
+@compiled
 def _fill_uniforms(k, who, out):
     for i in range(len(who)):
         out[i] = to_unit(draw(k, who[i]))

@@ -23,9 +23,4 @@ def draw(stream: Lanes, who: Lanes) -> Lanes:
 
 def unit(h: Lanes) -> Lanes:
     """``rng.to_unit``."""
-    return (h >> 11).doubles() * 2.0**-53
-
-
-def halves(h: Lanes) -> tuple[Lanes, Lanes]:
-    """Lower and upper words."""
-    return h.words(), (h >> 32).words()
+    return (h >> 11).unsigned_doubles() * 2.0**-53

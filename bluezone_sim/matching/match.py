@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from .. import protocols
 from ..errors import TableError
-from ..kernels.cpu import path
 from ..kernels.lookup.exact import Index, collect, probe_rows, words_of
 from ..protocols.protocol import DAY_MS, Protocol, called
 from ..protocols.units import UnitKeys
@@ -160,8 +159,9 @@ def _probe_bucket(
 
 def _probe_keys(units: UnitKeys, index: Index, system: Protocol, threads: int) -> list[_Hits]:
     """Looks the keys' identifiers up in an index."""
-    # Most identifiers of a key are found once, if it is found at all.
-    width, guess = index.words.shape[1], max(_HITS, len(index.entry))
+    # Most identifiers of a key are found once, if it is found at all; and room takes time to clear.
+    made = int(units.count.sum())
+    width, guess = index.words.shape[1], max(_HITS, min(2 * made, len(index.entry)))
     fused = _fused(units, system, index)
     size = _CHUNK_IDS if fused is None else _TASK_IDS
 
@@ -186,7 +186,7 @@ def _fused(units: UnitKeys, system: Protocol, index: Index) -> Callable[..., Non
     fused = system.published_keys.fused
     if fused is None:
         return None
-    found: Callable[..., None] | None = called(fused)(path(), index, units)
+    found: Callable[..., None] | None = called(fused)(index, units)
     return found
 
 
@@ -242,6 +242,8 @@ def _in_time(
     tolerance = system.tolerance_s * 1000
     time = sightings.time_ms[row]
     keep = (time >= start - tolerance) & (time <= start + units.valid_ms[unit] + tolerance)
+    if keep.all():
+        return unit, interval, row
     return unit[keep], interval[keep], row[keep]
 
 
@@ -252,13 +254,18 @@ def _matches(units: UnitKeys, sightings: Sightings, system: Protocol, hits: list
     )
     key = units.parent[unit]
     place = key.astype(np.int64) << 31 | row
-    order = np.argsort(place)
-    if np.any(np.diff(place[order]) == 0):  # an identifier is there twice
-        order = np.lexsort((interval, place))
-    unit, interval, row, key = unit[order], interval[order], row[order], key[order]
-    day_s = units.start_ms[unit] // 86_400_000 * 86_400
-    payload = None if sightings.payload is None else sightings.payload[row]
+    if not np.all(place[1:] > place[:-1]):  # hits of histories that are in order are so too
+        order = np.argsort(place, kind="stable")
+        if np.any(np.diff(place[order]) == 0):  # an identifier is there twice
+            order = np.lexsort((interval, place))
+        unit, interval, row, key = unit[order], interval[order], row[order], key[order]
+    day_s = (units.start_ms // DAY_MS * 86_400)[unit]
     rssi = sightings.rssi_dbm[row]
+    attenuation = None
+    if sightings.payload is not None and system.published_keys.attenuation is not None:
+        attenuation = system.attenuation_db(
+            units.keys[unit], sightings.identifier[row], sightings.payload[row], rssi
+        )
     return Matches(
         key=key.astype(np.int32),
         row=row,
@@ -267,7 +274,5 @@ def _matches(units: UnitKeys, sightings: Sightings, system: Protocol, hits: list
         interval=interval.astype(np.int32),
         time_ms=sightings.time_ms[row],
         rssi_dbm=rssi,
-        attenuation_db=system.attenuation_db(
-            units.keys[unit], sightings.identifier[row], payload, rssi
-        ),
+        attenuation_db=attenuation,
     )

@@ -49,17 +49,21 @@ def exposure_days(
     """
     source = sources[matches.key]
     found = weighed(matches, source, rule, ios=ios, scan_period_s=scan_period_s)
-    near_ms, window_ms = np.zeros((2, len(matches)), np.int64)
-    near_ms[found.row], window_ms[found.row] = found.ms, found.window_ms
+    near_ms, window_ms = found.ms, found.window_ms
+    if found.row is not None:
+        near_ms, window_ms = np.zeros((2, len(matches)), np.int64)
+        near_ms[found.row], window_ms[found.row] = found.ms, found.window_ms
     n_days = int(day.max(initial=0)) + 1
     key = (source.astype(np.int64) * n_people + matches.observer) * n_days + day
     order = np.argsort(key, kind="stable")
     key = key[order]
     first = np.flatnonzero(np.diff(key, prepend=-1))
+    near_ms = near_ms[order]
+    window_ms = near_ms if window_ms is found.ms else window_ms[order]
     pair, at = np.divmod(key[first], n_days)
     who, person = np.divmod(pair, n_people)
     length = np.diff(np.append(first, len(key)))
-    total_ms = np.add.reduceat(near_ms[order], first) if len(first) else length
+    total_ms = np.add.reduceat(near_ms, first) if len(first) else length
     rssi = matches.rssi_dbm[order]
     return ExposureDays(
         source=who.astype(np.int32),
@@ -68,7 +72,7 @@ def exposure_days(
         records=length,
         near_s=total_ms / 1000,
         strongest_dbm=np.maximum.reduceat(rssi, first) if len(first) else rssi,
-        window_s=(np.maximum.reduceat(window_ms[order], first) if len(first) else length) / 1000,
+        window_s=(np.maximum.reduceat(window_ms, first) if len(first) else length) / 1000,
     )
 
 

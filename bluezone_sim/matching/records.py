@@ -18,13 +18,13 @@ class Weighed:
     """What a rule makes of records.
 
     Attributes:
-        row: ``int64[n]``, first match of each record.
+        row: ``int64[n]``, first match of each record; None where each match is one.
         ms: ``int64[n]``, weighted milliseconds; whole ones, so that sums do not depend on their order.
         window_ms: ``int64[n]``, those of the whole exposure window, at its first record, else 0; of a
             rule that knows no windows, the record's own.
     """
 
-    row: NDArray[np.int64]
+    row: NDArray[np.int64] | None
     ms: NDArray[np.int64]
     window_ms: NDArray[np.int64]
 
@@ -95,7 +95,6 @@ def weighed_records(
         row: ``int64[n]``, first match of each; by default they are matches.
     """
     ms = np.rint(rule.weigh(records) * 1000 * records.seconds).astype(np.int64)
-    row = np.arange(len(records)) if row is None else row
     if records.window is None:
         return Weighed(row, ms, ms)
     first = np.flatnonzero(np.diff(records.window, prepend=-1))

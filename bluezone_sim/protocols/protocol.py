@@ -74,7 +74,7 @@ class Keys:
             beside identifiers.
         attenuation: ``(keys, identifiers, payload, rssi_dbm)`` gives ``float32[n]`` dB, or None where the
             payload was not recorded.
-        fused: ``(path, index, units)`` gives ``(span, work)``, a kernel that derives and looks up in one
+        fused: ``(index, units)`` gives ``(span, work)``, a kernel that derives and looks up in one
             go, or None; see :mod:`bluezone_sim.kernels.lookup.fused`.
     """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
-from scipy.stats import norm
 
 from ..kernels import rng
 from ..kernels.radio import link_budget as kernel
@@ -53,6 +52,7 @@ class RadioModel:
         ios_share: share of phones that are iPhones, for the crowd in a room.
         tx_sd_db: spread of TX power over the phones in a room.
         screen_on_share, audio_share: shares of the time with the screen on, with audio playing.
+        people_of: a model whose plan says the same of people, see :meth:`beside`; None: there is none.
     """
 
     profile: RadioProfile
@@ -67,11 +67,32 @@ class RadioModel:
     tx_sd_db: float = 0.0
     screen_on_share: float = 0.0
     audio_share: float = 0.0
+    people_of: RadioModel | None = None
 
     @cached_property
     def plan(self) -> LanePlan:
         """The same for the vectorised engine, made when it is first asked for."""
-        return plan_of(self.air, self.app, self.sessions, self.phones, self.streams)
+        phones, known = self.phones, self.people_of
+        if known is None:
+            return plan_of(self.air, self.app, self.sessions, phones, self.streams)
+        # A phone of each platform there is stands for all: the rest of the plan is not of people.
+        each = np.unique(phones.ios, return_index=True)[1]
+        some = kernel.Phones._make(column[each] for column in phones)
+        plan = plan_of(self.air, self.app, self.sessions, some, self.streams)
+        return plan._replace(sends=known.plan.sends, hears=known.plan.hears)
+
+    def beside(self, other: RadioModel) -> RadioModel:
+        """The same model; of another with the same phones and periods it takes over what its plan says of
+        people, which is most of what a plan takes of time and memory."""
+        same = self.streams == other.streams and all(
+            a is b or np.array_equal(a, b)
+            for a, b in (
+                *zip(self.phones, other.phones, strict=True),
+                (self.app.advertise_period_ms, other.app.advertise_period_ms),
+                (self.app.scan_period_ms, other.app.scan_period_ms),
+            )
+        )
+        return replace(self, people_of=other) if same else self
 
     def aired_ms(
         self, person: NDArray[np.integer], time_ms: NDArray[np.int64]
@@ -372,5 +393,5 @@ def p_clear(model: RadioModel, crowd: NDArray[np.integer]) -> NDArray[np.float64
         2 * (air.shadowing_sd_db**2 + air.scan_sd_db**2 + air.fading_sd_db**2 + model.tx_sd_db**2)
     )
     sd = math.sqrt(sd**2 + 4 * air.carry_db.var()) if len(air.carry_db) else sd
-    lost = float(norm.cdf(air.capture_db / sd))
+    lost = float(ndtr(air.capture_db / sd))
     return np.asarray((1 - load * lost) ** np.maximum(crowd - 1, 0))

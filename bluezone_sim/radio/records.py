@@ -90,8 +90,9 @@ def record_buffers(model: RadioModel, records: int) -> RecordBuffers:
     """Room for at least so many records, and for those of a link that lasts all day."""
     app = model.app
     scans = DAY_MS // int(app.scan_period_ms.min()) + 4
-    widest = scans * int(model.plan.parts.max())
-    return RecordBuffers(kernel.radio_scratch(), buffers(max(records, widest) + 2 * WIDTH))
+    parts = int(model.plan.parts.max())
+    widest = scans * parts
+    return RecordBuffers(kernel.radio_scratch(parts), buffers(max(records, widest) + 2 * WIDTH))
 
 
 def records_of(

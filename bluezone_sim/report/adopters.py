@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..analysis.adopters import AdopterRow
+from ..showing.visible import in_figure
 from ..tables.level_tables import columns
 from ..tables.metrics import interval_column
 from ..tables.table import Column, Table
@@ -57,7 +58,7 @@ def figure_svg(rows: Sequence[AdopterRow]) -> str:
                 ms=4,
                 capsize=3,
                 color=colour,
-                label=f"adopters {name}",
+                label=in_figure(f"adopters {name}"),
             )
         axes.set_xlim(0, 104)
         axes.set_ylim(bottom=0)

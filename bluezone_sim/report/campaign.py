@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..analysis.campaign import CampaignResult
+from ..showing.visible import in_figure
 from ..tables.level_tables import columns
 from ..tables.metrics import METRICS, interval_column
 from ..tables.table import Column, Table
@@ -150,7 +151,7 @@ def curve_svg(result: CampaignResult) -> str:
             x = np.array([row.date for row in rows])
             style = lead.get(arm) or {"color": next(grey, "#999999"), "lw": 1}
             recall = [np.nan if r.recall is None else 100 * r.recall for r in rows]
-            left.plot(x, recall, label=arm, **style)
+            left.plot(x, recall, label=in_figure(arm), **style)
             if arm in lead and arm != result.arms[1]:
                 ends = 100 * np.array([r.recall_ci95 or (np.nan, np.nan) for r in rows]).T
                 left.fill_between(x, *ends, color=style["color"], alpha=0.2, lw=0)
@@ -193,7 +194,7 @@ def map_svg(result: CampaignResult, scenario: Scenario, dates: Sequence[dt.date]
                 size = 40 + 420 * d.people / people.max()
                 axes.scatter(x, y, s=size, color=shade, edgecolor=INK, lw=0.5, zorder=2)
                 axes.annotate(
-                    f"{d.name}\n{share(value)}", (x, y), ha="center", va="center", fontsize=6,
+                    f"{in_figure(d.name)}\n{share(value)}", (x, y), ha="center", va="center", fontsize=6,
                     textcoords="offset points", xytext=(0, -8 - size**0.5 / 2), zorder=3,
                 )  # fmt: skip
             axes.set_xlim(xy[:, 0].min() - 0.22 * span[0], xy[:, 0].max() + 0.22 * span[0])

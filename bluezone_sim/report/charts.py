@@ -6,7 +6,6 @@ chart holds, for each place on its x axis, the lines that the page's script show
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..showing.visible import visible, visible_json
 from ..tables.rows import Histogram
 from ..tables.words import percent
 
@@ -176,7 +176,7 @@ def _y_axis(top: float, name: str) -> str:
         at = _TOP + down * (1 - k / 4)
         out.append(f'<path class="grid" d="M{_LEFT} {at:.1f}H{_WIDTH - _RIGHT}"/>')
         out.append(f'<text x="{_LEFT - 8}" y="{at:.1f}" dy=".35em" class="end">{value:g}</text>')
-    out.append(f'<text x="0" y="18" class="name">{escape(name)}</text>')
+    out.append(f'<text x="0" y="18" class="name">{escape(visible(name))}</text>')
     return "".join(out)
 
 
@@ -186,18 +186,20 @@ def _x_ticks(ticks: Sequence[tuple[float, str]], name: str, *, lines: bool = Tru
     for at, text in ticks:
         if lines:
             out.append(f'<path class="grid" d="M{at:.1f} {_TOP}V{base}"/>')
-        out.append(f'<text x="{at:.1f}" y="{base + 21}" class="mid">{escape(text)}</text>')
+        out.append(f'<text x="{at:.1f}" y="{base + 21}" class="mid">{escape(visible(text))}</text>')
     middle = _LEFT + (_WIDTH - _LEFT - _RIGHT) / 2
-    out.append(f'<text x="{middle}" y="{_HEIGHT - 10}" class="mid name">{escape(name)}</text>')
+    out.append(
+        f'<text x="{middle}" y="{_HEIGHT - 10}" class="mid name">{escape(visible(name))}</text>'
+    )
     return out
 
 
 def _svg(parts: Sequence[str], tips: Sequence[Tip], alt: str) -> str:
     base = _HEIGHT - _BOTTOM
     data: list[Any] = [[round(t.x, 1), t.head, [list(line) for line in t.lines]] for t in tips]
-    text = escape(json.dumps(data, ensure_ascii=False, separators=(",", ":")), quote=True)
+    text = escape(visible_json(data), quote=True)
     return (
         f'<svg viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" role="img" tabindex="0" '
-        f'aria-label="{escape(alt, quote=True)}" data-tips="{text}">'
+        f'aria-label="{escape(visible(alt), quote=True)}" data-tips="{text}">'
         f'<path class="rule" d="M0 {_TOP}V{base}" visibility="hidden"/>{"".join(parts)}</svg>'
     )

@@ -7,11 +7,13 @@ import re
 import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..analysis.campaign_arms import CampaignArm, curves
+from ..showing.visible import in_figure, visible
 from ..tables.stages import OUTCOMES, STAGES
 from ..tables.words import percent
 
@@ -92,7 +94,7 @@ def as_svg(figure: Any, alt: str) -> str:
     # A page has several figures, and an id once.
     own = f"f{zlib.crc32(alt.encode()):08x}-"
     text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{own}", text)
-    return text.replace("<svg", f'<svg role="img" aria-label="{alt}"', 1)
+    return text.replace("<svg", f'<svg role="img" aria-label="{escape(visible(alt))}"', 1)
 
 
 def _line(axes: Any, x: Any, values: Sequence[float | None], **style: Any) -> None:
@@ -155,7 +157,7 @@ def draw_arms(axes: Any, arms: Sequence[Arm]) -> None:
             linestyle=style,
             marker=markers[i % len(markers)],
             markersize=4,
-            label=arm.label,
+            label=in_figure(arm.label),
         )
         ends = [(np.nan, np.nan) if m.recall_ci95 is None else m.recall_ci95 for m in arm.metrics]
         low, high = 100 * np.array(ends).T
@@ -173,7 +175,7 @@ def draw_campaigns(axes: Any, arms: Sequence[CampaignArm]) -> None:
         colour = ARM_COLOURS[i % len(ARM_COLOURS)]
         means = [arm.mean("recall", date, measures) for date in arm.dates]
         x, style = np.array(arm.dates), "--" if measures == arm.measures[1] else "-"
-        _line(axes, x, [m.mean for m in means], color=colour, ls=style, label=name)
+        _line(axes, x, [m.mean for m in means], color=colour, ls=style, label=in_figure(name))
         if measures in (arm.measures[0], arm.measures[2]):
             ends = 100 * np.array([m.ci95 or (np.nan, np.nan) for m in means]).T
             axes.fill_between(x, *ends, color=colour, alpha=0.15, lw=0)
@@ -204,7 +206,7 @@ def adoption_png(result: RunResult) -> bytes:
     out = io.BytesIO()
     with canvas("#222222", 7.2, 4.2) as (figure, (axes,)):
         draw_adoption(axes, result.metrics)
-        axes.set_title(result.scenario.title or result.scenario.name, loc="left")
+        axes.set_title(in_figure(result.scenario.title or result.scenario.name), loc="left")
         figure.savefig(out, format="png", dpi=150, metadata={"Software": None})
     return out.getvalue()
 
@@ -270,7 +272,7 @@ def draw_stages(axes: Any, bars: Sequence[tuple[str, Mapping[str, float | None]]
 
 def sensitivity_svg(rows: Sequence[SensitivityRow]) -> str:
     """Recall and precision when one assumption changes."""
-    names = [row.label for row in reversed(rows)]
+    names = [in_figure(row.label) for row in reversed(rows)]
     with canvas(INK, 7.2, 0.9 + 0.32 * len(names), panels=2) as (figure, (left, right)):
         for y, row in enumerate(reversed(rows)):
             if row.recall is not None and row.recall_ci95 is not None:

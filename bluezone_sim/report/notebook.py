@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+from ..showing.visible import visible
 from ..tables.level_tables import levels_table, waterfall_table
 from ..tables.table import notebook
 from .campaign_sweep import days_table
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def result_html(result: RunResult) -> str:
     """A run: its figure, its table, and where pairs are lost."""
     return notebook(
-        f"<p><b>{escape(result.headline())}</b></p>",
+        f"<p><b>{escape(visible(result.headline()))}</b></p>",
         _framed(adoption_svg(result.metrics)),
         levels_table(result.metrics).html(),
         "<details><summary>Where risky pairs are lost (%)</summary>",
@@ -32,7 +33,7 @@ def result_html(result: RunResult) -> str:
 def sweep_html(sweep: SweepResult) -> str:
     """A sweep: recall of its arms against adoption, its table, and the paired differences."""
     parts = [
-        f"<p><b>{escape(sweep.headline())}</b></p>",
+        f"<p><b>{escape(visible(sweep.headline()))}</b></p>",
         _framed(arms_svg(sweep.stationary)),
         sweep_table(sweep).html("Means over seeds"),
     ]

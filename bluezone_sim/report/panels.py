@@ -8,6 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from ..analysis.campaign import CampaignResult
+from ..showing.visible import visible
 from ..tables.level_tables import waterfall_table
 from ..tables.table import Table
 from . import adopters, campaign, campaign_sweep, platforms
@@ -136,7 +137,7 @@ def sweep_panels(sweep: SweepResult) -> list[Panel]:
         return by_phone
     n = max(len(arm.seeds) for arm in arms)
     key = "".join(
-        f'<li class="c{colour}"><i{" class=dashed" if dashed else ""}></i>{escape(name)}</li>'
+        f'<li class="c{colour}"><i{" class=dashed" if dashed else ""}></i>{escape(visible(name))}</li>'
         for colour, name, dashed in campaign_sweep.legend(arms)
     )
     caption = (
@@ -165,8 +166,8 @@ def _panel(table: Table, before: str = "") -> Panel:
 
 
 def _soft(note: str) -> str:
-    return f'<p class="soft">{escape(note)}</p>'
+    return f'<p class="soft">{escape(visible(note))}</p>'
 
 
 def _figure(svg: str, caption: str) -> str:
-    return f"<figure>{svg}<figcaption>{escape(caption)}</figcaption></figure>"
+    return f"<figure>{svg}<figcaption>{escape(visible(caption))}</figcaption></figure>"

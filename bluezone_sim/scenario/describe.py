@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from ..showing.visible import visible_toml
 from .model import Scenario
 from .profiles import profile_of
 from .schema.by_name import ByName, by_name_in
@@ -38,7 +38,7 @@ def resolved_toml(scenario: Scenario) -> str:
         for parent in parents:
             at = at.get(parent) or {}
         at.pop(last, None)
-    lines = toml_of(raw).splitlines()
+    lines = toml_of(raw).split("\n")
     for header, told in (
         ("[radio]", _from_profile(scenario)),
         ("[publication]", _from_rule(scenario)),
@@ -46,7 +46,7 @@ def resolved_toml(scenario: Scenario) -> str:
         if header in lines:
             below = lines.index(header) + 1
             lines[below:below] = told
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
 def toml_of(raw: dict[str, Any]) -> str:
@@ -151,7 +151,7 @@ def _value(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
+        return visible_toml(value)
     if isinstance(value, (dt.date, int)):
         return str(value)
     if isinstance(value, float):
@@ -165,7 +165,8 @@ def _value(value: Any) -> str:
 
 
 def _key(key: str) -> str:
-    return key if key.replace("_", "").replace("-", "").isalnum() else json.dumps(key)
+    bare = key.isascii() and key.replace("_", "").replace("-", "").isalnum()
+    return key if bare else visible_toml(key)
 
 
 def _is_tables(value: Any) -> bool:

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from .. import protocols
 from ..errors import Fault
+from ..showing.visible import quoted
 from ..tables.metrics import level_names
 from .schema.experiment import Criterion, SensitivityArm
 
@@ -150,7 +151,7 @@ def fault_of(error: Any, root: type[BaseModel], raw: Any = None) -> Fault:
     if kind in ("float_type", "float_parsing", "int_type", "int_parsing", "int_from_float"):
         what = "a whole number" if kind.startswith("int") else "a number"
         hint = f"write the number alone; the key's unit is{unit[3:]}" if unit else ""
-        return Fault(path, f"expected {what}{unit}, found {found!r}", hint)
+        return Fault(path, f"expected {what}{unit}, found {quoted(found)}", hint)
     if kind in ("greater_than_equal", "greater_than", "less_than_equal", "less_than"):
         sign = {
             "greater_than_equal": ("at least", "ge"),
@@ -158,27 +159,31 @@ def fault_of(error: Any, root: type[BaseModel], raw: Any = None) -> Fault:
             "less_than_equal": ("at most", "le"),
             "less_than": ("less than", "lt"),
         }[kind]
-        return Fault(path, f"expected {sign[0]} {context[sign[1]]:g}{unit}, found {found!r}")
+        return Fault(path, f"expected {sign[0]} {context[sign[1]]:g}{unit}, found {quoted(found)}")
     if kind == "literal_error":
-        return Fault(path, f"expected {context['expected']}, found {found!r}")
+        return Fault(path, f"expected {context['expected']}, found {quoted(found)}")
     if kind == "unknown_protocol":
         able = protocols.followed()
-        return Fault(path, f"expected {_either(able)}, found {found!r}", _near(found, able))
+        return Fault(path, f"expected {_either(able)}, found {quoted(found)}", _near(found, able))
     if kind == "unknown_name":
-        return Fault(path, f"expected {context['expected']}, found {found!r}", context["hint"])
+        return Fault(
+            path, f"expected {context['expected']}, found {quoted(found)}", context["hint"]
+        )
     if kind == "unknown_metric":
-        return Fault(path, f"unknown metric {found!r}", near_metrics(str(found)))
+        return Fault(path, f"unknown metric {quoted(found)}", near_metrics(str(found)))
     if kind == "date_type":
         how = "write it without quotes and without a time, such as 2020-08-12"
-        return Fault(path, f"expected a date, found {str(found)!r:.80}", how)
+        return Fault(path, f"expected a date, found {quoted(str(found), 80)}", how)
     if kind == "tuple_type":
-        return Fault(path, f"expected a list, found {found!r}")
+        return Fault(path, f"expected a list, found {quoted(found)}")
     if kind in ("too_short", "too_long") and context["field_type"] == "Tuple":
         bound = "at least" if kind == "too_short" else "at most"
         n = context["min_length" if kind == "too_short" else "max_length"]
         return Fault(path, f"expected {bound} {n} values, found {len(found)}")
     if kind in ("model_type", "dict_type"):
-        return Fault(path, f"expected a table, found {found!r}")
+        return Fault(path, f"expected a table, found {quoted(found)}")
     message = str(error["msg"]).removeprefix("Value error, ")
     # A fault between the keys of a table names them itself.
-    return Fault(path, message if isinstance(found, dict) else f"{message}, found {found!r:.80}")
+    return Fault(
+        path, message if isinstance(found, dict) else f"{message}, found {quoted(found, 80)}"
+    )

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import os
-import re
-import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -15,7 +12,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from ..errors import Fault, FormatError, InputError, ScenarioError
+from ..errors import Fault, InputError, ScenarioError
+from ..reading.bounded import is_file, is_folder, read_text
+from ..reading.documents import MOST_TOML, parse_toml
 from .by_protocol import as_written, mark_filled, with_protocol
 from .checks.asked import SHORT
 from .checks.cross import cross_faults
@@ -71,17 +70,14 @@ def read(name_or_path: str | Path) -> tuple[str, str]:
     known = shipped()
     if str(name_or_path) in known:
         path = known[str(name_or_path)]
-    elif not os.path.exists(path):
+    elif not is_file(path) and not is_folder(path):
         near = get_close_matches(str(name_or_path), known, 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise InputError(
             f"scenario {str(name_or_path)!r}: no such file, and no shipped scenario of that name "
             f"({', '.join(known)}){hint}"
         )
-    try:
-        return path.read_text(encoding="utf-8"), str(name_or_path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as UTF-8 text ({error})") from None
+    return read_text(path, MOST_TOML), str(name_or_path)
 
 
 def parse(
@@ -98,36 +94,13 @@ def parse(
         overrides: as in :func:`load`.
         folder: where files that it names are; by default the working directory.
     """
-    raw = _toml(text, source)
+    raw = parse_toml(text, source)
     for key, value in (overrides or {}).items():
         try:
             override(raw, key, value)
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise InputError(f"--set {key}: {error}") from None
     return validate(raw, source, folder)
-
-
-def _toml(text: str, source: str) -> Raw:
-    try:
-        return tomllib.loads(text.removeprefix("\ufeff"))
-    except tomllib.TOMLDecodeError as error:
-        raise FormatError(f"{source}: not TOML: {error}{_of_backslash(text, error)}") from None
-
-
-def _of_backslash(text: str, error: tomllib.TOMLDecodeError) -> str:
-    """What to say of a path in double quotes whose backslashes are read as escapes."""
-    found = re.search(r"at line (\d+)", str(error))
-    lines = text.splitlines()
-    if found is None or not 1 <= int(found[1]) <= len(lines):
-        return ""
-    quoted = re.search(r'"[^"]*\\[^"]*"?', lines[int(found[1]) - 1])
-    if quoted is None:
-        return ""
-    plain = quoted[0].strip('"')
-    return (
-        f". In double quotes a backslash begins an escape: write the path in single quotes, '{plain}', "
-        f'or with forward slashes, "{plain.replace(chr(92), "/")}"'
-    )
 
 
 def validate(raw: Raw, source: str = "scenario", folder: Path | None = None) -> Scenario:
@@ -245,6 +218,7 @@ def _arm_faults(raw: Raw, known: Collection[Fault]) -> Iterator[Fault]:
     """Faults that an arm adds to those ``known`` without it."""
     table = raw.get("sensitivity")
     arms = table.get("arms") if isinstance(table, dict) else None
+    merged: Raw | None = None
     for i, arm in enumerate(arms if isinstance(arms, list) else []):
         changes = arm.get("set") if isinstance(arm, dict) else None
         if not isinstance(changes, dict):
@@ -254,7 +228,8 @@ def _arm_faults(raw: Raw, known: Collection[Fault]) -> Iterator[Fault]:
             yield Fault(f"{path}: {RADIO_FILE}", "no key of an arm", "set the file's keys instead")
             continue
         try:
-            effective = _effective(with_defaults(Scenario, raw), changes)
+            merged = with_defaults(Scenario, raw) if merged is None else merged
+            effective = _effective(merged, changes)
             if isinstance(effective, LeftOut):
                 continue  # the result names it
             validate(_changed(raw, effective), path)
@@ -289,8 +264,7 @@ def _grid_faults(raw: Raw, merged: Raw) -> Iterator[Fault]:
 
 
 def _changed(raw: Raw, changes: Mapping[str, Any]) -> Raw:
-    out = copy.deepcopy(raw)
-    out.pop("sensitivity", None)
+    out = copy.deepcopy({k: v for k, v in raw.items() if k != "sensitivity"})
     _forget_digests(out, changes)
     for key, value in changes.items():
         override(out, key, value)
@@ -378,7 +352,7 @@ def stored_text(text: str, source: str) -> Scenario:
         FormatError: it is not TOML.
         ScenarioError: it is at fault.
     """
-    raw = _without_width(_toml(text, source))
+    raw = _without_width(parse_toml(text, source))
     try:
         return Scenario.model_validate(with_defaults(Scenario, raw))
     except ValidationError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -43,6 +44,16 @@ class StageTimer:
         """Books seconds of the current lap on a stage that went on beside the rest."""
         self.stages_s[stage] = self.stages_s.get(stage, 0.0) + seconds
         self._last += seconds
+
+    def share_out(self, others: Sequence[StageTimer]) -> None:
+        """Books the time since the last lap on the stages of what went on in threads meanwhile."""
+        now = time.perf_counter()
+        total = sum(sum(other.stages_s.values()) for other in others)
+        for other in others:
+            for stage, seconds in other.stages_s.items():
+                booked = (now - self._last) * seconds / total
+                self.stages_s[stage] = self.stages_s.get(stage, 0.0) + booked
+        self._last = now
 
 
 @dataclass(frozen=True)
@@ -86,6 +97,11 @@ class SimulationContext:
             threads=threads,
             clock=clock,
         )
+
+    def beside(self, scenario: Scenario) -> SimulationContext:
+        """Binds another scenario with the same people, days and protocol to the same world."""
+        own = type(self).build(scenario, self.world, self.threads, self.clock)
+        return replace(own, radio=own.radio.beside(self.radio), keys=self.keys)
 
     @property
     def published_s(self) -> int:
@@ -167,7 +183,7 @@ class SimulationContext:
         rssi_max_dbm: NDArray[np.int16],
     ) -> Sightings:
         """Records with the identifiers that were sent."""
-        senders, who = np.unique(emitter, return_inverse=True)
+        senders, who = _numbered(emitter, self.world.n_people)
         aired_ms = self.aired_ms(emitter, time_ms)
         identifier = self.keys.identifiers_at(senders, who, aired_ms)
         self.clock.lap("identifiers")
@@ -217,3 +233,15 @@ class SimulationContext:
         )
         self.clock.lap("warnings")
         return out
+
+
+def _numbered(
+    person: NDArray[np.int32], n_people: int
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Distinct people, ascending, and the number of each row's among them: a look-up, and no sort."""
+    there = np.zeros(n_people, np.bool_)
+    there[person] = True
+    distinct = np.flatnonzero(there).astype(np.int32)
+    number = np.empty(n_people, np.int32)
+    number[distinct] = np.arange(len(distinct), dtype=np.int32)
+    return distinct, number[person]

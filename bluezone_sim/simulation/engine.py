@@ -3,135 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..analysis.adopters import AdopterRow, spread_of_adopters
-from ..analysis.evaluation import Evaluation
 from ..analysis.levels import histograms, level_metrics, warnings_table
 from ..analysis.outcomes import outcomes_of
 from ..analysis.radio_draws import with_radio_draws
-from ..analysis.result import Metrics, RunResult, SensitivityRow
+from ..analysis.result import Metrics, RunResult
 from ..errors import InputError
 from ..kernels import rng
-from ..kernels.contacts.meetings import permute_many
 from ..kernels.threads import available_threads
-from ..matching.exposures import ExposureDays
-from ..matching.pairs import by_day
-from ..matching.warnings import Notifications, confirmed, f1_warnings, f2_warnings, in_time
-from ..scenario import LeftOut, arm_scenario
 from ..scenario.model import Scenario
 from ..scenario.schema.radio import LEVEL_ERROR_DB
 from ..tables.stages import OUTCOMES
 from ..world import Trace, World, build_world
-from ..world.course import infectious_days
-from ..world.people import world_inputs
 from ..world.trace_summary import TraceInfo, trace_info
 from .campaign import run_campaign
 from .context import SimulationContext, StageTimer
+from .evaluating import ProgressCallback, evaluate, index_cases
 from .memory import check_limit, peak_memory_mib
-from .publishing import before_isolation, verdicts_of
-from .tracing import exposure_days, follow
-
-ProgressCallback = Callable[[float, str], None]
-
-
-def evaluate(
-    tracer: SimulationContext,
-    cases: NDArray[np.int32],
-    f2_cases: NDArray[np.int32],
-    levels: list[float],
-    progress: ProgressCallback,
-) -> Evaluation:
-    """Follows the cases to their F1s and, for ``f2_cases``, to the F2s.
-
-    With ``radio.density = "off"`` the highest level answers every lower one by filtering on rank; with
-    it on, each level has a radio of its own.
-    """
-    scenario, world, clock = tracer.scenario, tracer.world, tracer.clock
-    publication = scenario.publication
-    nested = scenario.radio.density == "off"
-    radio_levels = [max(levels)] if nested else sorted(set(levels))
-    truth, held_at = follow(tracer, cases, radio_levels)
-    course = scenario.index_cases.course
-    if course is not None:
-        truth = infectious_days(truth, course, world.seed, tracer.days, tracer.published_s)
-    progress(0.4, "F1")
-
-    def at(table: dict[float, ExposureDays], level: float) -> ExposureDays:
-        if not nested:
-            return table[level]
-        top = table[max(levels)]
-        return top.take(
-            np.flatnonzero((world.rank[top.source] < level) & (world.rank[top.person] < level))
-        )
-
-    held = [before_isolation(tracer, at(held_at, level)) for level in levels]
-    verdicts = [verdicts_of(tracer, h) for h in held]
-    matched = [
-        f1_warnings(world.seed, of_published, tracer.published_s, publication)
-        for _, of_published in verdicts
-    ]
-    decided = [confirmed(world.seed, t, scenario.confirmation) for t in matched]
-    timely = [in_time(t, publication) for t, _ in decided]
-    f1 = [t.take(yes & ok) for (t, yes), ok in zip(decided, timely, strict=True)]
-    late = [t.take(yes & ~ok) for (t, yes), ok in zip(decided, timely, strict=True)]
-    unconfirmed = [t.take(~yes) for t, yes in decided]
-    clock.lap("warnings")
-    followed = [t.take(np.flatnonzero(np.isin(t.index_case, f2_cases))) for t in f1]
-    f2: list[Notifications | None] = [None] * len(levels)
-    if len(f2_cases):
-        f2_at: dict[float, ExposureDays] = {}
-        contacts = replace(tracer, symptoms=False)
-        for i, level in enumerate(radio_levels):
-            who = followed[levels.index(level)].person
-            f2_at[level] = exposure_days(contacts, np.unique(who), level)
-            progress(0.4 + 0.5 * (i + 1) / len(radio_levels), "F2")
-        f2 = [
-            f2_warnings(
-                world.seed,
-                followed[i],
-                *verdicts_of(contacts, at(f2_at, level)),
-                world.n_people,
-                scenario.f2,
-                publication,
-                scenario.confirmation,
-            )
-            for i, level in enumerate(levels)
-        ]
-        clock.lap("warnings")
-    local = tracer.days.pieces.local
-    return Evaluation(
-        cases=cases,
-        f2_cases=f2_cases,
-        risky=truth,
-        held=[by_day(h, local[h.day]) for h in held],
-        near_enough=[of_all for of_all, _ in verdicts],
-        f1=f1,
-        unconfirmed=unconfirmed,
-        late=late,
-        f2=f2,
-    )
-
-
-def index_cases(
-    seed: int, n_people: int, count: int, known: NDArray[np.int32] | None = None
-) -> NDArray[np.int32]:
-    """``int32[count]``: distinct people in keyed order; fewer of them are a prefix.
-
-    Args:
-        seed: the run's.
-        n_people: of whom they are.
-        count: how many.
-        known: ``int32[k]``, the people who can be cases, ascending; None for everybody.
-    """
-    key = np.uint64(rng.key(seed, "index_cases"))
-    n = n_people if known is None else len(known)
-    drawn = permute_many(key, np.arange(min(count, n)), n).astype(np.int32)
-    return np.asarray(drawn if known is None else known[drawn])
+from .rehearsal import helped
+from .sensitivity import sensitivity_rows
 
 
 def run(
@@ -149,7 +44,13 @@ def run(
         raise InputError(f"threads: expected at least 1, found {threads}")
     check_limit(scenario)
     threads = threads or available_threads()
-    report = progress or (lambda done, stage: None)
+    silent: ProgressCallback = lambda done, stage: None  # noqa: E731
+    with helped(scenario.protocol.name, threads, progress or silent) as report:
+        return _run(scenario, seed, threads, report)
+
+
+def _run(scenario: Scenario, seed: int, threads: int, report: ProgressCallback) -> RunResult:
+    """What is asked for is as it should be."""
     began = time.perf_counter()
     clock = StageTimer()
     report(0.0, "population")
@@ -181,7 +82,7 @@ def run(
             lambda done: report(0.9 + 0.1 * done, "campaign"),
         )
     report(0.9, "sensitivity")
-    sensitivity = _sensitivity(tracer, len(drawn))
+    sensitivity = sensitivity_rows(tracer, len(drawn))
     clock.lap("sensitivity")
     report(1.0, "done")
     return RunResult(
@@ -250,41 +151,3 @@ def _adopters(tracer: SimulationContext, cases: NDArray[np.int32]) -> tuple[Adop
     rows = spread_of_adopters(scenario, world, outcomes)
     tracer.clock.lap("adopters")
     return rows
-
-
-def _sensitivity(tracer: SimulationContext, count: int) -> tuple[SensitivityRow, ...]:
-    """The scenario as it is, then one assumption changed at a time; same cases, same draws."""
-    scenario = tracer.scenario
-    if scenario.sensitivity is None:
-        return ()
-    n = min(scenario.sensitivity.cases, count)
-    rows = []
-    for arm in (None, *scenario.sensitivity.arms):
-        changed = scenario if arm is None else arm_scenario(scenario, arm)
-        label, changes = ("as in the scenario", {}) if arm is None else (arm.label, dict(arm.set))
-        if isinstance(changed, LeftOut):
-            rows.append(SensitivityRow(label, changes, left_out=changed.why))
-            continue
-        same = world_inputs(changed) == world_inputs(scenario)
-        world = tracer.world if same else build_world(changed, tracer.world.seed)
-        other = SimulationContext.build(changed, world, tracer.threads, StageTimer())
-        # The same people, unless the arm changes how many there are.
-        most = min(n, world.n_people)
-        cases = np.sort(index_cases(world.seed, world.n_people, most, world.known_cases))
-        owners = changed.population.smartphones
-        users = round(scenario.sensitivity.level * owners)
-        levels = [users / owners if owners else 0.0]
-        found = evaluate(other, cases, cases[:0], levels, lambda done, stage: None)
-        outcomes = outcomes_of(world, found, levels, other.phones_off(found.risky))
-        (metrics,) = level_metrics(changed, world, found, outcomes, other.days, [users])
-        rows.append(
-            SensitivityRow(
-                label=label,
-                changes=changes,
-                recall=metrics.recall,
-                recall_ci95=metrics.recall_ci95,
-                precision=metrics.precision,
-                n_warned_f1=metrics.n_warned_f1,
-            )
-        )
-    return tuple(rows)

@@ -60,7 +60,9 @@ class KeyRing:
         n_days = int(time_ms.max() // (1000 * DAY_S)) - first_day + 1
         table = self.schedule.identifiers(person, first_day, n_days)
         interval = (time_ms - first_day * DAY_S * 1000) // (self.protocol.interval_s * 1000)
-        return np.asarray(table[who, interval])
+        rows = table.reshape(-1, table.shape[2])
+        at = who.astype(np.int64) * table.shape[1] + interval
+        return np.asarray(np.take(rows, at, axis=0))
 
     def payload_at(
         self,

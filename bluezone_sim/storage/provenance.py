@@ -51,7 +51,7 @@ def manifest(result: RunResult) -> dict[str, Any]:
         "platform": {
             "system": platform.platform(),
             "machine": platform.machine(),
-            "cpu": _cpu(),
+            "cpu": processor(),
             "cores": os.cpu_count(),
             "byteorder": sys.byteorder,
         },
@@ -83,7 +83,7 @@ def git_commit() -> str | None:
     return found.stdout.strip() or None
 
 
-def _cpu() -> str:
+def processor() -> str:
     """The processor's name, where the system tells."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as lines:

@@ -15,8 +15,9 @@ from ..analysis.adopters import AdopterRow
 from ..analysis.arrow import histograms_from_arrow, outcomes_from_arrow
 from ..analysis.campaign import CampaignPart, CampaignResult
 from ..analysis.result import Metrics, RunResult, SensitivityRow
-from ..errors import FormatError, InputError
 from ..files import check_digests, read_document, recover
+from ..reading.bounded import reading_as
+from ..reading.parquet import arrow
 from ..scenario.loading import stored_scenario
 from ..tables.levels import CampaignDay, LevelMetrics
 from ..tables.platforms import PlatformPair
@@ -41,12 +42,8 @@ def open_run(
     recover(path)
     check_digests(path, "run", "manifest.json", partial(_remedy, path), passing_over)
     about = manifest_of(path)
-    try:
+    with reading_as("a run's", path / "manifest.json"):
         return _result(path, about)
-    except InputError:
-        raise
-    except (KeyError, TypeError, ValueError) as error:
-        raise FormatError(f"{path / 'manifest.json'}: not a run's ({error!r:.200})") from None
 
 
 def _remedy(path: Path, name: str) -> str:
@@ -133,15 +130,10 @@ def _row(kind: Any, given: dict[str, Any]) -> Any:
 
 
 def _table(path: Path) -> Any:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    try:
+    with arrow(path, "a table of a run, or damaged"):
         return pq.read_table(path)
-    except OSError as error:
-        raise FormatError(f"{path}: cannot be read ({error})") from None
-    except pa.ArrowException as error:
-        raise FormatError(f"{path}: damaged ({error})") from None
 
 
 def _column(table: Any, name: str) -> Any:

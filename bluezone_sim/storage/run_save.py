@@ -28,6 +28,7 @@ from ..files import (
     remove_leftovers,
     whole_folder,
 )
+from ..reading.documents import read_json
 
 if TYPE_CHECKING:
     from ..analysis.result import RunResult
@@ -94,9 +95,8 @@ def _check_own(out: Path, folder: Path) -> None:
 
 def _has_manifest(folder: Path) -> bool:
     try:
-        about = json.loads((folder / "manifest.json").read_bytes())
-        return bool(about.keys() >= _MANIFEST)
-    except (OSError, ValueError, AttributeError, RecursionError):
+        return bool(read_json(folder / "manifest.json").keys() >= _MANIFEST)
+    except (InputError, AttributeError):
         return False
 
 

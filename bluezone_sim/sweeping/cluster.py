@@ -7,24 +7,29 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
+import sys
+import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
+from typing import IO, Any
 
 from ..errors import InputError
 from ..scenario.inputs.traces.lent import lending
 from ..scenario.schema.trace import TraceTable
 from ..tables.trace import Trace
-from .local import ATTEMPTS
+from .local import ALONE, ATTEMPTS
 from .plan import Job
 from .work import Done, Failed, attempt
 
 #: Jobs of one worker process run one after the other, whatever number of threads Dask gives it: a job
 #: uses threads of its own, and its memory is what a worker is sized for.
 _ONE = threading.Lock()
-#: Seconds in which a scheduler has to answer.
-CONNECT_S = 20.0
+#: Seconds in which a scheduler has to answer, and in which the first worker of a local cluster has to.
+CONNECT_S, START_S = 20.0, 60.0
 
 
 def run_on(
@@ -44,10 +49,12 @@ def run_on(
         arrived: called with each job's result; what it raises ends the run.
 
     Raises:
-        InputError: distributed is missing, or there is no scheduler.
+        InputError: distributed is missing, there is no scheduler, or it went away; what was handed over
+            by then stays.
     """
     try:
-        from distributed import KilledWorker, as_completed
+        from distributed import as_completed
+        from distributed.comm import CommClosedError
     except ImportError:
         raise InputError(
             "--dask needs dask.distributed: pip install 'bluezone-sim[dask]'"
@@ -55,29 +62,52 @@ def run_on(
     here = where == "local"
     with _client(where, min(workers, len(jobs))) as client:
         carried = _carried(client, jobs)
-        futures = {
-            client.submit(
-                _job,
-                job,
-                threads if here else None,
-                carried.get(_trace_of(job)),
-                key=f"bluezone-sim-{job.id}",
-                priority=-i,
-                retries=ATTEMPTS - 1,
-                pure=False,
-            ): job
-            for i, job in enumerate(jobs)
-        }
-        for future in as_completed(futures):
-            job = futures.pop(future)
-            error = future.exception()
-            if error is None:
-                arrived(future.result())
-            elif isinstance(error, KilledWorker):
-                arrived(Failed(job.id, f"its worker died {ATTEMPTS} times: {error}", 3))
-            else:
-                arrived(Failed(job.id, f"{type(error).__name__}: {error}", 3))
-            del future
+        try:
+            futures = {
+                client.submit(
+                    _job,
+                    job,
+                    threads if here else None,
+                    carried.get(_trace_of(job)),
+                    key=f"bluezone-sim-{job.id}",
+                    priority=-i,
+                    retries=ATTEMPTS - 1,
+                    pure=False,
+                ): job
+                for i, job in enumerate(jobs)
+            }
+            for future in as_completed(futures):
+                arrived(_outcome(future, futures.pop(future)))
+                del future
+        except (CancelledError, CommClosedError):  # what a client without its scheduler says
+            raise _gone(where) from None
+
+
+def _outcome(future: Any, job: Job) -> Done | Failed:
+    """What became of a job.
+
+    Raises:
+        CancelledError, CommClosedError: nobody will know.
+    """
+    from distributed import KilledWorker
+    from distributed.comm import CommClosedError
+
+    try:
+        result: Done | Failed = future.result()
+    except (CancelledError, CommClosedError):
+        raise
+    except KilledWorker as error:
+        return Failed(job.id, f"its worker died {ATTEMPTS} times: {error}", 3)
+    except Exception as error:
+        return Failed(job.id, f"{type(error).__name__}: {error}", 3)
+    return result
+
+
+def _gone(where: str) -> InputError:
+    return InputError(
+        f"--dask {where}: the scheduler went away in mid-sweep; what is done is kept, and once one is "
+        "there again, the same command goes on from it"
+    )
 
 
 def _trace_of(job: Job) -> tuple[TraceTable | None, str]:
@@ -113,23 +143,97 @@ def _threads_of_worker() -> int:
 
 @contextmanager
 def _client(where: str, workers: int) -> Iterator[Any]:
-    from distributed import Client, LocalCluster
-
     if where == "local":
-        cluster = LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            processes=True,
-            dashboard_address=None,
-            memory_limit=None,
-            silence_logs=logging.ERROR,
-        )
-        with cluster, Client(cluster) as client:
+        with _local_cluster(workers) as address, _connected("local", address) as client:
             yield client
         return
+    with _connected(where, where) as client:
+        yield client
+
+
+@contextmanager
+def _connected(where: str, address: str) -> Iterator[Any]:
+    """A client, whose own words on a scheduler that goes away are not shown: this program's are."""
+    from distributed import Client
+
+    log = logging.getLogger("distributed.client")
+    level = log.level
     try:
-        client = Client(where, timeout=CONNECT_S)
+        client = Client(address, timeout=CONNECT_S)
     except (OSError, ValueError, TimeoutError) as error:
         raise InputError(f"--dask {where}: no scheduler answers there ({error})") from None
-    with client:
-        yield client
+    log.setLevel(logging.CRITICAL)
+    try:
+        with client:
+            yield client
+    finally:
+        log.setLevel(level)
+
+
+@contextmanager
+def _local_cluster(workers: int) -> Iterator[str]:
+    """A scheduler in this process, and workers in others; gives its address.
+
+    Dask's own local cluster has multiprocessing start its workers, which runs the user's script again in
+    each: without ``if __name__ == "__main__"`` each would sweep in its turn. It also leaves them in the
+    terminal's group of processes, and a Ctrl-C has each print its own trace.
+    """
+    from distributed import LocalCluster
+
+    with (
+        LocalCluster(
+            n_workers=0,
+            processes=True,
+            dashboard_address=None,
+            scheduler_kwargs={
+                "dashboard_address": "127.0.0.1:0"
+            },  # its own page stays away from 8787
+            silence_logs=logging.ERROR,
+        ) as cluster,
+        tempfile.TemporaryFile() as said,
+    ):
+        process = _start_workers(cluster.scheduler_address, workers, said)
+        try:
+            _wait_for_worker(cluster, process, said)
+            yield cluster.scheduler_address
+        finally:
+            process.terminate()  # Dask's command then ends the workers that it has started
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(CONNECT_S)
+            process.kill()
+            process.wait()
+
+
+def _start_workers(address: str, workers: int, said: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Dask's command for workers, each with a nanny that starts another one where it dies."""
+    options = {
+        "--nworkers": str(workers),
+        "--nthreads": "1",
+        "--memory-limit": "0",
+        "--death-timeout": str(START_S),
+    }
+    return subprocess.Popen(
+        [
+            *(sys.executable, "-m", "distributed.cli.dask_worker", address, "--no-dashboard"),
+            *(word for option in options.items() for word in option),
+        ],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdin=subprocess.DEVNULL,
+        stdout=said,
+        stderr=said,
+        **ALONE,
+    )
+
+
+def _wait_for_worker(cluster: Any, process: subprocess.Popen[bytes], said: IO[bytes]) -> None:
+    """Until the first is there; the others come as they start."""
+    until = time.monotonic() + START_S
+    while not cluster.scheduler.workers:
+        if process.poll() is not None or time.monotonic() > until:
+            said.seek(0)
+            lines = said.read().decode(errors="replace").strip().splitlines()
+            raise InputError(
+                f"--dask local: no worker starts ({lines[-1] if lines else 'no word of why'}); try "
+                "without --dask"
+            )
+        time.sleep(0.05)

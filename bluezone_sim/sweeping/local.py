@@ -23,6 +23,11 @@ from .work import Done, Failed, attempt
 #: A job whose worker dies this often is given up: it would kill the next one too.
 ATTEMPTS = 3
 
+#: A worker starts in a session of its own: a Ctrl-C of the terminal is the sweep's to handle.
+ALONE: dict[str, Any] = {"start_new_session": True}
+if sys.platform == "win32":
+    ALONE = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+
 _CHILD = (
     "import sys; sys.path[:] = {path!r}; from bluezone_sim.sweeping.local import serve; serve()"
 )
@@ -124,15 +129,11 @@ class _Pool:
             self._change.notify_all()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        # A session of its own: a Ctrl-C of the terminal is the sweep's to handle.
-        alone: dict[str, Any] = {"start_new_session": True}
-        if sys.platform == "win32":
-            alone = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
         process = subprocess.Popen(
             [sys.executable, "-c", _CHILD.format(path=sys.path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            **alone,
+            **ALONE,
         )
         with self._change:
             self._processes = [p for p in self._processes if p.poll() is None] + [process]

@@ -19,7 +19,6 @@ dot are being written.
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +26,7 @@ from typing import Any
 
 from ..errors import FormatError, InputError
 from ..files import DIGESTS, check_digests, digest_of, read_document, recover
+from ..reading.bounded import reading_as
 from ..scenario.loading import stored_text
 from ..scenario.model import Scenario
 from ..storage.run_load import report_again
@@ -36,6 +36,8 @@ CAMPAIGN = "campaign.parquet"
 OF_JOBS = (RESULTS, HISTOGRAMS, TIMINGS, CAMPAIGN)
 #: The name of a job's file: the job, and the digest of the bytes.
 _NAME = re.compile(r"[0-9a-f]+-[0-9a-f]{16}\.parquet")
+#: What is taken out of ``sweep.json``.
+_ABOUT: dict[str, type] = {"numeric_version": int, "axes": dict, "base": dict, "scenario": str}
 
 
 def name_digest(data: bytes) -> str:
@@ -86,7 +88,14 @@ class Store:
             InputError: there is none, or it cannot be read.
             FormatError: it is damaged, or of another schema version.
         """
-        return read_document(self.path / "sweep.json", "a sweep")
+        about = read_document(self.path / "sweep.json", "a sweep")
+        with reading_as("a sweep's", self.path / "sweep.json"):
+            for key, kind in _ABOUT.items():
+                if not isinstance(about[key], kind):
+                    raise TypeError(f"{key}: expected {kind.__name__}")
+            if not all(isinstance(values, list) for values in about["axes"].values()):
+                raise TypeError("axes: expected lists")
+        return about
 
     def scenario(self) -> Scenario:
         """What the grid changed."""
@@ -153,6 +162,7 @@ def read_table(path: Path) -> tuple[bytes, Any]:
         FormatError: they are not.
         InputError: it cannot be read.
     """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
@@ -163,4 +173,5 @@ def read_table(path: Path) -> tuple[bytes, Any]:
         raise FormatError(
             f"{path}: damaged (its {len(data):,} bytes are not those that were written)"
         )
-    return data, pq.read_table(io.BytesIO(data))
+    # Without Arrow's threads: where Python ends while one still holds the bytes, it ends by SIGABRT.
+    return data, pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)

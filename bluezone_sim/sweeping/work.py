@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import platform
 import traceback
 from dataclasses import dataclass
@@ -142,8 +141,10 @@ def _kind(name: str) -> Any:
 
 def parquet(table: Any) -> bytes:
     """A table as the bytes of a Parquet file."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    out = io.BytesIO()
+    out = pa.BufferOutputStream()
     pq.write_table(table, out, compression="zstd")
-    return out.getvalue()
+    data: bytes = out.getvalue().to_pybytes()
+    return data

@@ -32,7 +32,8 @@ class Columns:
         }
 
     def __len__(self) -> int:
-        return len(next(iter(self._columns().values())))
+        values = (getattr(self, name) for name in type(self).__dataclass_fields__)  # type: ignore[attr-defined]
+        return len(next(v for v in values if isinstance(v, np.ndarray)))
 
     def __repr__(self) -> str:
         columns = ", ".join(

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
+from ..showing.visible import csv_cell, visible
+
 #: Characters that the metrics table needs, and those of tables with arms of long names.
 WIDTH, WIDE = 104, 130
 
@@ -86,11 +88,15 @@ class Table:
         return replace(self, note=note)
 
     def cells(self) -> list[list[str]]:
-        """The rows as text."""
+        """The rows as text that can be shown."""
         return [
-            [column.text(value) for column, value in zip(self.columns, row, strict=True)]
+            [visible(column.text(value)) for column, value in zip(self.columns, row, strict=True)]
             for row in self.rows
         ]
+
+    def heads(self) -> list[str]:
+        """The heads as text that can be shown."""
+        return [visible(column.head, keep="\n") for column in self.columns]
 
     def rich(self) -> Any:
         """For rich, without the note."""
@@ -106,26 +112,28 @@ class Table:
             padding=(0, 1),
             collapse_padding=True,
         )
-        for column in self.columns:
+        for column, head in zip(self.columns, self.heads(), strict=True):
             side = "left" if column.left else "right"
-            table.add_column(Text(column.head), justify=side, no_wrap=not column.wrap)  # type: ignore[arg-type]
-        for row in self.rows:
+            table.add_column(Text(head), justify=side, no_wrap=not column.wrap)  # type: ignore[arg-type]
+        for row, cells in zip(self.rows, self.cells(), strict=True):
             table.add_row(
                 *(
-                    Text(column.text(value), style=column.style(value) if column.style else "")
-                    for column, value in zip(self.columns, row, strict=True)
+                    Text(cell, style=column.style(value) if column.style else "")
+                    for column, value, cell in zip(self.columns, row, cells, strict=True)
                 )
             )
         # A title of its own: a table's is wrapped at the table's width.
-        return Group(Text(self.title, style="italic"), table) if self.title else table
+        title = visible(self.title, keep="\n")
+        return Group(Text(title, style="italic"), table) if title else table
 
     def width(self, console: Any) -> int:
         """Of a console that cuts no number off: this one's, or what the table needs."""
         from rich.cells import cell_len
 
         needed = 2
-        for column, cells in zip(self.columns, zip(*self.cells(), strict=True), strict=False):
-            lines = [line for cell in (column.head, *cells) for line in cell.split("\n")]
+        columns = zip(self.columns, self.heads(), zip(*self.cells(), strict=True), strict=False)
+        for column, head, cells in columns:
+            lines = [line for cell in (head, *cells) for line in cell.split("\n")]
             pieces = [word for line in lines for word in line.split()] if column.wrap else lines
             needed += 2 + max(map(cell_len, pieces), default=0)
         return max(int(console.width), needed)
@@ -142,7 +150,8 @@ class Table:
         console.width = self.width(console)
         console.print(self.rich())
         lines = [line.rstrip() for line in out.getvalue().splitlines()]
-        return "\n".join([*lines, self.note, ""] if self.note else lines)
+        note = visible(self.note, keep="\n")
+        return "\n".join([*lines, note, ""] if note else lines)
 
     def html(self, caption: str | None = None) -> str:
         """As HTML; what stands on the left has the class ``left``.
@@ -160,18 +169,21 @@ class Table:
                 out.append(f"<{kind}{at}>{escape(cell)}</{kind}>")
             return f"<tr>{''.join(out)}</tr>"
 
-        head = line("th", [column.head for column in self.columns], ' scope="col"')
+        head = line("th", self.heads(), ' scope="col"')
         body = "\n".join(line("td", row) for row in self.cells())
-        told = f"<caption>{escape(caption)}</caption>" if caption else ""
+        told = f"<caption>{escape(visible(caption))}</caption>" if caption else ""
         rows = f"<thead>{head}</thead>\n<tbody>{body}</tbody>"
         return f'<div class="wide"><table>{told}{rows}</table></div>'
 
     def csv(self) -> str:
-        """Comma-separated values with a head, numbers in full; undefined is empty."""
+        """Comma-separated values with a head, numbers in full; undefined is empty.
+
+        No cell begins a spreadsheet's formula.
+        """
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(c.name or " ".join(c.head.split()) for c in self.columns)
-        writer.writerows(self.rows)
+        writer.writerow(csv_cell(c.name or " ".join(c.head.split())) for c in self.columns)
+        writer.writerows(map(csv_cell, row) for row in self.rows)
         return out.getvalue()
 
 

@@ -10,8 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from ..kernels import rng
 from .days import EPOCH, Days
@@ -133,6 +131,9 @@ class Trace:
     @cached_property
     def companions(self) -> NDArray[np.int32]:
         """``int32[n]``: groups of people linked by who each spends the most time with."""
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+
         n = self.n_people
         both = coo_array(
             (

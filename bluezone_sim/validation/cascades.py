@@ -16,7 +16,8 @@ from ..errors import InputError
 from ..matching.warnings import consents
 from ..scenario.loading import point_scenario
 from ..scenario.model import Scenario
-from ..simulation.engine import index_cases, run
+from ..simulation.engine import run
+from ..simulation.evaluating import index_cases
 from ..tables.table import Column, Table
 from ..tables.words import percent
 from ..world import build_world

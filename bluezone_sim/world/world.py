@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,7 +82,7 @@ class World:
         """Number of people."""
         return len(self.zone)
 
-    @property
+    @cached_property
     def owner(self) -> NDArray[np.bool_]:
         """``bool[n]``: who has a smartphone."""
         return np.isfinite(self.rank)

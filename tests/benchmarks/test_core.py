@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bluezone_sim import index_sightings, match, protocols
-from bluezone_sim.benchmarks.core import START_S, _published, _sightings
+from bluezone_sim.benchmarks.workload import START_S, published_keys, sightings_of
 
 KEYS = 2_000
 
@@ -23,8 +23,8 @@ def test_identifiers(benchmark, name):
 @pytest.mark.parametrize("name", ["bluezone", "gaen", "dp3t-lowcost"])
 @pytest.mark.parametrize("observed", [10_000, 100_000])
 def test_matching(benchmark, name, observed):
-    published = _published(name, KEYS)
-    index = index_sightings(_sightings(name, observed, published), name)
+    published = published_keys(name, KEYS)
+    index = index_sightings(sightings_of(name, observed, published), name)
     found = benchmark(lambda: match(published, index, name))
-    # The twenty keys that _sightings put there, and no stranger.
+    # The twenty keys that sightings_of put there, and no stranger.
     assert set(found.key.tolist()) == set(range(20))

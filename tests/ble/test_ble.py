@@ -46,42 +46,9 @@ from bluezone_sim.protocols.bluezone import wire as bluezone
 from bluezone_sim.protocols.bluezone.files import parse_f0_message
 from bluezone_sim.protocols.gaen import keys as gaen
 from bluezone_sim.protocols.gaen.files import parse_export
-from helpers.ble import U_BLUEZONE, U_GAEN, answers
+from helpers.ble import T0_US, U_BLUEZONE, U_GAEN, answers, bluezone_report, report
 
 pytestmark = pytest.mark.ble
-
-T0_US = 1_700_000_100_000_000
-
-
-def report(
-    time_us=T0_US,
-    address="C0:00:00:00:00:01",
-    rssi=-60,
-    uuids=(),
-    manufacturer=None,
-    service=None,
-    name=None,
-    tx_power=None,
-    kind="random",
-    flags=None,
-):
-    """What bleak's callback gets."""
-    props = {"AddressType": kind} | ({"AdvertisingFlags": flags} if flags else {})
-    data = SimpleNamespace(
-        rssi=rssi,
-        service_uuids=list(uuids),
-        manufacturer_data=manufacturer or {},
-        service_data=service or {},
-        local_name=name,
-        tx_power=tx_power,
-        platform_data=("path", props),
-    )
-    return time_us, SimpleNamespace(address=address), data
-
-
-def bluezone_report(identifier, **kwargs):
-    return report(uuids=[U_BLUEZONE], manufacturer={0x22B5: identifier}, flags=b"\x06", **kwargs)
-
 
 # -- the way from the scanner ------------------------------------------------------------------------
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import gc
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -26,6 +28,7 @@ from bluezone_sim.ble.drive.encounter_plan import make_plan
 from bluezone_sim.ble.drive.schedule import Programme
 from bluezone_sim.ble.listening import gatt_client as gatt
 from bluezone_sim.ble.listening import listener as listen
+from bluezone_sim.ble.listening import recorder
 from bluezone_sim.ble.listening.recorder import read_packets
 from bluezone_sim.ble.virtual import VirtualBench, VirtualPhone
 from bluezone_sim.captures.formats.parquet import read_sightings
@@ -36,6 +39,7 @@ from helpers import commands
 from helpers.ble import U_BLUEZONE, U_GAEN, answers
 from helpers.bluezone_files import write_history
 from helpers.commands import environment, process
+from helpers.disks import failing
 from helpers.paths import ROOT
 
 pytestmark = [
@@ -255,6 +259,22 @@ def test_an_adapter_unplugged_in_mid_scan_leaves_a_whole_file(bench, folder, cap
     assert "did not come back" in err
     assert len(read_packets(folder / "x.pcapng")) > 8
     assert [p.name for p in folder.iterdir()] == ["x.pcapng"]
+
+
+@pytest.mark.parametrize("name", ["x.pcapng", "x.parquet"])
+def test_a_full_disk_in_mid_scan_ends_it_with_what_it_has(bench, folder, capsys, monkeypatch, name):
+    failing(monkeypatch, errno.ENOSPC, 2_000 if name == "x.pcapng" else 20_000)
+    monkeypatch.setattr(recorder, "_WHOLE_S", 0.2)
+    keep_sending(bench, 20)
+    assert call("record", name, "--adapter", "hci0") == 2  # by itself: nobody stops it
+    (line,) = [x for x in capsys.readouterr().err.splitlines() if x.startswith("bluezone-sim:")]
+    assert f"{name}: cannot be written (No space left on device)" in line
+    n = int(re.search(r"what it had is kept: ([\d,]+) ", line)[1].replace(",", ""))
+    if name == "x.pcapng":
+        assert n == len(read_packets(folder / name)) >= 10
+    else:
+        assert n == len(read_sightings(folder / name)["bluezone"]) >= 10
+    assert [p.name for p in folder.iterdir()] == [name]
 
 
 def test_bluetoothd_restarted_in_mid_scan(bench, capsys):

@@ -253,6 +253,31 @@ def test_help_is_quick_because_it_imports_little():
     assert done.returncode == 0, done.stderr
 
 
+_INTERRUPTED = """
+import runpy, sys
+
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == "typer":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupt())
+runpy.run_module("bluezone_sim", run_name="__main__", alter_sys=True)
+"""
+
+
+def test_ctrl_c_while_the_program_is_being_loaded_is_told_too():
+    done = subprocess.run(
+        [sys.executable, "-c", _INTERRUPTED],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = "bluezone-sim: interrupted; nothing was written\n"
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", said)
+
+
 def test_every_public_name_is_there():
     import bluezone_sim
 

@@ -49,3 +49,35 @@ def test_a_scenario_is_data(arguments, tmp_path):
     _, code, *loaded = said.split()
     assert loaded == []
     assert code == ("2" if "gean" in arguments[-1] else "0")
+
+
+#: Runs a small scenario and writes it.
+_RUN = """
+import sys
+import bluezone_sim as bz
+bz.run(bz.load("small.toml")).save("out")
+print("LOADED", *(name for name in ("pandas",) if name in sys.modules))
+"""
+_SMALL = """
+name = "small"
+date = 2020-08-12
+look_back_days = 4
+population = { people = 300, smartphones = 220, districts = [{ name = "A", people = 300 }] }
+adoption = { levels = [1.0] }
+index_cases = { count = 20, f2_count = 5 }
+"""
+
+
+def test_a_run_loads_nothing_that_it_does_not_use(tmp_path):
+    (tmp_path / "small.toml").write_text(_SMALL, encoding="utf-8")
+    root = os.path.dirname(os.path.dirname(bluezone_sim.__file__))
+    done = subprocess.run(
+        [sys.executable, "-c", _RUN],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": root},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.split() == ["LOADED"], done.stderr
+    assert (tmp_path / "out" / "metrics.parquet").exists()

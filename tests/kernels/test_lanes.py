@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from bluezone_sim.kernels.lanes import FLOAT, LONG, WIDTH, WORD, Array, splat, vectorised
+from bluezone_sim.kernels import cpu
+from bluezone_sim.kernels.lanes import FLOAT, LONG, WIDTH, WORD, Array, Packing, splat, vectorised
 from bluezone_sim.kernels.radio import spans_ir as radio_spans_ir
 from bluezone_sim.kernels.rng import NORMAL_TABLE
 from verification.radio_cells import some_records
@@ -36,9 +37,26 @@ def _wholes(b, x, divisor, out):
 @vectorised
 def _pack(b, x, least, out):
     words = x.load(LONG(0))
-    keep = words >= b.trunc(least, WORD)
-    out.store(LONG(0), words.packed(keep))
-    return b.zext(b.ctpop(keep.bits()), LONG)
+    packing = Packing(words >= b.trunc(least, WORD))
+    packing.store(out, LONG(0), words)
+    return packing.count
+
+
+@vectorised
+def _look_up(b, index, words, longs, rows, out, out_longs, columns):
+    lanes = index.load(LONG(0))
+    out.store(LONG(0), lanes.from_table(words))
+    out_longs.store(LONG(0), lanes.from_table(longs))
+    for k, column in enumerate(rows.rows(index, LONG(0))):
+        columns.store(LONG(k * WIDTH), column)
+    return LONG(0)
+
+
+@vectorised
+def _split(b, longs, low, high):
+    for to, half in zip((low, high), longs.load(LONG(0)).halves(), strict=True):
+        to.store(LONG(0), half)
+    return LONG(0)
 
 
 class _Normal:
@@ -99,6 +117,43 @@ def test_quotients_are_exact(divisor, values):
     np.testing.assert_array_equal(out, x // divisor)
 
 
+@nb.njit
+def run_look_up(index, words, longs, rows, out, out_longs, columns):
+    _look_up(index, words, longs, rows, out, out_longs, columns)
+
+
+@nb.njit
+def run_split(longs, low, high):
+    _split(longs, low, high)
+
+
+def test_tables_are_looked_up_element_by_element():
+    rng = np.random.default_rng(3)
+    index = rng.integers(0, WIDTH, WIDTH).astype(np.int32)
+    words = rng.integers(-(2**31), 2**31, WIDTH).astype(np.int32)
+    longs = rng.integers(-(2**63), 2**63, WIDTH)
+    rows = rng.normal(size=(WIDTH, 4)).astype(np.float32)
+    out, out_longs, columns = np.empty_like(words), np.empty_like(longs), np.empty((4, WIDTH), "f4")
+    run_look_up(index, words, longs, rows, out, out_longs, columns)
+    np.testing.assert_array_equal(out, words[index])
+    np.testing.assert_array_equal(out_longs, longs[index])
+    np.testing.assert_array_equal(columns, rows[index].T)
+    # Of a number that names no element the lower bits count: nothing beyond the table is read.
+    run_look_up(
+        index | (1 << 20), words, longs, np.zeros((1 << 21, 4), "f4"), out, out_longs, columns
+    )
+    np.testing.assert_array_equal(out, words[index])
+    np.testing.assert_array_equal(out_longs, longs[index])
+
+
+def test_halves_are_lower_and_upper_words():
+    longs = np.random.default_rng(4).integers(-(2**63), 2**63, WIDTH)
+    low, high = (np.empty(WIDTH, np.int32) for _ in range(2))
+    run_split(longs, low, high)
+    np.testing.assert_array_equal(low, longs.astype(np.int32))
+    np.testing.assert_array_equal(high, longs >> 32)
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(0, 9), min_size=WIDTH, max_size=WIDTH), st.integers(0, 10))
 def test_packing_keeps_the_order(values, least):
@@ -125,14 +180,20 @@ def test_arrivals_are_binomial(n, p):
 
 
 @pytest.mark.slow
-def test_other_processors_give_the_same_bytes(tmp_path):
-    """Code for the plainest x86-64 (SSE2), in a process of its own."""
+@pytest.mark.parametrize(
+    "features", ["", "+avx2,+avx,+fma,+popcnt,+bmi,+bmi2,+sse4.2"], ids=["sse2", "avx2"]
+)
+def test_other_processors_give_the_same_bytes(tmp_path, features):
+    """Code for the plainest x86-64 (SSE2), and for one without AVX-512, in processes of their own."""
+    if "avx2" in features and "avx2" not in cpu.features():
+        pytest.skip("this processor has no AVX2")
     code = "from verification.radio_cells import some_records; print(some_records())"
     found = subprocess.run(
         [sys.executable, "-c", code],
         env={
             **os.environ,
             "NUMBA_CPU_NAME": "generic",
+            "NUMBA_CPU_FEATURES": features,
             "NUMBA_CACHE_DIR": str(tmp_path),
             "PYTHONPATH": os.pathsep.join(sys.path),
         },

@@ -203,9 +203,12 @@ def test_what_stands_behind_the_last_span_is_not_read(monkeypatch):
     """Columns of spans are packed: behind them is whatever was there, which names no row of a table."""
     plain = scans.radio_scratch
 
-    def dirty():
-        used = plain()
-        used.spans.kind[:] = 1 << 29
+    def dirty(parts):
+        used = plain(parts)
+        for column in (used.spans.kind, used.parts.who, used.pairs.who):
+            column[:] = 1 << 29
+        used.spans.clear[:] = np.nan
+        used.spans.level[:] = np.nan
         return used
 
     often = {"ios_foreground_share": 0.3, "ios_leaves_open": 0.5}

@@ -542,6 +542,16 @@ def test_a_key_that_says_nothing_of_its_day_counts_whole_and_a_level_is_read():
     assert day_scores(scans, CWA).weighted_s.tolist() == [40 * 60.0]
 
 
+def test_keys_that_bring_no_columns_say_nothing():
+    keys = PublishedKeys(
+        np.zeros((3, 16), np.uint8), np.zeros(3, np.int64), np.full(3, 144, np.int32), {}
+    )
+    tell = KeysTell.of(keys)
+    assert tell.since_onset.tolist() == [NO_ONSET] * 3
+    assert tell.risk_level.tolist() == [0] * 3
+    assert tell.since_onset.dtype == tell.risk_level.dtype == np.int64
+
+
 def test_rules_that_make_no_sense_are_refused():
     with pytest.raises(ValidationError, match="one more"):
         applied("cwa", attenuation_db=[55.0], weights=[1.0])

@@ -1,4 +1,4 @@
-"""Every system's published vectors, naive derivations and matching, on every kernel path of this CPU."""
+"""Every system's published vectors, naive derivations and matching, on every unit of this processor."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ GAEN, DP3T, TCN = PUBLISHED["gaen_v1_2"], PUBLISHED["dp3t"], PUBLISHED["tcn"]
 DAY_S = 86_400
 
 
-#: The path that is used here, and the others, which compile everything once more.
-PATHS = [
-    pytest.param(name, marks=[pytest.mark.slow] if n else [])
-    for n, name in enumerate(cpu.available())
-]
+def _combinations() -> list[str]:
+    """Every unit of this processor, at least once: the best ones, then each other one beside the best."""
+    sha, aes = cpu.available()
+    pairs = [cpu.Units(s, aes[0]) for s in sha] + [cpu.Units(sha[0], a) for a in aes[1:]]
+    return [str(pair) for pair in pairs]
 
 
-@pytest.fixture(params=PATHS)
-def path(request, monkeypatch) -> str:
+@pytest.fixture(params=_combinations())
+def units(request, monkeypatch) -> str:
     monkeypatch.setenv(cpu.VARIABLE, request.param)
     return request.param
 
@@ -61,7 +61,7 @@ def keys_of(size: int, n: int, seed: int = 5) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (n, size), np.uint8)
 
 
-def test_gaen_gives_its_published_vectors(path):
+def test_gaen_gives_its_published_vectors(units):
     start = 600 * GAEN["rolling_start_interval_number"]
     ids = protocols.get("gaen").identifiers(rows(GAEN["tek"]), start)
     assert hexes(ids[0]) == GAEN["rpi"]
@@ -72,7 +72,7 @@ def test_gaen_gives_its_published_vectors(path):
     assert (gaen.crypt_metadata(teks, ids[0], aem) == data).all()
 
 
-def test_metadata_of_rows_whose_keys_come_in_runs_equals_a_call_each(path):
+def test_metadata_of_rows_whose_keys_come_in_runs_equals_a_call_each(units):
     rng = np.random.default_rng(8)
     lengths = rng.integers(1, 6, 70)  # more keys than are derived at a time
     lengths[[3, 69]] = 100, 1
@@ -85,7 +85,7 @@ def test_metadata_of_rows_whose_keys_come_in_runs_equals_a_call_each(path):
     assert [bytes(x) for x in gaen.crypt_metadata(teks, ids, data)] == want
 
 
-def test_dp3t_gives_the_reference_implementations_identifiers(path):
+def test_dp3t_gives_the_reference_implementations_identifiers(units):
     low = protocols.get("dp3t-lowcost")
     days = DP3T["lowcost_days"]
     chain = low.daily_keys(rows(days[0]["sk"]), len(days))[0]
@@ -106,7 +106,7 @@ def test_dp3t_gives_the_reference_implementations_identifiers(path):
     assert hexes(got) == [h["hashed_observation"] for h in hashed]
 
 
-def test_tcn_gives_its_published_vectors(path):
+def test_tcn_gives_its_published_vectors(units):
     tcn = protocols.get("tcn")
     public, contact_key = first_contact_key(bytes.fromhex(TCN["rak"]))
     assert public.hex() == TCN["rvk"]
@@ -136,7 +136,7 @@ def test_skinny_gives_its_published_vector():
     assert skinny.decrypt(key, blocks[:0]).shape == skinny.encrypt(key, blocks[:0]).shape == (0, 8)
 
 
-def test_identifiers_equal_the_naive_derivation(path):
+def test_identifiers_equal_the_naive_derivation(units):
     # 37 keys: no whole number of lanes, streams or registers.
     n = 37
     numbers = np.random.default_rng(1).integers(0, (1 << 32) - 200, n)
@@ -250,7 +250,7 @@ def mixed_history(name: str, seed: int):
 
 @pytest.mark.parametrize("name", ["gaen", "dp3t-lowcost", "dp3t-hybrid", "tcn"])
 @pytest.mark.parametrize("held", [0, 1 << 24], ids=["probe keys", "probe rows"])
-def test_matching_equals_the_naive_twin(name, held, path, monkeypatch):
+def test_matching_equals_the_naive_twin(name, held, units, monkeypatch):
     published, sightings, want = mixed_history(name, 11)
     assert len(want) > 60
     monkeypatch.setattr(engine, "_HELD_IDS", held)
@@ -414,23 +414,93 @@ def test_bad_tables_are_refused_before_any_work():
         match(published, seen, "robert")
 
 
-def test_a_path_that_is_unknown_or_missing_is_named(monkeypatch):
-    monkeypatch.setenv(cpu.VARIABLE, "sse9")
-    with pytest.raises(InputError, match="expected one of vaes, aesni, portable"):
-        cpu.path()
-    monkeypatch.setattr(cpu, "features", lambda: frozenset({"sse2"}))
+@pytest.fixture
+def processor(monkeypatch):
+    """What the kernels take the processor for."""
+
+    def pretend(name: str, machine: str, *features: str) -> None:
+        monkeypatch.setattr(cpu, "name", lambda: name)
+        monkeypatch.setattr(cpu, "features", lambda: frozenset(features))
+        monkeypatch.setattr(cpu.platform, "machine", lambda: machine)
+        monkeypatch.delenv(cpu.VARIABLE, raising=False)
+
+    return pretend
+
+
+AVX512 = ("avx2", "avx512f", "avx512dq", "avx512vl", "avx512bw")
+
+
+@pytest.mark.parametrize(
+    ("name", "machine", "features", "expected"),
+    [
+        ("znver4", "x86_64", ("sha", "ssse3", "aes", "vaes", *AVX512), "shani+vaes512"),
+        ("sapphirerapids", "x86_64", ("sha", "ssse3", "aes", "vaes", *AVX512), "lanes+vaes512"),
+        ("alderlake", "x86_64", ("sha", "ssse3", "aes", "vaes", "avx2"), "shani+vaes256"),
+        ("znver1", "AMD64", ("sha", "ssse3", "aes", "avx2"), "shani+aesni"),
+        ("skylake", "x86_64", ("ssse3", "aes", "avx2"), "lanes+aesni"),
+        ("core2", "x86_64", ("ssse3",), "lanes+tables"),
+        ("apple-m1", "arm64", ("aes", "neon", "sha2"), "armv8+armv8"),
+        ("neoverse-n1", "aarch64", ("aes", "neon", "sha2"), "armv8+armv8"),
+        ("cortex-a72", "aarch64", ("neon",), "lanes+tables"),
+    ],
+)
+def test_each_unit_is_picked_by_itself(processor, name, machine, features, expected):
+    processor(name, machine, *features)
+    assert str(cpu.units()) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("shani+aesni", "shani+aesni"),
+        ("aesni+shani", "shani+aesni"),
+        ("lanes", "lanes+vaes256"),
+        ("tables", "shani+tables"),
+        ("aesni", "lanes+aesni"),
+        ("portable", "lanes+tables"),
+        ("", "shani+vaes256"),
+    ],
+)
+def test_units_are_forced_by_name(processor, monkeypatch, given, expected):
+    processor("alderlake", "x86_64", "sha", "ssse3", "aes", "vaes", "avx2")
+    monkeypatch.setenv(cpu.VARIABLE, given)
+    units = cpu.units()
+    assert str(units) == expected
+    assert (units.sha, units.aes) == tuple(expected.split("+"))
+
+
+def test_units_that_are_unknown_or_missing_are_named(processor, monkeypatch):
+    processor("alderlake", "x86_64", "sha", "ssse3", "aes", "avx2")
+    for given in ("sse9", "shani+lanes", "aesni+tables", "shani+"):
+        monkeypatch.setenv(cpu.VARIABLE, given)
+        with pytest.raises(InputError, match="expected one of shani, armv8, lanes, one of vaes512"):
+            cpu.units()
     monkeypatch.setenv(cpu.VARIABLE, "vaes")
-    with pytest.raises(InputError, match="lacks aes, avx512dq"):
-        cpu.path()
-    monkeypatch.setenv(cpu.VARIABLE, "")
-    assert isinstance(cpu.path(), cpu.Portable)
+    with pytest.raises(InputError, match=r"lacks avx512bw, .*vaes; choose from aesni, tables"):
+        cpu.units()
+    monkeypatch.setenv(cpu.VARIABLE, "armv8")
+    with pytest.raises(InputError, match="lacks sha2; choose from shani, lanes"):
+        cpu.units()
+
+
+def test_units_change_while_the_process_lasts(monkeypatch):
+    """As the variable says at each call, and one that is not there is refused before any work."""
+    p = protocols.get("gaen")
+    seen = {}
+    for given in _combinations():
+        monkeypatch.setenv(cpu.VARIABLE, given)
+        seen[given] = p.identifiers(keys_of(16, 3), 0).tobytes()
+    assert len(set(seen.values())) == 1
+    monkeypatch.setenv(cpu.VARIABLE, "sse9")
+    with pytest.raises(InputError, match="sse9"):
+        p.identifiers(keys_of(16, 3), 0)
 
 
 _ON_A_PLAIN_CPU = """
 import json, numpy as np, sys
 from bluezone_sim import protocols
 from bluezone_sim.kernels import cpu
-assert cpu.available() == ("portable",), cpu.available()
+assert cpu.available() == (("lanes",), ("tables",)), cpu.available()
 v = json.load(open(sys.argv[1]))
 tek = np.frombuffer(bytes.fromhex(v["tek"]), np.uint8)[None]
 ids = protocols.get("gaen").identifiers(tek, 600 * v["rolling_start_interval_number"])

@@ -22,7 +22,7 @@ from bluezone_sim.errors import FormatError, ScenarioError
 from bluezone_sim.scenario.inputs.traces.reader import read_trace
 from bluezone_sim.scenario.schema.trace import TraceTable
 from bluezone_sim.simulation.context import SimulationContext, StageTimer
-from bluezone_sim.simulation.engine import evaluate
+from bluezone_sim.simulation.evaluating import evaluate
 from bluezone_sim.tables.trace import merge_rows
 from bluezone_sim.world import Days, build_world, contact_model
 from bluezone_sim.world.trace_summary import trace_info

@@ -14,7 +14,7 @@ from bluezone_sim.scenario.inputs.traces.reader import read_trace
 from bluezone_sim.scenario.loading import stored_scenario, stored_text, validate
 from bluezone_sim.scenario.schema.trace import TraceTable
 from bluezone_sim.simulation.context import SimulationContext, StageTimer
-from bluezone_sim.simulation.engine import index_cases
+from bluezone_sim.simulation.evaluating import index_cases
 from bluezone_sim.world import build_world
 from helpers import contact_day as day
 from helpers.commands import call

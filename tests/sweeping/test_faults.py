@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -16,10 +17,11 @@ import pytest
 
 import bluezone_sim as bz
 from bluezone_sim import cli, errors
+from bluezone_sim.scenario import resolved_toml
 from bluezone_sim.simulation import memory
-from bluezone_sim.sweeping import local, plan, work
+from bluezone_sim.sweeping import local, lock, plan, work
 from bluezone_sim.sweeping.store import name_digest
-from helpers.commands import environment, process
+from helpers.commands import call, environment, process
 from helpers.results import files
 from helpers.small import TOWN, scenario
 
@@ -266,6 +268,20 @@ def test_a_read_only_directory_is_named(tmp_path):
         bz.sweep(scenario(), {}, 1, workers=1, out=tmp_path / "out")
 
 
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_told_as_that(tmp_path, monkeypatch, capsys, number):
+    def none(stream):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(lock, "take_lock", none)
+    (tmp_path / "town.toml").write_text(TOWN, encoding="utf-8")
+    out = tmp_path / "out"
+    assert call("sweep", tmp_path / "town.toml", "--seeds", "1", "--out", out) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{out}: the file system there has no locks" in line
+    assert "give an --out on a disk of this machine" in line
+
+
 # -- many machines ------------------------------------------------------------------------------------
 
 _ON_DASK = """
@@ -322,3 +338,101 @@ def test_dask_without_a_scheduler_is_bad_input(tmp_path, capsys, monkeypatch):
         assert cli.main([*arguments, "--out", str(tmp_path / "out")]) == 2
         assert address in capsys.readouterr().err
     assert json.loads((tmp_path / "out" / "sweep.json").read_text(encoding="utf-8"))
+
+
+def _small(folder):
+    """A file of the small scenario, whose simulations take a part of a second."""
+    (folder / "small.toml").write_text(resolved_toml(scenario()), encoding="utf-8")
+    return "small.toml"
+
+
+@pytest.mark.slow
+@posix
+def test_a_scheduler_that_dies_is_told_and_the_sweep_goes_on_from_there(tmp_path):
+    pytest.importorskip("distributed", reason="needs dask: pip install 'bluezone-sim[dask]'")
+    (tmp_path / "scheduler.py").write_text(_SCHEDULER, encoding="utf-8")
+    command = ("sweep", _small(tmp_path), "--seeds", "60", "--out", str(tmp_path / "out"))
+    with subprocess.Popen(
+        [sys.executable, "scheduler.py"],
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as scheduler:
+        address = scheduler.stdout.readline().strip()
+        child = process(*command, "--dask", address, cwd=tmp_path)
+        wait_for(tmp_path / "out", 2)
+        scheduler.kill()
+        _, err = child.communicate(timeout=120)
+    assert child.returncode == 2, err
+    (line,) = err.splitlines()
+    assert f"--dask {address}: the scheduler went away" in line
+    assert "what is done is kept" in line
+    assert "the same command goes on" in line
+    kept = len(files(tmp_path / "out"))
+    assert 2 <= kept < 60
+    seen = []
+    bz.sweep(scenario(), None, 60, workers=1, out=tmp_path / "out", progress=seen.append)
+    assert (seen[0].done, seen[-1].done) == (kept, 60)
+
+
+_SCHEDULER = """
+import time
+from distributed import LocalCluster
+
+if __name__ == "__main__":
+    options = {"dashboard_address": None, "memory_limit": None}
+    with LocalCluster(n_workers=1, threads_per_worker=1, **options) as cluster:
+        print(cluster.scheduler_address, flush=True)
+        time.sleep(600)
+"""
+
+
+@pytest.mark.slow
+@posix
+@pytest.mark.parametrize("how", [("--workers", "2"), ("--dask", "local", "--workers", "2")])
+def test_ctrl_c_at_a_terminal_has_no_worker_speak(tmp_path, how):
+    """A terminal interrupts all processes of its group."""
+    if "--dask" in how:
+        pytest.importorskip("distributed", reason="needs dask: pip install 'bluezone-sim[dask]'")
+    out = tmp_path / "out"
+    command = ("sweep", _small(tmp_path), "--seeds", "400", "--out", str(out), *how)
+    child = process(*command, cwd=tmp_path, start_new_session=True)
+    wait_for(out, 2)
+    os.killpg(child.pid, signal.SIGINT)
+    said, err = child.communicate(timeout=60)
+    assert child.returncode == 130
+    assert said == ""
+    (line,) = err.splitlines()
+    assert "of 400 simulations are kept in" in line
+    assert "the same command goes on from there" in line
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [{"workers": 2}, {"dask": "local", "workers": 2}])
+def test_a_script_needs_no_guard_for_workers(tmp_path, how):
+    """Without ``if __name__ == "__main__"``: no worker runs the script again."""
+    if "dask" in how:
+        pytest.importorskip("distributed", reason="needs dask: pip install 'bluezone-sim[dask]'")
+    text = f"""
+import bluezone_sim as bz
+print("began")
+found = bz.sweep(bz.load({_small(tmp_path)!r}), {GRID!r}, 3, out="out", **{how!r})
+print(len(found.arms))
+"""
+    (tmp_path / "script.py").write_text(text, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "script.py"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "began\n2\n"
+    alone = tmp_path / "alone"
+    bz.sweep(scenario(), GRID, 3, workers=1, out=alone)
+    assert files(tmp_path / "out") == files(alone)

@@ -16,7 +16,7 @@ from bluezone_sim.analysis.compare import arm_of
 from bluezone_sim.analysis.criteria import judge, require
 from bluezone_sim.analysis.statistics import mean_of, paired_mean, seeds_for
 from bluezone_sim.errors import CriterionError, InputError, ScenarioError
-from bluezone_sim.scenario import parse, resolved_toml, shipped
+from bluezone_sim.scenario import Scenario, parse, resolved_toml, shipped
 from bluezone_sim.scenario.dotted import override
 from bluezone_sim.scenario.loading import point_scenario, validate
 from bluezone_sim.sweeping import plan as planning
@@ -51,6 +51,7 @@ def swept(tmp_path_factory):
         ("index_cases.count", 61),
         ("adoption.together.household", 0.5),
         ("publication.consent", 0.91),
+        ("f2.confirm", "mutual"),
     ],
 )
 def test_a_task_is_another_one_when_anything_that_affects_its_numbers_is(key, value):
@@ -73,6 +74,12 @@ def test_a_task_is_the_same_when_only_words_and_questions_differ():
     raw["limits"] = {"memory_mib": 9000.0}
     raw["adoption"]["levels"] = [0.5]
     assert planning.task_id(scenario(), 100, 1) == planning.task_id(validate(raw), 100, 1)
+
+
+def test_no_other_table_of_a_scenario_is_silent():
+    silent = {"name", "title", "seed", "sensitivity", "sweep", "expect", "limits"}
+    heard = {key.partition(".")[0] for key in planning.base_of(scenario(), ())}
+    assert set(Scenario.model_fields) - heard == silent | {"campaign"}  # which it has none of
 
 
 def test_a_task_is_another_one_with_another_numeric_version(monkeypatch):

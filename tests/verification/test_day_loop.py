@@ -13,7 +13,7 @@ import pytest
 from bluezone_sim.radio import radio_model, record
 from bluezone_sim.radio.parameters import p_clear
 from bluezone_sim.simulation.context import SimulationContext, StageTimer
-from bluezone_sim.simulation.engine import evaluate, index_cases
+from bluezone_sim.simulation.evaluating import evaluate, index_cases
 from bluezone_sim.world import SETTINGS, Days, build_world, contact_model
 from bluezone_sim.world.risk import risky_days
 from helpers.small import scenario

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ...errors import FormatError, InputError
+from ...errors import FormatError, listed
+from ...reading.documents import read_toml
 from ..conformance.limits import load_limits
 
 
@@ -73,16 +73,12 @@ def load_bench(path: Path) -> TestBench:
         FormatError: it is at fault; the key is named.
     """
     try:
-        bench = TestBench.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise FormatError(f"{path}: not a bench file in TOML ({error})") from None
+        bench = TestBench.model_validate(read_toml(path, "a bench file in TOML"))
     except ValidationError as error:
         lines = [
             f"  - {'.'.join(map(str, e['loc'])) or 'bench'}: {e['msg']}" for e in error.errors()
         ]
-        raise FormatError("\n".join([f"{path}: not a bench file", *lines])) from None
+        raise FormatError(f"{path}: not a bench file\n{listed(lines, len(lines))}") from None
     for phone in bench.phones:
         load_limits(phone.profile)
     return bench

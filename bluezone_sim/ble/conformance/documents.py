@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from ..._version import __version__
+from ...showing.visible import shown, visible
 from .evidence import ERROR, NOT_MEASURED
 from .judge import ConformanceReport
 
@@ -24,7 +25,7 @@ def junit(report: ConformanceReport) -> bytes:
     """
     suite = ElementTree.Element(
         "testsuite",
-        name=f"bluezone-sim.{report.profile_name}",
+        name=_xml(f"bluezone-sim.{report.profile_name}"),
         tests=str(len(report.measurements)),
         failures=str(sum(m.failed and m.outcome != ERROR for m in report.measurements)),
         errors=str(report.count(ERROR)),
@@ -56,7 +57,7 @@ def junit(report: ConformanceReport) -> bytes:
         ElementTree.SubElement(box, "property", name=name, value=_xml(str(value)))
     for m in report.measurements:
         case = ElementTree.SubElement(
-            suite, "testcase", classname=report.profile_name, name=m.name, time="0"
+            suite, "testcase", classname=_xml(report.profile_name), name=m.name, time="0"
         )
         said = _xml(f"{m.value_text()} {m.unit}, limits {m.limit.text()}; {m.detail}")
         if m.outcome == ERROR:
@@ -78,8 +79,8 @@ def junit(report: ConformanceReport) -> bytes:
 
 
 def _xml(text: str) -> str:
-    """Without the characters that XML 1.0 has no way to write."""
-    return "".join(c if c >= " " or c in "\t\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    """Without the characters that XML 1.0 has no way to write, and those that deceive."""
+    return visible(text, keep="\n\t")
 
 
 _PAGE = """<!doctype html>
@@ -143,7 +144,7 @@ def html(report: ConformanceReport) -> bytes:
     from jinja2 import Environment
     from markupsafe import Markup
 
-    page = Environment(autoescape=True).from_string(_PAGE)
+    page = Environment(autoescape=True, finalize=shown).from_string(_PAGE)
     text: str = page.render(
         r=report,
         n=len(report.trail.packets),

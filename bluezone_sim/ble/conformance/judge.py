@@ -20,6 +20,7 @@ from ...captures.packets import Packets
 from ...errors import InputError, NothingToRunError
 from ...tables.table import Column, Table
 from ..listening.buffer import _PACKETS_MOST, _READ_AGAIN_S, PacketBuffer
+from ..listening.clock import SteadyClock
 from ..listening.gatt_client import Reader, ReadResult
 from ..listening.listener import Listener, Sink
 from ..listening.recorder import Recorder, packets_of
@@ -141,14 +142,17 @@ async def listen(
         AdapterError: there is no adapter.
     """
     keeper = PacketBuffer(profile.protocol)
-    began = time.monotonic()
+    began, clock = time.monotonic(), SteadyClock()
     reader: Reader | None = None
     with contextlib.ExitStack() as files:
         sinks: list[Sink] = [keeper]
         if record is not None:
-            sinks.append(files.enter_context(Recorder(record)))
+            recorder = files.enter_context(Recorder(record, clock))
+            sinks.append(recorder)
+            for part in recorder.parts:
+                say(str(part))
         gatt = profile.transport == "gatt"
-        listener = Listener(adapter, sinks, read=gatt, say=say)
+        listener = Listener(adapter, sinks, read=gatt, say=say, clock=clock)
         async with listener:
             if gatt:
                 reader = listener.reader
@@ -167,7 +171,7 @@ async def listen(
         reads=reads,
         names=names,
         seconds=time.monotonic() - began,
-        ended_us=time.time_ns() // 1000,
+        ended_us=clock.now_us(),
         strangers=keeper.strangers,
     )
 

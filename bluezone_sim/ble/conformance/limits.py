@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-import os
-import tomllib
 from difflib import get_close_matches
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ... import protocols
-from ...errors import FormatError, InputError
+from ...errors import FormatError, InputError, listed
+from ...reading.bounded import is_file
+from ...reading.documents import read_toml
 
 #: What can be measured: name, and what it says.
 MEASUREMENTS = {
@@ -101,7 +101,7 @@ def load_limits(name_or_path: str) -> ConformanceLimits:
     """
     known = shipped_profiles()
     path = known.get(name_or_path, Path(name_or_path))
-    if not os.path.isfile(path):
+    if not is_file(path):
         near = get_close_matches(name_or_path, known, 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise InputError(
@@ -109,11 +109,9 @@ def load_limits(name_or_path: str) -> ConformanceLimits:
             f"({', '.join(known)}){hint}"
         )
     try:
-        return ConformanceLimits.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise FormatError(f"{path}: not a profile in TOML ({error})") from None
+        return ConformanceLimits.model_validate(read_toml(path, "a profile in TOML"))
     except ValidationError as error:
         lines = [
             f"  - {'.'.join(map(str, e['loc'])) or 'profile'}: {e['msg']}" for e in error.errors()
         ]
-        raise FormatError("\n".join([f"{path}: not a profile", *lines])) from None
+        raise FormatError(f"{path}: not a profile\n{listed(lines, len(lines))}") from None

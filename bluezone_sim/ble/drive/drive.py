@@ -19,6 +19,7 @@ import numpy as np
 
 from ...captures.decode import concatenate_sightings, sightings_of
 from ...tables.rows import Sightings
+from ..listening.clock import SteadyClock
 from ..listening.listener import Listener
 from ..listening.recorder import packets_of
 from ..listening.reports import AdvertisingReport
@@ -111,8 +112,9 @@ async def play(
     transmit: Transmitter,
     progress: Callable[[float], None],
     forget: Callable[[], None],
+    clock: SteadyClock,
 ) -> float:
-    """Plays a level; gives the unix time at which it began.
+    """Plays a level; gives the unix time at which it began, by the clock of who listens.
 
     ``forget`` is called when other iPhones come on air under an address that others had.
     """
@@ -122,8 +124,8 @@ async def play(
     most, iphones = programme.most_at_once()
     crowded = round_s(transmit, most, iphones) > 0
     answers: set[bytes] = set()
-    began, clock = time.time(), time.monotonic()
-    while (played := time.monotonic() - clock) < timeline.played_s and not stop.is_set():
+    began_s, began = clock.now_us() / 1e6, time.monotonic()
+    while (played := time.monotonic() - began) < timeline.played_s and not stop.is_set():
         now_ms = int(timeline.simulated_ms(np.array([played]))[0])
         await rota.turn(int(played / transmit.slice_s), programme.wanted(now_ms))
         if transmit.readable == 1 and rota.answers() - answers:
@@ -136,7 +138,7 @@ async def play(
             pause = min(pause, transmit.slice_s)
         await until(stop, min(pause, 1.0) + 0.001)
     await rota.turn(0, [])
-    return began
+    return began_s
 
 
 async def drive(
@@ -189,6 +191,7 @@ async def drive(
                     (k + done) / len(levels), f"adoption {level:g}"
                 ),
                 _forgetter(listener),
+                SteadyClock() if listener is None else listener.clock,
             )
             await asyncio.sleep(_SETTLE_S)
         if stop.is_set():

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..._version import SCHEMA_VERSION
 from ...captures.formats.parquet import write_sightings
-from ...errors import FormatError, InputError
+from ...errors import InputError
 from ...files import (
     DIGESTS,
     check_digests,
@@ -24,7 +24,10 @@ from ...files import (
     write_listed,
 )
 from ...protocols.bluezone.files import parse_history
+from ...reading.bounded import reading_as
+from ...reading.documents import read_json
 from ...scenario.model import Scenario
+from ...showing.visible import quoted
 from ...tables.rows import Sightings
 from ..sending.crowd import key_file, key_file_name
 from .encounter_plan import EncounterPlan, Seen, make_plan
@@ -191,8 +194,8 @@ def judge_history(
     """
     again = "copy it again from where it came, or drive again"
     check_digests(run, HOLDS, RUN_FILE, lambda name: again)
-    try:
-        document = json.loads((run / RUN_FILE).read_text(encoding="utf-8"))
+    document = read_json(run / RUN_FILE)
+    with reading_as("a run's", run / RUN_FILE):
         levels, played = document["levels"], document["played"]
         plan = make_plan(
             scenario,
@@ -206,26 +209,22 @@ def judge_history(
         )
         same = document["settings"] == _settings(scenario)
         same &= plan.timeline.start_s.tolist() == document["start_s"]
-    except OSError as error:
-        raise InputError(f"{run / RUN_FILE}: cannot be read ({error.strerror})") from None
-    except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise FormatError(f"{run / RUN_FILE}: not of a run ({error!r})") from None
-    if document["scenario"] != scenario.name or not same:
+        same &= document["scenario"] == scenario.name
+        shifts = [(float(entry["level"]), float(entry["began_unix_s"])) for entry in played]
+    if not same:
         raise InputError(
-            f"{run / RUN_FILE}: of scenario {document['scenario']!r} with other settings; give the same "
-            "scenario, --set and --hours as in the run"
+            f"{run / RUN_FILE}: of scenario {quoted(document['scenario'])} with other settings; give the "
+            "same scenario, --set and --hours as in the run"
         )
     rows, _ = parse_history(history, source)
     out = []
-    for entry in played:
-        since = rows.time_ms / 1000 - float(entry["began_unix_s"])
+    for level, began_s in shifts:
+        since = rows.time_ms / 1000 - began_s
         inside = np.flatnonzero((since >= 0) & (since < plan.timeline.played_s))
         sightings = replace(
             rows.take(inside),
             observer=np.full(len(inside), plan.person, np.int32),
             time_ms=plan.timeline.simulated_ms(since[inside]),
         )
-        out.append(compare(plan, float(entry["level"]), plan.judge(sightings), len(inside)))
+        out.append(compare(plan, level, plan.judge(sightings), len(inside)))
     return summary(plan, out)

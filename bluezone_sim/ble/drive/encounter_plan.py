@@ -20,7 +20,7 @@ from ...matching.warnings import confirmed, f1_warnings, in_time
 from ...radio import radio_model
 from ...scenario.model import Scenario
 from ...simulation.context import SimulationContext, StageTimer
-from ...simulation.engine import index_cases
+from ...simulation.evaluating import index_cases
 from ...simulation.keys import KeyRing
 from ...simulation.publishing import verdicts_of
 from ...tables.rows import Contacts, Sightings

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from ...captures.packets import Packets
 from ..listening.buffer import PacketBuffer
+from ..listening.clock import SteadyClock
 from ..listening.gatt_client import ReadResult
 from ..listening.listener import Listener
 from ..listening.recorder import packets_of
@@ -54,9 +54,10 @@ async def sample(
         AdapterError: there is no adapter.
     """
     keeper = PacketBuffer(protocol)
-    began = time.time_ns() // 1_000_000
+    clock = SteadyClock()
+    began = clock.now_us() // 1000
     reads: list[tuple[int, ReadResult]] = []
-    async with Listener(adapter, [keeper], read=read, say=say) as listener:
+    async with Listener(adapter, [keeper], read=read, say=say, clock=clock) as listener:
         stopping = asyncio.create_task(stop.wait())
         waiting = asyncio.create_task(listener.wait(seconds))
         try:
@@ -70,7 +71,7 @@ async def sample(
                 await asyncio.gather(stopping, waiting, return_exceptions=True)
         if read:
             reads = list(listener.reader.log)
-    ended = time.time_ns() // 1_000_000
+    ended = clock.now_us() // 1000
     return Sample(packets_of(keeper.heard), reads, began, ended)
 
 

@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from ..._version import SCHEMA_VERSION
 from ...captures.decode import SightingDecoder, sightings_of
-from ...errors import FormatError, InputError
+from ...errors import InputError
 from ...files import write_file
-from ...protocols.bluezone.files import parse_history
+from ...protocols.bluezone.files import MOST_HISTORY, parse_history
+from ...reading.bounded import read_bytes, reading_as
+from ...reading.documents import read_json
 from ...tables.table import Table
 from ...tables.words import DASH
 from ...validation.whitepaper.cases import WHITE_PAPER_CASES, WhitePaperCase
@@ -74,6 +77,9 @@ def cases_of(text: str) -> list[int]:
     return out
 
 
+_OUTCOMES = TypeAdapter(list[CaseOutcome])
+
+
 def load(path: Path) -> dict[int, CaseOutcome]:
     """Results of an earlier session; none where there is no file.
 
@@ -82,14 +88,13 @@ def load(path: Path) -> dict[int, CaseOutcome]:
     """
     if not path.exists():
         return {}
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        return {
-            r["case"]: CaseOutcome(**{k: r[k] for k in CaseOutcome.__dataclass_fields__})
-            for r in document["cases"]
-        }
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise FormatError(f"{path}: not the file of a session ({error!r})") from None
+    document = read_json(path)
+    with reading_as("the file of a session", path):
+        fields = CaseOutcome.__dataclass_fields__
+        found = _OUTCOMES.validate_python([{k: r[k] for k in fields} for r in document["cases"]])
+        if not all(1 <= r.case <= len(WHITE_PAPER_CASES) for r in found):
+            raise ValueError(f"cases are 1 to {len(WHITE_PAPER_CASES)}")
+    return {r.case: r for r in found}
 
 
 def save(path: Path, results: dict[int, CaseOutcome]) -> None:
@@ -216,11 +221,7 @@ def _decide(case: WhitePaperCase, taken: Sample, say: Say) -> CaseOutcome | None
 
 def _rows_of(path: Path, known: set[bytes], taken: Sample) -> int:
     """Rows of a history from the time of the case that hold an identifier from the air."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
-    history, _ = parse_history(data, str(path))
+    history, _ = parse_history(read_bytes(path, MOST_HISTORY), str(path))
     inside = (history.time_ms >= taken.began_ms) & (history.time_ms <= taken.ended_ms)
     return sum(history.identifier[i].tobytes() in known for i in np.flatnonzero(inside))
 

@@ -17,6 +17,7 @@ from typing import Any
 from ... import protocols
 from ...captures.gatt_reads import characteristics, identifier_in
 from ...errors import BluezoneSimError, FormatError
+from .clock import SteadyClock
 
 #: The app's timeout for one read.
 TIMEOUT_S = 10.0
@@ -121,11 +122,18 @@ class Reader:
         log: the last reads, by address.
     """
 
-    def __init__(self, adapter: str | None, *, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        adapter: str | None,
+        *,
+        timeout_s: float = TIMEOUT_S,
+        clock: SteadyClock | None = None,
+    ) -> None:
         self.identifiers: dict[int, bytes] = {}
         self.outcomes: Counter[str] = Counter()
         self.good_s: float | None = None
         self.log: deque[tuple[int, ReadResult]] = deque(maxlen=_LOG_MOST)
+        self._clock = clock or SteadyClock()
         self._adapter = adapter
         self._timeout_s = timeout_s
         self._queue: OrderedDict[int, Any] = OrderedDict()
@@ -133,9 +141,12 @@ class Reader:
         self._wake = asyncio.Event()
         self._forgotten = 0
 
+    def _now_s(self) -> float:
+        return self._clock.now_us() / 1e6
+
     def want(self, wanted: dict[int, Any]) -> None:
         """Queues phones, by address; those known, queued or failed just now are passed over."""
-        now = time.time()
+        now = self._now_s()
         for address, device in wanted.items():
             if now < self._not_before_s.get(address, 0.0) or address in self._queue:
                 continue
@@ -159,7 +170,7 @@ class Reader:
         began, forgotten = time.monotonic(), self._forgotten
 
         def book(identifier: bytes) -> None:
-            read = ReadResult(time.time_ns() // 1000, identifier, time.monotonic() - began)
+            read = ReadResult(self._clock.now_us(), identifier, time.monotonic() - began)
             self.log.append((address, read))
 
         try:
@@ -167,19 +178,19 @@ class Reader:
         except ReadError as error:
             self.outcomes[f"{error.step} failed"] += 1
             book(b"")
-            self._remember(address, time.time() + _RETRY_S)
+            self._remember(address, self._now_s() + _RETRY_S)
             return
         except FormatError:
             self.outcomes["other value"] += 1
             book(b"")
-            self._remember(address, time.time() + _RETRY_S)
+            self._remember(address, self._now_s() + _RETRY_S)
             return
         self.outcomes["read"] += 1
         book(answer.identifier)
         if forgotten != self._forgotten:
             return
         self.identifiers[address] = answer.identifier
-        now = time.time()
+        now = self._now_s()
         # After the identifier's interval an answer is stale.
         interval_s = protocols.get(answer.protocol).interval_s
         ends = (now // interval_s + 1) * interval_s if interval_s else math.inf
@@ -200,6 +211,6 @@ class Reader:
 
     def expire(self) -> None:
         """Drops answers whose interval is over."""
-        now = time.time()
+        now = self._now_s()
         for address in [a for a in list(self.identifiers) if self._not_before_s.get(a, 0.0) <= now]:
             del self.identifiers[address]

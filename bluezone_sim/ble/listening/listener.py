@@ -17,6 +17,7 @@ from typing import Any, Protocol, Self
 
 from ..adapters.bus import AdapterError, Bluez
 from ..adapters.inventory import Adapter, choose
+from .clock import SteadyClock
 from .gatt_client import Reader
 from .reports import AdvertisingReport, Decoder
 
@@ -50,8 +51,9 @@ class Pipeline:
         dropped: reports that found the queue full.
     """
 
-    def __init__(self, sinks: Sequence[Sink]) -> None:
+    def __init__(self, sinks: Sequence[Sink], clock: SteadyClock | None = None) -> None:
         self.decoder = Decoder()
+        self.clock = clock or SteadyClock()
         self.packets = 0
         self.dropped = 0
         self.failure: BaseException | None = None
@@ -66,7 +68,7 @@ class Pipeline:
     def push(self, device: Any, data: Any) -> None:
         """The scanner's callback: no formatting, no decoding, no files."""
         if len(self._waiting) < _WAITING_MOST:
-            self._waiting.append((time.time_ns() // 1000, device, data))
+            self._waiting.append((self.clock.now_us(), device, data))
         else:
             self.dropped += 1
 
@@ -82,6 +84,7 @@ class Pipeline:
     def _work(self) -> None:
         try:
             while not self._ending.wait(_DRAIN_S):
+                self.clock.watch()
                 self._work_off()
             self._work_off()
         except BaseException as error:  # handed to the program's own thread
@@ -122,6 +125,7 @@ class Listener:
         sinks: what wants packets.
         read: also read identifiers over GATT.
         say: told of what goes wrong and what is done about it.
+        clock: that stamps the packets.
 
     Raises:
         AdapterError: there is no adapter, or scanning is refused.
@@ -135,7 +139,9 @@ class Listener:
         read: bool = True,
         say: Callable[[str], None] = lambda text: None,
         patience_s: float = PATIENCE_S,
+        clock: SteadyClock | None = None,
     ) -> None:
+        self.clock = clock or SteadyClock()
         self._name = adapter
         self._sinks = sinks
         self.reads = read
@@ -149,11 +155,11 @@ class Listener:
 
     async def __aenter__(self) -> Self:
         self.adapter: Adapter = await choose(self._name)
-        self.pipeline = Pipeline(self._sinks)
+        self.pipeline = Pipeline(self._sinks, self.clock)
         await self._start()
         self.pipeline.start()
         if self.reads:
-            self.reader = Reader(self._bleak_name())
+            self.reader = Reader(self._bleak_name(), clock=self.clock)
             self.pipeline.reader = self.reader
             self._tasks.append(asyncio.create_task(self.reader.run()))
         self._tasks.append(asyncio.create_task(self._keep_alive()))
@@ -176,6 +182,7 @@ class Listener:
 
         Raises:
             AdapterError: the adapter was lost and did not come back.
+            Exception: what a sink raised: it cannot take more.
         """
         failed = asyncio.create_task(self.pipeline.failed.wait())
         try:
@@ -184,6 +191,8 @@ class Listener:
             )
         finally:
             failed.cancel()
+        if self.pipeline.failure is not None:
+            raise self.pipeline.failure
         if self._tasks[-1] in done:
             self._tasks[-1].result()
 

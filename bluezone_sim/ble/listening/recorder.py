@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 
-from ...captures.decode import sightings_of
+from ...captures.cut_off import Part, set_aside_in
+from ...captures.decode import concatenate_sightings, sightings_of
 from ...captures.formats.btsnoop import BtsnoopWriter
-from ...captures.formats.parquet import SightingsWriter
 from ...captures.formats.pcapng import PcapngWriter
 from ...captures.packets import ADV_IND, ADV_NONCONN_IND, Packets
+from ...captures.sightings_recording import SightingsRecording
 from ...errors import FormatError, InputError
 from ...protocols import ad
 from ...tables.rows import UNBROKEN, Listening, Sightings
+from .clock import SteadyClock
 from .reports import AdvertisingReport
 
 #: File endings that can be recorded to.
@@ -27,6 +29,9 @@ ENDINGS = (".pcapng", ".btsnoop", ".parquet")
 _CHANNEL = 37
 #: Rows of sightings that are written together.
 _ROWS = 50_000
+#: A table of sightings is made whole after so many seconds, and this share of those it has been written
+#: for: each time it tells anew of all that it holds.
+_WHOLE_S, _WHOLE_SHARE = 10.0, 0.05
 
 
 def packets_of(heard: Sequence[AdvertisingReport]) -> Packets:
@@ -61,60 +66,121 @@ def sightings_of_reports(
     return sightings_of(packets_of(heard), found, identifiers, protocol)
 
 
-class Recorder:
-    """Writes a recording as it arrives; the file appears when it is whole.
+class RecordingEndedError(InputError):
+    """A recording ended early; the message says what of it is kept."""
 
-    As a context manager it finishes the file, also where an interrupt ends the scan.
+
+class Recorder:
+    """Writes a recording as it arrives; the file appears when it ends.
+
+    As a context manager it finishes the file, also where an interrupt or a lost adapter ends the scan, or
+    the disk is full: what was recorded by then is kept. Nothing is left where nothing was heard before an
+    error.
+
+    Args:
+        path: file to write.
+        clock: that of the packets.
+
+    Attributes:
+        rows: written so far.
+        parts: what killed recordings had left in this folder, now with names of their own.
 
     Raises:
         InputError: the file's ending is none of :data:`ENDINGS`, or it cannot be written.
+        RecordingEndedError: at the end, where something could not be written.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, clock: SteadyClock | None = None):
         self.path = path
         self.rows = 0
+        self.parts: list[Part] = []
+        self._clock = clock or SteadyClock()
+        self._began_us = self._last_us = self._clock.now_us()
+        self._n_steps = 0
         self._pending: list[tuple[list[AdvertisingReport], dict[int, bytes]]] = []
         self._n_pending = 0
-        ending = path.suffix.lower()
-        self._file: Any
-        if ending == ".pcapng":
-            self._file = PcapngWriter(path)
-        elif ending == ".btsnoop":
-            self._file = BtsnoopWriter(path)
-        elif ending == ".parquet":
-            self._file = SightingsWriter(path)
-        else:
+        self._whole_s = 0.0
+        self._fault: BaseException | None = None
+        makes = {
+            ".pcapng": PcapngWriter,
+            ".btsnoop": BtsnoopWriter,
+            ".parquet": SightingsRecording,
+        }.get(path.suffix.lower())
+        if makes is None:
             raise InputError(
                 f"--record {path}: expected a file that ends in {', '.join(ENDINGS)}; .pcapng and "
                 ".btsnoop open in Wireshark, .parquet also holds identifiers read over GATT"
             )
+        if path.parent.is_dir():
+            self.parts = set_aside_in(path.parent)
+        self._file: Any = makes(path)
 
     def take(self, heard: list[AdvertisingReport], identifiers: dict[int, bytes]) -> None:
-        """Appends packets."""
-        if not heard:
+        """Appends packets.
+
+        Raises:
+            InputError: they cannot be written; the recording ends with those before.
+        """
+        if self._fault is not None:
             return
-        if isinstance(self._file, SightingsWriter):
+        try:
+            if isinstance(self._file, SightingsRecording):
+                self._gather(heard, identifiers)
+            else:
+                self._write(heard)
+        except (InputError, OSError) as error:
+            self._fault = error
+            raise
+
+    def _write(self, heard: list[AdvertisingReport]) -> None:
+        for step in self._clock.steps[self._n_steps :]:
+            self._file.write_note(step.time_us, f"bluezone-sim: {step}")
+            self._n_steps += 1
+        if heard:
+            self._file.write(packets_of(heard))
+        self._file.mark()
+        self.rows += len(heard)
+        self._last_us = self._clock.now_us()
+
+    def _gather(self, heard: list[AdvertisingReport], identifiers: dict[int, bytes]) -> None:
+        if heard:
             # Only those of these packets: a quiet air fills a block of rows in hours of small rounds.
             read = {h.address: i for h in heard if (i := identifiers.get(h.address)) is not None}
             self._pending.append((heard, read))
             self._n_pending += len(heard)
-            if self._n_pending >= _ROWS:
-                self._flush()
-        else:
-            self._file.write(packets_of(heard))
-            self.rows += len(heard)
+        if self._n_pending >= _ROWS:
+            self._flush()
+        seconds = (self._clock.now_us() - self._began_us) / 1e6
+        if seconds - self._whole_s >= max(_WHOLE_S, _WHOLE_SHARE * seconds):
+            self._whole_s = seconds
+            self._make_whole()
 
     def _flush(self) -> None:
-        """Sightings of the same protocol go together, so that row groups are few."""
-        for heard, identifiers in self._pending:
+        """Sightings of one protocol with the same columns go together, so that row groups are few."""
+        pending, self._pending, self._n_pending = self._pending, [], 0
+        alike: dict[Any, list[Sightings]] = {}
+        for heard, identifiers in pending:
             for table in sightings_of_reports(heard, identifiers):
-                self._file.write(table)
-                self.rows += len(table)
-        self._pending, self._n_pending = [], 0
+                alike.setdefault(_columns_of(table), []).append(table)
+        for (name, *_), tables in alike.items():
+            self._file.write(concatenate_sightings(tables, name))
+        self.rows = self._file.rows
+        self._last_us = self._clock.now_us()
+
+    def _make_whole(self) -> None:
+        self._flush()
+        listening = Listening(
+            observer=np.zeros(1, np.int32),
+            start_ms=np.array([self._began_us // 1000]),
+            end_ms=np.array([self._clock.now_us() // 1000]),
+            known=np.full(1, UNBROKEN, np.uint8),
+        )
+        steps = [(step.time_us, step.by_us, step.slept) for step in self._clock.steps]
+        self._file.note(listening, steps)
+        self._file.mark()
 
     def __enter__(self) -> Self:
         self._file.__enter__()
-        self._began_ms = time.time_ns() // 1_000_000
         return self
 
     def __exit__(
@@ -123,18 +189,59 @@ class Recorder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        whole = kind is None or issubclass(kind, KeyboardInterrupt)
-        if whole and isinstance(self._file, SightingsWriter):
-            self._flush()
-            self._file.note(
-                Listening(
-                    observer=np.zeros(1, np.int32),
-                    start_ms=np.array([self._began_ms]),
-                    end_ms=np.array([time.time_ns() // 1_000_000]),
-                    known=np.full(1, UNBROKEN, np.uint8),
-                )
-            )
-        self._file.__exit__(None if whole else kind, None if whole else error, trace)
+        stopped = kind is None or issubclass(kind, KeyboardInterrupt)
+        if self._fault is None and (stopped or self.rows or self._n_pending):
+            try:
+                self._clock.watch()
+                self._end_whole()
+            except (InputError, OSError) as found:
+                self._fault = found
+        fault = self._fault
+        try:
+            if fault is not None:
+                self._file.__exit__(type(fault), fault, None)
+            elif stopped or self.rows:
+                self._file.__exit__(None, None, None)
+            else:
+                self._file.__exit__(kind, error, trace)
+        except (InputError, OSError) as found:
+            fault = found
+        if fault is not None:
+            raise self._ended(fault) from None
+
+    def _end_whole(self) -> None:
+        if isinstance(self._file, SightingsRecording):
+            self._make_whole()
+        else:
+            self._write([])
+
+    def _ended(self, fault: BaseException) -> RecordingEndedError:
+        why = str(fault).removeprefix(f"{self.path}: ")
+        if isinstance(fault, OSError):
+            why = f"cannot be written ({fault.strerror or fault})"
+        if isinstance(self._file, SightingsRecording):
+            self.rows = self._file.rows
+        if not self.path.exists() or not self.rows:
+            return RecordingEndedError(f"{self.path}: {why}; nothing was recorded before")
+        seconds = (self._last_us - self._began_us) / 1e6
+        what = "rows" if isinstance(self._file, SightingsRecording) else "packets"
+        return RecordingEndedError(
+            f"{self.path}: {why}; the recording ends there, and what it had is kept: {self.rows:,} "
+            f"{what} of {in_words(seconds)}"
+        )
+
+
+def _columns_of(table: Sightings) -> tuple[Any, ...]:
+    """Protocol, and which columns of which width there are."""
+    columns = ((f.name, getattr(table, f.name)) for f in fields(table))
+    return (table.protocol, *((n, c.shape[1:]) for n, c in columns if isinstance(c, np.ndarray)))
+
+
+def in_words(seconds: float) -> str:
+    """A duration as people say it: 12 s, 34 min, 5.6 h."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 @contextlib.contextmanager

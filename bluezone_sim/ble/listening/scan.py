@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ... import protocols as known_protocols
 from ...errors import InputError
+from .clock import ClockStep, SteadyClock
 from .listener import Listener, Sink
 from .on_air import OnAir, SeenPhone
 from .recorder import Recorder
@@ -32,6 +33,8 @@ class Summary:
         restarts: how often scanning had to be started anew.
         rows: rows of the recording.
         seconds: listened.
+        ended_us: when it ended, by the clock of the packets.
+        clock_steps: what the computer's clock did meanwhile; packets are stamped by one that does not.
     """
 
     phones: list[SeenPhone]
@@ -42,10 +45,11 @@ class Summary:
     restarts: int
     rows: int
     seconds: float
+    ended_us: int
+    clock_steps: list[ClockStep]
 
     def to_dict(self) -> dict[str, Any]:
         """The document that ``--json`` prints."""
-        now = time.time_ns() // 1000
         return {
             "seconds": round(self.seconds, 2),
             "packets": self.packets,
@@ -54,7 +58,8 @@ class Summary:
             "gatt_reads": self.reads,
             "restarts": self.restarts,
             "recorded_rows": self.rows,
-            "phones": [p.to_dict(now) for p in self.phones],
+            "clock_steps": [asdict(step) for step in self.clock_steps],
+            "phones": [p.to_dict(self.ended_us) for p in self.phones],
         }
 
     def lines(self) -> list[str]:
@@ -68,6 +73,7 @@ class Summary:
             out.append(f"GATT: {reads}")
         if self.restarts:
             out.append(f"scanning was started anew {self.restarts} times")
+        out += [f"{step}; packets are stamped by one that was not" for step in self.clock_steps]
         return out
 
 
@@ -115,14 +121,17 @@ async def scan(
         raise InputError(f"--seconds {seconds:g}: expected more than 0")
     air = OnAir(protocols)
     began = time.monotonic()
+    clock = SteadyClock()
     lost: BaseException | None = None
     with contextlib.ExitStack() as files:
         all_sinks: list[Sink] = [air, *sinks]
         recorder = None
         if record is not None:
-            recorder = files.enter_context(Recorder(record))
+            recorder = files.enter_context(Recorder(record, clock))
+            for part in recorder.parts:
+                say(str(part))
             all_sinks.append(recorder)
-        listener = Listener(adapter, all_sinks, read=read, say=say)
+        listener = Listener(adapter, all_sinks, read=read, say=say, clock=clock)
         async with listener:
             try:
                 await _listen(listener, air, stop, seconds, refresh)
@@ -139,6 +148,8 @@ async def scan(
         restarts=listener.restarts,
         rows=recorder.rows if recorder is not None else 0,
         seconds=time.monotonic() - began,
+        ended_us=clock.now_us(),
+        clock_steps=clock.steps,
     )
 
 
@@ -157,7 +168,7 @@ async def _listen(
             if left <= 0:
                 break
             await _until(listener, stopping, left)
-            now_us = time.time_ns() // 1000
+            now_us = listener.clock.now_us()
             air.settle(now_us)
             refresh(air.phones(), now_us)
     finally:

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import TableError
-from ...files import WholeFile
 from ..packets import (
     ADV_DIRECT_IND,
     ADV_EXT_IND,
@@ -27,6 +26,7 @@ from ..packets import (
     check_writable,
     spread,
 )
+from ..recording import Recording
 
 MAGIC = b"btsnoop\0"
 #: Link type of H4: each packet begins with its kind.
@@ -39,7 +39,7 @@ _RECEIVED, _COMMAND_OR_EVENT = 1, 2
 REPORT_TYPES = {ADV_IND: 0, ADV_DIRECT_IND: 1, ADV_SCAN_IND: 2, ADV_NONCONN_IND: 3, SCAN_RSP: 4}
 
 
-class BtsnoopWriter(WholeFile):
+class BtsnoopWriter(Recording):
     """Writes one phone's log: what it hears as LE advertising reports, what it sends as commands.
 
     ::
@@ -50,7 +50,7 @@ class BtsnoopWriter(WholeFile):
     """
 
     def __init__(self, path: Path):
-        super().__init__(path, private=True)  # it has other people's identifiers
+        super().__init__(path)
         self.stream.write(MAGIC + struct.pack(">II", 1, H4))
 
     def write(self, packets: Packets) -> None:
@@ -92,6 +92,13 @@ class BtsnoopWriter(WholeFile):
             as_bytes(packets.rssi_dbm.astype(np.int8), "i1"),
         ]
         self.stream.write(spread(fields, [size if f is packets.data else None for f in fields]))
+
+    def write_note(self, time_us: int, text: str) -> None:
+        """Appends a remark of up to 255 bytes, as a vendor's event: the format has no place for one."""
+        body = b"\x04\xff" + bytes([len(text.encode())]) + text.encode()
+        flags = _RECEIVED | _COMMAND_OR_EVENT
+        head = struct.pack(">IIIIq", len(body), len(body), flags, 0, time_us + EPOCH_US)
+        self.stream.write(head + body)
 
     def write_own(self, time_us: int, data: bytes) -> None:
         """Appends the command by which the phone sets what it sends from then on.

@@ -19,7 +19,7 @@ from . import btsnoop
 
 BEGIN, END = b"--- BEGIN:BTSNOOP_LOG_SUMMARY", b"--- END:BTSNOOP_LOG_SUMMARY"
 #: Android keeps 128 KiB of it at most, vendors some more.
-_MOST_TEXT, _MOST_BYTES = 64 << 20, 256 << 20
+_MOST_TEXT, _MOST_BYTES = 16 << 20, 16 << 20
 #: Kinds of packet: H4 byte, received.
 _KINDS = {
     0x10: (4, 1),

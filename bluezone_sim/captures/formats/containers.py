@@ -9,19 +9,19 @@ import gzip
 import os
 import re
 import tarfile
-import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO, Protocol
+from typing import IO
 
 from ...errors import FormatError, InputError
+from ...reading.packed import GZIP, ZIP, Budget, Readable, member_of, unpacking, zip_of
+from ..cut_off import set_aside
 from . import btsnooz, csv_rows
 from .frames import Damage
 
-GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
 #: More than any log that phones keep.
 MOST_BYTES = 4 << 30
 _STEP = 1 << 20
@@ -35,12 +35,10 @@ _PACKETLOG = re.compile(r"(^|/)logs/Bluetooth/[^/]*\.pklg$", re.IGNORECASE)
 _TEXT = re.compile(r"(^|/)(bugreport|dumpstate|dumpsys|main_entry)[^/]*\.txt$", re.IGNORECASE)
 
 
+#: Members of a tar; a sysdiagnose has some thousand.
+_MOST_MEMBERS = 200_000
 #: Bytes of a gzip at fault that are unpacked at once: those with the fault in them are lost.
 _SMALL = 512
-
-
-class _Bytes(Protocol):
-    def read(self, size: int, /) -> bytes: ...
 
 
 @contextmanager
@@ -58,43 +56,54 @@ def unpacked(path: Path, damage: Damage | None = None) -> Iterator[list[tuple[st
         FormatError: the packing is at fault, holds no log, or holds too much.
     """
     head = head_of(path)
+    budget = Budget(path, path.stat().st_size, MOST_BYTES)
     with TemporaryDirectory(prefix="bluezone-sim-") as folder:
         inner = Path(folder)
-        try:
-            if head.startswith(GZIP):
-                out = inner / "unpacked"
-                try:
-                    with gzip.open(path) as stream:
-                        _copy(stream, out, str(path))
-                except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-                    if damage is None or not _before_fault(path, out):
-                        raise
-                    damage.note(f"unpacked as far as can be ({error})")
-                if head_of(out)[:2] == GZIP:
-                    raise FormatError(f"{path}: gzip inside gzip")
-                if tarfile.is_tarfile(out):
-                    yield _of_sysdiagnose(out, inner, str(path))
-                    return
-                with unpacked(out) as found:
-                    yield [(str(path), file) for _, file in found]
-            elif head.startswith(ZIP):
-                yield _of_report(path, inner)
-            elif is_report_text(path, head):
-                with path.open("rb") as stream:
-                    yield [(str(path), _of_text(stream, inner / "text", str(path)))]
-            else:
-                yield [(str(path), path)]
-        except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
-            raise FormatError(f"{path}: cannot be unpacked ({error}); is it truncated?") from None
+        if head.startswith(GZIP):
+            out = inner / "unpacked"
+            _gunzip(path, out, budget, damage)
+            if head_of(out)[:2] == GZIP:
+                raise FormatError(f"{path}: gzip inside gzip")
+            if _is_tar(out):
+                yield _of_sysdiagnose(out, inner, budget)
+                return
+            with unpacked(out) as found:
+                yield [(str(path), file) for _, file in found]
+        elif head.startswith(ZIP):
+            yield _of_report(path, inner, budget)
+        elif is_report_text(path, head):
+            with path.open("rb") as stream:
+                yield [(str(path), _of_text(stream, inner / "text", str(path)))]
+        else:
+            yield [(str(path), path)]
+
+
+def _gunzip(path: Path, out: Path, budget: Budget, damage: Damage | None) -> None:
+    """A gzip to a file; with ``damage`` what is before a fault of it."""
+    try:
+        with unpacking(path), gzip.open(path) as stream:
+            _copy(stream, out, budget)
+    except FormatError as error:
+        if damage is None or budget.spent or not _before_fault(path, out):
+            raise
+        damage.note(f"unpacked as far as can be ({error})")
 
 
 def _before_fault(path: Path, out: Path) -> int:
     """Unpacks a gzip up to where it is cut or damaged; how many bytes that gives."""
     inflate, n = zlib.decompressobj(31), 0
+    budget = Budget(path, path.stat().st_size, MOST_BYTES)
     with path.open("rb") as stream, out.open("wb") as file, suppress(zlib.error):
-        while n < MOST_BYTES and (step := stream.read(_SMALL)):
-            n += file.write(inflate.decompress(step))
+        while step := stream.read(_SMALL):
+            found = inflate.decompress(step)
+            budget.take(len(found))
+            n += file.write(found)
     return n
+
+
+def _is_tar(path: Path) -> bool:
+    with unpacking(path):
+        return tarfile.is_tarfile(path)
 
 
 def head_of(path: Path, size: int = 512) -> bytes:
@@ -108,6 +117,10 @@ def head_of(path: Path, size: int = 512) -> bytes:
             raise InputError(f"{path}: is a folder; expected a file")
         with path.open("rb") as stream:
             return stream.read(size)
+    except FileNotFoundError as error:
+        if (part := set_aside(path)) is not None:
+            raise InputError(f"{part}; give that file") from None
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
 
@@ -137,11 +150,8 @@ def logs_in_report(path: Path) -> list[str]:
     Raises:
         FormatError: no zip.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = [info.filename for info in archive.infolist() if info.file_size]
-    except (zipfile.BadZipFile, OSError) as error:
-        raise FormatError(f"{path}: a zip that cannot be read ({error})") from None
+    with zip_of(path, path) as archive:
+        names = [info.filename for info in archive.infolist() if info.file_size]
     logs = [name for name in names if _LOG.search(name)]
     # What Android filtered has no values in it; it is read where there is nothing else.
     whole = [name for name in logs if "filtered" not in name]
@@ -150,7 +160,7 @@ def logs_in_report(path: Path) -> list[str]:
     ]
 
 
-def _of_report(path: Path, folder: Path) -> list[tuple[str, Path]]:
+def _of_report(path: Path, folder: Path, budget: Budget) -> list[tuple[str, Path]]:
     out: list[tuple[str, Path]] = []
     names = logs_in_report(path)
     if not names:
@@ -158,39 +168,35 @@ def _of_report(path: Path, folder: Path) -> list[tuple[str, Path]]:
             f"{path}: a zip without Bluetooth log; expected a bug report of Android with "
             "btsnoop_hci.log. Was the HCI snoop log switched on?"
         )
-    with zipfile.ZipFile(path) as archive:
+    with zip_of(path, path) as archive:
         for k, name in enumerate(names):
             label, file = f"{path}, {name}", folder / str(k)
             try:
-                with archive.open(name) as stream:
+                with member_of(archive, archive.getinfo(name), label) as stream:
                     if _LOG.search(name):
-                        _copy(stream, file, label)
+                        _copy(stream, file, budget)
                         out.append((label, file))
                     else:
                         out.append((label, _of_text(stream, file, label)))
-            except (
-                RuntimeError,
-                NotImplementedError,
-            ) as error:  # encrypted, or packed in another way
-                raise FormatError(f"{label}: {error}") from None
             except FormatError:
                 # Of several texts one holds the log.
-                if not out and name == names[-1]:
+                if _LOG.search(name) or (not out and name == names[-1]):
                     raise
     return out
 
 
-def _of_sysdiagnose(archive: Path, folder: Path, label: str) -> list[tuple[str, Path]]:
+def _of_sysdiagnose(archive: Path, folder: Path, budget: Budget) -> list[tuple[str, Path]]:
     """The logs in a sysdiagnose of iOS: ``logs/Bluetooth/bluetoothd-hci-….pklg``, the latest one last."""
-    out = []
+    out, label = [], str(budget.source)
     try:
-        with tarfile.open(archive) as tar:
-            logs = [m for m in tar if m.isfile() and _PACKETLOG.search(m.name) and m.size]
+        with unpacking(label), tarfile.open(archive) as tar:
             # The earlier ones have the time in their name.
-            for k, member in enumerate(sorted(logs, key=lambda m: ("latest" in m.name, m.name))):
+            for k, member in enumerate(
+                sorted(_packetlogs(tar, label), key=lambda m: ("latest" in m.name, m.name))
+            ):
                 stream, file = tar.extractfile(member), folder / f"log{k}"
                 assert stream is not None
-                _copy(stream, file, f"{label}, {member.name}")
+                _copy(stream, file, budget)
                 out.append((f"{label}, {member.name}", file))
     except tarfile.TarError as error:
         raise FormatError(f"{label}: cannot be unpacked ({error}); is it truncated?") from None
@@ -199,6 +205,16 @@ def _of_sysdiagnose(archive: Path, folder: Path, label: str) -> list[tuple[str, 
             f"{label}: holds no logs/Bluetooth/….pklg; was the Bluetooth profile installed?"
         )
     return out
+
+
+def _packetlogs(tar: tarfile.TarFile, label: str) -> list[tarfile.TarInfo]:
+    found = []
+    for n, member in enumerate(tar):
+        if n >= _MOST_MEMBERS:
+            raise FormatError(f"{label}: more than {_MOST_MEMBERS:,} members")
+        if member.isreg() and not member.issparse() and member.size:
+            found += [member] * bool(_PACKETLOG.search(member.name))
+    return found
 
 
 def _of_text(stream: IO[bytes], file: Path, label: str) -> Path:
@@ -210,11 +226,6 @@ def _of_text(stream: IO[bytes], file: Path, label: str) -> Path:
     return file
 
 
-def _copy(stream: _Bytes, file: Path, label: str) -> None:
-    left = MOST_BYTES
+def _copy(stream: Readable, file: Path, budget: Budget) -> None:
     with file.open("wb") as out:
-        while step := stream.read(_STEP):
-            left -= len(step)
-            if left < 0:
-                raise FormatError(f"{label}: more than {MOST_BYTES >> 30} GiB when unpacked")
-            out.write(step)
+        budget.copy(stream, out)

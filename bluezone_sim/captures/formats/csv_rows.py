@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import csv
 import datetime as dt
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +17,9 @@ import numpy as np
 
 from ... import protocols
 from ...errors import FormatError
+from ...reading.bounded import csv_rows as split
+from ...showing.visible import quoted
+from ...tables.fields import RSSI_DBM, TIME_MS, UNKNOWN_RSSI_DBM
 from ...tables.rows import Sightings
 
 #: Names of columns; the protocol that a name of an identifier alone tells.
@@ -29,7 +31,6 @@ _CHUNK_ROWS = 50_000
 _MOST_LINE = 1 << 16
 #: Unix times from here on are milliseconds: seconds of the year 5138.
 _MILLISECONDS = 100_000_000_000
-_UNKNOWN_RSSI_DBM = -128
 
 
 def is_rows(line: bytes) -> bool:
@@ -68,9 +69,7 @@ def read_rows(
             first = stream.readline(_MOST_LINE)
             columns = _Columns(path, _names(first), protocol)
             kept: dict[tuple[str, int], list[tuple[int, bytes, int, bytes]]] = {}
-            for number, cells in enumerate(
-                csv.reader(_lines(stream, path), delimiter=_delimiter(first)), 2
-            ):
+            for number, cells in enumerate(split(_lines(stream, path), _delimiter(first), path), 2):
                 if not any(cell.strip() for cell in cells):
                     continue
                 try:
@@ -87,8 +86,6 @@ def read_rows(
                     rows.clear()
     except UnicodeDecodeError as error:
         raise FormatError(f"{path}: byte {error.start:,}: not UTF-8") from None
-    except csv.Error as error:
-        raise FormatError(f"{path}: not a CSV that can be read ({error})") from None
     for (name, _), rows in kept.items():
         if rows:
             yield _table(name, rows, observer)
@@ -138,7 +135,7 @@ class _Columns:
         name = self.told if self.protocol is None else cells[self.protocol].strip()
         if name not in protocols.names():
             raise self._fault(
-                number, f"protocol: {name!r} is none of {', '.join(protocols.names())}"
+                number, f"protocol: {quoted(name)} is none of {', '.join(protocols.names())}"
             )
         identifier = self._bytes(number, self.identifier, cells)
         size = protocols.get(name).id_bytes
@@ -153,7 +150,7 @@ class _Columns:
                 f"{self.names[self.identifier]}: expected {size} bytes of {name}, found "
                 f"{len(identifier)}",
             )
-        rssi = _UNKNOWN_RSSI_DBM if self.rssi is None else self._rssi(number, cells[self.rssi])
+        rssi = UNKNOWN_RSSI_DBM if self.rssi is None else self._rssi(number, cells[self.rssi])
         return name, (self._time(number, cells[self.time].strip()), identifier, rssi, payload)
 
     def _fault(self, number: int, what: str) -> FormatError:
@@ -167,18 +164,18 @@ class _Columns:
         except (ValueError, binascii.Error):
             raise self._fault(
                 number,
-                f"{self.names[at]}: expected hexadecimal digits or base64, found {text!r:.40}",
+                f"{self.names[at]}: expected hexadecimal digits or base64, found {quoted(text, 40)}",
             ) from None
 
     def _rssi(self, number: int, text: str) -> int:
         if not text.strip():
-            return _UNKNOWN_RSSI_DBM
+            return UNKNOWN_RSSI_DBM
         try:
             value = round(float(text))
         except (ValueError, OverflowError):
             value = 999
-        if not -127 <= value <= 20:
-            raise self._fault(number, f"rssi: expected -127 to 20 dBm, found {text!r:.40}")
+        if not RSSI_DBM.holds(value):
+            raise self._fault(number, f"rssi: expected {RSSI_DBM}, found {quoted(text, 40)}")
         return value
 
     def _time(self, number: int, text: str) -> int:
@@ -189,8 +186,8 @@ class _Columns:
             return self._iso(number, text)
         in_ms = name.endswith("_ms") or (not name.endswith("_s") and value >= _MILLISECONDS)
         ms = value if in_ms else 1000 * value
-        if not 0 <= ms < 1 << 43:
-            raise self._fault(number, f"{name}: expected a unix time, found {text!r:.40}")
+        if not TIME_MS.holds(ms):
+            raise self._fault(number, f"{name}: expected a unix time, found {quoted(text, 40)}")
         return round(ms)
 
     def _iso(self, number: int, text: str) -> int:
@@ -202,9 +199,12 @@ class _Columns:
             raise self._fault(
                 number,
                 f"{self.names[self.time or 0]}: expected a unix time, or an ISO time with its offset "
-                f"from UTC, found {text!r:.40}",
+                f"from UTC, found {quoted(text, 40)}",
             )
-        return round(when.timestamp() * 1000)
+        ms = round(when.timestamp() * 1000)
+        if not TIME_MS.holds(ms):
+            raise self._fault(number, f"time: expected one since 1970, found {quoted(text, 40)}")
+        return ms
 
 
 def _table(name: str, rows: list[tuple[int, bytes, int, bytes]], observer: int) -> Sightings:

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import FormatError
+from ...showing.visible import quoted
+from ...tables.fields import DISTANCE_M, RSSI_DBM, TIME_MS
 from ...tables.rows import Sightings
 from ..phones import PhoneNumbers
 from .sqlite_files import check_columns, opened
@@ -30,9 +32,6 @@ _COLUMNS = (
     "ground_truth_distance",
 )
 _CHUNK_ROWS = 50_000
-#: Weakest and strongest RSSI that HCI can tell, dBm, and the farthest that Bluetooth reaches, metres.
-_RSSI_DBM = (-127, 20)
-_MOST_M = 1000.0
 #: A distance that is not known, where it is not NULL.
 _UNKNOWN_M = -1
 _ID_BYTES = 16
@@ -104,19 +103,19 @@ def _fault(row: tuple[Any, ...], per_second: int) -> str:
     """What is wrong with a row; empty where nothing is."""
     _, receiver, _, transmitter, _, time, rssi, distance = row
     unit = "unix seconds" if per_second == 1 else "unix milliseconds"
-    low_s, high_s = (0, _MILLISECONDS) if per_second == 1 else (_MILLISECONDS, 1000 << 40)
+    least, most = (0.0, _MILLISECONDS) if per_second == 1 else (_MILLISECONDS, TIME_MS.high)
     for name, value, low, high, text in (
-        ("timestamp", time, low_s, high_s, unit),
-        ("rssi", rssi, *_RSSI_DBM, "dBm"),
-        ("ground_truth_distance", distance, 0, _MOST_M, "metres, NULL or -1"),
+        ("timestamp", time, least, most, unit),
+        ("rssi", rssi, RSSI_DBM.low, RSSI_DBM.high, "dBm"),
+        ("ground_truth_distance", distance, 0, DISTANCE_M.high, "metres, NULL or -1"),
     ):
         if name == "ground_truth_distance" and value in (None, _UNKNOWN_M):
             continue
         if not isinstance(value, (int, float)) or not low <= value <= high:
-            return f"{name}: expected {low:g} to {high:g} {text}, found {value!r:.40}"
+            return f"{name}: expected {low:g} to {high:g} {text}, found {quoted(value, 40)}"
     for name, value in (("receiver_id", receiver), ("transmitter_id", transmitter)):
         if value is None or not 1 <= len(str(value).encode()) <= _ID_BYTES:
-            return f"{name}: expected a name of 1 to {_ID_BYTES} bytes, found {value!r:.40}"
+            return f"{name}: expected a name of 1 to {_ID_BYTES} bytes, found {quoted(value, 40)}"
     return ""
 
 

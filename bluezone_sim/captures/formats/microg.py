@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from ...errors import FormatError
+from ...showing.visible import quoted
+from ...tables.fields import RSSI_DBM, TIME_MS
 from ...tables.rows import Sightings
 from .sqlite_files import check_columns, opened
 
@@ -48,17 +50,18 @@ def _check(row: tuple[Any, ...], path: Path) -> None:
     for name, value, good, expected in (
         ("rpi", rpi, isinstance(rpi, bytes) and len(rpi) == 16, "16 bytes"),
         ("aem", aem, isinstance(aem, bytes) and len(aem) == 4, "4 bytes"),
-        ("timestamp", time, _within(time, 0, 1 << 43), "unix milliseconds"),
+        ("timestamp", time, _within(time, TIME_MS.low, TIME_MS.high), "unix milliseconds"),
         ("rssi", rssi, _within(rssi, -200, 20), "-200 to 20 dBm"),
         ("duration", duration, _within(duration, 0, _MOST_DURATION_MS), "milliseconds up to 3 h"),
     ):
         if not good:
             raise FormatError(
-                f"{path}: table {TABLE}, row {number}: {name}: expected {expected}, found {value!r:.40}"
+                f"{path}: table {TABLE}, row {number}: {name}: expected {expected}, found "
+                f"{quoted(value, 40)}"
             )
 
 
-def _within(value: Any, low: int, high: int) -> bool:
+def _within(value: Any, low: float, high: float) -> bool:
     return isinstance(value, int) and low <= value <= high
 
 
@@ -74,7 +77,7 @@ def _sightings(rows: list[tuple[Any, ...]], observer: int) -> Sightings:
         observer=np.full(len(row), observer, np.int32),
         time_ms=when,
         identifier=np.frombuffer(b"".join(rpi), np.uint8).reshape(-1, 16)[row],
-        rssi_dbm=np.maximum(np.array(rssi, np.int64), -127).astype(np.int16)[row],
+        rssi_dbm=np.maximum(np.array(rssi, np.int64), int(RSSI_DBM.low)).astype(np.int16)[row],
         protocol="gaen",
         payload=np.frombuffer(b"".join(aem), np.uint8).reshape(-1, 4)[row],
     )

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import TableError
-from ...files import WholeFile
 from ..packets import ADV_EXT_IND, LEGACY_BYTES, NO_RSSI, Packets, as_bytes, check_writable, spread
+from ..recording import Recording
 
-SECTION, INTERFACE, OBSOLETE, SIMPLE, ENHANCED = 0x0A0D0D0A, 1, 2, 3, 6
+SECTION, INTERFACE, OBSOLETE, SIMPLE, STATISTICS, ENHANCED = 0x0A0D0D0A, 1, 2, 3, 5, 6
 BYTE_ORDER_MAGIC = 0x1A2B3C4D
 LINKTYPE_LE_LL_WITH_PHDR = 256
 
@@ -69,7 +69,7 @@ def option(code: int, value: bytes) -> bytes:
     return struct.pack("<HH", code, len(value)) + value + b"\0" * (-len(value) % 4)
 
 
-class PcapngWriter(WholeFile):
+class PcapngWriter(Recording):
     """Writes advertisements, an interface an observer, in the order given.
 
     ::
@@ -79,7 +79,7 @@ class PcapngWriter(WholeFile):
     """
 
     def __init__(self, path: Path):
-        super().__init__(path, private=True)  # it has other people's identifiers
+        super().__init__(path)
         body = struct.pack("<IHHq", BYTE_ORDER_MAGIC, 1, 0, -1)
         self.stream.write(block(SECTION, body + option(4, b"bluezone-sim") + option(0, b"")))
         self._interfaces = 0
@@ -107,6 +107,13 @@ class PcapngWriter(WholeFile):
         while self._interfaces <= packets.observer.max(initial=-1):
             self._describe_interface()
         self.stream.write(_blocks(packets, rf))
+
+    def write_note(self, time_us: int, text: str) -> None:
+        """Appends a remark, as the comment of a block of statistics: readers of packets pass over it."""
+        if not self._interfaces:
+            self._describe_interface()
+        body = struct.pack("<III", 0, time_us >> 32, time_us & 0xFFFFFFFF)
+        self.stream.write(block(STATISTICS, body + option(1, text.encode()) + option(0, b"")))
 
     def _describe_interface(self) -> None:
         label = f"observer {self._interfaces}".encode()

@@ -13,7 +13,10 @@ from . import pcapng
 from .frames import MOST_BYTES, PCAP_LINKS, Damage, Frames, check_links, windows
 
 #: Kinds of block that may follow a stretch at fault.
-_KINDS = (pcapng.SECTION, pcapng.INTERFACE, pcapng.OBSOLETE, pcapng.SIMPLE, 4, 5, pcapng.ENHANCED)
+_KINDS = (
+    *(pcapng.SECTION, pcapng.INTERFACE, pcapng.OBSOLETE, pcapng.SIMPLE),
+    *(4, pcapng.STATISTICS, pcapng.ENHANCED),
+)
 
 
 @dataclass

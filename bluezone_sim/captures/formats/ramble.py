@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 
 from ...errors import FormatError
+from ...showing.visible import quoted
+from ...tables.fields import RSSI_DBM, TIME_S
 from ..packets import ADV_NONCONN_IND, NO_CHANNEL, Packets
 from .sqlite_files import check_columns, opened
 
@@ -35,6 +37,9 @@ def read_heard(path: Path) -> Iterator[Packets]:
     with opened(path) as database:
         check_columns(database, path, "devices", ("id", "address", "service_data"))
         check_columns(database, path, "locations", ("device_id", "timestamp", "rssi"))
+        twice = database.execute("SELECT id FROM devices GROUP BY 1 HAVING count(*) > 1").fetchone()
+        if twice is not None:  # joined, each row would be as many
+            raise FormatError(f"{path}: table devices: id {quoted(twice[0], 40)} is there twice")
         cursor = database.execute(
             "SELECT l.rowid, l.timestamp, l.rssi, d.address, d.service_data FROM locations l "
             "JOIN devices d ON l.device_id = d.id ORDER BY l.timestamp, l.rowid"
@@ -45,14 +50,14 @@ def read_heard(path: Path) -> Iterator[Packets]:
 
 def _packets(rows: list[tuple[Any, ...]], path: Path) -> Packets:
     for number, time, rssi, _, _ in rows:
-        for name, value, low, high, unit in (
-            ("timestamp", time, 0, 1 << 40, "unix seconds"),
-            ("rssi", rssi, -127, 20, "dBm"),
+        for name, value, can in (
+            ("timestamp", time, TIME_S),
+            ("rssi", rssi, RSSI_DBM),
         ):
-            if not isinstance(value, (int, float)) or not low <= value <= high:
+            if not can.holds(value):
                 raise FormatError(
-                    f"{path}: table locations, row {number}: {name}: expected {low} to {high} {unit}, "
-                    f"found {value!r:.40}"
+                    f"{path}: table locations, row {number}: {name}: expected {can}, found "
+                    f"{quoted(value, 40)}"
                 )
     data = [_advertisement(str(text or "")) for *_, text in rows]
     size = np.array([len(d) for d in data], np.int32)

@@ -7,11 +7,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ...errors import FormatError
+from ...errors import FormatError, InputError
+from ...reading.bounded import said
 from .containers import head_of
 
 #: First bytes of an sqlite file.
 MAGIC = b"SQLite format 3\0"
+#: Bytes of a cell, or of a row.
+_MOST_CELL = 1 << 20
 
 
 @contextmanager
@@ -27,10 +30,16 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
         raise FormatError(f"{path}: expected an sqlite file, found {magic!r}")
     database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
     try:
+        # A column may be an expression that gives a gigabyte a row, or never ends.
+        database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_CELL)
+        database.execute("PRAGMA trusted_schema = OFF")
         yield database
-    except sqlite3.Error as error:
+    except InputError:
+        raise
+    # The latter where its own words are no UTF-8, as those of a damaged file.
+    except (sqlite3.Error, MemoryError, UnicodeDecodeError) as error:
         raise FormatError(
-            f"{path}: sqlite cannot read it ({error}); is the file truncated?"
+            f"{path}: sqlite cannot read it ({said(error)}); is the file truncated?"
         ) from None
     finally:
         database.close()

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from ..printing import echo
+
 ble = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 AdapterName = Annotated[
@@ -18,7 +20,7 @@ ProtocolName = Annotated[
 
 def say(text: str) -> None:
     """Progress and troubles, on stderr."""
-    typer.echo(text, err=True)
+    echo(text, err=True)
 
 
 def above_zero(value: float | None, option: str) -> None:

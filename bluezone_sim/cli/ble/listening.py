@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..common import Json, console, tell_private
+from ..common import Json, tell_private
+from ..printing import console, echo
 from .common import AdapterName, ble, say
 
 if TYPE_CHECKING:
@@ -26,10 +27,10 @@ def adapters(as_json: Json = False) -> None:
     found = run(lambda stop: list_adapters(), heeds_stop=False)
     about = versions()
     if as_json:
-        typer.echo(json.dumps({"adapters": [a.to_dict() for a in found], "versions": about}))
+        echo(json.dumps({"adapters": [a.to_dict() for a in found], "versions": about}))
         return
     console().print(adapters_table(found))
-    typer.echo(", ".join(f"{name} {number}" for name, number in about.items()))
+    echo(", ".join(f"{name} {number}" for name, number in about.items()))
 
 
 @ble.command()
@@ -67,7 +68,7 @@ def scan(
         if json_lines:
             for phone in phones:
                 if now_us - phone.last_us < 2_000_000:
-                    typer.echo(json.dumps(phone.to_dict(now_us)))
+                    echo(json.dumps(phone.to_dict(now_us)))
         elif live is not None:
             live.update(phones_table(phones, now_us, "Ctrl-C ends"), refresh=True)
 
@@ -85,15 +86,13 @@ def scan(
             )
         )
     if as_json:
-        typer.echo(json.dumps(summary.to_dict()))
+        echo(json.dumps(summary.to_dict()))
     elif not json_lines:
-        import time
-
-        console().print(phones_table(summary.phones, time.time_ns() // 1000))
+        console().print(phones_table(summary.phones, summary.ended_us))
     for line in summary.lines():
-        typer.echo(line, err=as_json or json_lines)
+        echo(line, err=as_json or json_lines)
     if record is not None:
-        typer.echo(f"Written: {record} ({summary.rows:,} rows)", err=as_json or json_lines)
+        echo(f"Written: {record} ({summary.rows:,} rows)", err=as_json or json_lines)
 
 
 def _live(*, off: bool) -> Any:
@@ -137,7 +136,7 @@ def read(
         lambda stop: read_address(address, adapter=adapter, timeout_s=timeout), heeds_stop=False
     )
     if as_json:
-        typer.echo(
+        echo(
             json.dumps(
                 {
                     "protocol": answer.protocol,
@@ -148,5 +147,5 @@ def read(
             )
         )
         return
-    typer.echo(f"{answer.protocol} {answer.identifier.hex()}")
-    typer.echo(f"connected in {answer.connect_s:.2f} s, read in {answer.read_s:.3f} s")
+    echo(f"{answer.protocol} {answer.identifier.hex()}")
+    echo(f"connected in {answer.connect_s:.2f} s, read in {answer.read_s:.3f} s")

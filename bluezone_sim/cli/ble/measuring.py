@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from ..common import Json, console, progress_bar, tell_private
+from ..common import Json, progress_bar, tell_private
+from ..printing import console, echo
 from .common import AdapterName, ProtocolName, above_zero, ble, numbers, say
 
 
@@ -100,15 +101,15 @@ def conformance(
         source="air" if recording is None else str(recording),
     )
     if as_json:
-        typer.echo(json.dumps(report.to_dict()))
+        echo(json.dumps(report.to_dict()))
     else:
-        typer.echo(f"{limits.title}: phone {', '.join(report.addresses)}")
+        echo(f"{limits.title}: phone {', '.join(report.addresses)}")
         console().print(table(report.measurements))
-        typer.echo(report.verdict)
+        echo(report.verdict)
     for path, content in ((junit, files.junit), (html, files.html)):
         if path is not None:
             write_file(path, content(report))
-            typer.echo(f"Written: {path}", err=True)
+            echo(f"Written: {path}", err=True)
     if report.failed:
         raise typer.Exit(1)
 
@@ -172,15 +173,15 @@ def walk_test(
         )
         settings = walk.radio_settings(found, phone)
     if as_json:
-        typer.echo(json.dumps(walk.document(stops, found, settings)))
+        echo(json.dumps(walk.document(stops, found, settings)))
     else:
         console().print(walk.table(stops))
         if found is not None:
-            typer.echo(
+            echo(
                 f"RSSI = {found.rssi_1m_dbm:.1f} dBm - 10 x {found.exponent:.2f} log10(d); sd "
                 f"{found.place_sd_db:.1f} dB between places, {found.packet_sd_db:.1f} dB within one"
             )
-            typer.echo(" ".join(f"--set radio.{k}={v:g}" for k, v in settings.items()))
+            echo(" ".join(f"--set radio.{k}={v:g}" for k, v in settings.items()))
     written: list[tuple[Path, bytes]] = []
     if profile is not None and found is not None:
         when = dt.datetime.now(dt.UTC).date().isoformat()
@@ -189,7 +190,7 @@ def walk_test(
         written.append((figure, walk.figure(stops, found)))
     for path, content in written:
         write_file(path, content)
-        typer.echo(f"Written: {path}", err=True)
+        echo(f"Written: {path}", err=True)
 
 
 @ble.command()
@@ -220,7 +221,7 @@ def matrix(
         guided.cases_of(cases), guided.load(out), measure, say, lambda r: guided.save(out, r)
     )
     if as_json:
-        typer.echo(json.dumps(guided.to_dict(results)))
+        echo(json.dumps(guided.to_dict(results)))
     else:
         console().print(guided.table(results))
     say(f"{len(results)} of 24 cases in {out}")

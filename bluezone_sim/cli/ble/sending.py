@@ -14,11 +14,10 @@ from ..common import (
     Scenario,
     Settings,
     StoppedError,
-    console,
     progress_bar,
-    read_bytes,
     settings_of,
 )
+from ..printing import console, echo
 from .common import AdapterName, ProtocolName, above_zero, ble, numbers, say
 
 
@@ -57,7 +56,7 @@ def advertise(
     def show(identifiers: list[str]) -> None:
         if not as_json:
             shown = ", ".join(identifiers[:8]) + (", …" if len(identifiers) > 8 else "")
-            typer.echo(f"on air: {shown}")
+            echo(f"on air: {shown}")
 
     sender = transmitter(backend, adapter)
 
@@ -69,8 +68,8 @@ def advertise(
 
     sent = run(work)
     if as_json:
-        typer.echo(json.dumps({**sent.to_dict(), "protocol": protocol, "file": str(file)}))
-    typer.echo(
+        echo(json.dumps({**sent.to_dict(), "protocol": protocol, "file": str(file)}))
+    echo(
         f"Written: {file} ({sent.keys} keys). `bluezone-sim match --keys {file} --history FILE` finds "
         "these phones",
         err=as_json,
@@ -139,6 +138,8 @@ def drive(
     from ...ble.sending.advertise import transmitter
     from ...errors import InputError
     from ...files import check_growing
+    from ...protocols.bluezone.files import MOST_HISTORY
+    from ...reading.bounded import read_bytes
     from ...scenario import load
 
     chosen = load(scenario, settings_of(settings))
@@ -146,7 +147,7 @@ def drive(
     if history is not None:
         if out is None:
             raise InputError("--history: give the run's directory with --out")
-        judged = judge_history(chosen, out, read_bytes(history), str(history), span)
+        judged = judge_history(chosen, out, read_bytes(history, MOST_HISTORY), str(history), span)
         _show_drive(judged, as_json=as_json)
         return
     if out is not None:
@@ -224,16 +225,14 @@ def _show_drive(found: Any, *, as_json: bool) -> None:
     from ...ble.drive.table import drive_table
 
     if as_json:
-        typer.echo(json.dumps(found.to_dict()))
+        echo(json.dumps(found.to_dict()))
         return
     console().print(drive_table(found.levels))
     for level in found.levels:
         for who, what in ((level.missed, "missed on air"), (level.extra, "on air alone")):
             if who:
-                typer.echo(
-                    f"Adoption {100 * level.level:.3g} %, {what}: {', '.join(map(str, who))}"
-                )
-    typer.echo(
+                echo(f"Adoption {100 * level.level:.3g} %, {what}: {', '.join(map(str, who))}")
+    echo(
         "Counts of peers. At desk: the simulation with phones as near as on the bench, which is what the "
         "air can\nshow; scenario: at the scenario's distances. Warned: if the peer were a case."
     )

@@ -6,87 +6,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import TableError
-from ..decorators import compiled
 from ..threads import in_threads
-from .sha256 import block, check_bytes, output, swap
-from .sha256_ir import INITIAL, LANES, big_endian_words
+from ..units.table import call
+from .sha256 import check_bytes, output
 
-_INITIAL = np.array(INITIAL, np.uint32)
-#: "H_TC", with which both labels begin.
-_LABEL = big_endian_words(b"H_TC")[0]
-_K, _N = np.uint32(ord("K")), np.uint32(ord("N"))
-_KEY_BITS, _NUMBER_BITS = np.uint32(8 * 69), np.uint32(8 * 39)
+#: Keys whose messages are hashed in one go: so many stay in the second cache.
+_TOGETHER = 1024
 
 
-@compiled
-def _start(state):
-    for w in range(8):
-        for lane in range(LANES):
-            state[w, lane] = _INITIAL[w]
+def _padded(n: int, label: bytes, size: int) -> NDArray[np.uint8]:
+    """``n`` messages that begin with a label and are ``size`` bytes long, with SHA-256's padding."""
+    out = np.zeros((n, (size + 8) // 64 * 64 + 64), np.uint8)
+    out[:, : len(label)] = np.frombuffer(label, np.uint8)
+    out[:, size] = 0x80
+    out[:, -8:] = np.frombuffer((8 * size).to_bytes(8, "big"), np.uint8)
+    return out
 
 
-@compiled
-def _runs(keys, index, first, last, out):
-    """Numbers of keys ``uint32[n, 16]`` (rvk, contact key, as stored) into ``uint32[n, count, 4]``."""
-    rvk = np.zeros((8, LANES), np.uint32)
-    key = np.zeros((8, LANES), np.uint32)
-    state = np.empty((8, LANES), np.uint32)
-    message = np.zeros((16, LANES), np.uint32)
-    for begin in range(first, last, LANES):
-        n = min(LANES, last - begin)
-        for lane in range(n):
-            for w in range(8):
-                rvk[w, lane] = swap(keys[begin + lane, w])
-                key[w, lane] = swap(keys[begin + lane, 8 + w])
-        for step in range(out.shape[1]):
-            # SHA-256("H_TCK" || rvk || key), 69 bytes: everything sits one byte off the words.
-            _start(state)
-            for lane in range(LANES):
-                message[0, lane] = _LABEL
-                message[1, lane] = (_K << np.uint32(24)) | (rvk[0, lane] >> np.uint32(8))
-                for w in range(1, 8):
-                    message[1 + w, lane] = (rvk[w - 1, lane] << np.uint32(24)) | (
-                        rvk[w, lane] >> np.uint32(8)
-                    )
-                message[9, lane] = (rvk[7, lane] << np.uint32(24)) | (key[0, lane] >> np.uint32(8))
-                for w in range(1, 7):
-                    message[9 + w, lane] = (key[w - 1, lane] << np.uint32(24)) | (
-                        key[w, lane] >> np.uint32(8)
-                    )
-            block(state, message)
-            for lane in range(LANES):
-                message[0, lane] = (key[6, lane] << np.uint32(24)) | (key[7, lane] >> np.uint32(8))
-                message[1, lane] = (key[7, lane] << np.uint32(24)) | np.uint32(0x800000)
-                for w in range(2, 15):
-                    message[w, lane] = np.uint32(0)
-                message[15, lane] = _KEY_BITS
-            block(state, message)
-            for w in range(8):
-                for lane in range(LANES):
-                    key[w, lane] = state[w, lane]
-            # SHA-256("H_TCN" || le16(index) || key), 39 bytes: three bytes off.
-            _start(state)
-            for lane in range(LANES):
-                i = np.uint32(index[begin + lane] + step) if lane < n else np.uint32(0)
-                swapped = ((i & np.uint32(0xFF)) << np.uint32(8)) | (i >> np.uint32(8))
-                message[0, lane] = _LABEL
-                message[1, lane] = (
-                    (_N << np.uint32(24))
-                    | (swapped << np.uint32(8))
-                    | (key[0, lane] >> np.uint32(24))
-                )
-                for w in range(1, 8):
-                    message[1 + w, lane] = (key[w - 1, lane] << np.uint32(8)) | (
-                        key[w, lane] >> np.uint32(24)
-                    )
-                message[9, lane] = (key[7, lane] << np.uint32(8)) | np.uint32(0x80)
-                for w in range(10, 15):
-                    message[w, lane] = np.uint32(0)
-                message[15, lane] = _NUMBER_BITS
-            block(state, message)
-            for lane in range(n):
-                for w in range(4):
-                    out[begin + lane, step, w] = swap(state[w, lane])
+def _run(keys: NDArray[np.uint8], index: NDArray[np.int64], out: NDArray[np.uint8]) -> None:
+    """Numbers of some keys ``uint8[n, 64]`` (rvk, contact key) into ``uint8[n, count, 16]``."""
+    n, count = out.shape[:2]
+    # SHA-256("H_TCK" || rvk || key), and SHA-256("H_TCN" || le16(index) || key).
+    following, number = _padded(n, b"H_TCK", 69), _padded(n, b"H_TCN", 39)
+    following[:, 5:69] = keys
+    for step in range(count):
+        call("digests", following, 2, n, number[:, 7:], 64, 32)
+        following[:, 37:69] = number[:, 7:39]
+        number[:, 5:7] = (index + step).astype("<u2")[:, None].view(np.uint8)
+        call("digests", number, 1, n, out[:, step], 16 * count, 16)
 
 
 def tcn_identifiers(
@@ -124,7 +71,11 @@ def tcn_identifiers(
             "1 to 65535"
         )
     out = output(out, (n, count, 16))
-    words = out.reshape(n, -1).view(np.uint32).reshape(n, count, 4)
-    source = keys.view(np.uint32)
-    in_threads(lambda a, b: _runs(source, index, a, b, words), n, threads)
+
+    def work(first: int, last: int) -> None:
+        for a in range(first, last, _TOGETHER):
+            b = min(a + _TOGETHER, last)
+            _run(keys[a:b], index[a:b], out[a:b])
+
+    in_threads(work, n, threads)
     return out

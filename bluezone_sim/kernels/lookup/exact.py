@@ -12,30 +12,28 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba.extending import overload
 from numpy.typing import NDArray
 
 from ..bits_ir import lowest_bit
-from ..cpu import Path, Vaes, path
-from ..decorators import INLINED, bare, inlined
+from ..decorators import bare, inlined
 from ..pages import zeros
-from . import filter_ir
-from .filter_ir import SPAN, prefetch
+from ..units import filters, table
+from ..units.filters import SPAN
+from .prefetch_ir import prefetch
 
 #: Candidates that wait for their lines of the table.
 WAITING = 64
 
-_SPREAD = np.uint64(filter_ir.SPREAD)
-_FIRST_BIT, _SECOND_BIT = np.uint64(filter_ir.FIRST_BIT), np.uint64(filter_ir.SECOND_BIT)
+_SPREAD = np.uint64(filters.SPREAD)
+_FIRST_BIT, _SECOND_BIT = np.uint64(filters.FIRST_BIT), np.uint64(filters.SECOND_BIT)
 _ONE = np.uint64(1)
-_PASSING_3, _PASSING_4 = map(filter_ir.passing_span, (3, 4))
+_PASSING_3, _PASSING_4 = map(table.function, filters.SHAPES)
 
 
 class Index(NamedTuple):
     """Identifiers to be found.
 
     Attributes:
-        path: which instructions ask the filter; see :mod:`bluezone_sim.kernels.cpu`.
         words: ``uint32[n, w]``, the identifiers, w words each.
         filter: ``uint64[2**f]``.
         start: ``uint32[2**b + 1]``, first entry of each bucket.
@@ -43,7 +41,6 @@ class Index(NamedTuple):
         shifts: 64 - f and 64 - b: what is left of a hash is the word of the filter, and the bucket.
     """
 
-    path: Path
     words: NDArray[np.uint32]
     filter: NDArray[np.uint64]
     start: NDArray[np.uint32]
@@ -111,25 +108,14 @@ def _passing_few(bloom, to_word, words, at, width, n):
     return bits
 
 
-def _passing(path, bloom, to_word, words, at, width):
+@inlined
+def _passing(bloom, to_word, words, at, width):
     """Bits of SPAN identifiers that pass the filter."""
-
-
-@overload(_passing, jit_options=INLINED)
-def _(path, bloom, to_word, words, at, width):
-    if path.instance_class is not Vaes:
-        return lambda path, bloom, to_word, words, at, width: _passing_few(
-            bloom, to_word, words, at, width, SPAN
-        )
-
-    def gathered(path, bloom, to_word, words, at, width):
-        if width == 4:
-            return _PASSING_4(bloom, to_word, words, at)
-        if width == 3:
-            return _PASSING_3(bloom, to_word, words, at)
-        return _passing_few(bloom, to_word, words, at, width, SPAN)
-
-    return gathered
+    if width == 4:
+        return np.uint64(_PASSING_4(bloom, 0, to_word, words, at))
+    if width == 3:
+        return np.uint64(_PASSING_3(bloom, 0, to_word, words, at))
+    return _passing_few(bloom, to_word, words, at, width, SPAN)
 
 
 #: Rows whose lines are asked for ahead of filling them in.
@@ -231,7 +217,7 @@ def probe(index, words, begin, n, unit, work):
     for first in range(0, n, SPAN):
         at = width * (begin + first)
         if n - first >= SPAN:
-            bits = _passing(index.path, index.filter, to_word, words, at, width)
+            bits = _passing(index.filter, to_word, words, at, width)
         else:
             bits = _passing_few(index.filter, to_word, words, at, width, n - first)
         while bits:
@@ -266,6 +252,7 @@ def build_index(words: NDArray[np.uint32], rows: NDArray[np.uint32]) -> Index:
 
     Beside the identifiers it takes 1.4 to 6 bytes of filter, 2 to 4 of buckets and 8 of entries a row.
     """
+    table.ready()  # for the kernels that ask the filter
     n = len(rows)
     # About 32 or 16 bits of filter each, and about one identifier a bucket; both powers of two.
     bits = max(n, 64) * (32 if n <= _FEW else 16)
@@ -274,7 +261,7 @@ def build_index(words: NDArray[np.uint32], rows: NDArray[np.uint32]) -> Index:
     entry = zeros(n, np.uint64)
     shifts = (64 - f, 64 - b)
     _fill(words, rows, shifts, bloom, start, entry)
-    return Index(path(), words, bloom, start, entry, shifts)
+    return Index(words, bloom, start, entry, shifts)
 
 
 def collect(call: Any, width: int, guess: int) -> NDArray[np.int64]:

@@ -153,11 +153,10 @@ def link_hours(
     """
     out = np.full(len(observer), ALL_HOURS, np.uint32)
     if not life.always_on:
-        low, high = (
-            np.broadcast_to(np.clip(np.asarray(s) // HOUR_S, 0, HOURS - 1), out.shape)
-            for s in (first_s, last_s)
-        )
-        _link_hours(life, phones, streams, observer, emitter, day, low, high + 1, out)
+        low, high = np.empty((2, len(out)), np.int64)
+        low[:] = np.clip(np.asarray(first_s) // HOUR_S, 0, HOURS - 1)
+        high[:] = np.clip(np.asarray(last_s) // HOUR_S, 0, HOURS - 1) + 1
+        _link_hours(life, phones, streams, observer, emitter, day, low, high, out)
     return out
 
 

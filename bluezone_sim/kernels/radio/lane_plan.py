@@ -8,8 +8,17 @@ from scipy.special import ndtri
 from scipy.stats import norm
 
 from .. import rng
-from .lane_columns import BY_READ, IN_PACKET, KIND_COLUMNS, MOST_PACKETS, NOT_HEARD, LanePlan
-from .link_budget import IDENTIFIER, App, LinkBudget, Phones, Streams, faintest_dbm
+from .lane_columns import BY_READ, IN_PACKET, KIND_COLUMNS, KINDS, MOST_PACKETS, NOT_HEARD, LanePlan
+from .link_budget import (
+    BACKGROUND,
+    FOREGROUND,
+    IDENTIFIER,
+    App,
+    LinkBudget,
+    Phones,
+    Streams,
+    faintest_dbm,
+)
 from .sessions import Sessions
 
 _Z_STEP = 1 / 64
@@ -42,7 +51,7 @@ def plan_of(
     kinds = _kinds(app)
     there = [k for k in (0, 1) if np.any(phones.ios == bool(k))]
     pairs = [(p, q) for p in there for q in there]
-    by_pair = kinds.reshape(2, 3, 2, 3, KIND_COLUMNS)
+    by_pair = kinds.T.reshape(2, 2, 2, 2, KIND_COLUMNS)
     margin_sd = float(np.hypot(air.fading_sd_db, air.sensitivity_sd_db))
     scale = 1 / _Z_STEP / margin_sd
     f = np.float32
@@ -62,9 +71,7 @@ def plan_of(
         tail=_tail(air, margin_sd),
         normal=rng.NORMAL_TABLE.astype(f),
         cosine=turn.astype(f),
-        root=ROOT.astype(f),
-        most=EXPECTED_MAX.astype(f),
-        most_sd=MAX_SD.astype(f),
+        of_packets=np.stack((ROOT, MAX_SD, EXPECTED_MAX, np.zeros_like(ROOT)), axis=1).astype(f),
         attenuation_1m_db=f(air.attenuation_1m_db),
         near_db=f(air.exponent * steps),
         far_db=f(air.exponent_far * steps),
@@ -89,8 +96,9 @@ def plan_of(
         ever=np.int32(
             sum(1 << (2 * p + q) for p, q in pairs if np.any(by_pair[p, :, q, :, -1] != NOT_HEARD))
         ),
-        mixed=np.bool_(any(np.any(by_pair[p, :, q, :] != kinds[0]) for p, q in pairs)),
-        varied=np.bool_(app.stateful[0]),
+        mixed=np.bool_(any(np.any(by_pair[p, :, q, :] != kinds[:, 0]) for p, q in pairs)),
+        pauses=np.bool_(any(app.advertise_on_ms[k] != app.advertise_period_ms[k] for k in there)),
+        heard=np.int32(sum(1 << k for k in range(KINDS) if kinds[-1, k] != NOT_HEARD)),
         scene=streams.scene,
         shadowing=streams.shadowing,
         carry=streams.carry,
@@ -125,8 +133,9 @@ def _kinds(app: App) -> NDArray[np.float32]:
         (app.window_ms / app.listens)[:, :, None, None],
         np.where(heard == 1, how, NOT_HEARD),
     )
-    table = np.stack([np.broadcast_to(c, shape) for c in columns], axis=-1)
-    return np.ascontiguousarray(table.reshape(-1, KIND_COLUMNS), dtype=np.float32)
+    table = np.stack([np.broadcast_to(c, shape) for c in columns])
+    told_apart = table[:, :, (FOREGROUND, BACKGROUND)][..., (FOREGROUND, BACKGROUND)]
+    return np.ascontiguousarray(told_apart.reshape(KIND_COLUMNS, KINDS), dtype=np.float32)
 
 
 def _tail(air: LinkBudget, margin_sd: float) -> NDArray[np.float32]:

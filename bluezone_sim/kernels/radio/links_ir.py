@@ -14,6 +14,7 @@ from ..lanes import (
     WORD,
     Array,
     Lanes,
+    Packing,
     chosen,
     constant,
     counting,
@@ -21,23 +22,22 @@ from ..lanes import (
     vectorised,
 )
 from ..rng import GOLDEN
-from ..rng_ir import draw, halves, mixed, unit
+from ..rng_ir import draw, mixed, unit
 from .availability import ALL_HOURS, HOUR_MS, HOURS
-from .link_budget import BACKGROUND
 from .sessions import DAY_MS
 
 Value = Any
 
-#: Scans of a link that are looked at together.
-ITEMS = 8
 #: Longer than any segment, ms.
 _FAR_MS = 1 << 30
 
 
-def of_platform(b: ir.IRBuilder, pair: Array, bit: Lanes) -> Lanes:
-    """The Android or the iPhone's value."""
-    android, ios = (splat(b, pair.scalar(LONG(k))) for k in (0, 1))
-    return (bit > 0).pick(ios, android)
+def of_platform(b: ir.IRBuilder, pair: Array, bit: Lanes, *, inverse: bool = False) -> Lanes:
+    """The Android or the iPhone's value, or one over it as a float."""
+    android, ios = (pair.scalar(LONG(k)) for k in (0, 1))
+    if inverse:
+        android, ios = (b.fdiv(FLOAT(1.0), b.sitofp(x, FLOAT)) for x in (android, ios))
+    return (bit > 0).pick(splat(b, ios), splat(b, android))
 
 
 def _cycles(x: Lanes, period: Lanes) -> tuple[Lanes, Lanes]:
@@ -54,8 +54,8 @@ def link(b, plan, links, linked, row, at):
     begin = links.start_s.load(row) * 1000
     length = links.duration_s.load(row) * 1000
     distance = links.distance_m.load(row)
-    rx, hears = halves(plan.hears.gather(observer))
-    tx, sends = halves(plan.sends.gather(emitter))
+    rx, hears = plan.hears.gather(observer).halves()
+    tx, sends = plan.sends.gather(emitter).halves()
     mine, theirs = hears & 1, sends & 1
     platforms = (mine << 1) | theirs
 
@@ -138,51 +138,52 @@ def link(b, plan, links, linked, row, at):
     linked.scans.store(at, count.max(0))
     linked.parts.store(at, parts)
     linked.platforms.store(at, platforms)
+    linked.hours.store(at, hours)
+    linked.clear.store(at, links.p_clear.load(row).singles())
     ever = (splat(b, plan.ever) >> platforms) & 1
     live = (level >= splat(b, plan.least_dbm)).value
     live = b.and_(live, b.and_((hours.differs(0)).value, (ever > 0).value))
     return b.zext(Lanes(b, live).bits(), LONG)
 
 
-class _Link:
-    """A link whose scans are at hand, eight at a time."""
+@vectorised
+def enlist(b, pairs, at, who, scan):
+    """Scans ``scan`` .. ``scan`` + 15 of a link, behind the ``at`` pairs of link and scan that there are."""
+    pairs.who.store(at, splat(b, b.trunc(who, WORD)))
+    pairs.scan.store(at, counting(b, WORD) + b.trunc(scan, WORD))
+    return LONG(0)
 
-    def __init__(self, b: ir.IRBuilder, plan: Any, linked: Any, link: Value):
-        self.b, self.plan, self.linked, self.link = b, plan, linked, link
-        platforms = linked.platforms.scalar(link)
-        self.mine = b.zext(b.lshr(platforms, WORD(1)), LONG)
+
+class _Scans:
+    """Scans of sixteen links at most, whose columns are at hand: which link's, and which of its scans."""
+
+    def __init__(self, b: ir.IRBuilder, plan: Any, linked: Any, who: Lanes, scan: Lanes):
+        self.b, self.plan, self.linked, self.who, self.scan = b, plan, linked, who, scan
+        self.mine = self.of(linked.platforms) >> 1
 
     def of(self, column: Array) -> Lanes:
-        """A column of the link."""
-        return splat(self.b, column.scalar(self.link), ITEMS)
+        """A column of their links."""
+        return self.who.from_table(column)
 
-    def my(self, pair: Array) -> Lanes:
-        """The observer's platform's value."""
-        return splat(self.b, pair.scalar(self.mine), ITEMS)
-
-    def numbers(self, first: Value) -> Lanes:
-        """``first``, ``first`` + 1 …"""
-        return counting(self.b, WORD, ITEMS) + self.b.trunc(first, WORD)
-
-    def scans(self, scan: Lanes) -> tuple[Lanes, Lanes]:
-        """Starts and ends of scans within the link."""
-        b, wide = self.b, self.plan.scan_jitter_ms.scalar(self.mine)
-        start = self.of(self.linked.scan) + scan * self.my(self.plan.scan_period_ms)
+    def ends(self) -> tuple[Lanes, Lanes]:
+        """Starts and ends within the link."""
+        b, plan = self.b, self.plan
+        wide = of_platform(b, plan.scan_jitter_ms, self.mine)
+        start = self.of(self.linked.scan)
+        start = start + self.scan * of_platform(b, plan.scan_period_ms, self.mine)
 
         def jittered() -> list[Lanes]:
-            h = mixed(self.of(self.linked.jitter) + scan.longs() * GOLDEN)
-            late = unit(h) * splat(b, b.sitofp(wide, DOUBLE), ITEMS)
-            return [start + late.words()]
+            h = mixed(self.of(self.linked.jitter) + self.scan.longs() * GOLDEN)
+            return [start + (unit(h) * wide.doubles()).words()]
 
-        some = b.icmp_signed(">", wide, WORD(0))
-        (start,) = chosen(b, some, jittered, lambda: [start])
-        stop = (start + self.my(self.plan.scan_on_ms)).min(self.of(self.linked.length))
-        return start.max(0), stop
+        (start,) = chosen(b, (wide > 0).any(), jittered, lambda: [start])
+        stop = start + of_platform(b, plan.scan_on_ms, self.mine)
+        return start.max(0), stop.min(self.of(self.linked.length))
 
     def change(self, low: Lanes, later: Lanes | int) -> Lanes:
         """The first change of identifier after an instant, or so many later."""
         b, plan = self.b, self.plan
-        first, rotation = self.of(self.linked.cut), splat(b, _rotation(b, plan), ITEMS)
+        first, rotation = self.of(self.linked.cut), splat(b, _rotation(b, plan))
         passed = (low - first).whole_of(rotation, rotation.floats().inverse())
 
         def shared() -> list[Lanes]:
@@ -191,7 +192,7 @@ class _Link:
         def lived() -> list[Lanes]:
             def at(number: Lanes) -> Lanes:
                 h = mixed(self.of(self.linked.lives) + number.longs() * GOLDEN)
-                return first + rotation * number + _delay(b, plan, h, ITEMS)
+                return first + rotation * number + _delay(b, plan, h)
 
             # A change that is due may be late.
             return [at((at(passed) > low).pick(passed, passed + 1) + later)]
@@ -199,91 +200,115 @@ class _Link:
         (change,) = chosen(b, _own_lives(b, plan), lived, shared)
         return change
 
-    def _kind(self, low: Lanes) -> Lanes:
-        """Rows of :attr:`LanePlan.kinds`, by the states of the two apps at some instants of the link."""
-        b, linked = self.b, self.linked
-        platforms = linked.platforms.scalar(self.link)
-        mine, theirs = b.lshr(platforms, WORD(1)), b.and_(platforms, WORD(1))
-        row = splat(b, b.add(b.mul(mine, WORD(18)), b.mul(theirs, WORD(3))), ITEMS)
-        for since, front, step in (
-            (linked.since_mine, linked.front_mine, 6),
-            (linked.since_theirs, linked.front_theirs, 1),
-        ):
-            at = self.of(since) + low
-            for _ in range(2):  # a local day of 25 hours ends after the second day
-                at = (at >= DAY_MS).pick(at - DAY_MS, at)
-            row = row + (at < self.of(front)).pick(low.like(0), step * BACKGROUND)
-        return row
 
-    def add(
-        self, links: Any, spans: Any, at: Value, row: Value, low: Lanes, high: Lanes, stop: Lanes,
-        there: Lanes,
-    ) -> Value:  # fmt: skip
-        """Keeps spans that are there, while the phones are awake; how many there are then."""
-        b, linked = self.b, self.linked
-        (kind,) = chosen(b, self.plan.mixed, lambda: [self._kind(low)], lambda: [low.like(0)])
-        hours = links.hours.scalar(row)
+@vectorised
+def place(b, plan, linked, pairs, i):
+    """When scans ``i`` .. ``i`` + 15 of ``pairs`` begin and end, and when the identifier changes first."""
+    scans = _Scans(b, plan, linked, pairs.who.load(i), pairs.scan.load(i))
+    low, stop = scans.ends()
+    maybe = scans.of(linked.parts) > 1
 
-        def awake() -> list[Lanes]:
-            hour = (self.of(linked.midnight) + low).whole_of(HOUR_MS, 1 / HOUR_MS).min(HOURS - 1)
-            return [(splat(b, hours, ITEMS) >> hour) & 1]
+    def change() -> list[Lanes]:
+        return [maybe.pick(scans.change(low, 0), stop)]
 
-        some = b.icmp_unsigned("!=", hours, WORD(ALL_HOURS))
-        (bits,) = chosen(b, some, awake, lambda: [low.like(1)])
-        keep = b.and_((high > low).value, b.and_(there.value, (bits > 0).value))
-        kept = Lanes(b, keep)
-        spans.low.store(at, low.packed(kept))
-        spans.length.store(at, (high - low).packed(kept))
-        spans.stop.store(at, stop.packed(kept))
-        spans.kind.store(at, kind.packed(kept))
-        spans.row.store(at, splat(b, b.trunc(row, WORD), ITEMS))
-        spans.clear.store(at, splat(b, b.fptrunc(links.p_clear.scalar(row), FLOAT), ITEMS))
-        for name in ("burst", "platforms", "level", "stream", "begin"):
-            getattr(spans, name).store(at, self.of(getattr(linked, name)))
-        return b.add(at, b.zext(b.ctpop(kept.bits()), LONG))
+    (cut,) = chosen(b, maybe.any(), change, lambda: [stop])
+    pairs.low.store(i, low)
+    pairs.stop.store(i, stop)
+    pairs.cut.store(i, cut)
+    return LONG(0)
 
 
 @vectorised
-def expand(b, plan, links, linked, spans, at, link, row, first):
-    """Spans of scans ``first`` .. ``first`` + 7 of a link, behind the ``at`` that there are.
+def expand(b, pairs, parts, i, count, at):
+    """Scans ``i`` .. ``i`` + 15 of ``pairs``, of which ``count`` are there, behind the ``at`` parts of scans
+    that there are.
 
     Returns how many there are then, or -1 where a scan is cut, which :func:`expand_cut` sees to.
     """
-    one = _Link(b, plan, linked, link)
-    scan = one.numbers(first)
-    low, stop = one.scans(scan)
-    there = scan < one.of(linked.scans)
-    maybe = b.icmp_signed(">", linked.parts.scalar(link), WORD(1))
-
-    def change() -> list[Lanes]:
-        return [one.change(low, 0)]
-
-    (cut,) = chosen(b, maybe, change, lambda: [stop])
-    with b.if_else((cut < stop).any()) as (then, otherwise):
-        with then:
-            from_then = b.block
-        with otherwise:
-            count = one.add(links, spans, at, row, low, stop, stop, there)
-            from_otherwise = b.block
-    phi = b.phi(LONG)
-    phi.add_incoming(LONG(-1), from_then)
-    phi.add_incoming(count, from_otherwise)
-    return phi
+    stop = pairs.stop.load(i)
+    some = counting(b, WORD) < b.trunc(count, WORD)
+    cut = Lanes(b, b.and_(some.value, (pairs.cut.load(i) < stop).value))
+    parts.who.store(at, pairs.who.load(i))
+    parts.low.store(at, pairs.low.load(i))
+    parts.high.store(at, stop)
+    parts.stop.store(at, stop)
+    here = b.select(b.icmp_signed("<", count, LONG(WIDTH)), count, LONG(WIDTH))
+    return b.select(cut.any(), LONG(-1), b.add(at, here))
 
 
 @vectorised
-def expand_cut(b, plan, links, linked, spans, at, link, row, first, part):
-    """The same where scans are cut: their parts ``part`` .. ``part`` + 7 in order of time."""
-    one = _Link(b, plan, linked, link)
-    parts, number = one.of(linked.parts), one.numbers(part)
-    ahead = ((number.floats() + 0.5) / parts.floats()).floor().words()
-    scan = ahead + splat(b, b.trunc(first, WORD), ITEMS)
-    low, stop = one.scans(scan)
-    later = number - ahead * parts
-    begins, ends = one.change(low, later - 1), one.change(low, later)
-    there = b.and_((ahead < ITEMS).value, (scan < one.of(linked.scans)).value)
-    low, high = begins.max(low), ends.min(stop)
-    return one.add(links, spans, at, row, low, high, stop, Lanes(b, there))
+def expand_cut(b, plan, linked, pairs, parts, i, count, at, most, part):
+    """The same where scans are cut into ``most`` parts at most, of which it keeps ``part`` .. ``part`` + 15,
+    counted through all scans."""
+    number = counting(b, WORD) + b.trunc(part, WORD)
+    most = splat(b, b.trunc(most, WORD))
+    ahead = ((number.floats() + 0.5) / most.floats()).floor().words()
+    who, scan = (ahead.from_table(c.from_(i)) for c in (pairs.who, pairs.scan))
+    low, stop = (ahead.from_table(c.from_(i)) for c in (pairs.low, pairs.stop))
+    scans = _Scans(b, plan, linked, who, scan)
+    later = number - ahead * most
+    low, high = scans.change(low, later - 1).max(low), scans.change(low, later).min(stop)
+    there = b.and_((ahead < b.trunc(count, WORD)).value, (high > low).value)
+    packing = Packing(Lanes(b, there))
+    for column, lanes in (
+        (parts.who, who),
+        (parts.low, low),
+        (parts.high, high),
+        (parts.stop, stop),
+    ):
+        packing.store(column, at, lanes)
+    return b.add(at, packing.count)
+
+
+@vectorised
+def settle(b, plan, linked, parts, spans, i, count, row, at):
+    """Parts ``i`` .. ``i`` + 15 of scans, of which ``count`` are there, behind the ``at`` spans that there
+    are, if something can be heard in them; returns how many there are then.
+
+    ``row`` is that of the first link at hand.
+    """
+    who, low, high = parts.who.load(i), parts.low.load(i), parts.high.load(i)
+
+    def of(column: Array) -> Lanes:
+        return who.from_table(column)
+
+    platforms, hours = of(linked.platforms), of(linked.hours)
+
+    def state() -> list[Lanes]:
+        row = (platforms << 2) & 8 | (platforms << 1) & 2
+        for since, front, step in (
+            (linked.since_mine, linked.front_mine, 4),
+            (linked.since_theirs, linked.front_theirs, 1),
+        ):
+            at = of(since) + low
+            for _ in range(2):  # a local day of 25 hours ends after the second day
+                at = (at >= DAY_MS).pick(at - DAY_MS, at)
+            row = row + (at < of(front)).pick(low.like(0), step)
+        return [row]
+
+    def awake() -> list[Lanes]:
+        hour = (of(linked.midnight) + low).whole_of(HOUR_MS, 1 / HOUR_MS).min(HOURS - 1).max(0)
+        return [(hours >> hour) & 1]
+
+    (kind,) = chosen(b, plan.mixed, state, lambda: [low.like(0)])
+    (bits,) = chosen(b, hours.differs(ALL_HOURS).any(), awake, lambda: [low.like(1)])
+    bits = bits & (splat(b, plan.heard) >> kind)
+    some = counting(b, WORD) < b.trunc(count, WORD)
+    keep = b.and_((high > low).value, b.and_(some.value, (bits > 0).value))
+    packing = Packing(Lanes(b, keep))
+    for column, lanes in (
+        (spans.low, low),
+        (spans.length, high - low),
+        (spans.stop, parts.stop.load(i)),
+        (spans.kind, kind),
+    ):
+        packing.store(column, at, lanes)
+    for before, links in packing.parts(who):
+        to = b.add(at, before)
+        spans.row.store(to, links + b.trunc(row, WORD))
+        for name in ("platforms", "burst", "level", "clear", "stream", "begin"):
+            getattr(spans, name).store(to, links.from_table(getattr(linked, name)))
+    return b.add(at, packing.count)
 
 
 def _own_lives(b: ir.IRBuilder, plan: Any) -> Value:
@@ -291,9 +316,9 @@ def _own_lives(b: ir.IRBuilder, plan: Any) -> Value:
     return b.icmp_signed(">", plan.life_jitter_ms, WORD(0))
 
 
-def _delay(b: ir.IRBuilder, plan: Any, h: Lanes, width: int = WIDTH) -> Lanes:
+def _delay(b: ir.IRBuilder, plan: Any, h: Lanes) -> Lanes:
     """How late a change of identifier is, ms, by its draw."""
-    return (unit(h) * splat(b, b.sitofp(plan.life_jitter_ms, DOUBLE), width)).words()
+    return (unit(h) * splat(b, b.sitofp(plan.life_jitter_ms, DOUBLE))).words()
 
 
 def _rotation(b: ir.IRBuilder, plan: Any) -> Value:

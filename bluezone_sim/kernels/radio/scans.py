@@ -25,14 +25,16 @@ from ..bits_ir import lowest_bit
 from ..decorators import bare, inlined
 from ..lanes import WIDTH
 from ..rng import draw, mix64, to_unit
-from .lane_columns import Linked, Spans
+from .lane_columns import Linked, Pairs, Parts, Spans
 from .link_budget import POLL_MS, read_works
-from .links_ir import ITEMS, expand, expand_cut, link
+from .links_ir import enlist, expand, expand_cut, link, place, settle
 from .sessions import DAY_MS, in_front
-from .spans_ir import hear, write
+from .spans_ir import arrive, begin, hear, reach, write
 
 #: Spans that are collected before they are heard.
-_SPANS = 512
+_SPANS = 192
+#: Scans that are looked at together, at most.
+_PAIRS = 256
 
 
 class Links(NamedTuple):
@@ -79,20 +81,25 @@ class RadioScratch(NamedTuple):
     identifier was read."""
 
     linked: Linked
+    pairs: Pairs
+    parts: Parts
     spans: Spans
     known: NDArray[np.int64]
 
 
-def radio_scratch() -> RadioScratch:
-    """Scratch of a thread."""
+def radio_scratch(parts: int) -> RadioScratch:
+    """Scratch of a thread, for scans that are cut into so many parts at most."""
+    more = max(_PAIRS, parts)
     return RadioScratch(
         Linked(**_columns(Linked._fields, WIDTH)),
-        Spans(**_columns(Spans._fields, _SPANS + WIDTH)),
+        Pairs(**_columns(Pairs._fields, _PAIRS + WIDTH)),
+        Parts(**_columns(Parts._fields, more + WIDTH)),
+        Spans(**_columns(Spans._fields, _SPANS + more + WIDTH)),
         np.array([-1, -1]),
     )
 
 
-_FLOATS = ("level", "clear", "mean", "top")
+_FLOATS = ("level", "clear", "middle", "spread", "skew", "mean", "top")
 _LONGS = ("stream", "begin", "jitter", "lives")
 
 
@@ -187,11 +194,41 @@ def _front(plan, streams, links, linked, who, row):
     )
 
 
-@bare
+@inlined
+def _expand_scans(plan, links, scratch, pairs, row, count):
+    """Spans of the scans listed, behind the ``count`` that there are; how many there are then.
+
+    ``row`` is that of the first link at hand.
+    """
+    linked, most = scratch.linked, _most_parts(plan)
+    for i in range(0, pairs, WIDTH):
+        place(plan, linked, scratch.pairs, i)
+    parts = np.int64(0)
+    for i in range(0, pairs, WIDTH):
+        found = expand(scratch.pairs, scratch.parts, i, pairs - i, parts)
+        if found < 0:
+            found = parts
+            for part in range(0, WIDTH * most, WIDTH):
+                found = expand_cut(
+                    plan, linked, scratch.pairs, scratch.parts, i, pairs - i, found, most, part
+                )
+        parts = found
+    for i in range(0, parts, WIDTH):
+        count = settle(plan, linked, scratch.parts, scratch.spans, i, parts - i, row, count)
+    return count
+
+
+@inlined
 def _hear_spans(plan, air, app, streams, links, scratch, count, out, at):
     """Records of the spans collected; how many there are then."""
     for i in range(0, count, WIDTH):
-        got = hear(plan, links, scratch.spans, i, count - i, out, at)
+        reach(plan, scratch.spans, i)
+    for i in range(0, count, WIDTH):
+        arrive(plan, scratch.spans, i)
+    for i in range(0, count, WIDTH):
+        begin(plan, scratch.spans, i)
+    for i in range(0, count, WIDTH):
+        got = hear(plan, scratch.spans, i, count - i, out, at)
         if got < 0:
             reads = -got
             while reads:
@@ -203,68 +240,59 @@ def _hear_spans(plan, air, app, streams, links, scratch, count, out, at):
     return at
 
 
+@inlined
+def _most_parts(plan):
+    return np.int64(max(plan.parts[0], plan.parts[1]))
+
+
 @bare
 def fill_records(plan, air, app, streams, links, first, last, scratch, out):
     """Records of links ``first`` .. ``last`` - 1, in the order of the links, then of time.
 
     There are at least :data:`~.lanes.WIDTH` links. Stops when the buffers might not hold another link and
     :data:`~.lanes.WIDTH` more. Returns (records filled, next link).
+
+    Each step stands once in the loop: called from several places it would be compiled as often, or be
+    handed its hundreds of arguments each time.
     """
-    at = np.int64(0)
-    count = np.int64(0)
-    row = first
+    at, count, row, base = np.int64(0), np.int64(0), first, first
+    live, scan = np.int64(0), np.int64(0)
+    most = _most_parts(plan)
+    listed = min(_PAIRS, (len(scratch.spans.row) - WIDTH - _SPANS) // most)
     scratch.known[0] = -1
-    while row < last:
-        # The last links are looked at together with some before them.
-        base = min(row, len(links.observer) - WIDTH)
-        live = link(plan, links, scratch.linked, base, 0) >> (row - base)
-        here = min(base + WIDTH, last) - row
-        live &= (1 << here) - 1
-        while live:
+    while True:
+        if not live and row < last:
+            # The last links are looked at together with some before them.
+            base = min(row, len(links.observer) - WIDTH)
+            here = min(base + WIDTH, last) - row
+            live = link(plan, links, scratch.linked, base, 0) & (((1 << here) - 1) << (row - base))
+            row += here
+        pairs, full = np.int64(0), False
+        while live and pairs < listed and not full:
             k = lowest_bit(np.uint64(live))
-            live &= live - 1
-            if plan.mixed:
-                _front(plan, streams, links, scratch.linked, row - base + k, row + k)
-            scans = np.int64(scratch.linked.scans[row - base + k])
-            parts = np.int64(scratch.linked.parts[row - base + k])
-            if at + count + scans * parts + WIDTH > len(out.row):
-                at = _hear_spans(plan, air, app, streams, links, scratch, count, out, at)
-                count = np.int64(0)
-                if at + scans * parts + WIDTH > len(out.row):
-                    return at, row + k
-            for scan in range(0, scans, ITEMS):
-                if count > _SPANS - ITEMS:
-                    at = _hear_spans(plan, air, app, streams, links, scratch, count, out, at)
-                    count = np.int64(0)
-                who = row - base + k
-                added = expand(
-                    plan,
-                    links,
-                    scratch.linked,
-                    scratch.spans,
-                    count,
-                    who,
-                    row + k,
-                    scan,
-                )
-                if added >= 0:
-                    count = added
-                    continue
-                for part in range(0, ITEMS * parts, ITEMS):
-                    if count > _SPANS - ITEMS:
-                        at = _hear_spans(plan, air, app, streams, links, scratch, count, out, at)
-                        count = np.int64(0)
-                    count = expand_cut(
-                        plan,
-                        links,
-                        scratch.linked,
-                        scratch.spans,
-                        count,
-                        who,
-                        row + k,
-                        scan,
-                        part,
-                    )
-        row += here
-    at = _hear_spans(plan, air, app, streams, links, scratch, count, out, at)
-    return at, row
+            scans = np.int64(scratch.linked.scans[k])
+            if scan == 0:
+                full = at + count + (pairs + scans) * most + WIDTH > len(out.row)
+                if full:
+                    break
+                if plan.mixed:
+                    _front(plan, streams, links, scratch.linked, k, base + k)
+            end = min(scans, scan + listed - pairs)
+            for some in range(scan, end, WIDTH):
+                enlist(scratch.pairs, pairs + (some - scan), k, some)
+            pairs += end - scan
+            scan = end
+            if scan >= scans:
+                live &= live - 1
+                scan = np.int64(0)
+        count = _expand_scans(plan, links, scratch, pairs, base, count)
+        over = not live and row >= last
+        if over or full or count > _SPANS:
+            at = _hear_spans(plan, air, app, streams, links, scratch, count, out, at)
+            count = np.int64(0)
+            if over:
+                return at, row
+            if full and pairs == 0:
+                k = lowest_bit(np.uint64(live))
+                if at + scratch.linked.scans[k] * most + WIDTH > len(out.row):
+                    return at, base + k

@@ -1,16 +1,22 @@
-"""Spans on lanes: how many packets of each are heard, when the first is, how strong they are."""
+"""Spans on lanes: how many packets of each are heard, when the first is, how strong they are.
+
+What a span gives hangs on a chain of some hundred operations, each of which waits for the one before. So
+it is worked out in stages, each over all spans that are collected: a processor looks ahead some hundred
+operations, and works on the next spans while it waits.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ..lanes import FLOAT, LONG, WORD, Lanes, chosen, constant, counting, splat, vectorised
-from ..rng_ir import draw, halves, mixed
+from ..lanes import FLOAT, LONG, WORD, Lanes, Packing, chosen, constant, counting, splat, vectorised
+from ..rng_ir import draw, mixed
 from .lane_columns import (
     HEARD,
     IN_PACKET,
     INTERVAL,
     KIND_COLUMNS,
+    KINDS,
     LISTENS,
     MOST_PACKETS,
     NOT_HEARD,
@@ -18,7 +24,6 @@ from .lane_columns import (
     PER_WINDOW,
     RATE,
     SPACING,
-    TAIL_COLUMNS,
     TAIL_ROWS,
     WINDOW,
 )
@@ -60,91 +65,136 @@ def binomial(plan: Any, caught: Lanes, chance: Lanes, bits: Lanes) -> Lanes:
 
 
 @vectorised
-def hear(b, plan, links, spans, i, count, out, at):
+def reach(b, plan, spans, i):
+    """Of spans ``i`` .. ``i`` + 15: for how long the sender is on the air, how many of its packets the
+    scan's windows catch, and their power."""
+    low, theirs = spans.low.load(i), spans.platforms.load(i) & 1
+    on, period, per_period = (
+        of_platform(b, plan.advertise_on_ms, theirs),
+        of_platform(b, plan.advertise_period_ms, theirs),
+        of_platform(b, plan.advertise_period_ms, theirs, inverse=True),
+    )
+    length = spans.length.load(i)
+
+    def pausing() -> list[Lanes]:
+        # How far the sender is into its cycle, and for how long of the span it is on the air.
+        since = spans.burst.load(i) + low
+        since = since - since.whole_of(period, per_period) * period
+        before = since.min(on)
+        end = since + length
+        cycles = end.whole_of(period, per_period)
+        on_ms = cycles * on + (end - cycles * period).min(on) - before
+        return [since, before, on_ms]
+
+    def steady() -> list[Lanes]:
+        return [low.like(0), low.like(0), length]
+
+    since, before, on_ms = chosen(b, plan.pauses, pausing, steady)
+
+    h = draw(spans.stream.load(i), spans.begin.load(i) + low.longs())
+    (a0, a1), (b0, b1) = h.halves(), mixed(h).halves()
+    scan_term = plan.normal.gather(a0 & 4095) * splat(b, plan.scan_sd_db)
+    mu = spans.level.load(i) + _of_kind(plan, spans, i, OFFSET) + scan_term
+    place = mu * splat(b, plan.tail_scale) + splat(b, plan.tail_offset)
+    place = place.max(0.0).min(float(TAIL_ROWS - 1)).words()
+    caught = on_ms.floats() * _of_kind(plan, spans, i, RATE) + (a0 >> 12).floats() * _TO_20_BITS
+
+    spans.since.store(i, since)
+    spans.before.store(i, before)
+    spans.on_air.store(i, on_ms)
+    for column, draws in ((spans.draws_a, a1), (spans.draws_b, b0), (spans.draws_c, b1)):
+        column.store(i, draws)
+    spans.caught.store(i, caught.min(float(MOST_PACKETS)).words().max(0))
+    spans.middle.store(i, mu)
+    spans.place.store(i, place)
+    return LONG(0)
+
+
+@vectorised
+def arrive(b, plan, spans, i):
+    """How many packets of spans ``i`` .. ``i`` + 15 arrive, and how strong those are."""
+    chance, shift, spread, skew = plan.tail.rows(spans.place, i)
+    spans.middle.store(i, spans.middle.load(i) + shift)
+    spans.spread.store(i, spread)
+    spans.skew.store(i, skew)
+    chance, bits = chance * spans.clear.load(i), spans.draws_c.load(i) >> 8
+    spans.packets.store(i, binomial(plan, spans.caught.load(i), chance, bits))
+    return LONG(0)
+
+
+@vectorised
+def begin(b, plan, spans, i):
+    """When the first packet of spans ``i`` .. ``i`` + 15 arrives."""
+    theirs = spans.platforms.load(i) & 1
+    on, period, per_on = (
+        of_platform(b, plan.advertise_on_ms, theirs),
+        of_platform(b, plan.advertise_period_ms, theirs),
+        of_platform(b, plan.advertise_on_ms, theirs, inverse=True),
+    )
+    caught = spans.caught.load(i)
+    # Events that pass before the first that arrives: geometric.
+    lost = (caught - spans.packets.load(i)).floats()
+    among = constant(b, FLOAT, 1.0) - (spans.draws_a.load(i) >> 12).floats() * _TO_20_BITS
+    missed = (among.log2() / (lost / caught.floats()).max(2.0**-20).log2()).floor()
+    missed = missed.min(lost).max(0.0) + (spans.draws_b.load(i) >> 12).floats() * _TO_20_BITS
+    first = missed * _of_kind(plan, spans, i, SPACING)
+
+    # Only a share of that time was listened to, a window in each interval.
+    first = first * _of_kind(plan, spans, i, LISTENS)
+    gone = (first * _of_kind(plan, spans, i, PER_WINDOW)).floor()
+    rest = first - gone * _of_kind(plan, spans, i, WINDOW)
+    first = gone * _of_kind(plan, spans, i, INTERVAL) + rest
+    into = first.min(float(_FAR_MS)).words().min(spans.on_air.load(i) - 1) + spans.before.load(i)
+
+    def pausing() -> list[Lanes]:
+        return [into + into.whole_of(on, per_on) * (period - on)]
+
+    (into,) = chosen(b, plan.pauses, pausing, lambda: [into])
+    spans.time.store(i, spans.low.load(i) + into - spans.since.load(i))
+    return LONG(0)
+
+
+@vectorised
+def hear(b, plan, spans, i, count, out, at):
     """What spans ``i`` .. ``i`` + 15 give, of which ``count`` are there.
 
     Where nothing has to be read, records behind the ``at`` that there are; returns how many there are
     then. Else columns of ``spans``; returns the bits of what has to be read, with a minus.
     """
-    low, length, row = spans.low.load(i), spans.length.load(i), spans.row.load(i)
-    platforms, begin = spans.platforms.load(i), spans.begin.load(i)
-    theirs = platforms & 1
-    on, period = (
-        of_platform(b, plan.advertise_on_ms, theirs),
-        of_platform(b, plan.advertise_period_ms, theirs),
-    )
-    per_on, per_period = on.floats().inverse(), period.floats().inverse()
-    # How far the sender is into its cycle, and for how long of the span it is on the air.
-    since = spans.burst.load(i) + low
-    since = since - since.whole_of(period, per_period) * period
-    before = since.min(on)
-    end = since + length
-    cycles = end.whole_of(period, per_period)
-    on_ms = cycles * on + (end - cycles * period).min(on) - before
-
-    span = begin + low.longs()
-    h = draw(spans.stream.load(i), span)
-    (a0, a1), (b0, b1) = halves(h), halves(mixed(h))
-    # Behind the last span there is anything, and no row of a table.
-    there = counting(b, WORD) < b.trunc(count, WORD)
-    at_kind = there.pick(spans.kind.load(i), 0) * KIND_COLUMNS
-    kind = chosen(
-        b,
-        b.and_(plan.mixed, b.or_(plan.varied, (platforms > 0).any())),
-        lambda: [plan.kinds.gather(at_kind + k) for k in range(KIND_COLUMNS)],
-        lambda: [splat(b, plan.kinds.scalar(LONG(k))) for k in range(KIND_COLUMNS)],
-    )
-    scan_term = plan.normal.gather(a0 & 4095) * splat(b, plan.scan_sd_db)
-    mu = spans.level.load(i) + kind[OFFSET] + scan_term
-    place = mu * splat(b, plan.tail_scale) + splat(b, plan.tail_offset)
-    place = place.max(0.0).min(float(TAIL_ROWS - 1)).words() * TAIL_COLUMNS
-    chance, shift, spread, skew = (plan.tail.gather(place + k) for k in range(TAIL_COLUMNS))
-    chance = chance * spans.clear.load(i)
-
-    caught = on_ms.floats() * kind[RATE] + (a0 >> 12).floats() * _TO_20_BITS
-    caught = caught.min(float(MOST_PACKETS)).words().max(0)
-    n = binomial(plan, caught, chance, b1 >> 8)
-    # Events that pass before the first that arrives: geometric.
-    lost = (caught - n).floats()
-    among = constant(b, FLOAT, 1.0) - (a1 >> 12).floats() * _TO_20_BITS
-    missed = (among.log2() / (lost / caught.floats()).max(2.0**-20).log2()).floor()
-    missed = missed.min(lost).max(0.0)
-    first = (missed + (b0 >> 12).floats() * _TO_20_BITS) * kind[SPACING]
-
-    # Only a share of that time was listened to, a window in each interval.
-    first = first * kind[LISTENS]
-    gone = (first * kind[PER_WINDOW]).floor()
-    first = gone * kind[INTERVAL] + (first - gone * kind[WINDOW])
-    into = before + first.min(float(_FAR_MS)).words().min(on_ms - 1)
-    cycles = into.whole_of(on, per_on)
-    time = low + cycles * period + (into - cycles * on) - since
-
-    n_safe = n.max(1)
-    mean = plan.normal.gather(a1 & 4095) * plan.root.gather(n_safe) * spread + (mu + shift)
+    n, middle, spread = spans.packets.load(i), spans.middle.load(i), spans.spread.load(i)
+    root, most_sd, expected, _ = plan.of_packets.rows(spans.packets, i)
+    mean = plan.normal.gather(spans.draws_a.load(i) & 4095) * root * spread + middle
     mean = mean.max(splat(b, plan.faintest_dbm))
-    most = plan.most_sd.gather(n_safe) * plan.normal.gather(b0 & 4095) + plan.most.gather(n_safe)
-    top = (most + skew * (most * most - 1.0)) * spread + (mu + shift)
+    most = most_sd * plan.normal.gather(spans.draws_b.load(i) & 4095) + expected
+    top = (most + spans.skew.load(i) * (most * most - 1.0)) * spread + middle
     top = (n > 1).pick(top.max(mean), mean)
 
-    heard = kind[HEARD].words()
-    keep = b.and_(b.and_(there.value, (n > 0).value), (on_ms > 0).value)
+    # Behind the last span there is anything.
+    there = counting(b, WORD) < b.trunc(count, WORD)
+    heard = _of_kind(plan, spans, i, HEARD).words()
+    keep = b.and_(b.and_(there.value, (n > 0).value), (spans.on_air.load(i) > 0).value)
     keep = Lanes(b, b.and_(keep, (heard > NOT_HEARD).value))
     reads = Lanes(b, b.and_(keep.value, (heard > IN_PACKET).value))
     with b.if_else(reads.any()) as (then, otherwise):
         with then:
             spans.packets.store(i, keep.pick(n, 0))
-            spans.time.store(i, time)
             spans.mean.store(i, mean)
             spans.top.store(i, top)
             to_read = b.sub(LONG(0), b.zext(reads.bits(), LONG))
             from_then = b.block
         with otherwise:
+            row, begin, time = (c.load(i) for c in (spans.row, spans.begin, spans.time))
             filled = _write(out, at, keep, row, begin, time, n, mean, top)
             from_otherwise = b.block
     phi = b.phi(LONG)
     phi.add_incoming(to_read, from_then)
     phi.add_incoming(filled, from_otherwise)
     return phi
+
+
+def _of_kind(plan: Any, spans: Any, i: Value, column: int) -> Lanes:
+    """A column of :attr:`LanePlan.kinds` for spans."""
+    return spans.kind.load(i).from_table(plan.kinds.from_(LONG(column * KINDS)))
 
 
 @vectorised
@@ -162,10 +212,15 @@ def _write(
 ) -> Value:  # fmt: skip
     """Records behind the ``at`` that there are; how many there are then."""
     b = keep.b
-    out.row.store(at, row.packed(keep).longs())
-    lower, upper = (half.packed(keep) for half in halves(begin + time.longs()))
-    out.time_ms.store(at, (upper.longs() << 32) | lower.unsigned_longs())
-    out.packets.store(at, n.packed(keep))
-    out.rssi_dbm.store(at, (mean + 0.5).floor().words().packed(keep).shorts())
-    out.rssi_max_dbm.store(at, (top + 0.5).floor().words().packed(keep).shorts())
-    return b.add(at, b.zext(b.ctpop(keep.bits()), LONG))
+    packing = Packing(keep)
+    lower, upper = (begin + time.longs()).halves()
+    columns = (row, lower, upper, n, (mean + 0.5).floor().words(), (top + 0.5).floor().words())
+    for pieces in zip(*map(packing.parts, columns), strict=True):
+        to = b.add(at, pieces[0][0])
+        row, lower, upper, n, mean, top = (lanes for _, lanes in pieces)
+        out.row.store(to, row.longs())
+        out.time_ms.store(to, (upper.longs() << 32) | lower.unsigned_longs())
+        out.packets.store(to, n)
+        out.rssi_dbm.store(to, mean.shorts())
+        out.rssi_max_dbm.store(to, top.shorts())
+    return b.add(at, packing.count)

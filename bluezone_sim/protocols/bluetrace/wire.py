@@ -10,12 +10,12 @@ server (from version 2 on) is no temporary id of this size.
 from __future__ import annotations
 
 import base64
-import json
 from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
 from ...errors import FormatError
+from ...reading.documents import parse_json
 from .. import ad
 from ..ad import Sent
 
@@ -117,10 +117,7 @@ def parse_exchange(
     Raises:
         FormatError: not JSON, or a field is missing or of another kind.
     """
-    try:
-        message = json.loads(data)
-    except (ValueError, RecursionError):
-        raise FormatError(f"{source}: not JSON") from None
+    message = parse_json(data, source)
     names, ours = _FIELDS[isinstance(message, dict) and _FIELDS[1].id in message], _FIELDS[0]
     wanted: list[tuple[str, str, type]] = [(ours.id, names.id, str)]
     if role == "peripheral":

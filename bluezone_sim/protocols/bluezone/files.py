@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from ...errors import FormatError, RowsError
+from ...errors import MOST_TOLD, FormatError, RowsError, listed
+from ...reading.documents import parse_json
+from ...showing.visible import quoted
+from ...tables.fields import RSSI_DBM, UNKNOWN_RSSI_DBM
 from ...tables.rows import PublishedKeys, Sightings
 from ..protocol import DAY_S
 
 #: The walk of one entry covers at most so many days: the longest history the app's code names.
 MAX_DAYS = 180
+
+#: A history of months has a million rows of 70 bytes.
+MOST_HISTORY = 256 << 20
 
 _HEX_KEY = Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{64}$")]
 
@@ -29,10 +36,9 @@ class _Entry(BaseModel):
     max: Annotated[int, Field(ge=1, le=DAY_S)] = 96
 
 
-class _Message(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
-    data: list[_Entry]
+_ENTRIES = TypeAdapter(list[_Entry])
+#: Entries that are validated together.
+_AT_ONCE = 1000
 
 
 def is_message(data: bytes) -> bool:
@@ -53,16 +59,12 @@ def parse_f0_message(data: bytes, source: str = "message") -> PublishedKeys:
         ``time_end_s``.
 
     Raises:
-        RowsError: entries are at fault; all faults are named.
+        RowsError: entries are at fault; the first ones are named.
         FormatError: not JSON, or no message.
     """
     if not data.strip():
         raise FormatError(f'{source}: empty; expected a message {{"data": [...]}}')
-    try:
-        raw = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"{source}: not JSON ({error}); is the file truncated?") from None
-    entries, faults = _entries(raw, source)
+    entries, told, n_faults = _entries(parse_json(data, source), source)
     n = len(entries)
     start = np.array([e.time_start for e in entries], dtype=np.int64)
     end = np.array([e.time_end for e in entries], dtype=np.int64)
@@ -76,48 +78,76 @@ def parse_f0_message(data: bytes, source: str = "message") -> PublishedKeys:
         else np.empty(0, np.int32),
         meta={"max": per_day, "time_end_s": end},
     )
-    if faults:
-        lines = "\n".join([f"{source}: not a Bluezone key message", *faults.values()])
-        raise RowsError(lines, kept=published, n=len(faults))
+    if n_faults:
+        lines = listed(told, n_faults)
+        raise RowsError(
+            f"{source}: not a Bluezone key message\n{lines}", kept=published, n=n_faults
+        )
     return published
 
 
-def _entries(raw: Any, source: str) -> tuple[list[_Entry], dict[int, str]]:
-    """The entries of a message that can be used, and by number what is wrong with the others.
+def _entries(raw: Any, source: str) -> tuple[list[_Entry], list[str], int]:
+    """The entries of a message that can be used, what is wrong with the first of the others, and how
+    many they are.
 
     Raises:
         FormatError: the message itself is at fault.
     """
-    faults: dict[int, str] = {}
-    try:
-        entries = dict(enumerate(_Message.model_validate(raw).data))
-    except ValidationError as error:
-        for e in error.errors():
-            at = e["loc"][1] if len(e["loc"]) > 1 else None
-            if not isinstance(at, int):
-                text = f"  - {_where(e['loc'])}: {_say(e)}"
-                raise FormatError(f"{source}: not a Bluezone key message\n{text}") from None
-            line = f"  - {_where(e['loc'])}: {_say(e)}"
-            faults[at] = f"{faults[at]}\n{line}" if at in faults else line
-        whole = [i for i in range(len(raw["data"])) if i not in faults]
-        entries = {i: _Entry.model_validate(raw["data"][i]) for i in whole}
-    for i, entry in list(entries.items()):
-        span_s = entry.time_end - entry.time_start
-        if 0 <= span_s <= MAX_DAYS * DAY_S:
+    given = raw.get("data") if isinstance(raw, dict) else None
+    if not isinstance(given, list):
+        fault = f"expected a table with data, found {quoted(raw)}"
+        if isinstance(raw, dict):
+            found = f"expected a list, found {quoted(given)}" if "data" in raw else "missing"
+            fault = f"data: {found}"
+        raise FormatError(f"{source}: not a Bluezone key message\n  - {fault}")
+    entries: list[_Entry] = []
+    told: list[str] = []
+    n_faults = 0
+    for i, entry in enumerate(_validated(given)):
+        if isinstance(entry, _Entry) and not (fault := _span_fault(entry)):
+            entries.append(entry)
             continue
-        said = (
-            f"{entry.time_end} is before time_start {entry.time_start}"
-            if span_s < 0
-            else f"{span_s / DAY_S:.0f} days after time_start, expected at most {MAX_DAYS}"
-        )
-        faults[i] = f"  - data[{i}].time_end: {said}"
-        del entries[i]
-    return list(entries.values()), dict(sorted(faults.items()))
+        n_faults += 1
+        if len(told) < MOST_TOLD:
+            lines = _faults_of(entry) if isinstance(entry, ValidationError) else [fault]
+            told.append("\n".join(f"  - data[{i}]{line}" for line in lines))
+    return entries, told, n_faults
+
+
+def _validated(given: list[Any]) -> Iterator[_Entry | ValidationError]:
+    """Some thousand at once, where all of them are right: a message may have a million."""
+    for at in range(0, len(given), _AT_ONCE):
+        part = given[at : at + _AT_ONCE]
+        try:
+            yield from _ENTRIES.validate_python(part)
+        except ValidationError:
+            yield from map(_one, part)
+
+
+def _one(given: Any) -> _Entry | ValidationError:
+    try:
+        return _Entry.model_validate(given)
+    except ValidationError as error:
+        return error
+
+
+def _faults_of(error: ValidationError) -> list[str]:
+    return [f"{_where(e['loc'])}: {_say(e)}" for e in error.errors()]
+
+
+def _span_fault(entry: _Entry) -> str:
+    """What is wrong with the days of an entry, whose numbers are right in themselves."""
+    span_s = entry.time_end - entry.time_start
+    if span_s < 0:
+        return f".time_end: {entry.time_end} is before time_start {entry.time_start}"
+    if span_s > MAX_DAYS * DAY_S:
+        days = f"{span_s / DAY_S:.0f} days after time_start"
+        return f".time_end: {days}, expected at most {MAX_DAYS}"
+    return ""
 
 
 def _where(loc: tuple[str | int, ...]) -> str:
-    text = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in loc)
-    return text.lstrip(".") or "message"
+    return "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in loc)
 
 
 def _say(error: object) -> str:
@@ -128,8 +158,8 @@ def _say(error: object) -> str:
         text = str(found)
         if len(text) != 64:
             return f"expected 64 hexadecimal digits, found {len(text)} characters"
-        return f"expected hexadecimal digits, found {text!r}"
-    return f"{error['msg']}, found {found!r:.60}"  # type: ignore[index]
+        return f"expected hexadecimal digits, found {quoted(text, 80)}"
+    return f"{error['msg']}, found {quoted(found)}"  # type: ignore[index]
 
 
 def write_f0_message(published: PublishedKeys) -> bytes:
@@ -200,7 +230,9 @@ def parse_history(
         _identifiers([c[k] for c in cells], name, where)
         for k, name in ((0, "own id"), (1, "seen id"))
     )
-    rssi = _integers([c[2] for c in cells], "RSSI", where, -128, 127, "dBm")
+    rssi = _integers(
+        [c[2] for c in cells], "RSSI", where, UNKNOWN_RSSI_DBM, int(RSSI_DBM.high), "dBm"
+    )
     # Before 2001 a millisecond stamp has fewer digits: a file in seconds is caught here.
     time_ms = _integers([c[3] for c in cells], "time", where, 10**12, 10**13, "unix milliseconds")
     sightings = Sightings(

@@ -60,10 +60,10 @@ def units(published: PublishedKeys, protocol: Protocol) -> UnitKeys:
     return day_units(published, per_day.astype(np.int64), protocol.daily_keys, shuffled=False)
 
 
-def fused(path: Any, index: Index, units: UnitKeys) -> Callable[..., None]:
+def fused(index: Index, units: UnitKeys) -> Callable[..., None]:
     """Sub-keys made and looked up in one go."""
-    keys, counts = units.keys.view(np.uint32), units.count
-    return lambda span, work: kernels.bluezone(path, index, keys, counts, span, work)
+    keys, counts = np.ascontiguousarray(units.keys), units.count
+    return lambda span, work: kernels.bluezone(index, keys, counts, span, work)
 
 
 def fixed(words: NDArray[np.uint64]) -> NDArray[np.uint8]:

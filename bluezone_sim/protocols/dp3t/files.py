@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import FormatError, RowsError, TableError
+from ...reading.documents import parse_json
 from ...tables.rows import PublishedKeys, Sightings
 from ..protocol import DAY_S
 from .keys import observations, unlinkable_identifiers
@@ -43,14 +44,13 @@ def parse_list(data: bytes, key_bytes: int, per_key: int, source: str = "keys") 
         RowsError: single entries are at fault; the first is named.
         FormatError: not JSON, or no such list.
     """
-    try:
-        raw = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"{source}: not JSON ({error}); is the file truncated?") from None
+    raw = parse_json(data, source)
     entries = raw.get("exposed") if isinstance(raw, dict) else None
     if not isinstance(entries, list):
         raise FormatError(f'{source}: expected {{"exposed": [...]}}')
-    keys, starts, faults = [], [], []
+    keys: list[bytes] = []
+    starts: list[int] = []
+    first, n_faults = "", 0
     for i, entry in enumerate(entries):
         key, date = (
             (entry.get("key"), entry.get("keyDate")) if isinstance(entry, dict) else (None, None)
@@ -60,19 +60,21 @@ def parse_list(data: bytes, key_bytes: int, per_key: int, source: str = "keys") 
         except (binascii.Error, ValueError):
             raw_key = b""
         if len(raw_key) != key_bytes:
-            faults.append(f"exposed[{i}].key: expected {key_bytes} bytes in base64")
+            fault = f"exposed[{i}].key: expected {key_bytes} bytes in base64"
         elif isinstance(date, bool) or not isinstance(date, int) or not 0 <= date < 1 << 50:
-            faults.append(f"exposed[{i}].keyDate: expected unix milliseconds")
+            fault = f"exposed[{i}].keyDate: expected unix milliseconds"
         else:
             keys.append(raw_key)
             starts.append(date // 1000)
+            continue
+        first, n_faults = first or fault, n_faults + 1
     published = PublishedKeys(
         np.frombuffer(b"".join(keys), np.uint8).reshape(-1, key_bytes).copy(),
         np.array(starts, np.int64),
         np.full(len(starts), per_key, np.int32),
     )
-    if faults:
-        raise RowsError(f"{source}: {faults[0]}", kept=published, n=len(faults))
+    if n_faults:
+        raise RowsError(f"{source}: {first}", kept=published, n=n_faults)
     return published
 
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from ...errors import FormatError, SignatureError
 from ...kernels.protobuf import ABSENT
+from ...reading.packed import member_of, zip_of
 from ...tables.rows import PublishedKeys
 from ..key_batch import Refusal
 from . import files
@@ -45,6 +46,10 @@ if TYPE_CHECKING:
 _ZIP = b"PK\x03\x04"
 _KEYS, _SIGNATURES = "export.bin", "export.sig"
 _MOST_SIGNATURE_BYTES = 1 << 20
+#: One a version of an authority's key, and each is verified over all of the export.
+_MOST_SIGNATURES = 64
+#: How many times its size a zip of keys may hold, and what it may hold at any rate.
+_RATIO, _ALWAYS = 8, 4 << 20
 #: ECDSA with SHA-256. Android's code also names 1.2.840.10045.4.3.4 (SHA-512); iPhones do not take it.
 ALGORITHM = "1.2.840.10045.4.3.2"
 #: Highest transmission risk level.
@@ -79,6 +84,8 @@ def read_signatures(
     """
     try:
         entries = [dict(fields(v)) for n, v in fields(data) if n == 1 and isinstance(v, bytes)]
+        if len(entries) > _MOST_SIGNATURES:
+            raise FormatError(f"{len(entries):,} signatures, expected at most {_MOST_SIGNATURES}")
         return tuple(
             (read_signature_info(entry.get(1, b"")), bytes(signature))
             for entry in entries
@@ -140,24 +147,22 @@ def _members(data: bytes, source: str) -> tuple[bytes, bytes | None, list[str]]:
     Raises:
         FormatError: not a zip, ``export.bin`` is missing, or one is too large when inflated.
     """
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            names = archive.namelist()
-            export = _member(archive, _KEYS, files.MAX_BYTES, source)
-            signatures = None
-            if _SIGNATURES in names:
-                signatures = _member(archive, _SIGNATURES, _MOST_SIGNATURE_BYTES, source)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        if isinstance(error, FormatError):
-            raise
-        raise FormatError(f"{source}: not a zip file that can be read ({error})") from None
+    with zip_of(io.BytesIO(data), source) as archive:
+        names = archive.namelist()
+        export = _member(archive, _KEYS, _most(len(data)), source)
+        signatures = None
+        if _SIGNATURES in names:
+            signatures = _member(archive, _SIGNATURES, _MOST_SIGNATURE_BYTES, source)
     return export, signatures, names
+
+
+def _most(packed: int) -> int:
+    """How much a zip of so many bytes may hold: keys are random, and do not shrink."""
+    return min(files.MAX_BYTES, max(_ALWAYS, _RATIO * packed))
 
 
 def _member(archive: zipfile.ZipFile, name: str, most: int, source: str) -> bytes:
     """One member, inflated no further than ``most`` bytes, whatever the archive claims."""
-    import zlib
-
     try:
         info = archive.getinfo(name)
     except KeyError:
@@ -165,12 +170,12 @@ def _member(archive: zipfile.ZipFile, name: str, most: int, source: str) -> byte
             f"{source}: holds no {name}, only {', '.join(archive.namelist()[:5]) or 'nothing'}"
         ) from None
     if info.file_size > most:
-        raise FormatError(f"{source}: {name}: {info.file_size:,} bytes, expected at most {most:,}")
-    try:
-        with archive.open(info) as stream:
-            out = stream.read(most + 1)
-    except zlib.error as error:
-        raise FormatError(f"{source}: {name}: cannot be inflated ({error})") from None
+        raise FormatError(
+            f"{source}: {name}: {info.file_size:,} bytes, expected at most {most:,} of such a zip; give "
+            f"the {name} itself"
+        )
+    with member_of(archive, info, f"{source}: {name}") as stream:
+        out = stream.read(most + 1)
     if len(out) > most:
         raise FormatError(f"{source}: {name}: more than {most:,} bytes when inflated")
     return out

@@ -18,8 +18,8 @@ from .protobuf import bytes_field, fields, number_field, varint
 HEADER = b"EK Export v1    "
 #: A key without a rolling period is valid for a whole day.
 DEFAULT_PERIOD = 144
-#: No authority published files of more than some megabytes; this is refused before it is inflated.
-MAX_BYTES = 256 << 20
+#: Two million keys, of 28 bytes; no authority published files of more than some megabytes.
+MAX_BYTES = 64 << 20
 #: Fields of an export that are no keys; real ones have half a dozen.
 _MOST_OTHERS = 1024
 _FEWEST_KEY_BYTES = 20  # tag, length, tag, length, 16 bytes of key
@@ -72,7 +72,7 @@ def _text(value: int | bytes) -> str:
 
 
 def _int(value: int | bytes) -> int:
-    number = int.from_bytes(value, "little") if isinstance(value, bytes) else value
+    number = int.from_bytes(value[:8], "little") if isinstance(value, bytes) else value
     return (
         number - (1 << 64) if number >> 63 == 1 else number
     )  # negative ones are as long as can be

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,12 +50,12 @@ def check_keys(published: PublishedKeys) -> None:
         )
 
 
-def fused(path: Any, index: Index, units: UnitKeys) -> Callable[..., None]:
+def fused(index: Index, units: UnitKeys) -> Callable[..., None]:
     """Identifiers made and looked up in one go."""
-    keys, counts = units.keys.view(np.uint32), units.count
+    keys, counts = np.ascontiguousarray(units.keys), units.count
     numbers = units.start_ms // (1000 * INTERVAL_S)
     return lambda span, work: kernels.gaen(
-        path, kernels.gaen_scratch(), index, keys, numbers, counts, span, work
+        kernels.gaen_scratch(), index, keys, numbers, counts, span, work
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ...errors import FormatError
 
+_64_BITS = (1 << 64) - 1
+
 
 def varint(value: int) -> bytes:
     """A number, seven bits a byte, the low ones first."""
@@ -37,7 +39,7 @@ def read_varint(data: bytes, at: int) -> tuple[int, int]:
             break
         value |= (data[at + i] & 127) << (7 * i)
         if data[at + i] < 128:
-            return value, at + i + 1
+            return value & _64_BITS, at + i + 1  # as every reader of the wire format does
     raise FormatError(f"byte {at}: a number is truncated")
 
 

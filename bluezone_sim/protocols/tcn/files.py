@@ -95,30 +95,31 @@ def read_reports(data: bytes, source: str = "reports") -> PublishedKeys:
         FormatError: one is truncated, or there is none.
     """
     parts: list[PublishedKeys] = []
-    faults: list[FormatError] = []
+    first: FormatError | None = None
+    n_faults = 0
     at = 0
     while at < len(data):
         size = 70 + data[at + 69] + SIGNATURE_BYTES if at + 70 <= len(data) else 0
         if not size or at + size > len(data):
             raise FormatError(
-                f"{source}: report {len(parts) + len(faults) + 1} at byte {at} is truncated"
+                f"{source}: report {len(parts) + n_faults + 1} at byte {at} is truncated"
             )
-        where = f"{source}: report {len(parts) + len(faults) + 1}"
+        where = f"{source}: report {len(parts) + n_faults + 1}"
         try:
             parts.append(parse_report(data[at : at + size], where)[0])
         except FormatError as error:
-            faults.append(error)
+            first, n_faults = first or error, n_faults + 1
         at += size
     if not parts:
-        raise faults[0] if faults else FormatError(f"{source}: holds no report")
+        raise first or FormatError(f"{source}: holds no report")
     published = PublishedKeys(
         key=np.concatenate([p.key for p in parts]),
         start_s=np.concatenate([p.start_s for p in parts]),
         count=np.concatenate([p.count for p in parts]),
         meta={"start_index": np.concatenate([p.meta["start_index"] for p in parts])},
     )
-    if faults:
-        raise RowsError(str(faults[0]), kept=published, n=len(faults))
+    if first is not None:
+        raise RowsError(str(first), kept=published, n=n_faults)
     return published
 
 

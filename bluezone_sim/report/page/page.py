@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import cache
 from importlib import resources
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ...analysis.compare import arm_of, campaigns_in
 from ...analysis.criteria import judge
 from ...scenario import resolved_toml
+from ...showing.visible import shown, visible_json
 from ...tables.level_tables import NOTES, waterfall_table
 from ...tables.stages import OUTCOMES, STAGES
 from ...tables.table import Column, Table
@@ -54,7 +54,11 @@ def _template() -> Any:
     from jinja2 import Environment, StrictUndefined
 
     return Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=shown,
     ).from_string(_file("report.html.j2"))
 
 
@@ -233,7 +237,7 @@ def _render(
             css=Markup(_file("report.css")),
             js=Markup(_file("report.js")),
             # No text of a scenario may end the script.
-            data=Markup(json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")),
+            data=Markup(visible_json(data).replace("<", "\\u003c")),
         )
     )
 

@@ -15,7 +15,7 @@ from ..dotted import Raw
 from ..dotted import get as _get
 from ..dotted import number as _number
 from ..dotted import numbers as _numbers
-from ..profiles import FROM_SCENARIO, load_profile, resolve
+from ..profiles import FROM_SCENARIO, resolve
 from ..schema.phones import openings
 from ..schema.profile import PLATFORMS, STATES
 from ..values.registries import RULES
@@ -67,7 +67,7 @@ _FRONT = ("ios_foreground_share", "ios_never_opens", "ios_session_s", "ios_leave
 
 def _unread(system: Protocol) -> Iterator[str]:
     """Keys of [phones] that have no effect on the protocol's app."""
-    profile = load_profile(system.name)
+    profile = resolve(system.name, {})
     if profile.in_system:
         yield from (*_FRONT, "gatt_success")
         yield from (f"{p}.killed_{k}" for p in PLATFORMS for k in ("share", "always_share", "h"))

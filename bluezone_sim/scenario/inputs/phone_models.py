@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
-import csv
+import math
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from ...errors import Fault, FormatError
+from ...errors import Fault, FormatError, InputError
+from ...reading.bounded import csv_rows, read_text
+from ...showing.visible import quoted
 from ..dotted import Raw
 
 KEY = "phones.models"
@@ -21,6 +23,8 @@ _COLUMNS = {
     "tx": "tx_power_dbm",
     "share": "share",
 }
+#: Google's table of 13,000 models has 600 kB.
+_MOST_BYTES = 16 << 20
 _NEEDED = ("model", "rx_correction_db", "tx_power_dbm")
 
 
@@ -70,14 +74,11 @@ def read_models(name: str, folder: Path = Path()) -> list[dict[str, Any]]:
     shipped = shipped_models()
     path = shipped.get(name, folder / name)
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeError) as error:
-        raise FormatError(
-            f"{name}: {getattr(error, 'strerror', None) or 'not text'}; expected a CSV, or one of "
-            f"{', '.join(shipped)}"
-        ) from None
-    lines = [(i, line) for i, line in enumerate(text.splitlines(), 1) if line[:1] != "#"]
-    rows = [(i, next(csv.reader([line]))) for i, line in lines if line.strip()]
+        text = read_text(path, _MOST_BYTES)
+    except InputError as error:
+        raise FormatError(f"{error}; expected a CSV, or one of {', '.join(shipped)}") from None
+    lines = [(i, line) for i, line in enumerate(text.split("\n"), 1) if line[:1] != "#"]
+    rows = [(i, next(csv_rows([line], ",", name))) for i, line in lines if line.strip()]
     if len(rows) < 2:
         raise FormatError(f"{name}: no models")
     column: dict[str, int] = {}
@@ -107,7 +108,10 @@ def _model(name: str, line: int, cells: list[str], column: dict[str, int]) -> di
             out[key] = value.lower() if key == "platform" else value
             continue
         try:
-            out[key] = float(value)
+            number = float(value)
         except ValueError:
-            raise FormatError(f"{name}, line {line}: {key} is {value!r}, not a number") from None
+            number = math.nan
+        if not math.isfinite(number):
+            raise FormatError(f"{name}, line {line}: {key} is {quoted(value)}, not a number")
+        out[key] = number
     return out

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import copy
-import os
-import tomllib
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from ...errors import Fault
+from ...errors import Fault, InputError
+from ...reading.bounded import is_file
+from ...reading.documents import read_toml
 from ..schema.radio import Radio
 
 Raw = dict[str, Any]
@@ -32,16 +32,16 @@ def with_radio_file(raw: Raw, folder: Path, faults: list[Fault]) -> Raw:
         return raw  # none, or the model's own fault
     raw = copy.deepcopy(raw)
     del raw["radio"]["profile"]
-    path = next((p for p in (folder / name, Path(name)) if os.path.isfile(p)), None)
+    path = next((p for p in (folder / name, Path(name)) if is_file(p)), None)
     if path is None:
         faults.append(
             Fault(KEY, f"no file {name!r}", "`bluezone-sim ble range --profile FILE` writes one")
         )
         return raw
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        faults.append(Fault(KEY, f"{name}: not a profile in TOML ({error})"))
+        found = read_toml(path, "a profile in TOML")
+    except InputError as error:
+        faults.append(Fault(KEY, str(error)))
         return raw
     table = found.get("radio")
     if set(found) != {"radio"} or not isinstance(table, dict) or "profile" in table:

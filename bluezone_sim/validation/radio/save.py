@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ...files import write_folder
 from ...report.figures import BLUE, ORANGE, canvas
+from ...showing.visible import in_figure
 from .found import NEAR_M, Validation
 
 
@@ -27,7 +28,7 @@ def qq_png(result: Validation) -> bytes:
             axes.set_xlim(low, high)
             axes.set_ylim(low, high)
             axes.set_aspect("equal")
-            axes.set_title(scene.name, fontsize=10)
+            axes.set_title(in_figure(scene.name), fontsize=10)
             axes.set_xlabel("measured attenuation (dB)")
             axes.legend(loc="upper left", fontsize=8)
         panels[0].set_ylabel("predicted attenuation (dB)")

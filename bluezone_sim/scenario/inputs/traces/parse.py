@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv as csv_module
 import datetime as dt
 import math
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....errors import FormatError
+from ....reading.parquet import arrow, read_parquet
 from ...schema.trace import TraceTable
 from .columns import GROUPS, NUMBERS, PEOPLE, TraceRows
 from .dialects import DIALECTS
@@ -122,9 +122,9 @@ def _cell_by_cell(
         if k == 0 and layout.header:
             continue
         try:
-            cells = next(iter(cells_of(line, lines.delimiter)), [])
-        except csv_module.Error as error:
-            bad.setdefault(f"cannot be cut into cells ({error})", []).append(k)
+            cells = next(iter(cells_of(line, lines.delimiter, "")), [])
+        except FormatError:
+            bad.setdefault("cannot be cut into cells", []).append(k)
             continue
         if len(cells) == n:
             kept.append(cells)
@@ -143,24 +143,28 @@ def _cell_by_cell(
 
 
 def _parquet(path: Path, raw: bytes, table: TraceTable) -> tuple[TraceRows, Layout]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        found = pq.read_table(pa.BufferReader(raw))
-    except (OSError, pa.ArrowException) as error:
-        raise FormatError(f"{path}: not Parquet ({error})") from None
+    found = read_parquet(raw, path)
     if (said := said_columns(path, table, found.num_columns)) is not None:
         layout = Layout(*said)
     else:
         layout = Layout(header_columns(path, found.column_names), "its columns' names")
+    with arrow(path, "Parquet of contacts"):
+        columns, iso = _arrow_columns(path, layout, found)
+        line = np.arange(1, found.num_rows + 1)
+        return _trace_rows(path, layout, columns, line, iso), layout
+
+
+def _arrow_columns(path: Path, layout: Layout, found: Any) -> tuple[dict[str, Any], set[str]]:
+    """Columns by role, and those that are dates."""
+    import pyarrow as pa
+
     iso: set[str] = set()
     columns: dict[str, Any] = {}
     for column, values in zip(layout.columns, found.columns, strict=True):
         if column.role == "skip":
             continue
         kind = values.type
-        if pa.types.is_dictionary(kind):
+        if pa.types.is_dictionary(kind) and not _of_text(kind.value_type):
             values = values.cast(kind.value_type)
             kind = values.type
         if column.role in NUMBERS:
@@ -183,9 +187,19 @@ def _parquet(path: Path, raw: bytes, table: TraceTable) -> tuple[TraceRows, Layo
                 f"{path}: column {column.word}: ids are floating-point numbers, which do not keep "
                 "long ids apart; write them as whole numbers or as text"
             )
-        columns[column.role] = values.cast(pa.string())
-    line = np.arange(1, found.num_rows + 1)
-    return _trace_rows(path, layout, columns, line, iso), layout
+        texts = pa.dictionary(pa.int32(), pa.string())
+        columns[column.role] = (
+            values.cast(texts) if pa.types.is_dictionary(kind) else values.cast(pa.string())
+        )
+    return columns, iso
+
+
+def _of_text(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(
+        pa.types.is_string(kind) or pa.types.is_binary(kind) or pa.types.is_large_string(kind)
+    )
 
 
 def _iso_text(ms: int | None, zone: bool) -> str:
@@ -295,7 +309,10 @@ def _iso_seconds(
     zoneless: set[bool] = set()
     for k, word in enumerate(words):
         if is_time(word):
-            when = dt.datetime.fromisoformat(word)
+            try:
+                when = dt.datetime.fromisoformat(word)
+            except ValueError:  # no such day, or no such hour
+                continue
             zoneless.add(when.tzinfo is None)
             out[k] = (when.replace(tzinfo=dt.UTC) if when.tzinfo is None else when).timestamp()
     if len(zoneless) > 1:

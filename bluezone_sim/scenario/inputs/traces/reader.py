@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....errors import FormatError
+from ....tables.fields import RSSI_DBM
 from ....tables.trace import PeopleKnown, Trace, merge_rows
 from ...schema.trace import TraceTable
 from .columns import TraceRows
@@ -28,7 +29,7 @@ _FAULTS = {
     "negative_time": "negative time",
     "no_duration": "duration is not above 0",
     "bad_distance": "negative distance",
-    "bad_rssi": "RSSI is not within -127 to 20 dBm",
+    "bad_rssi": f"RSSI is not within {RSSI_DBM}",
     "self_contact": "a contact of a person with themself",
     "unknown_id": "an id that is missing, or not in the file of people",
     "not_observed": "before or after the days that were observed",
@@ -53,8 +54,6 @@ _MISSING = {"NA", "N/A", "<NA>", "NaN", "nan", "null", "NULL", "None"}
 _FARTHEST_M = 1000.0
 #: Without a unit in its name, a distance beyond the reach of Bluetooth may as well be centimetres.
 _UNITLESS_M = 100.0
-#: RSSI that a controller gives; 127 says that there is none (Bluetooth Core 5.4, vol. 4, part E, 7.7.65).
-_RSSI_DBM = (-127.0, 20.0)
 
 
 def with_dialect(table: TraceTable) -> TraceTable:
@@ -219,7 +218,7 @@ def _kinds(
     seen: NDArray[np.bool_],
 ) -> dict[str, NDArray[np.bool_]]:
     """Bad rows by kind; the first kind that fits a row has it."""
-    low, high = _RSSI_DBM
+    low, high = RSSI_DBM.low, RSSI_DBM.high
     found = {
         "no_number": ~(np.isfinite(start_s) & np.isfinite(duration_s) & np.isfinite(value)),
         "negative_time": rows.numbers["t"] < 0,

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import codecs
-import csv
-import gzip
 import re
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ....errors import FormatError
+from ....errors import FormatError, InputError
+from ....reading.bounded import csv_rows, read_bytes, said
+from ....reading.packed import GZIP, gunzipped
 
-_GZIP = b"\x1f\x8b"
+#: The largest traces that are published, of a thousand phones over weeks, have a hundred megabytes.
+MOST_BYTES = 1 << 30
+_MOST_ROWS = 30_000_000
 _COMMENTS = b"#%"
 _ISO = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)?")
 
@@ -24,12 +25,12 @@ def raw_bytes(path: Path) -> bytes:
     """A file's bytes, as they are.
 
     Raises:
-        FormatError: it cannot be read.
+        FormatError: it cannot be read, or holds more than a trace does.
     """
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise FormatError(f"{path}: cannot be read ({error.strerror or error})") from None
+        return read_bytes(path, MOST_BYTES)
+    except InputError as error:
+        raise FormatError(str(error)) from None
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,14 @@ class Lines:
     """The rows of a text file.
 
     Attributes:
+        source: what messages call the file.
         data: UTF-8, one row a line, without comments, blank lines and repeated blanks.
         line: ``int64[r]``, each row's number in the file, from 1.
         delimiter: between cells.
         comment: the last comment before the first row; empty where there is none.
     """
 
+    source: Path
     data: bytes
     line: NDArray[np.int64]
     delimiter: str
@@ -56,7 +59,7 @@ class Lines:
             if at < 0:
                 break
         text = self.data if at < 0 else self.data[:at]
-        return cells_of(text.decode(), self.delimiter)
+        return cells_of(text.decode(), self.delimiter, self.source)
 
     def with_second(self, word: str) -> Lines:
         """The rows whose second cell is ``word``; all of them where it is none's."""
@@ -66,12 +69,16 @@ class Lines:
         if not kept:
             return self
         data = b"\n".join(rows[k] for k in kept)
-        return Lines(data, self.line[kept], self.delimiter, self.comment)
+        return Lines(self.source, data, self.line[kept], self.delimiter, self.comment)
 
 
-def cells_of(text: str, delimiter: str) -> list[list[str]]:
-    """Rows of cells, without blanks around them."""
-    rows = csv.reader(text.split("\n"), delimiter=delimiter)
+def cells_of(text: str, delimiter: str, source: Path | str) -> list[list[str]]:
+    """Rows of cells, without blanks around them.
+
+    Raises:
+        FormatError: they cannot be cut into cells.
+    """
+    rows = csv_rows(text.split("\n"), delimiter, source)
     return [[cell.strip() for cell in row] for row in rows if row]
 
 
@@ -89,24 +96,21 @@ def lines_of(path: Path, raw: bytes, encoding: str) -> Lines:
     data = _decoded(path, _unpacked(path, raw), encoding)
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if data.count(b"\n") > _MOST_ROWS:
+        raise FormatError(f"{path}: more than {_MOST_ROWS:,} rows; give it in parts")
     data, line, comment = _without_comments(data.removesuffix(b"\n"))
     if not len(line):
         raise FormatError(f"{path}: row 1 is empty; expected a header or a contact")
     delimiter = _delimiter(data[: (data + b"\n").find(b"\n")])
     if delimiter == " ":
         data = _single_blanks(data)
-    return Lines(data, line, delimiter, comment)
+    return Lines(path, data, line, delimiter, comment)
 
 
 def _unpacked(path: Path, raw: bytes) -> bytes:
-    if raw[:2] != _GZIP:
+    if raw[:2] != GZIP:
         return raw
-    try:
-        return gzip.decompress(raw)
-    except (OSError, EOFError, zlib.error) as error:
-        raise FormatError(
-            f"{path}: its gzip is damaged or cut short ({error}); fetch or pack the file again"
-        ) from None
+    return gunzipped(raw, path, MOST_BYTES)
 
 
 def _decoded(path: Path, data: bytes, encoding: str) -> bytes:
@@ -114,7 +118,7 @@ def _decoded(path: Path, data: bytes, encoding: str) -> bytes:
     try:
         name = codecs.lookup(encoding).name
         str(b"\0\0\0\0", encoding, "ignore")  # base64 and its like are none of text
-    except LookupError:
+    except (LookupError, ValueError):
         raise FormatError(
             f"{path}: there is no encoding {encoding!r}; expected one such as utf-8 or latin-1"
         ) from None
@@ -137,6 +141,8 @@ def _decoded(path: Path, data: bytes, encoding: str) -> bytes:
             f"{path}: row {row}: byte {error.start:,} (0x{data[error.start]:02x}) is not {name}; say "
             'what the text is with --encoding, such as latin-1 (in a scenario: encoding = "latin-1")'
         ) from None
+    except UnicodeError as error:  # of an encoding that is none of text
+        raise FormatError(f"{path}: cannot be read as {name} ({said(error)})") from None
     at = data.find(b"\0")
     if at >= 0:
         row = data.count(b"\n", 0, at) + 1

@@ -101,12 +101,12 @@ def _seconds(
         return _from_steps(table, t, timezone, path)
     seconds = t * table.t_unit_s
     known = seconds[np.isfinite(seconds)]
+    if len(known) and np.abs(known).max() > _LATEST_S:
+        raise FormatError(
+            f"{path}: times reach beyond the year 9998; expected seconds. Milliseconds are read with "
+            "t_unit_s = 0.001 (--unit 0.001)"
+        )
     if table.start is None:
-        if len(known) and known.max() > _LATEST_S:
-            raise FormatError(
-                f"{path}: times reach beyond the year 9998; expected seconds. Milliseconds are read with "
-                "t_unit_s = 0.001 (--unit 0.001)"
-            )
         return seconds
     if len(known) and np.median(known) > _EARLIEST_UNIX_S:
         day = dt.datetime.fromtimestamp(min(float(np.median(known)), _LATEST_S), dt.UTC).date()

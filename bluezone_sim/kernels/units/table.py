@@ -1,0 +1,143 @@
+"""The units' functions: a table of their addresses, filled when the first one is needed.
+
+Compiled kernels read the table by its name, which holds a digest of all kernels' sources. So a kernel of
+the cache finds the functions that it was compiled to call, whichever units the process has.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+from typing import Any
+
+import numpy as np
+from llvmlite import binding, ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from .. import cpu
+from ..compiling.stamp import SOURCES
+from . import aes_functions, filters, sha256_functions
+from .aes_rounds import X86, Aes, Arm, Tables
+from .objects import addresses
+from .sha256_lanes import Lanes
+from .sha256_streams import ArmSha, ShaNi
+from .writing import LONG, POINTER
+
+_AES_SHAPES = {**aes_functions.SHAPES, **filters.SHAPES}
+_SHAPES = {**sha256_functions.SHAPES, **_AES_SHAPES}
+_PLACES = {name: i for i, name in enumerate(_SHAPES)}
+_KINDS = {
+    name: ctypes.CFUNCTYPE(
+        ctypes.c_int64, *(ctypes.c_void_p if k == "p" else ctypes.c_int64 for k in shape)
+    )
+    for name, shape in _SHAPES.items()
+}
+
+_addresses = (ctypes.c_void_p * len(_SHAPES))()
+_SYMBOL = f"bluezone_sim_units_{SOURCES[:16]}"
+# Before any kernel of the cache is loaded: one that does not find it would end the process.
+binding.add_symbol(_SYMBOL, ctypes.addressof(_addresses))
+
+_lock = threading.Lock()
+_functions: dict[str, Any] = {}
+_loaded: dict[str, list[int]] = {}
+#: What ``BLUEZONE_SIM_KERNELS`` was when the table was filled.
+_given: str | None = None
+
+
+def write_sha(module: ir.Module, unit: str) -> None:
+    """Defines the functions of a SHA unit."""
+    streams = {"shani": ShaNi, "armv8": ArmSha}
+    made = streams[unit]() if unit in streams else Lanes(module)
+    sha256_functions.write(module, made)
+
+
+def write_aes(module: ir.Module, unit: str) -> None:
+    """Defines the functions of an AES unit."""
+    made: Aes
+    asked = filters.Gather() if unit == "vaes512" else filters.Filter()
+    if unit == "tables":
+        made = Tables(module)
+    elif unit == "armv8":
+        made = Arm(wide=1, at_once=8, keys=4)
+    else:
+        wide, at_once, keys = {"vaes512": (4, 12, 16), "vaes256": (2, 8, 8), "aesni": (1, 8, 4)}[
+            unit
+        ]
+        made = X86(wide, at_once, keys)
+    aes_functions.write(module, made, asked)
+    filters.write(module, asked)
+
+
+def ready() -> None:
+    """Fills the table, where it is empty or ``BLUEZONE_SIM_KERNELS`` has changed.
+
+    Raises:
+        InputError: the variable names a unit that is unknown or that this processor lacks.
+    """
+    global _given
+    given = os.environ.get(cpu.VARIABLE, "")
+    if given == _given:
+        return
+    with _lock:
+        units = cpu.units()
+        found = [*_of("sha", units.sha, write_sha), *_of("aes", units.aes, write_aes)]
+        for (name, kind), address in zip(_KINDS.items(), found, strict=True):
+            _addresses[_PLACES[name]] = address
+            _functions[name] = kind(address)
+        _given = given
+
+
+def _of(kind: str, unit: str, write: Any) -> list[int]:
+    full = f"{kind}-{unit}"
+    if full not in _loaded:
+        names = list(sha256_functions.SHAPES if kind == "sha" else _AES_SHAPES)
+        _loaded[full] = addresses(full, lambda module: write(module, unit), names)
+    return _loaded[full]
+
+
+def call(name: str, *arguments: Any) -> int:
+    """Calls a function from Python, without the lock: contiguous arrays as pointers, and integers."""
+    ready()
+    given = [a.ctypes.data if isinstance(a, np.ndarray) else a for a in arguments]
+    return int(_functions[name](*given))
+
+
+def function(name: str) -> Any:
+    """An intrinsic that calls a function: its arguments, but ``array, first element`` for a pointer.
+
+    A kernel with such a call runs after :func:`ready`.
+    """
+    shape, place = _SHAPES[name], _PLACES[name]
+
+    def typed(typingctx: Any, *kinds: Any) -> Any:
+        def codegen(context: Any, b: ir.IRBuilder, sig: Any, args: Any) -> Any:
+            parts = [(k, b.extract_value(args[0], i)) for i, k in enumerate(sig.args[0])]
+            given, values = iter(parts), []
+            for letter in shape:
+                kind, value = next(given)
+                if letter == "i":
+                    values.append(context.cast(b, value, kind, types.int64))
+                    continue
+                data = context.make_array(kind)(context, b, value).data
+                kind, value = next(given)
+                first = context.cast(b, value, kind, types.int64)
+                values.append(b.bitcast(b.gep(data, [first]), POINTER))
+            return b.call(_pointer(b, place, shape), values)
+
+        return types.int64(types.StarArgTuple(kinds)), codegen
+
+    return intrinsic(typed)
+
+
+def _pointer(b: ir.IRBuilder, place: int, shape: str) -> Any:
+    """The function at a place of the table."""
+    kind = ir.FunctionType(LONG, [POINTER if k == "p" else LONG for k in shape])
+    table = cgutils.add_global_variable if _SYMBOL not in b.module.globals else None
+    if table is not None:
+        table(b.module, ir.ArrayType(POINTER, len(_SHAPES)), _SYMBOL)
+    at = b.gep(b.module.globals[_SYMBOL], [LONG(0), LONG(place)])
+    return b.bitcast(b.load(at), kind.as_pointer())
