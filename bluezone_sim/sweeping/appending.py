@@ -188,39 +188,48 @@ class Appending(Store):
         return Digests("sweep", mine)
 
     def _checked(self, listed: Digests, warn: Callable[[str], None]) -> set[str]:
+        """The tasks that are done. What is at fault is told, and what is whole is what is listed."""
+        known = {name for name in listed.names if of_jobs(name)}
+        self._n_listed = len(known)
         done: set[str] = set()
         #: Jobs by the folder in which something of them is there.
         there: dict[str, set[str]] = {name: set() for name in OF_JOBS}
-        known = {name for name in listed.names if of_jobs(name)}
-        self._n_listed, left, twice = len(known), set(known), []
+        aside: set[str] = set()
+        kept: set[str] = set()
+        twice: list[str] = []
+        for folder, name, data, table in self._whole(aside, warn):
+            job = _job_of(name)
+            if job in there[folder]:
+                twice.append(name)
+                continue
+            there[folder].add(job)
+            kept.add(name)
+            if name not in known:
+                self._waiting[name] = digest_of(data)
+            with_campaign = "campaign_recall" in table.column_names
+            whole = job in there[HISTOGRAMS] and (job in there[CAMPAIGN] or not with_campaign)
+            if folder == RESULTS and whole:
+                done.update(table["task"].to_pylist())
+        for name in sorted(known - kept - aside - set(twice)):
+            warn(f"{self.path / name}: missing{_again(name)}")
+        self._list(gone=known - kept)
+        self._remove(twice)
+        return done
+
+    def _whole(
+        self, aside: set[str], warn: Callable[[str], None]
+    ) -> Iterator[tuple[str, str, bytes, Any]]:
+        """Folder, place, bytes and table of jobs' files; those that are damaged are set aside."""
         for folder in (TIMINGS, HISTOGRAMS, CAMPAIGN, RESULTS):
             for path in self.files(folder):
-                name, job = f"{folder}/{path.name}", _job_of(path)
-                left.discard(name)
+                name = f"{folder}/{path.name}"
                 try:
                     data, table = read_table(path)
                 except FormatError as error:
+                    aside.add(name)
                     warn(f"{error}; moved to {self._set_aside(name)}{_again(name)}")
-                    known.discard(name)
-                    continue
-                if job in there[folder]:
-                    twice.append(name)
-                    continue
-                there[folder].add(job)
-                if name not in known:
-                    self._waiting[name] = digest_of(data)
-                if (
-                    folder == RESULTS
-                    and job in there[HISTOGRAMS]
-                    and (job in there[CAMPAIGN] or "campaign_recall" not in table.column_names)
-                ):
-                    done.update(table["task"].to_pylist())
-        for name in sorted(left):
-            warn(f"{self.path / name}: missing{_again(name)}")
-        moved = {n for n in listed.names if of_jobs(n)} - known
-        self._list(gone=[*moved, *left, *twice])
-        self._remove(twice)
-        return done
+                else:
+                    yield folder, name, data, table
 
     def _set_aside(self, name: str) -> Path:
         aside = self.path / "corrupt" / name.replace("/", "-")
@@ -296,8 +305,8 @@ def _again(name: str) -> str:
     return "" if name.startswith(TIMINGS) else "; its tasks are run again"
 
 
-def _job_of(path: Path) -> str:
-    return path.name.partition("-")[0]
+def _job_of(name: str) -> str:
+    return name.rpartition("/")[2].partition("-")[0]
 
 
 def _names(axes: Any) -> str:
