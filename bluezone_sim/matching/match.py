@@ -27,6 +27,8 @@ _TASK_IDS = 1 << 19
 _HELD_IDS = 1 << 24
 #: Room for hits that a task starts with.
 _HITS = 1 << 16
+#: The same, where it is keys whose identifiers are looked up: a call may have a few hundred of them only.
+_FEW_HITS = 1 << 12
 
 _T = TypeVar("_T")
 _Hits = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]  # unit, interval, row
@@ -161,7 +163,7 @@ def _probe_keys(units: UnitKeys, index: Index, system: Protocol, threads: int) -
     """Looks the keys' identifiers up in an index."""
     # Most identifiers of a key are found once, if it is found at all; and room takes time to clear.
     made = int(units.count.sum())
-    width, guess = index.words.shape[1], max(_HITS, min(2 * made, len(index.entry)))
+    width, guess = index.words.shape[1], max(_FEW_HITS, min(2 * made, len(index.entry)))
     fused = _fused(units, system, index)
     size = _CHUNK_IDS if fused is None else _TASK_IDS
 

@@ -52,8 +52,8 @@ def gaen_identifiers(
     if count < 0:
         raise TableError(f"count: expected 0 or more, found {count}")
     numbers = np.broadcast_to(np.asarray(intervals, np.int64), n)
-    bad = np.flatnonzero((numbers < 0) | (numbers + count > 1 << 32))
-    if len(bad):
+    if n and (numbers.min() < 0 or numbers.max() + count > 1 << 32):
+        bad = np.flatnonzero((numbers < 0) | (numbers + count > 1 << 32))
         raise TableError(
             f"intervals: row {bad[0]}: expected 0 to 2**32 - {count}, found {numbers[bad[0]]}"
         )

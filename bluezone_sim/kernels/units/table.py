@@ -102,7 +102,10 @@ def _of(kind: str, unit: str, write: Any) -> list[int]:
 def call(name: str, *arguments: Any) -> int:
     """Calls a function from Python, without the lock: contiguous arrays as pointers, and integers."""
     ready()
-    given = [a.ctypes.data if isinstance(a, np.ndarray) else a for a in arguments]
+    # An array's ``ctypes`` says the same, and takes several times as long.
+    given = [
+        a.__array_interface__["data"][0] if isinstance(a, np.ndarray) else a for a in arguments
+    ]
     return int(_functions[name](*given))
 
 
