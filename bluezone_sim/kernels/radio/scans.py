@@ -8,9 +8,8 @@ fading is its part in the margin, plus a rest that nothing truncates (an extende
 of n and their maximum follow its first three cumulants (Cornish and Fisher 1938), within 0.15 dB of
 drawn ones.
 
-Links, their spans, and what spans give are worked out on sixteen lanes (:mod:`.radio_links_ir`,
-:mod:`.radio_spans_ir`); GATT reads,
-which depend on each other, one at a time here.
+Links, their spans, and what spans give are worked out on sixteen lanes (:mod:`.links_ir`,
+:mod:`.spans_ir`); GATT reads, which depend on each other, one at a time here.
 """
 
 from __future__ import annotations
