@@ -55,23 +55,23 @@ def set_aside(path: Path) -> Part | None:
 
     def keep(left: Path) -> None:
         assert whole is not None
-        with left.open("r+b") as stream:
-            size, n = whole(stream)
-            if n:
-                stream.truncate(size)
-        if n:
-            part = Part(path, _free(path), n)
-            os.replace(left, part.path)
-            found.append(part)
-
-    if whole is not None:
         try:
-            cut_off(path, keep)
+            with left.open("r+b") as stream:
+                size, n = whole(stream)
+                if n:
+                    stream.truncate(size)
+            if n:
+                part = Part(path, _free(path), n)
+                os.replace(left, part.path)
+                found.append(part)
         except OSError as error:
             raise InputError(
                 f"{path}: its recording was cut off, and what it had cannot be given a name "
-                f"({error.strerror or error}); give the folder's owner the same command"
+                f"({error.strerror or error}); it is {left}"
             ) from None
+
+    if whole is not None:
+        cut_off(path, keep)
     return found[0] if found else None
 
 

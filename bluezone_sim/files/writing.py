@@ -107,9 +107,8 @@ class Writing:
         self.new, self._old = self.folder / _NEW, self.folder / _OLD
         with named(path):
             self._lock = self._take()
+            self._hand_over(keep)
             try:
-                if keep is not None and os.path.lexists(self.new):
-                    keep(self.new)
                 self._settle()
                 mark = _MARK + f"process {os.getpid()} on {platform.node()}".encode()
                 disk.DISK.write_lock(self._lock, mark)
@@ -236,6 +235,15 @@ class Writing:
         else:
             disk.DISK.rename(self.new, self.place)
         disk.DISK.sync(self.place.parent)
+
+    def _hand_over(self, keep: Callable[[Path], object] | None) -> None:
+        """What cannot be kept stays where it is."""
+        try:
+            if keep is not None and os.path.lexists(self.new):
+                keep(self.new)
+        except BaseException:
+            self.leave()
+            raise
 
     def leave(self) -> None:
         """Lets go of the working folder as it is: what is new there cannot be put in place."""

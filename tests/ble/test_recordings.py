@@ -234,6 +234,20 @@ def test_the_next_recording_in_the_folder_finds_those_that_were_killed(tmp_path)
     assert (tmp_path / "walk.part1.pcapng").read_bytes() == b"somebody's"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+def test_what_cannot_be_set_aside_does_not_give_way(tmp_path, monkeypatch):
+    killed(tmp_path / "walk.pcapng")
+
+    def fails(old, new):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "replace", fails)
+        with pytest.raises(InputError, match="what it had cannot be given a name"):
+            Recorder(tmp_path / "walk.pcapng")
+    assert set_aside(tmp_path / "walk.pcapng").n == 3000
+
+
 def test_what_is_made_whole_again_and_again_is_one_table(tmp_path):
     computer, path = Computer(), tmp_path / "x.parquet"
     with Recorder(path, computer.clock()) as recorder:

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from bluezone_sim import files
+from bluezone_sim.files import disk
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, number: int, room: int) -> None:
@@ -22,4 +22,4 @@ def failing(monkeypatch: pytest.MonkeyPatch, number: int, room: int) -> None:
     def create(path, mode, name):
         return io.BufferedWriter(Failing(path, "xb"))
 
-    monkeypatch.setattr(files.DISK, "create", create)
+    monkeypatch.setattr(disk.DISK, "create", create)

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ...captures.cut_off import Part, set_aside_in
+from ...captures.cut_off import Part, set_aside, set_aside_in
 from ...captures.decode import concatenate_sightings, sightings_of
 from ...captures.formats.btsnoop import BtsnoopWriter
 from ...captures.formats.pcapng import PcapngWriter
@@ -112,7 +112,10 @@ class Recorder:
                 ".btsnoop open in Wireshark, .parquet also holds identifiers read over GATT"
             )
         if path.parent.is_dir():
-            self.parts = set_aside_in(path.parent)
+            # Of this name first: what cannot be set aside would give way to what is recorded now.
+            if (mine := set_aside(path)) is not None:
+                self.parts.append(mine)
+            self.parts += set_aside_in(path.parent)
         self._file: Any = makes(path)
 
     def take(self, heard: list[AdvertisingReport], identifiers: dict[int, bytes]) -> None:
