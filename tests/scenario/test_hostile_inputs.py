@@ -82,11 +82,12 @@ def test_files_that_a_scenario_names_are_bounded(tmp_path):
         (b"t,i,j\n1e308,1,2\n1e308,1,3\n", "", "beyond the year 9998"),
         (b"t,i,j\n-1e308,1,2\n-1e308,1,3\n", 'start = 2013-12-02\n', "beyond the year 9998"),
         (b"t,i,j\nnan,1,2\n", "", "not a number"),
+        (b"t,end,i,j\ninf,inf,1,2\n-inf,-inf,1,2\n1e999,20,1,3\n", "", "row 2: a time, "),
         (b"t,i,j\n0,1,2\n", 'encoding = "undefined"\n', "no encoding 'undefined'"),
         (b"t,i,j\n0,1,2\n", 'encoding = "punycode"\n', "t.csv"),
         (gzip.compress(b"t,i,j\n" + bytes(100 << 20)), "", "gives more than 64 MiB when unpacked"),
     ],
-    ids=range(9),
+    ids=range(10),
 )  # fmt: skip
 def test_traces_of_no_sense_are_told(data, more, words, tmp_path):
     (tmp_path / "t.csv").write_bytes(data)

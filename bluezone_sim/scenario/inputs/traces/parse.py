@@ -230,7 +230,10 @@ def _trace_rows(
         if column.role in iso:
             numbers[column.role], zones[column.role] = _iso_seconds(path, *_coded(values))
         else:
-            numbers[column.role] = _floats(values, comma) * column.factor
+            with np.errstate(over="ignore"):
+                found = _floats(values, comma) * column.factor
+            # What is beyond all numbers is none.
+            numbers[column.role] = np.where(np.isfinite(found), found, np.nan)
     if len(set(zones.values())) > 1:
         raise FormatError(_ZONES.format(path=path))
     local = any(zones.values())

@@ -99,8 +99,9 @@ def _seconds(
         return _from_local(t, timezone) if rows.local else t
     if table.steps_per_day is not None:
         return _from_steps(table, t, timezone, path)
-    seconds = t * table.t_unit_s
-    known = seconds[np.isfinite(seconds)]
+    with np.errstate(over="ignore"):  # what is beyond all numbers is told below
+        seconds = t * table.t_unit_s
+    known = seconds[~np.isnan(seconds)]
     if len(known) and np.abs(known).max() > _LATEST_S:
         raise FormatError(
             f"{path}: times reach beyond the year 9998; expected seconds. Milliseconds are read with "
