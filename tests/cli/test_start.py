@@ -56,7 +56,7 @@ _RUN = """
 import sys
 import bluezone_sim as bz
 bz.run(bz.load("small.toml")).save("out")
-print("LOADED", *(name for name in ("pandas",) if name in sys.modules))
+print("LOADED", *(name for name in ("pandas", "scipy.stats", "scipy.sparse") if name in sys.modules))
 """
 _SMALL = """
 name = "small"
