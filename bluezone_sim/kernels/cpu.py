@@ -26,7 +26,7 @@ SHA: dict[str, frozenset[str]] = {
     "lanes": frozenset(),
 }
 AES: dict[str, frozenset[str]] = {
-    "vaes512": frozenset({"vaes", "aes", "avx2"}) | _AVX512,
+    "vaes512": frozenset({"vaes", "aes", "avx2", "avx512vbmi"}) | _AVX512,
     "vaes256": frozenset({"vaes", "aes", "avx2"}),
     "aesni": frozenset({"aes", "ssse3"}),
     "armv8": frozenset({"aes", "neon"}),

@@ -67,23 +67,26 @@ def match(
     for name, given in (("published", published), ("sightings", sightings)):
         if isinstance(given, PublishedIndex | SightingIndex) and given.protocol.name != system.name:
             raise TableError(f"{name}: indexed for {given.protocol.name}, not for {system.name}")
-    table = sightings.sightings if isinstance(sightings, SightingIndex) else sightings
-    check_sightings(table, system)
+    if isinstance(sightings, SightingIndex):
+        table = sightings.sightings  # which were checked when they were indexed
+    else:
+        table = sightings
+        check_sightings(table, system)
     if isinstance(published, PublishedIndex):
         hits = _probe_sightings(published, table, threads)
         units = published.units
-        return _matches(units, table, system, [_in_time(units, table, system, *h) for h in hits])
+        return _matches(units, table, system, hits)
     units = system.unit_keys_of(published)
-    total = int(units.count.sum())
-    if not len(table) or not total:
+    if not len(table):
         return _matches(units, table, system, [])
-    # Index the smaller side. Published identifiers have to fit to be indexed.
-    if index is None and total <= min(len(table), _HELD_IDS):
-        hits = _probe_sightings(index_units(units, system), table, threads)
-    else:
-        index = index or index_sightings(table, system, threads=threads)
-        hits = [h for b in index.buckets for h in _probe_bucket(units, b, table, system, threads)]
-    return _matches(units, table, system, [_in_time(units, table, system, *h) for h in hits])
+    if index is None:
+        # Index the smaller side. Published identifiers have to fit to be indexed.
+        if int(units.count.sum()) <= min(len(table), _HELD_IDS):
+            hits = _probe_sightings(index_units(units, system), table, threads)
+            return _matches(units, table, system, hits)
+        index = index_sightings(table, system, threads=threads)
+    hits = [h for b in index.buckets for h in _probe_bucket(units, b, table, system, threads)]
+    return _matches(units, table, system, hits)
 
 
 def senders(
@@ -163,6 +166,8 @@ def _probe_keys(units: UnitKeys, index: Index, system: Protocol, threads: int) -
     """Looks the keys' identifiers up in an index."""
     # Most identifiers of a key are found once, if it is found at all; and room takes time to clear.
     made = int(units.count.sum())
+    if not made:
+        return []
     width, guess = index.words.shape[1], max(_FEW_HITS, min(2 * made, len(index.entry)))
     fused = _fused(units, system, index)
     size = _CHUNK_IDS if fused is None else _TASK_IDS
@@ -180,6 +185,8 @@ def _probe_keys(units: UnitKeys, index: Index, system: Protocol, threads: int) -
         keep = interval < units.count[unit]
         return unit[keep], interval[keep], found[keep, 2]
 
+    if fused is not None and made <= size:
+        return [work((0, len(units)))]
     return _mapped(work, chunks(units, size), threads)
 
 
@@ -232,36 +239,29 @@ def _mapped(
         return list(pool.map(work, spans))
 
 
-def _in_time(
-    units: UnitKeys,
-    sightings: Sightings,
-    system: Protocol,
-    unit: NDArray[np.int64],
-    interval: NDArray[np.int64],
-    row: NDArray[np.int64],
-) -> _Hits:
-    start = units.start_ms[unit] + interval * units.step_ms[unit]
-    tolerance = system.tolerance_s * 1000
-    time = sightings.time_ms[row]
-    keep = (time >= start - tolerance) & (time <= start + units.valid_ms[unit] + tolerance)
-    if keep.all():
-        return unit, interval, row
-    return unit[keep], interval[keep], row[keep]
-
-
 def _matches(units: UnitKeys, sightings: Sightings, system: Protocol, hits: list[_Hits]) -> Matches:
+    """Those of the hits that are in time, in order."""
     empty = np.empty(0, np.int64)
     unit, interval, row = (
-        np.concatenate([h[k] for h in hits]) if hits else empty for k in range(3)
+        hits[0]
+        if len(hits) == 1
+        else (np.concatenate([h[k] for h in hits]) if hits else empty for k in range(3))
     )
-    key = units.parent[unit]
+    start, time = units.start_ms[unit], sightings.time_ms[row]
+    begin = start + interval * units.step_ms[unit]
+    tolerance = system.tolerance_s * 1000
+    out = (time < begin - tolerance) | (time > begin + units.valid_ms[unit] + tolerance)
+    key = units.parent[unit].astype(np.int32, copy=False)
     place = key.astype(np.int64) << 31 | row
-    if not np.all(place[1:] > place[:-1]):  # hits of histories that are in order are so too
-        order = np.argsort(place, kind="stable")
-        if np.any(np.diff(place[order]) == 0):  # an identifier is there twice
-            order = np.lexsort((interval, place))
+    order = None
+    if np.count_nonzero(out):
+        order = np.flatnonzero(~out)
+    # Hits of histories that are in order are so too.
+    if np.count_nonzero(place[1:] <= place[:-1]):
+        order = _ordered(place, interval, order)
+    if order is not None:
         unit, interval, row, key = unit[order], interval[order], row[order], key[order]
-    day_s = (units.start_ms // DAY_MS * 86_400)[unit]
+        start, time = start[order], time[order]
     rssi = sightings.rssi_dbm[row]
     attenuation = None
     if sightings.payload is not None and system.published_keys.attenuation is not None:
@@ -269,12 +269,24 @@ def _matches(units: UnitKeys, sightings: Sightings, system: Protocol, hits: list
             units.keys[unit], sightings.identifier[row], sightings.payload[row], rssi
         )
     return Matches(
-        key=key.astype(np.int32),
+        key=key,
         row=row,
         observer=sightings.observer[row],
-        day_s=day_s,
+        day_s=start // DAY_MS * 86_400,
         interval=interval.astype(np.int32),
-        time_ms=sightings.time_ms[row],
+        time_ms=time,
         rssi_dbm=rssi,
         attenuation_db=attenuation,
     )
+
+
+def _ordered(
+    place: NDArray[np.int64], interval: NDArray[np.int64], some: NDArray[np.int64] | None
+) -> NDArray[np.int64]:
+    """Order of some hits, or of all, by place; by interval where an identifier is there twice."""
+    if some is not None:
+        place, interval = place[some], interval[some]
+    order = np.argsort(place, kind="stable")
+    if np.any(np.diff(place[order]) == 0):
+        order = np.lexsort((interval, place))
+    return order if some is None else some[order]

@@ -493,4 +493,4 @@ def _starts(starts_s: int | NDArray[np.int64], n: int) -> NDArray[np.int64]:
     starts = np.asarray(starts_s, np.int64)
     if starts.shape not in ((), (n,)):
         raise TableError(f"starts_s: expected a number or int64[{n}], found {list(starts.shape)}")
-    return np.broadcast_to(starts, n)
+    return starts if starts.shape else np.full(n, starts)

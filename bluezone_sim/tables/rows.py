@@ -31,9 +31,13 @@ class Columns:
             if isinstance(value := getattr(self, f.name), np.ndarray)
         }
 
+    def _arrays(self) -> list[NDArray[Any]]:
+        names = type(self).__dataclass_fields__  # type: ignore[attr-defined]
+        values = [getattr(self, name) for name in names]
+        return [v for v in values if isinstance(v, np.ndarray)]
+
     def __len__(self) -> int:
-        values = (getattr(self, name) for name in type(self).__dataclass_fields__)  # type: ignore[attr-defined]
-        return len(next(v for v in values if isinstance(v, np.ndarray)))
+        return len(self._arrays()[0])
 
     def __repr__(self) -> str:
         columns = ", ".join(
@@ -42,8 +46,8 @@ class Columns:
         return f"<{type(self).__name__} {len(self):,} rows ({columns})>"
 
     def _check_lengths(self) -> None:
-        lengths = {k: len(v) for k, v in self._columns().items()}
-        if len(set(lengths.values())) > 1:
+        if len({len(v) for v in self._arrays()}) > 1:
+            lengths = {k: len(v) for k, v in self._columns().items()}
             raise TableError(f"{type(self).__name__}: columns differ in length: {lengths}")
 
     def take(self, rows: NDArray[Any]) -> Self:

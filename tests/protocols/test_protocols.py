@@ -427,7 +427,7 @@ def processor(monkeypatch):
     return pretend
 
 
-AVX512 = ("avx2", "avx512f", "avx512dq", "avx512vl", "avx512bw")
+AVX512 = ("avx2", "avx512f", "avx512dq", "avx512vl", "avx512bw", "avx512vbmi")
 
 
 @pytest.mark.parametrize(

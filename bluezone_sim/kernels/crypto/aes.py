@@ -51,11 +51,14 @@ def gaen_identifiers(
     n = len(teks)
     if count < 0:
         raise TableError(f"count: expected 0 or more, found {count}")
-    numbers = np.broadcast_to(np.asarray(intervals, np.int64), n)
-    if n and (numbers.min() < 0 or numbers.max() + count > 1 << 32):
-        bad = np.flatnonzero((numbers < 0) | (numbers + count > 1 << 32))
+    numbers = np.asarray(intervals, np.int64)
+    if numbers.shape != (n,):
+        numbers = np.broadcast_to(numbers, n)
+    wrong = (numbers < 0) | (numbers > (1 << 32) - count)
+    if np.count_nonzero(wrong):
+        row = int(wrong.argmax())
         raise TableError(
-            f"intervals: row {bad[0]}: expected 0 to 2**32 - {count}, found {numbers[bad[0]]}"
+            f"intervals: row {row}: expected 0 to 2**32 - {count}, found {numbers[row]}"
         )
     out = output(out, (n, count, 16))
     starts = numbers.astype(np.uint32)

@@ -26,9 +26,10 @@ from .writing import (
 
 #: Identifiers of one call: a bit each in what it returns, and a whole part of a day's 96 and 144.
 SPAN = 48
-#: What identifiers are multiplied with, and where in the product the two bits of the filter are.
+#: What identifiers are multiplied with, and where in the product the two bits of the filter are: each in
+#: a byte of its own, which names a bit of the word to the instruction that shifts bytes together.
 SPREAD = 0x9E3779B97F4A7C15
-FIRST_BIT, SECOND_BIT = 12, 18
+FIRST_BIT, SECOND_BIT = 24, 32
 #: Most identifiers that one step of :meth:`.aes_functions` makes before it asks the filter.
 AHEAD = 64
 #: Name and shape (see :func:`.writing.define`) of each function.
@@ -36,6 +37,7 @@ SHAPES = {"passing_3": "pip", "passing_4": "pip"}
 
 _LANES = 8
 _LONGS = ir.VectorType(LONG, _LANES)
+_BYTES = ir.VectorType(BYTE, 8 * _LANES)
 
 
 def write(module: ir.Module, filters: Filter) -> None:
@@ -83,7 +85,7 @@ class Filter:
 
 
 class Gather(Filter):
-    """Eight words at a time (AVX-512)."""
+    """Eight words at a time (AVX-512, its byte permutations among it)."""
 
     def table(self, b, bloom, to_word):
         shift = b.insert_element(ir.Constant(_LONGS, ir.Undefined), to_word, WORD(0))
@@ -111,13 +113,18 @@ class Gather(Filter):
         zeros, ones = _splat(0), ir.Constant(mask, [1] * _LANES)
         name = "llvm.x86.avx512.mask.gather.qpq.512"
         word = call(b, name, _LONGS, zeros, bloom, b.lshr(h, to_word), ones, WORD(8))
-        bits = [
-            b.shl(_splat(1), b.and_(b.lshr(h, _splat(place)), _splat(63)))
-            for place in (FIRST_BIT, SECOND_BIT)
-        ]
-        both = b.or_(*bits)
-        equal = b.icmp_unsigned("==", b.and_(word, both), both)
-        return b.zext(b.bitcast(equal, BYTE), LONG)
+        # Byte k of this begins with the bit of the word that byte k of the hash names.
+        named = call(
+            b,
+            "llvm.x86.avx512.pmultishift.qb.512",
+            _BYTES,
+            b.bitcast(h, _BYTES),
+            b.bitcast(word, _BYTES),
+        )
+        both = _splat(1 << FIRST_BIT | 1 << SECOND_BIT)
+        missing = b.and_(b.xor(b.bitcast(named, _LONGS), _splat(~0)), both)
+        passing = b.icmp_unsigned("==", missing, _splat(0))
+        return b.zext(b.bitcast(passing, BYTE), LONG)
 
 
 def _splat(value: int) -> ir.Constant:

@@ -13,7 +13,7 @@ from ...kernels.lookup import fused as kernels
 from ...kernels.lookup.exact import Index
 from ...tables.rows import PublishedKeys
 from ..protocol import Protocol
-from ..units import UnitKeys, check_published, single_units
+from ..units import UnitKeys, check_kinds, check_published, first_row
 from .wire import INTERVAL_S, KEY_BYTES, METADATA_BYTES, PER_KEY
 
 #: Version 1.0 of the metadata, its first byte.
@@ -33,8 +33,16 @@ def identifiers(
 
 def units(published: PublishedKeys, protocol: Protocol) -> UnitKeys:
     """Each key is a unit; its count is its rolling period; see :func:`check_keys`."""
-    check_keys(published)
-    return single_units(published, 1000 * INTERVAL_S, 1000 * INTERVAL_S)
+    check_kinds(published, KEY_BYTES)
+    n = len(published.start_s)
+    start_s = np.ascontiguousarray(published.start_s, np.int64)
+    period = np.ascontiguousarray(published.count, np.int64)
+    start_ms, step_ms = np.empty(n, np.int64), np.empty(n, np.int64)
+    count, parent = np.empty(n, np.int32), np.empty(n, np.int32)
+    if not kernels.gaen_units(start_s, period, start_ms, step_ms, count, parent):
+        check_keys(published)  # which says what is wrong
+    keys = np.ascontiguousarray(published.key)
+    return UnitKeys(keys, start_ms, count, step_ms, step_ms, parent)
 
 
 def check_keys(published: PublishedKeys) -> None:
@@ -42,20 +50,18 @@ def check_keys(published: PublishedKeys) -> None:
     check_published(published, KEY_BYTES, PER_KEY)
     # NumPy divides by a constant many times faster than it takes a remainder.
     whole = published.start_s // INTERVAL_S * INTERVAL_S
-    bad = np.flatnonzero(whole != published.start_s)
-    if len(bad):
+    row = first_row(whole != published.start_s)
+    if row is not None:
         raise TableError(
-            f"published.start_s: row {bad[0]}: {published.start_s[bad[0]]} is not a multiple of "
-            f"{INTERVAL_S}"
+            f"published.start_s: row {row}: {published.start_s[row]} is not a multiple of {INTERVAL_S}"
         )
 
 
 def fused(index: Index, units: UnitKeys) -> Callable[..., None]:
     """Identifiers made and looked up in one go."""
-    keys, counts = np.ascontiguousarray(units.keys), units.count
-    numbers = units.start_ms // (1000 * INTERVAL_S)
+    keys, start_ms, counts = np.ascontiguousarray(units.keys), units.start_ms, units.count
     return lambda span, work: kernels.gaen(
-        kernels.gaen_scratch(), index, keys, numbers, counts, span, work
+        kernels.gaen_scratch(), index, keys, start_ms, counts, span, work
     )
 
 
