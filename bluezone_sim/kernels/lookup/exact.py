@@ -244,19 +244,21 @@ def words_of(identifiers: NDArray[np.uint8]) -> NDArray[np.uint32]:
     return np.ascontiguousarray(identifiers).view(np.uint32).reshape(n, -(-size // 4))
 
 
-#: Identifiers up to which the filter is twice as wide, 4 MiB at most: it stays in the last cache.
-_FEW = 1 << 20
+#: (identifiers, bits of filter each): up to so many. A filter that fits a cache passes the fewer foreign
+#: identifiers the wider it is: 1 MiB at most in the second cache, 4 MiB in the last.
+_FILTER_BITS = ((1 << 17, 48), (1 << 20, 32))
+_FEWEST_BITS = 16
 
 
 def build_index(words: NDArray[np.uint32], rows: NDArray[np.uint32]) -> Index:
     """Index over some rows, in ascending order, of ``uint32[n, w]``; see :func:`words_of`.
 
-    Beside the identifiers it takes 1.4 to 6 bytes of filter, 2 to 4 of buckets and 8 of entries a row.
+    Beside the identifiers it takes 1.4 to 8.5 bytes of filter, 2 to 4 of buckets and 8 of entries a row.
     """
     table.ready()  # for the kernels that ask the filter
     n = len(rows)
-    # About 32 or 16 bits of filter each, and about one identifier a bucket; both powers of two.
-    bits = max(n, 64) * (32 if n <= _FEW else 16)
+    # So many bits of filter each, and one identifier a bucket, or nearly so: both are powers of two.
+    bits = max(n, 64) * next((bits for most, bits in _FILTER_BITS if n <= most), _FEWEST_BITS)
     f, b = max(1, round(math.log2(bits / 64))), max(1, (n - 1).bit_length() - 1)
     bloom, start = zeros(1 << f, np.uint64), zeros((1 << b) + 1, np.uint32)
     entry = zeros(n, np.uint64)
