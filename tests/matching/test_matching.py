@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from bluezone_sim import match
 from bluezone_sim.errors import TableError
 from bluezone_sim.kernels.crypto.sha256 import hmac_sha256, ratchet, sha256_short
+from bluezone_sim.kernels.lookup import exact
 from bluezone_sim.kernels.lookup.exact import build_index, collect, probe_rows, words_of
 from bluezone_sim.matching import match as engine
 from bluezone_sim.matching import published as matching_published
@@ -132,8 +133,16 @@ def test_lookup_finds_every_copy_of_every_identifier(seed, n, size):
         words_of(needles.astype(np.uint8)).reshape(-1),
     )
     index = build_index(words, np.arange(n, dtype=np.uint32))
-    # Room for one hit only, so that it has to be made anew.
-    hits = collect(lambda work: probe_rows(index, flat, (0, 100), work), index.words.shape[1], 1)
+    # Room for one hit only, so that it has to be made anew; then in the room that the thread has kept.
+    exact._kept.__dict__.clear()
+    width = index.words.shape[1]
+    hits = collect(lambda work: probe_rows(index, flat, (0, 100), work), width, 1)
+    as_found = hits.copy()
+    again = collect(lambda work: probe_rows(index, flat, (0, 100), work), width, 1)
+    none = collect(lambda work: probe_rows(index, flat, (0, 0), work), width, 1)
+    assert np.array_equal(again, as_found)
+    assert len(none) == 0
+    assert np.array_equal(hits, as_found), "a later call writes into what an earlier one gave"
     needle, row = hits[:, 0] + hits[:, 1], hits[:, 2]
     want = sorted((i, j) for i in range(100) for j in range(n) if (needles[i] == table[j]).all())
     assert sorted(zip(needle.tolist(), row.tolist(), strict=True)) == want

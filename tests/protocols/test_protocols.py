@@ -427,6 +427,28 @@ def processor(monkeypatch):
     return pretend
 
 
+def test_keys_of_any_integers_and_strides_are_taken_apart_alike():
+    system, start = protocols.get("gaen"), 2_642_976 * 600
+    rows = np.arange(6)
+    plain = PublishedKeys(keys_of(16, 6), start + 600 * rows, (rows * 28).astype(np.int32))
+    want = system.unit_keys_of(plain)
+    assert want.start_ms.tolist() == [1000 * (start + 600 * k) for k in range(6)]
+    assert want.count.tolist() == [0, 28, 56, 84, 112, 140]
+    assert want.parent.tolist() == [0, 1, 2, 3, 4, 5]
+    assert set(want.step_ms.tolist()) == set(want.valid_ms.tolist()) == {600_000}
+    for kind, count in (("uint32", "uint8"), ("uint64", "int64")):
+        other = PublishedKeys(
+            np.repeat(plain.key, 2, axis=0)[::2],
+            np.repeat(plain.start_s.astype(kind), 2)[::2],
+            np.repeat(plain.count.astype(count), 2)[::2],
+        )
+        taken = system.unit_keys_of(other)
+        for name, column in vars(taken).items():
+            expected = getattr(want, name)
+            assert column.dtype == expected.dtype, name
+            assert np.array_equal(column, expected), name
+
+
 AVX512 = ("avx2", "avx512f", "avx512dq", "avx512vl", "avx512bw", "avx512vbmi")
 
 
