@@ -10,6 +10,7 @@ import typer
 
 from ..errors import FormatError
 from .common import Json
+from .printing import echo
 
 
 def register(app: typer.Typer) -> None:
@@ -28,9 +29,9 @@ def verify(
 
     found = check(directory)
     if as_json:
-        typer.echo(json.dumps(found.to_dict()))
+        echo(json.dumps(found.to_dict()))
     lines = found.summary()
     if found.faults:
         raise FormatError("\n".join(lines))
     if not as_json:
-        typer.echo("\n".join(lines))
+        echo("\n".join(lines))

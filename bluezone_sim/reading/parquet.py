@@ -96,7 +96,8 @@ def read_parquet(
             )
         stream.seek(0)
         wanted = None if columns is None else [name for name in columns if name in names]
-        return pq.ParquetFile(stream, read_dictionary=texts).read(wanted)
+        # Without Arrow's threads: where Python ends while one still holds the stream, it ends by SIGABRT.
+        return pq.ParquetFile(stream, read_dictionary=texts).read(wanted, use_threads=False)
 
 
 def _opened(file: Path | bytes) -> IO[bytes]:

@@ -12,9 +12,9 @@ from ..scenario.chosen import ContactsTable
 from ..scenario.model import Scenario
 from ..scenario.profiles import profile_of
 
-#: Interpreter, libraries and compiled kernels, MiB: 235 measured with 10 cases, and 390 to 415 in the run
-#: that compiles them, which keeps what it took (100 to 155 more with 200 cases too).
-_BASE_MIB = 400.0
+#: Interpreter, libraries and compiled kernels, MiB: 190 measured with 10 cases, and 260 to 280 in the run
+#: that compiles them, which keeps what it took (70 to 135 more with 200 cases too).
+_BASE_MIB = 280.0
 #: Bytes of a person: 182 measured between 200,000 and 3 M people.
 _PERSON_BYTES = 200.0
 #: MiB of a source of keys who runs the app, each day, with the default contacts: its contacts, and its

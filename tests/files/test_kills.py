@@ -54,6 +54,7 @@ def kills(tmp_path_factory):
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WRITTEN)
 def test_a_kill_at_any_step_leaves_the_old_or_the_new_and_the_same_again_goes_on(kills, name):
     assert len(kills[name]) == 1 + (name in HALVED)

@@ -68,8 +68,9 @@ def test_code_is_compiled_once(tmp_path):
 
 def test_a_change_in_another_file_of_the_kernels_is_seen(tmp_path):
     root, cache = tmp_path / "copy", tmp_path / "cache"
-    shutil.copytree(PACKAGE / "kernels", root / "bluezone_sim" / "kernels")
-    for name in ("errors.py", "files.py", "_version.py"):
+    for room in ("kernels", "files", "reading", "showing"):
+        shutil.copytree(PACKAGE / room, root / "bluezone_sim" / room)
+    for name in ("errors.py", "_version.py"):
         shutil.copy(PACKAGE / name, root / "bluezone_sim")
     (root / "bluezone_sim" / "__init__.py").touch()
     before, _ = permuted(cache, root)
@@ -250,13 +251,13 @@ def test_without_any_folder_it_is_compiled_as_well(tmp_path):
 
 FULL = """
 import errno
-from bluezone_sim.kernels.compiling import cache
-real = cache._replace
+from bluezone_sim.kernels.compiling import folders
+real = folders._replace
 def full(path, content):
     if "code" in str(path.parent.parent.name):
         raise OSError(errno.ENOSPC, "No space left on device")
     real(path, content)
-cache._replace = full
+folders._replace = full
 """
 
 

@@ -195,6 +195,7 @@ def test_packets_equal_those_of_a_naive_twin():
     assert set(zip(*np.nonzero(heard.unread_us >= 0), strict=True)) == unread
 
 
+@pytest.mark.slow
 def test_the_table_of_the_white_paper():
     for protocol in ("bluezone-v1", "bluezone"):
         outcomes = run_cases(load_profile(protocol), 1)
@@ -335,6 +336,7 @@ def test_killed_apps_bring_the_model_to_the_field():
     assert within(round(4000 * found.either), 4000, 0.87**2)
 
 
+@pytest.mark.slow
 def test_engines_agree_on_iphones_in_the_field():
     """States, killed apps, reads and writes, counted by either engine; half leave it open at times."""
     profile, platforms = load_profile("bluetrace"), ("ios", "ios")

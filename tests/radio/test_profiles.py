@@ -172,6 +172,7 @@ def few_pairs(monkeypatch):
     )
 
 
+@pytest.mark.slow
 def test_matrix_prints_the_document(few_pairs, capsys, tmp_path):
     assert main(["matrix", "--json", "--capture", str(tmp_path / "cases.pcapng")]) == 0
     out = json.loads(capsys.readouterr().out)

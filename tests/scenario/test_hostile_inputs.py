@@ -8,7 +8,7 @@ import json
 import pytest
 
 from bluezone_sim.api import open_any
-from bluezone_sim.benchmarks.regressions import parse_baseline
+from bluezone_sim.benchmarks.results import parse_baseline
 from bluezone_sim.ble.guided.whitepaper import load as load_session
 from bluezone_sim.errors import FormatError, InputError, ScenarioError
 from bluezone_sim.scenario import load, parse, resolved_toml
@@ -110,6 +110,7 @@ def test_traces_of_no_sense_are_told(data, more, words, tmp_path):
     ],
     ids=range(5),
 )
+@pytest.mark.filterwarnings("ignore::bluezone_sim.errors.FolderWarning")
 def test_folders_of_no_sense_are_told(data, tmp_path):
     for name in ("manifest.json", "sweep.json"):
         folder = tmp_path / name.partition(".")[0]

@@ -266,7 +266,7 @@ def test_workers_of_their_own_give_the_same_bytes(swept, tmp_path):
     local.run_here(jobs, 2, 1, done.append)
     for d in done:
         for folder, data in zip(FOLDERS, (d.results, d.histograms, d.campaign), strict=True):
-            name = f"{d.job}-{store._digest(data)}.parquet"
+            name = f"{d.job}-{store.name_digest(data)}.parquet"
             assert files(swept.path, folder)[name] == data
 
 

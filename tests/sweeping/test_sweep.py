@@ -95,6 +95,7 @@ def test_a_point_that_changes_nothing_is_the_scenario(name):
     assert point_scenario(whole, {}) == bare
 
 
+@pytest.mark.slow
 def test_who_adopts_together_can_be_an_axis():
     grid = {"adoption.together.household": [0.0, 0.9], "adoption": [0.6]}
     for arm in bz.sweep(scenario(), grid, 1, workers=1).arms:

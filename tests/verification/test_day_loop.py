@@ -221,6 +221,7 @@ def test_warnings_equal_those_of_the_twin(base, name):
     assert f2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["bluetrace", "robert"])
 def test_a_server_warns_whom_the_twin_knows(base, name):
     """Real encrypted identifiers, opened by the server, against a server that knows everybody."""
@@ -255,6 +256,7 @@ RULES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RULES)
 def test_other_protocols_equal_those_of_the_twin(base, name):
     """Keys, duty cycles, pauses, the order of identifiers, the rules of matching and of risk."""

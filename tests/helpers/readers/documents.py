@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -85,7 +86,7 @@ seconds = 120
 
 
 def _baseline(data: bytes) -> None:
-    from bluezone_sim.benchmarks.regressions import parse_baseline
+    from bluezone_sim.benchmarks.results import parse_baseline
 
     parse_baseline(data, "bench.json")
 
@@ -116,8 +117,11 @@ def _run() -> Path:
 
     place = folder() / "run"
     run(scenario(), seed=1).save(place)
-    # A folder from before: what is damaged is read, and not refused for its digest.
-    (place / "digests.json").unlink(missing_ok=True)
+    # A folder of an earlier version: what is damaged is read, and not refused for its digest.
+    (place / "digests.json").unlink()
+    about = json.loads((place / "manifest.json").read_bytes())
+    del about["digests"]
+    (place / "manifest.json").write_text(json.dumps(about), encoding="utf-8")
     return place
 
 
@@ -127,11 +131,14 @@ def _of_run(name: str) -> Reader:
         return ((_run() / name).read_bytes(),)
 
     def read(data: bytes) -> None:
+        from bluezone_sim.errors import FolderWarning
         from bluezone_sim.storage.run_load import open_run
 
         (_run() / name).write_bytes(data)
         try:
-            open_run(_run())
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FolderWarning)
+                open_run(_run())
         finally:
             (_run() / name).write_bytes(seeds()[0])
 
@@ -150,8 +157,8 @@ def _sweep(data: bytes) -> None:
 
 
 def _sweeps() -> list[bytes]:
+    from bluezone_sim.sweeping.appending import _document
     from bluezone_sim.sweeping.plan import base_of, plan
-    from bluezone_sim.sweeping.store import _document
 
     planned = plan(scenario(), {"radio.density": ["off", "on"]}, 1)
     axes = {key: list(values) for key, values in planned.axes.items()}
@@ -177,6 +184,6 @@ DOCUMENTS: tuple[Reader, ...] = (
     Reader("bench", lambda: [_BENCH], _bench, ("ble.bench.file",), _TOML),
     Reader("baseline", lambda: [b'[{"name": "a", "ratio": 2.5}, {"name": "b", "ratio": null}]'],
            _baseline,
-           ("benchmarks.regressions:parse",)),
+           ("benchmarks.results:parse",)),
     Reader("session", _sessions, _session, ("ble.guided.whitepaper:load|to_dict|_who|differ",)),
 )  # fmt: skip
