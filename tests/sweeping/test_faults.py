@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -141,6 +142,16 @@ def test_a_job_that_kills_every_worker_is_given_up_and_named(tmp_path, monkeypat
     local.run_here(job, 2, 1, seen.append)
     assert [type(s) for s in seen] == [work.Failed] * 2
     assert "died 3 times (exit status 9)" in seen[0].message
+
+
+def test_a_job_that_cannot_be_handed_over_is_named_and_ends_nothing_else():
+    whole, other = plan.plan(scenario(), {}, 2).jobs()
+    seen = []
+    local.run_here([replace(whole, values={"x": lambda: 0}), other], 2, 1, seen.append)
+    found = {result.job: result for result in seen if isinstance(result, work.Failed)}
+    assert list(found) == [whole.id]
+    assert "cannot be handed to a worker" in found[whole.id].message
+    assert [type(result) for result in seen].count(work.Done) == 1
 
 
 def test_a_simulation_that_fails_is_named_and_the_others_are_kept(tmp_path, monkeypatch):
