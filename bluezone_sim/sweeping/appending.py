@@ -130,6 +130,7 @@ class Appending(Store):
                 if not os.path.isdir(self.path):  # else another sweep was first
                     raise
         make_folder(self.path)
+        self._check_theirs()
         with locked(self.path / "lock"):
             remove_leftovers(self.path)
             listed = self._admit(warn)
@@ -145,6 +146,21 @@ class Appending(Store):
                     self._list()
                 raise
             self._list()
+
+    def _check_theirs(self) -> None:
+        """Raises InputError for a folder of something else, before a lock is left in it."""
+        if (self.path / "sweep.json").exists():
+            return
+        with suppress(FormatError):
+            listed = read_digests(self.path)
+            if listed is not None and listed.holds != "sweep":
+                raise InputError(
+                    f"{self.path}: holds a {listed.holds} and no sweep; give another --out"
+                )
+        with named(self.path):
+            there = [path for path in self.path.iterdir() if path.is_file()]
+        if any(path.name not in ("lock", DIGESTS, "sweep.json") for path in there):
+            raise InputError(f"{self.path}: holds other files and no sweep; give another --out")
 
     def _admit(self, warn: Callable[[str], None]) -> Digests:
         """What is listed, of a directory whose other files than jobs' are as they were written."""

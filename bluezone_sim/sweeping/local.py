@@ -107,6 +107,10 @@ class _Pool:
                     "fewer --workers",
                     3,
                 )
+            except (
+                Exception
+            ) as error:  # else nobody would answer for the job, and the sweep wait for ever
+                result = Failed(job.id, f"cannot be handed to a worker process ({error})", 3)
             self._finish(result)
         if process is not None:
             _end(process)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
+import pickle
 import tomllib
 
 import pytest
@@ -25,7 +26,8 @@ from bluezone_sim.scenario import (
 )
 from bluezone_sim.scenario.dotted import override
 from bluezone_sim.scenario.loading import validate
-from helpers.small import raw_scenario
+from bluezone_sim.scenario.values.shipped_rules import SHIPPED
+from helpers.small import raw_scenario, scenario
 
 
 def faults(raw):
@@ -207,6 +209,14 @@ def test_an_arm_changes_what_it_says_and_nothing_else():
     assert arm.model_copy(update={"rule": scenario.rule, "sensitivity": scenario.sensitivity}) == (
         scenario
     )
+
+
+@pytest.mark.parametrize("rule", SHIPPED, ids=lambda rule: rule.name)
+def test_a_scenario_with_any_rule_reaches_a_worker(rule):
+    one = scenario(**{"rule.name": rule.name, "protocol.name": "gaen"})
+    again = pickle.loads(pickle.dumps(one))
+    assert again == one
+    assert type(again.rule) is type(one.rule)
 
 
 @pytest.mark.parametrize("name", sorted(shipped()))

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -18,6 +19,7 @@ import pytest
 
 import bluezone_sim as bz
 from bluezone_sim import cli, errors
+from bluezone_sim.files import write_folder
 from bluezone_sim.scenario import resolved_toml
 from bluezone_sim.simulation import memory
 from bluezone_sim.sweeping import local, lock, plan, work
@@ -141,6 +143,30 @@ def test_a_job_that_kills_every_worker_is_given_up_and_named(tmp_path, monkeypat
     local.run_here(job, 2, 1, seen.append)
     assert [type(s) for s in seen] == [work.Failed] * 2
     assert "died 3 times (exit status 9)" in seen[0].message
+
+
+def test_a_job_that_cannot_be_handed_over_is_named_and_ends_nothing_else():
+    whole, other = plan.plan(scenario(), {}, 2).jobs()
+    seen = []
+    local.run_here([replace(whole, values={"x": lambda: 0}), other], 2, 1, seen.append)
+    found = {result.job: result for result in seen if isinstance(result, work.Failed)}
+    assert list(found) == [whole.id]
+    assert "cannot be handed to a worker" in found[whole.id].message
+    assert [type(result) for result in seen].count(work.Done) == 1
+
+
+@pytest.mark.parametrize("holds", ["run", None])
+def test_a_folder_of_something_else_is_refused_and_stays_as_it_was(tmp_path, holds):
+    out = tmp_path / "out"
+    if holds:
+        write_folder(out, {"manifest.json": b"{}"}, holds)
+    else:
+        out.mkdir()
+        (out / "notes.txt").write_text("mine")
+    before = sorted(path.name for path in out.iterdir())
+    with pytest.raises(errors.InputError, match="and no sweep; give another --out"):
+        bz.sweep(scenario(), {}, 1, workers=1, out=out)
+    assert sorted(path.name for path in out.iterdir()) == before
 
 
 def test_a_simulation_that_fails_is_named_and_the_others_are_kept(tmp_path, monkeypatch):
