@@ -18,6 +18,7 @@ from .digests import (
     digest_of,
     faults_of,
     others_in,
+    promises,
     read_digests,
 )
 from .disk import named, take_lock
@@ -55,6 +56,7 @@ __all__ = [
     "make_folder",
     "named",
     "others_in",
+    "promises",
     "read_digests",
     "read_document",
     "recover",

@@ -249,11 +249,17 @@ def check_digests(
     return listed
 
 
-def _tell_none(folder: Path, document: str, remedy: Callable[[str], str]) -> None:
+def promises(document: Path) -> bool | None:
+    """Whether a folder's JSON says that there is a list beside it; None where it is not one of ours."""
     try:
-        text = (folder / document).read_bytes()
-        promised = DIGESTS in parse_json(text, folder / document).values()
+        return DIGESTS in parse_json(document.read_bytes(), document).values()
     except (OSError, FormatError, AttributeError, TypeError):
+        return None
+
+
+def _tell_none(folder: Path, document: str, remedy: Callable[[str], str]) -> None:
+    promised = promises(folder / document)
+    if promised is None:
         return  # whoever reads the document tells what it is
     if promised:
         raise FormatError(f"{folder / DIGESTS}: missing; {remedy(DIGESTS)}")

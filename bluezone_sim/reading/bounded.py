@@ -54,6 +54,9 @@ def said(error: BaseException) -> str:
         return "too large for the memory there is"
     lines = str(error).strip().splitlines()
     text = lines[0].strip() if lines else ""
+    text = text.partition("; use sys.")[
+        0
+    ]  # of an integer of thousands of digits: advice for programs
     if isinstance(error, KeyError):
         text = f"{text} is missing"
     elif isinstance(error, (TypeError, AttributeError)):

@@ -43,8 +43,10 @@ def parse_json(data: bytes | str, source: Path | str) -> Any:
         raise FormatError(f"{source}: more than {MOST_LISTS:,} lists and tables; give it in parts")
     try:
         return json.loads(data, parse_constant=_no_number, parse_float=_finite)
-    except (ValueError, RecursionError, MemoryError) as error:
+    except json.JSONDecodeError as error:
         raise FormatError(f"{source}: not JSON ({said(error)}); is the file truncated?") from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise FormatError(f"{source}: not JSON ({said(error)})") from None
 
 
 def _no_number(text: str) -> Any:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from .._version import SCHEMA_VERSION
-from ..errors import InputError, NothingToRunError
-from ..files import DIGESTS, Fault, faults_of, others_in, read_digests, recover
+from ..errors import FormatError, InputError, NothingToRunError
+from ..files import DIGESTS, Fault, faults_of, others_in, promises, read_digests, recover
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def verify(path: str | Path) -> Verification:
 
     Raises:
         InputError: there is no such folder, or it cannot be read.
-        FormatError: its list of digests is damaged.
+        FormatError: its list of digests is damaged or missing.
         NothingToRunError: it has none, being of an earlier version, or not the program's.
     """
     path = Path(path)
@@ -63,6 +63,12 @@ def verify(path: str | Path) -> Verification:
         raise InputError(f"{path}: no such directory; expected one that this program has written")
     listed = read_digests(path)
     if listed is None:
+        for document in sorted(path.glob("*.json")):
+            if promises(document):
+                raise FormatError(
+                    f"{path / DIGESTS}: missing, and {document.name} says that there is one; copy it "
+                    "again from where it came"
+                )
         raise NothingToRunError(
             f"{path}: has no {DIGESTS}, so nothing can be checked; earlier versions wrote none"
         )

@@ -153,7 +153,9 @@ class Appending(Store):
             return
         with suppress(FormatError):
             listed = read_digests(self.path)
-            if listed is not None and listed.holds != "sweep":
+            if listed is not None:
+                if listed.holds == "sweep":
+                    return  # whose sweep.json is gone, as will be told
                 raise InputError(
                     f"{self.path}: holds a {listed.holds} and no sweep; give another --out"
                 )

@@ -66,6 +66,10 @@ def opened(how, folder, away):
     return 0
 
 
+#: Folders without a document that says that there is a list.
+SILENT = ("report", "validation")
+
+
 def flip(at):
     def damage(path):
         data = bytearray(path.read_bytes())
@@ -103,8 +107,8 @@ def test_one_bit_in_any_file_is_told_by_all_that_opens_the_folder(folders, tmp_p
         for damage in damages:
             damage(folder / name)
             for how in sorted(OPENS[kind]):
-                if name == DIGESTS and damage == Path.unlink and how == "verify":
-                    assert call("verify", folder) == 5  # there is nothing to check by
+                if name == DIGESTS and damage == Path.unlink and kind in SILENT:
+                    assert call("verify", folder) == 5  # nothing says that there was a list
                     continue
                 capsys.readouterr()
                 assert opened(how, folder, tmp_path / "away") == 2, (name, damage, how)
@@ -112,7 +116,7 @@ def test_one_bit_in_any_file_is_told_by_all_that_opens_the_folder(folders, tmp_p
                 assert f"{folder / name}: " in said, (name, damage, how)
                 told += 1
             (folder / name).write_bytes(whole)
-    assert told >= len(names) * len(damages) * len(OPENS[kind]) - 1
+    assert told == len(names) * len(damages) * len(OPENS[kind]) - (kind in SILENT)
     assert not (tmp_path / "away").exists()
     assert call("verify", folder) == 0
 
