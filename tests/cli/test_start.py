@@ -53,10 +53,13 @@ def test_a_scenario_is_data(arguments, tmp_path):
 
 #: Runs a small scenario and writes it.
 _RUN = """
+import scipy.special  # of SciPy 1.13 it loads scipy.sparse
 import sys
+before = set(sys.modules)
 import bluezone_sim as bz
 bz.run(bz.load("small.toml")).save("out")
-print("LOADED", *(name for name in ("pandas", "scipy.stats", "scipy.sparse") if name in sys.modules))
+names = ("pandas", "scipy.stats", "scipy.sparse")
+print("LOADED", *(name for name in names if name in sys.modules and name not in before))
 """
 _SMALL = """
 name = "small"
