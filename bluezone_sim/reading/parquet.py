@@ -96,6 +96,8 @@ def read_parquet(
             )
         stream.seek(0)
         wanted = None if columns is None else [name for name in columns if name in names]
+        if not found.num_row_groups:  # which PyArrow 18 cannot read
+            return found.schema_arrow.empty_table().select(names if wanted is None else wanted)
         # Without Arrow's threads: where Python ends while one still holds the stream, it ends by SIGABRT.
         return pq.ParquetFile(stream, read_dictionary=texts).read(wanted, use_threads=False)
 
