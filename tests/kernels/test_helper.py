@@ -13,7 +13,7 @@ import pytest
 
 from bluezone_sim.kernels.compiling.helper import Helper
 from helpers.commands import environment
-from helpers.paths import PACKAGE
+from helpers.paths import ROOT
 
 WORK = "helpers.linger:linger"
 PARENT = """
@@ -68,7 +68,7 @@ def test_it_ends_when_it_is_told_to(tmp_path):
 @pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_it_ends_with_the_process_that_started_it(by, tmp_path):
     file = tmp_path / "process"
-    code = PARENT.format(tests=str(PACKAGE.parent / "tests"), file=str(file))
+    code = PARENT.format(tests=str(ROOT / "tests"), file=str(file))
     parent = subprocess.Popen(
         [sys.executable, "-c", code], env=environment(), stderr=subprocess.DEVNULL
     )

@@ -11,7 +11,7 @@ import pytest
 from bluezone_sim.kernels.compiling import watch
 from bluezone_sim.simulation.rehearsal import COMPILING, helped
 from helpers.commands import environment
-from helpers.paths import PACKAGE
+from helpers.paths import ROOT
 
 #: Prints the kernels, with types, that a rehearsal has used, and those that a run then used besides.
 CODE = """
@@ -37,7 +37,7 @@ print(json.dumps([rehearsed, sorted(used)]))
 
 @pytest.mark.parametrize("protocol", ["bluezone", "gaen"])
 def test_a_run_compiles_nothing_after_a_rehearsal(protocol):
-    code = CODE.format(tests=str(PACKAGE.parent / "tests"), protocol=protocol)
+    code = CODE.format(tests=str(ROOT / "tests"), protocol=protocol)
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=False
     )
