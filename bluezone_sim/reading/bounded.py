@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -123,13 +123,33 @@ def size(n_bytes: int) -> str:
     return f"{n_bytes:,} bytes"
 
 
-def csv_rows(lines: Iterable[str], delimiter: str, source: Path | str) -> Iterator[list[str]]:
-    """Rows of cells.
+def csv_rows(
+    lines: Sequence[str], delimiter: str, source: Path | str, numbers: Sequence[int] | None = None
+) -> list[list[str]]:
+    """Rows of cells, one of each line; an empty line gives an empty row.
+
+    Args:
+        lines: without their ends.
+        delimiter: between cells.
+        source: what messages call the file.
+        numbers: of the lines in the file; from 1 if not given.
 
     Raises:
-        FormatError: they cannot be cut into cells, or one cell is longer than 128 KiB.
+        FormatError: they cannot be cut into cells, one cell is longer than 128 KiB, or a quote is opened
+            and not closed on its line, so that its cell would take the next row with it.
     """
+    rows: list[list[str]] = []
+    # A line more than there is: an open quote of the last one takes it.
+    reader = csv.reader([*lines, ""], delimiter=delimiter)
     try:
-        yield from csv.reader(lines, delimiter=delimiter)
+        for row in reader:
+            rows.append(row)
+            if reader.line_num != len(rows):
+                at = numbers[len(rows) - 1] if numbers is not None else len(rows)
+                raise FormatError(
+                    f'{source}: row {at}: a quote (") is opened and not closed on its line; close it, or '
+                    'write it as "" within quotes'
+                )
     except csv.Error as error:
         raise FormatError(f"{source}: not a CSV that can be read ({error})") from None
+    return rows[: len(lines)]

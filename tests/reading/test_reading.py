@@ -103,10 +103,20 @@ def test_files_are_read_up_to_their_bound(tmp_path):
             read_bytes(bad, 100)
 
 
-def test_rows_of_a_csv_end():
-    assert list(csv_rows(["a,'b'\n", 'c,"d,e"\n'], ",", "x")) == [["a", "'b'"], ["c", "d,e"]]
+def test_a_line_of_a_csv_is_a_row():
+    assert csv_rows(["a,'b'", 'c,"d,e"', ""], ",", "x") == [["a", "'b'"], ["c", "d,e"], []]
     with pytest.raises(FormatError, match=r"x: not a CSV that can be read .*131072"):
-        list(csv_rows(["a," + "b" * 200_000], ",", "x"))
+        csv_rows(["a," + "b" * 200_000], ",", "x")
+
+
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_a_quote_that_takes_the_next_row_is_refused_by_row(at):
+    lines = ["a,b", "c,d", "e,f"]
+    lines[at] = lines[at].replace(",", ',"')
+    with pytest.raises(FormatError, match=f"x: row {at + 1}: a quote .* not closed on its line"):
+        csv_rows(lines, ",", "x")
+    with pytest.raises(FormatError, match=f"x: row {at + 11}: a quote"):
+        csv_rows(lines, ",", "x", [11, 12, 13])
 
 
 def test_only_values_are_taken_for_the_input_s_fault():

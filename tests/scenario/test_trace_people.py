@@ -70,6 +70,7 @@ def test_an_unused_column_is_told(tmp_path, file):
         ("012,G1,yes,symbian,30,no", "platform 'symbian': expected android or ios"),
         ("012,G1,yes,ios,1990,no", "age '1990': expected whole years"),
         ("012,G1,yes,ios,30", "has 5 columns where the first row has 6"),
+        ('012,G1,yes,"ios,30,no', "a quote .* is opened and not closed on its line"),
         ("011,G1,yes,ios,30,no", "id '011' is there already"),
     ],
 )

@@ -78,7 +78,11 @@ def read_models(name: str, folder: Path = Path()) -> list[dict[str, Any]]:
     except InputError as error:
         raise FormatError(f"{error}; expected a CSV, or one of {', '.join(shipped)}") from None
     lines = [(i, line) for i, line in enumerate(text.split("\n"), 1) if line[:1] != "#"]
-    rows = [(i, next(csv_rows([line], ",", name))) for i, line in lines if line.strip()]
+    lines = [(i, line) for i, line in lines if line.strip()]
+    numbers = [i for i, _ in lines]
+    rows = list(
+        zip(numbers, csv_rows([line for _, line in lines], ",", name, numbers), strict=True)
+    )
     if len(rows) < 2:
         raise FormatError(f"{name}: no models")
     column: dict[str, int] = {}

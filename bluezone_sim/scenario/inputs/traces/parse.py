@@ -122,7 +122,7 @@ def _cell_by_cell(
         if k == 0 and layout.header:
             continue
         try:
-            cells = next(iter(cells_of(line, lines.delimiter, "")), [])
+            cells = cells_of(line, lines.delimiter, "")[0]
         except FormatError:
             bad.setdefault("cannot be cut into cells", []).append(k)
             continue

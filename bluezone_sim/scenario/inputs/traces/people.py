@@ -52,7 +52,7 @@ def read_people(path: Path, raw: bytes, encoding: str, met: Collection[str]) -> 
         FormatError: it cannot be read, says an id twice, or a cell is none of what its column holds.
     """
     lines = lines_of(path, raw, encoding)
-    rows = cells_of(lines.data.decode(), lines.delimiter, path)
+    rows = cells_of(lines.data.decode(), lines.delimiter, path, lines.line.tolist())
     header = rows[0] if _is_header(rows, met) else None
     roles = _roles(path, header, len(rows[0]))
     body, numbers = rows[header is not None :], lines.line[header is not None :].tolist()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,7 +60,7 @@ class Lines:
             if at < 0:
                 break
         text = self.data if at < 0 else self.data[:at]
-        return cells_of(text.decode(), self.delimiter, self.source)
+        return cells_of(text.decode(), self.delimiter, self.source, self.line.tolist())
 
     def with_second(self, word: str) -> Lines:
         """The rows whose second cell is ``word``; all of them where it is none's."""
@@ -72,14 +73,22 @@ class Lines:
         return Lines(self.source, data, self.line[kept], self.delimiter, self.comment)
 
 
-def cells_of(text: str, delimiter: str, source: Path | str) -> list[list[str]]:
-    """Rows of cells, without blanks around them.
+def cells_of(
+    text: str, delimiter: str, source: Path | str, numbers: Sequence[int] | None = None
+) -> list[list[str]]:
+    """A row of cells of each line, without blanks around them.
+
+    Args:
+        text: lines, none of them empty.
+        delimiter: between cells.
+        source: what messages call the file.
+        numbers: of the lines in the file; from 1 if not given.
 
     Raises:
-        FormatError: they cannot be cut into cells.
+        FormatError: they cannot be cut into cells, or a quote is open at the end of a line.
     """
-    rows = csv_rows(text.split("\n"), delimiter, source)
-    return [[cell.strip() for cell in row] for row in rows if row]
+    rows = csv_rows(text.split("\n"), delimiter, source, numbers)
+    return [[cell.strip() for cell in row] for row in rows]
 
 
 def lines_of(path: Path, raw: bytes, encoding: str) -> Lines:
