@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain, count
 from pathlib import Path
 
 from ..errors import FormatError, InputError
@@ -124,12 +125,15 @@ def size(n_bytes: int) -> str:
 
 
 def csv_rows(
-    lines: Sequence[str], delimiter: str, source: Path | str, numbers: Sequence[int] | None = None
-) -> list[list[str]]:
+    lines: Iterable[str],
+    delimiter: str,
+    source: Path | str,
+    numbers: Iterable[int] = (),
+) -> Iterator[list[str]]:
     """Rows of cells, one of each line; an empty line gives an empty row.
 
     Args:
-        lines: without their ends.
+        lines: a row each.
         delimiter: between cells.
         source: what messages call the file.
         numbers: of the lines in the file; from 1 if not given.
@@ -138,18 +142,23 @@ def csv_rows(
         FormatError: they cannot be cut into cells, one cell is longer than 128 KiB, or a quote is opened
             and not closed on its line, so that its cell would take the next row with it.
     """
-    rows: list[list[str]] = []
+    number = iter(numbers or count(1))
     # A line more than there is: an open quote of the last one takes it.
-    reader = csv.reader([*lines, ""], delimiter=delimiter)
-    try:
-        for row in reader:
-            rows.append(row)
-            if reader.line_num != len(rows):
-                at = numbers[len(rows) - 1] if numbers is not None else len(rows)
-                raise FormatError(
-                    f'{source}: row {at}: a quote (") is opened and not closed on its line; close it, or '
-                    'write it as "" within quotes'
-                )
-    except csv.Error as error:
-        raise FormatError(f"{source}: not a CSV that can be read ({error})") from None
-    return rows[: len(lines)]
+    reader = csv.reader(chain(lines, [""]), delimiter=delimiter)
+    before: list[str] | None = None
+    for k in count(1):
+        at = next(number, 0)
+        try:
+            row = next(reader, None)
+        except csv.Error as error:
+            raise FormatError(f"{source}: row {at}: not a CSV that can be read ({error})") from None
+        if row is None:
+            return
+        if reader.line_num != k:
+            raise FormatError(
+                f'{source}: row {at}: a quote (") is opened and not closed on its line; close it, or '
+                'write it as "" within quotes'
+            )
+        if before is not None:
+            yield before
+        before = row

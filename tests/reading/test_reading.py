@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from bluezone_sim.captures.formats.csv_rows import read_rows
 from bluezone_sim.errors import FormatError, InputError
 from bluezone_sim.reading import documents, packed
 from bluezone_sim.reading.bounded import csv_rows, read_bytes, read_text, reading_as
@@ -104,9 +105,9 @@ def test_files_are_read_up_to_their_bound(tmp_path):
 
 
 def test_a_line_of_a_csv_is_a_row():
-    assert csv_rows(["a,'b'", 'c,"d,e"', ""], ",", "x") == [["a", "'b'"], ["c", "d,e"], []]
-    with pytest.raises(FormatError, match=r"x: not a CSV that can be read .*131072"):
-        csv_rows(["a," + "b" * 200_000], ",", "x")
+    assert list(csv_rows(["a,'b'", 'c,"d,e"', ""], ",", "x")) == [["a", "'b'"], ["c", "d,e"], []]
+    with pytest.raises(FormatError, match=r"x: row 1: not a CSV that can be read .*131072"):
+        list(csv_rows(["a," + "b" * 200_000], ",", "x"))
 
 
 @pytest.mark.parametrize("at", [0, 1, 2])
@@ -114,9 +115,9 @@ def test_a_quote_that_takes_the_next_row_is_refused_by_row(at):
     lines = ["a,b", "c,d", "e,f"]
     lines[at] = lines[at].replace(",", ',"')
     with pytest.raises(FormatError, match=f"x: row {at + 1}: a quote .* not closed on its line"):
-        csv_rows(lines, ",", "x")
+        list(csv_rows(lines, ",", "x"))
     with pytest.raises(FormatError, match=f"x: row {at + 11}: a quote"):
-        csv_rows(lines, ",", "x", [11, 12, 13])
+        list(csv_rows(lines, ",", "x", [11, 12, 13]))
 
 
 def test_only_values_are_taken_for_the_input_s_fault():
@@ -269,3 +270,14 @@ def test_what_is_no_flat_parquet_is_told(data, words):
 def test_documents_of_one_s_own_pass_every_bound():
     assert documents.MOST_LISTS > 1_000_000
     assert json.dumps(parse_json(json.dumps([1.5, None, "é"]), "x")) == json.dumps([1.5, None, "é"])
+
+
+def test_rows_of_a_log_are_counted_by_line(tmp_path):
+    log = tmp_path / "log.csv"
+    rows = [f"{1_600_000_000 + k},{k:032x},-60" for k in range(5)]
+    log.write_text("\n".join(["time,rpi,rssi", *rows, ""]))
+    assert sum(map(len, read_rows(log, 0))) == 5
+    rows[2] = rows[2].replace(",-60", ',"-60')
+    log.write_text("\n".join(["time,rpi,rssi", *rows, ""]))
+    with pytest.raises(FormatError, match=r"log.csv: row 4: a quote"):
+        list(read_rows(log, 0))

@@ -10,6 +10,7 @@ import base64
 import binascii
 import datetime as dt
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import TextIO
 
@@ -69,7 +70,9 @@ def read_rows(
             first = stream.readline(_MOST_LINE)
             columns = _Columns(path, _names(first), protocol)
             kept: dict[tuple[str, int], list[tuple[int, bytes, int, bytes]]] = {}
-            for number, cells in enumerate(split(_lines(stream, path), _delimiter(first), path), 2):
+            for number, cells in enumerate(
+                split(_lines(stream, path), _delimiter(first), path, count(2)), 2
+            ):
                 if not any(cell.strip() for cell in cells):
                     continue
                 try:

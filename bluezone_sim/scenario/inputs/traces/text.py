@@ -74,7 +74,7 @@ class Lines:
 
 
 def cells_of(
-    text: str, delimiter: str, source: Path | str, numbers: Sequence[int] | None = None
+    text: str, delimiter: str, source: Path | str, numbers: Sequence[int] = ()
 ) -> list[list[str]]:
     """A row of cells of each line, without blanks around them.
 
