@@ -88,7 +88,7 @@ FLOORS = (
     ("analysis", "radio"),
     ("simulation", "storage"),
     ("report", "sweeping"),
-    ("api", "testing"),
+    ("api", "connect", "testing"),
     ("validation",),
     ("ble", "benchmarks"),
     ("cli",),

@@ -16,6 +16,7 @@ from pydantic import Field, field_validator
 
 from .chosen import Campaign, ContactsTable, Rule
 from .schema.adoption import Adoption, Users
+from .schema.epidemic import Epidemic
 from .schema.experiment import Criterion, Limits, Sensitivity, SweepTable
 from .schema.exposure import F2, Confirmation, IndexCases, Publication
 from .schema.phones import Phones
@@ -54,6 +55,7 @@ class Scenario(TomlTable):
     publication: Publication = Publication()
     confirmation: Confirmation = Confirmation()
     f2: F2 = F2()
+    epidemic: Epidemic | None = None
     sensitivity: Sensitivity | None = None
     sweep: SweepTable | None = None
     expect: list[Criterion] | None = Field(None, description="criteria, for continuous integration")

@@ -64,6 +64,8 @@ class SimulationContext:
         scenario, world, days, contact_model, radio, keys, threads, clock: what it is bound to.
         symptoms: those who publish fell ill, as index cases do. F1s that publish did not: they are
             warned before they could, on the day on which the cases become known or later.
+        known_onset_s: ``int64[n_people]``, unix seconds of everybody's onset, -1 without symptoms, where
+            an epidemic says it; None where it is drawn back from the day on which cases become known.
     """
 
     scenario: Scenario
@@ -75,6 +77,7 @@ class SimulationContext:
     threads: int
     clock: StageTimer
     symptoms: bool = True
+    known_onset_s: NDArray[np.int64] | None = None
 
     @classmethod
     def build(
@@ -119,6 +122,8 @@ class SimulationContext:
         """
         if not self.symptoms:
             return np.full(len(sources), NO_ONSET, np.int64)
+        if self.known_onset_s is not None:
+            return np.asarray(self.known_onset_s[sources])
         cases, seed = self.scenario.index_cases, self.world.seed
         return onsets_s(cases, seed, sources, self.published_s if known_s is None else known_s)
 

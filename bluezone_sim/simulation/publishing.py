@@ -36,7 +36,7 @@ def published(
 ) -> ExposureDays:
     """What phones match of it: rows of the days that are published, or whose history the server reads."""
     day = context.days.pieces.utc[held.day]
-    first = _first_day(context, held.source, known_s)
+    first = first_published_day(context, held.source, known_s)
     return held if (day >= first).all() else held.take(np.flatnonzero(day >= first))
 
 
@@ -66,7 +66,7 @@ def _last_day(context: SimulationContext, known_s: int | None) -> int:
     return (_known(context, known_s) - 1) // DAY_S
 
 
-def _first_day(
+def first_published_day(
     context: SimulationContext, sources: NDArray[np.int32], known_s: int | None
 ) -> NDArray[np.int64]:
     """``int64[n]``: UTC day that is the first of which something is published of each source."""

@@ -46,7 +46,7 @@ def follow(
         risky = _risky(own, contacts)
         return risky, [_lazily(own, some, x, contacts) for x in (levels if one_by_one else [])]
 
-    found = side_by_side(context, _chunks(context, cases), visit)
+    found = side_by_side(context, chunks(context, cases), visit)
     held = [
         concatenate_exposure_days(list(of_level))
         for of_level in zip(*(held for _, held in found), strict=True)
@@ -79,7 +79,7 @@ def follow_arms(
         groups.setdefault(next(alike, k), []).append(k)
     looked_up = any(arm.scenario.publication.upload == "keys" for arm in arms)
     parts: list[list[tuple[RiskyDays, ExposureDays]]] = [[] for _ in arms]
-    for some in _chunks(context, cases):
+    for some in chunks(context, cases):
         contacts = context.contacts(some)
         risky = _risky(context, contacts)
         index = _index(context, some, by_day=False) if looked_up else None
@@ -95,7 +95,7 @@ def follow_arms(
             each = [replace(arms[k], threads=own.threads, clock=own.clock) for k in group]
             same = each[0].scenario.contacts == context.scenario.contacts
             met = contacts if same else each[0].contacts(some)
-            held = _held_by(each, some, level, met, index)
+            held = held_by(each, some, level, met, index)
             return [
                 (risky if same and _same_cut(arm, context) else _risky(arm, met), h)
                 for arm, h in zip(each, held, strict=True)
@@ -117,7 +117,7 @@ def follow_arms(
 #: Tables of a scenario that are read after its phones' records are matched, or not in an evaluation.
 _AFTER_MATCHING = frozenset(
     ("title", "index_cases", "rule", "publication", "confirmation", "f2", "sensitivity", "sweep",
-     "expect", "limits")
+     "expect", "limits", "epidemic")
 )  # fmt: skip
 
 
@@ -152,7 +152,7 @@ def exposure_days(
     else:
         parts = side_by_side(
             context,
-            _chunks(context, sources),
+            chunks(context, sources),
             lambda own, some: _lazily(own, some, level, own.contacts(some)),
         )
     return concatenate_exposure_days(parts)
@@ -202,7 +202,7 @@ def _same_cut(a: SimulationContext, b: SimulationContext) -> bool:
     )
 
 
-def _chunks(context: SimulationContext, sources: NDArray[np.int32]) -> list[NDArray[np.int32]]:
+def chunks(context: SimulationContext, sources: NDArray[np.int32]) -> list[NDArray[np.int32]]:
     """Sources in pieces, of which a thread has one at a time."""
     step = max(_LEAST_SOURCES, sources_together(context.scenario) // context.threads)
     # As many pieces as threads, or a few times as many, so that none waits long for the last.
@@ -246,7 +246,7 @@ def _of_senders(
         history = own.sightings(own.with_app(own.contacts(some), level), level)
         return own.collect(users, own.match_published(index, history))
 
-    return side_by_side(context, _chunks(context, np.flatnonzero(sent).astype(np.int32)), visit)
+    return side_by_side(context, chunks(context, np.flatnonzero(sent).astype(np.int32)), visit)
 
 
 def _index(
@@ -263,10 +263,10 @@ def _lazily(
     context: SimulationContext, sources: NDArray[np.int32], level: float, contacts: Contacts
 ) -> ExposureDays:
     """Only the rows of the histories that hold one of the sources, or that a source holds."""
-    return _held_by([context], sources, level, contacts)[0]
+    return held_by([context], sources, level, contacts)[0]
 
 
-def _held_by(
+def held_by(
     arms: Sequence[SimulationContext],
     sources: NDArray[np.int32],
     level: float,

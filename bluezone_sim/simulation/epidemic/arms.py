@@ -1,0 +1,45 @@
+"""The arms of an epidemic: what the scenario asks for, or what a reader would."""
+
+from __future__ import annotations
+
+from ...scenario.loading import point_scenario
+from ...scenario.model import Scenario
+from ...scenario.schema.epidemic import Arm
+from .finding import Policy
+from .town import Town
+
+
+def arms_of(scenario: Scenario) -> list[Arm]:
+    """The scenario's arms, or those by default: the baseline, each adoption level, and what to see the
+    highest beside."""
+    assert scenario.epidemic is not None
+    if scenario.epidemic.arms:
+        return scenario.epidemic.arms
+    owners = scenario.population.smartphones
+    levels = [users / owners for users in scenario.level_users() if owners and users]
+    arms = [Arm(name="tracing by hand")]
+    arms += [Arm(name=f"app, {100 * level:.3g} %", level=level) for level in levels]
+    if levels:
+        top, last = max(levels), f"app, {100 * max(levels):.3g} %"
+        arms.append(Arm(name="placebo", level=top, finds="random", as_many=last))
+        arms.append(Arm(name="all risky pairs", level=top, finds="risky"))
+        arms.append(Arm(name="Hinch's assumption", level=top, finds="contacts"))
+    return [*arms, Arm(name="no tracing", manual=False)]
+
+
+def policies_of(town: Town) -> list[Policy]:
+    """The arms over a town, in order."""
+    return [policy_of(town, arm) for arm in arms_of(town.scenario)]
+
+
+def policy_of(town: Town, arm: Arm) -> Policy:
+    """An arm over a town.
+
+    Raises:
+        ScenarioError: what the arm sets is at fault.
+    """
+    scenario = point_scenario(town.scenario, arm.set) if arm.set else town.scenario
+    owners = scenario.population.smartphones
+    # As adoption.levels: a whole number of users.
+    level = round(arm.level * owners) / owners if owners else 0.0
+    return Policy(arm, town.beside(scenario), level)
