@@ -73,6 +73,7 @@ PURPOSES = {
             "scene",
             "identifier_life",
             "phone_away",
+            "outbreak",
         )
     )
 }
