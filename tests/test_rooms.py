@@ -84,7 +84,7 @@ FLOORS = (
     ("tables",),
     ("protocols",),
     ("scenario",),
-    ("captures", "matching", "world"),
+    ("captures", "epidemiology", "matching", "world"),
     ("analysis", "radio"),
     ("simulation", "storage"),
     ("report", "sweeping"),

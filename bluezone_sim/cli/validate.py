@@ -28,6 +28,7 @@ def register(app: typer.Typer) -> None:
     group.command()(radio)
     group.command()(contacts)
     group.command()(cascades)
+    group.command()(tracing)
     app.add_typer(group, name="validate")
 
 
@@ -166,3 +167,46 @@ def cascades(
         return
     show(console(), [table(found)])
     echo("\n".join(sources(found)))
+
+
+def tracing(
+    trace: Annotated[
+        Path | None,
+        typer.Option(
+            help="SocioPatterns' InVS15, one week in steps of 15 minutes (tij_InVS15_1week.dat of "
+            "github.com/barrat/digitalcontacttracing): outbreaks on it too."
+        ),
+    ] = None,
+    trials: Annotated[int, typer.Option(min=1, help="Outbreaks at each adoption.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="Seed of the outbreaks.")] = 1,
+    threads: Annotated[
+        int | None, typer.Option(help="Threads; by default one a core. Results do not change.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Set published models of contact tracing, as written here, beside their known answers."""
+    from ..kernels.threads import available_threads
+    from ..validation.tracing.barrat import read_trace
+    from ..validation.tracing.known import known_answers, notes, table
+
+    office = None if trace is None else read_trace(trace)
+    with progress_bar(quiet=as_json or office is None) as report:
+        found = known_answers(
+            office,
+            trials=trials,
+            seed=seed,
+            threads=threads or available_threads(),
+            progress=report,
+        )
+    if as_json:
+        echo(json.dumps(found.to_dict(), allow_nan=False))
+    else:
+        show(console(), [table(found.answers)])
+        echo("\n".join(notes(found)))
+    if not found.passed:
+        off = [
+            f"{a.model}, {a.what}: {a.ours:.3f}, expected {a.known:.3f} ± {a.tolerance:g}"
+            for a in found.answers
+            if not a.passed
+        ]
+        raise CriterionError("; ".join(off))

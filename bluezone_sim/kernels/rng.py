@@ -74,6 +74,7 @@ PURPOSES = {
             "identifier_life",
             "phone_away",
             "epidemic",
+            "outbreak",
         )
     )
 }

@@ -31,6 +31,7 @@ COMMANDS = [
     "trace info L",
     "validate contacts --out L",
     "validate radio --data L",
+    "validate tracing --trace L",
     "validate radio --data . --out L",
     "bench --json L",
     "bench --baseline L",

@@ -167,9 +167,13 @@ class ArmStates:
 
     def onset_s(self, arm: int, person: NDArray[np.integer]) -> NDArray[np.int64]:
         """``int64[n]``: when infected people fall ill, in seconds; ``NEVER`` of those who do not."""
-        at = self.infected_s[arm, person].astype(np.int64) + self.courses.onset_s[person]
-        return np.asarray(np.where(self.courses.symptoms[person], at, np.int64(NEVER)))
+        at: NDArray[np.int64] = (
+            self.infected_s[arm, person].astype(np.int64) + self.courses.onset_s[person]
+        )
+        at[~self.courses.symptoms[person]] = NEVER
+        return at
 
     def result_s(self, arm: int, person: NDArray[np.integer]) -> NDArray[np.int64]:
         """``int64[n]``: when people become known as cases, seconds from the first midnight."""
-        return self.known_s[arm, person].astype(np.int64)
+        out: NDArray[np.int64] = self.known_s[arm, person].astype(np.int64)
+        return out

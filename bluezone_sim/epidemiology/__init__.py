@@ -1,0 +1,1 @@
+"""Published models of contact tracing, as pure functions of their parameters."""

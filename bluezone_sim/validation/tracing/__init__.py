@@ -1,0 +1,1 @@
+"""Published models of contact tracing, and their answers beside ours."""
