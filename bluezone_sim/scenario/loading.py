@@ -215,15 +215,9 @@ def _shrink_cases(merged: Raw, raw: Raw) -> None:
 
 
 def _arm_faults(raw: Raw, known: Collection[Fault]) -> Iterator[Fault]:
-    """Faults that an arm adds to those ``known`` without it."""
-    table = raw.get("sensitivity")
-    arms = table.get("arms") if isinstance(table, dict) else None
+    """Faults that an arm, of sensitivity or of an epidemic, adds to those ``known`` without it."""
     merged: Raw | None = None
-    for i, arm in enumerate(arms if isinstance(arms, list) else []):
-        changes = arm.get("set") if isinstance(arm, dict) else None
-        if not isinstance(changes, dict):
-            continue
-        path = f"sensitivity.arms[{i}].set"
+    for path, changes in _arms_in(raw):
         if RADIO_FILE in changes:
             yield Fault(f"{path}: {RADIO_FILE}", "no key of an arm", "set the file's keys instead")
             continue
@@ -240,6 +234,17 @@ def _arm_faults(raw: Raw, known: Collection[Fault]) -> Iterator[Fault]:
                     yield Fault(f"{path}: {fault.path}", fault.message, fault.hint)
         except ValueError as error:
             yield Fault(path, str(error))
+
+
+def _arms_in(raw: Raw) -> Iterator[tuple[str, Raw]]:
+    """What each arm sets, by its path."""
+    for name in ("sensitivity", "epidemic"):
+        table = raw.get(name)
+        arms = table.get("arms") if isinstance(table, dict) else None
+        for i, arm in enumerate(arms if isinstance(arms, list) else []):
+            changes = arm.get("set") if isinstance(arm, dict) else None
+            if isinstance(changes, dict) and changes:
+                yield f"{name}.arms[{i}].set", changes
 
 
 def _grid_faults(raw: Raw, merged: Raw) -> Iterator[Fault]:
@@ -265,6 +270,8 @@ def _grid_faults(raw: Raw, merged: Raw) -> Iterator[Fault]:
 
 def _changed(raw: Raw, changes: Mapping[str, Any]) -> Raw:
     out = copy.deepcopy({k: v for k, v in raw.items() if k != "sensitivity"})
+    if isinstance(out.get("epidemic"), dict):  # what an arm sets, not the arms again
+        out["epidemic"].pop("arms", None)
     _forget_digests(out, changes)
     for key, value in changes.items():
         override(out, key, value)

@@ -37,6 +37,9 @@ _DRAWN_BYTES = 42_000.0
 _CASE_BYTES = 5_000.0
 #: Bytes of an F2 warning while its level is put together and kept.
 _F2_BYTES = 80.0
+#: Of a person in an arm of an epidemic: when and by whom infected, known, at home until when; and of a
+#: person and day: the arms in which they were at home.
+_ARM_BYTES, _HOME_BYTES = 24.0, 8.0
 #: F1s of a case if everybody had the app: 42 in yen-bai-2020, from 14.3 where 58.5 % have it.
 _F1_PER_CASE = 45.0
 #: F2s of a case when everybody who owns a smartphone runs the app: 545 in yen-bai-2020.
@@ -68,6 +71,10 @@ def estimate_mib(scenario: Scenario) -> float:
         min(cases.count, together) * (contacts + records * share),
         min(f1, together) * (contacts + records) * _BUSIER,
     )
+    if scenario.epidemic is not None:
+        # What phones hold of the cases of a day follows the sources that are together anyway.
+        arms = len(scenario.epidemic.arms) or len(scenario.adoption.levels) + 5
+        person += arms * _ARM_BYTES + (scenario.look_back_days + 4) * _HOME_BYTES
     return (
         base
         + people * person / (1 << 20)

@@ -12,8 +12,8 @@ from .result import Epidemic
 class ArmSummary:
     """An arm over all seeds, beside the baseline, which is the first arm; intervals are of 95 %.
 
-    A number that is not defined is None: an interval of one seed, R of fewer than 30 people, a ratio whose
-    denominator may be 0.
+    A number that is not defined is None: an interval of one seed, R of fewer than 30 people, a ratio
+    whose denominator may be 0.
 
     Attributes:
         name, level, finds: of the arm; the level is a share of smartphone owners.
@@ -33,8 +33,8 @@ class ArmSummary:
         quarantine_days_per_person: days at home, warned or traced and no known case.
         averted_per_100_quarantine_days: 100 times infections averted by quarantine days more than the
             baseline's: a ratio of sums over seeds.
-        averted_per_100_quarantine_days_ci95: paired bootstrap; None with the ratio where the denominator's
-            interval holds 0.
+        averted_per_100_quarantine_days_ci95: paired bootstrap; None with the ratio where the
+            denominator's interval holds 0.
         averted_per_100_more: the same as an increment to the arm with the next fewer quarantine days.
         published_share: of the infections, those whose keys are published.
         warned_per_person: warnings of the app, by person and day of publication.

@@ -20,6 +20,7 @@ from ..schema.phones import openings
 from ..schema.profile import PLATFORMS, STATES
 from ..values.registries import RULES
 from . import asked as checks_asked
+from . import epidemic as checks_epidemic
 from . import who as checks_who
 
 _FEWEST_DRAWS = 5
@@ -47,6 +48,7 @@ def cross_faults(raw: Raw, merged: Raw) -> list[Fault]:
         _unused,
         *checks_who.CHECKS,
         *checks_asked.CHECKS,
+        *checks_epidemic.CHECKS,
     )
     return [fault for check in checks for fault in check(raw, merged)]
 

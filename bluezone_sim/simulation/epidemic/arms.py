@@ -38,7 +38,13 @@ def policy_of(town: Town, arm: Arm) -> Policy:
     Raises:
         ScenarioError: what the arm sets is at fault.
     """
-    scenario = point_scenario(town.scenario, arm.set) if arm.set else town.scenario
+    scenario = town.scenario
+    if arm.set:
+        assert scenario.epidemic is not None
+        # The arm alone: other arms' changes may be of another protocol or rule.
+        bare = scenario.epidemic.model_copy(update={"arms": []})
+        changed = point_scenario(scenario.model_copy(update={"epidemic": bare}), arm.set)
+        scenario = changed.model_copy(update={"name": scenario.name})
     owners = scenario.population.smartphones
     # As adoption.levels: a whole number of users.
     level = round(arm.level * owners) / owners if owners else 0.0

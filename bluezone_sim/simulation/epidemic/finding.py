@@ -22,7 +22,6 @@ from ...matching.warnings import (
     in_time,
 )
 from ...scenario.schema.epidemic import Arm
-from ...tables.rows import Contacts
 from ...world.course import NO_ONSET
 from ..context import SimulationContext
 from ..publishing import first_published_day, verdicts_of
@@ -110,18 +109,24 @@ class Finder:
     def __init__(self, town: Town, policies: Sequence[Policy]):
         self.town, self.policies = town, policies
         self._household = town.world.groups.of[0]
-        # Arms whose phones hold the same records, which are made once.
+        # Arms whose phones hold the same records, which are made once; of these, arms that weigh records
+        # alike, whatever their levels, hold the same: the first stands for them.
         self._groups: list[list[int]] = []
+        self._stands: dict[int, int] = {}
         for k, policy in enumerate(policies):
             if policy.level > 0 and policy.arm.finds == "phones":
-                alike = (
-                    g for g in self._groups if same_records(policies[g[0]].context, policy.context)
-                )
-                found = next(alike, None)
-                if found is None:
-                    self._groups.append([k])
-                else:
-                    found.append(k)
+                self._place(k, policy.context)
+
+    def _place(self, k: int, own: SimulationContext) -> None:
+        for group in self._groups:
+            if same_records(self.policies[group[0]].context, own):
+                break
+        else:
+            group = []
+            self._groups.append(group)
+        alike = (g for g in group if self.policies[g].context.scenario.rule == own.scenario.rule)
+        self._stands[k] = self._stands[g] if (g := next(alike, None)) is not None else k
+        group.append(k)
 
     def find(self, day: int, known: Sequence[NDArray[np.int64]], seen: Seen) -> list[Found]:
         """Contacts of the cases that become known on a day, whose keys are published as it ends.
@@ -162,7 +167,8 @@ class Finder:
         base = town.bound(town.context, day)
         cut = town.scenario.index_cases
         groups = [g for g in self._groups if any(len(publish[k]) for k in g)]
-        bound = {k: town.bound(policies[k].context, day) for g in groups for k in g}
+        stand = [sorted({self._stands[k] for k in g}) for g in groups]
+        bound = {k: town.bound(policies[k].context, day) for g in stand for k in g}
         of_group = [
             np.unique(np.concatenate([publish[k] for k in g])).astype(np.int32) for g in groups
         ]
@@ -178,10 +184,12 @@ class Finder:
                 else near.take(slice(0, 0))
             )
             held: dict[int, ExposureDays] = {}
-            for group, sources, level in zip(groups, of_group, top, strict=True):
-                here = some[np.isin(some, sources, assume_unique=True)]
+            for group, sources, level in zip(stand, of_group, top, strict=True):
+                here = some[self._among(sources, some)]
                 arms = [replace(bound[k], threads=own.threads, clock=own.clock) for k in group]
-                of_here = contacts if len(here) == len(some) else _of(contacts, here)
+                of_here = contacts
+                if len(here) < len(some):
+                    of_here = contacts.take(np.flatnonzero(self._among(here, contacts.a)))
                 held.update(zip(group, held_by(arms, here, level, of_here), strict=True))
             return _Made(near, met, held)
 
@@ -196,10 +204,10 @@ class Finder:
         policy, rank = self.policies[k], self.town.world.rank
         context = self._with_onsets(k, day, cases, seen)
         if policy.arm.finds == "phones":
-            return self._by_phones(k, day, cases, seen, made.held[k], context)
+            return self._by_phones(k, day, cases, seen, made.held[self._stands[k]], context)
         table = made.near if policy.arm.finds == "risky" else made.met
         rows = np.flatnonzero(
-            np.isin(table.case, cases)
+            self._among(cases, table.case)
             & (rank[table.case] < policy.level)
             & (rank[table.other] < policy.level)
         )
@@ -224,7 +232,7 @@ class Finder:
         context: SimulationContext,
     ) -> Told:
         scenario, seed = context.scenario, self.town.world.seed
-        held = self._there(k, day, held, seen, context, np.isin(held.source, cases))
+        held = self._there(k, day, held, seen, context, self._among(cases, held.source))
         _, pairs = verdicts_of(context, held)
         told = f1_warnings(seed, pairs, context.published_s, scenario.publication)
         told, sure = confirmed(seed, told, scenario.confirmation)
@@ -275,7 +283,7 @@ class Finder:
         """Whom tracers call: risky contacts from some days before onset on, each named or not."""
         epidemic = self.policies[k].context.scenario.epidemic
         assert epidemic is not None
-        table = near.take(np.flatnonzero(np.isin(near.case, cases)))
+        table = near.take(np.flatnonzero(self._among(cases, near.case)))
         seed = self.town.world.seed
         share = np.array(
             [epidemic.manual.household, epidemic.manual.named, epidemic.manual.strangers]
@@ -294,6 +302,12 @@ class Finder:
         )
         at = seen.result_s(k, told.case) + (wait * DAY_S).astype(np.int64)
         return told._replace(told_s=np.maximum(at, (day + 1) * DAY_S))
+
+    def _among(self, some: NDArray[np.integer], person: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """``bool[n]``: each person is one of ``some``."""
+        there = np.zeros(self.town.world.n_people, np.bool_)
+        there[some] = True
+        return np.asarray(there[person])
 
     def _happened(
         self,
@@ -317,11 +331,6 @@ class Finder:
         own_s = seen.onset_s(k, cases)
         onset[cases] = np.where(own_s == NEVER, NO_ONSET, own_s + self.town.midnight_s)
         return replace(self.town.bound(self.policies[k].context, day), known_onset_s=onset)
-
-
-def _of(contacts: Contacts, persons: NDArray[np.int32]) -> Contacts:
-    """Those of some people."""
-    return contacts.take(np.flatnonzero(np.isin(contacts.a, persons)))
 
 
 def _told_at(table: Near, n_people: int, told_s: int) -> Told:

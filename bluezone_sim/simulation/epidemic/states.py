@@ -34,7 +34,8 @@ class ArmStates:
         source: ``int32[arms, n]``, who infected, :data:`ELSEWHERE` of nobody of the town.
         known_s: ``int32[arms, n]``, when somebody becomes known as a case.
         quarantined_until, isolated_until: ``int16[arms, n]``, the day on which a stay at home ends.
-        home: who was at home on the days of the look-back: ``uint64[n]`` by day, a bit an arm.
+        home: ``uint64[look_back, n]``, who was at home on the days of the look-back, a bit an arm; a
+            day's row is that of its number modulo the look-back.
     """
 
     courses: Courses
@@ -44,7 +45,7 @@ class ArmStates:
     known_s: NDArray[np.int32]
     quarantined_until: NDArray[np.int16]
     isolated_until: NDArray[np.int16]
-    home: dict[int, NDArray[np.uint64]] = field(default_factory=dict)
+    home: NDArray[np.uint64]
     _stays: dict[int, list[tuple[int, NDArray[np.int64], int, bool]]] = field(
         default_factory=lambda: defaultdict(list)
     )
@@ -64,6 +65,7 @@ class ArmStates:
             known_s=np.full(shape, NEVER, np.int32),
             quarantined_until=np.zeros(shape, np.int16),
             isolated_until=np.zeros(shape, np.int16),
+            home=np.zeros((look_back, shape[1]), np.uint64),
         )
 
     @property
@@ -89,8 +91,7 @@ class ArmStates:
             self.courses.strength,
         )
         fill_states(day, states, self.quarantined_until, self.isolated_until, self.courses.immune)
-        self.home[day] = home
-        self.home.pop(day - self.look_back - 1, None)
+        self.home[day % self.look_back] = home
         return states
 
     def infect(self, found: Infections) -> list[NDArray[np.int64]]:
@@ -157,13 +158,12 @@ class ArmStates:
     def at_home(
         self, arm: int, day: NDArray[np.integer], person: NDArray[np.integer]
     ) -> NDArray[np.bool_]:
-        """``bool[n]``: each person was at home on each day; nobody was before the first."""
-        out = np.zeros(len(person), np.bool_)
-        for d in np.unique(day).tolist():
-            if (bits := self.home.get(d)) is not None:
-                rows = np.flatnonzero(day == d)
-                out[rows] = (bits[person[rows]] >> np.uint64(arm)) & np.uint64(1)
-        return out
+        """``bool[n]``: each person was at home on each day of the look-back; nobody was before the first.
+
+        Rows of days that are not there yet hold nothing.
+        """
+        bits = self.home[day % self.look_back, person]
+        return np.asarray((bits >> np.uint64(arm)) & np.uint64(1), np.bool_)
 
     def onset_s(self, arm: int, person: NDArray[np.integer]) -> NDArray[np.int64]:
         """``int64[n]``: when infected people fall ill, in seconds; ``NEVER`` of those who do not."""

@@ -128,11 +128,19 @@ class Town:
         ends_s = np.append(whole.start_s[1:], whole.end_s)
         return Days(whole.number[of], whole.start_s[of], whole.weekday[of], int(ends_s[end - 1]))
 
-    def contacts(self, persons: NDArray[np.integer], day: int) -> Contacts:
-        """Contacts of ``persons`` on a day, each with the person as ``a``."""
+    def contacts(
+        self, persons: NDArray[np.integer], day: int, *, threads: int | None = None
+    ) -> Contacts:
+        """Contacts of ``persons`` on a day, each with the person as ``a``.
+
+        Args:
+            persons: distinct people.
+            day: of the epidemic.
+            threads: to use; by default the town's.
+        """
         who = np.asarray(persons, np.int32)
-        model, threads = self.context.contact_model, self.context.threads
-        return model.contacts_of(who, self.day(day), threads=threads)
+        model = self.context.contact_model
+        return model.contacts_of(who, self.day(day), threads=threads or self.context.threads)
 
     def whole_day(self, day: int, visit: Callable[[Contacts], T]) -> list[T]:
         """Every contact of a day once; see :meth:`bluezone_sim.world.ContactModel.whole_day`."""
@@ -166,7 +174,9 @@ class Town:
         days = self.days(day, self.look_back)
         name = context.scenario.protocol.name
         keys = type(context.keys).of(self.world, name, int(days.start_s[0]), days.end_s)
-        return replace(context, days=days, keys=keys)
+        # What is made together depends on how many days that is.
+        scenario = context.scenario.model_copy(update={"look_back_days": self.look_back})
+        return replace(context, scenario=scenario, days=days, keys=keys)
 
     def beside(self, scenario: Scenario) -> SimulationContext:
         """A context of the same people under another protocol, rule or radio."""

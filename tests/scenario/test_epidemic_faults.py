@@ -1,0 +1,73 @@
+"""What ``[epidemic]`` may not say, and what an arm may not set."""
+
+from __future__ import annotations
+
+import pytest
+
+from bluezone_sim.errors import ScenarioError
+from helpers.outbreaks import APP, HAND, NONE, outbreak
+
+RANDOM = {"name": "b", "level": 0.5, "finds": "random", "as_many": "app"}
+
+
+@pytest.mark.parametrize(
+    ("arms", "path", "words"),
+    [
+        ([HAND, HAND], "epidemic.arms[1].name", "there twice"),
+        ([HAND, {"name": "a", "finds": "risky"}], "epidemic.arms[1].finds", "level = 0"),
+        ([HAND, {**APP, "finds": "random"}], "epidemic.arms[1].as_many", "one of 'hand'"),
+        (
+            [HAND, {**APP, "finds": "random", "as_many": "b"}, RANDOM],
+            "epidemic.arms[1].as_many",
+            "warns at random itself",
+        ),
+        (
+            [{**APP, "as_many": "app"}],
+            "epidemic.arms[0].as_many",
+            'no effect with finds = "phones"',
+        ),
+        ([{**APP, "contact_share": 0.5}], "epidemic.arms[0].contact_share", 'finds = "phones"'),
+        ([{**APP, "f2": True, "finds": "risky"}], "epidemic.arms[0].f2", 'finds = "risky"'),
+        (
+            [{**APP, "set": {"population.people": 3}}],
+            "epidemic.arms[0].set.population.people",
+            "which all arms share",
+        ),
+        (
+            [{**APP, "set": {"epidemic.days": 3}}],
+            "epidemic.arms[0].set.epidemic.days",
+            "which all arms share",
+        ),
+        ([{**APP, "set": {"rule.nam": "x"}}], "epidemic.arms[0].set: rule.nam", "unknown key"),
+        ([{**APP, "levle": 1.0}], "epidemic.arms[0].levle", "unknown key"),
+    ],
+)
+def test_arms_that_mean_nothing_are_refused(arms, path, words):
+    with pytest.raises(ScenarioError) as error:
+        outbreak(arms)
+    said = {fault.path: f"{fault.message} {fault.hint}" for fault in error.value.faults}
+    assert words in said[path]
+
+
+@pytest.mark.parametrize(
+    ("table", "path", "words"),
+    [
+        ({"infected": 601}, "epidemic.infected", "601 exceed the 600 people"),
+        ({"infected": 0}, "epidemic.infected", "nobody is infected"),
+        ({"arms": [NONE], "manual": {"named": 0.2}}, "epidemic.manual", "no effect"),
+        ({"days": 0}, "epidemic.days", "1"),
+        ({"behaviour": {"compliance": 1.5}}, "epidemic.behaviour.compliance", "1"),
+        ({"disease": {"latent_days": 0.2}}, "epidemic.disease.latent_days", "1"),
+    ],
+)
+def test_tables_that_mean_nothing_are_refused(table, path, words):
+    with pytest.raises(ScenarioError) as error:
+        outbreak(table.pop("arms", [HAND]), **table)
+    said = {fault.path: f"{fault.message} {fault.hint}" for fault in error.value.faults}
+    assert words in said[path]
+
+
+def test_an_arm_may_be_of_another_protocol_and_rule():
+    changes = {"protocol.name": "gaen", "epidemic.behaviour.compliance": 0.9}
+    found = outbreak([HAND, {**APP, "set": changes}])
+    assert found.epidemic.arms[1].set == changes
