@@ -153,7 +153,7 @@ def measure_apart(
     """
     asked = json.dumps([people, protocol, mode, rounds, threads])
     call = [sys.executable, "-m", "bluezone_sim.benchmarks.whole_runs", asked]
-    return EngineFigure(**_document(call, f"the run of {people:,} people"))
+    return EngineFigure(**document_of(call, f"the run of {people:,} people"))
 
 
 @dataclass(frozen=True)
@@ -190,12 +190,12 @@ def measure_peer(people: int, days: int, python: str | None = None) -> PeerFigur
     """
     script = Path(__file__).with_name("peer.py")
     call = [python or sys.executable, str(script), str(people), str(days)]
-    found = _document(call, "Covasim")
+    found = document_of(call, "Covasim")
     seconds = found["population_s"] + found["days_s"]
     return PeerFigure(**found, person_days_per_s=people * days / seconds)
 
 
-def _document(call: list[str], what: str) -> dict[str, Any]:
+def document_of(call: list[str], what: str) -> dict[str, Any]:
     """The JSON document that a process prints last."""
     try:
         done = subprocess.run(call, capture_output=True, text=True, check=False)

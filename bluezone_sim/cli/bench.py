@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
     group.callback()(bench)
     group.command()(engine)
     group.command()(limit)
+    group.command()(epidemic)
     app.add_typer(group, name="bench")
 
 
@@ -50,7 +51,7 @@ def bench(
 ) -> None:
     """Measure the core, each figure beside a plain baseline in the same process.
 
-    `bench limit` sets it beside C, `bench engine` measures whole runs.
+    `bench limit` sets it beside C, `bench engine` measures whole runs, `bench epidemic` epidemics.
     """
     if context.invoked_subcommand is not None:
         return
@@ -204,6 +205,44 @@ def engine(
         echo(json.dumps(document, indent=1))
         return
     console(150).print(engine_table(figures, beside))
+
+
+def epidemic(
+    people: Annotated[int, typer.Option(min=1000, help="Size of the population.")] = 100_000,
+    days: Annotated[int, typer.Option(min=1, help="Days of the epidemic.")] = 100,
+    curve: Annotated[
+        bool, typer.Option("--curve", help="From 10,000 people up to a million.")
+    ] = False,
+    peer: Annotated[
+        bool,
+        typer.Option("--peer", help="Beside Covasim, at the largest size; extra `peers`."),
+    ] = False,
+    peer_python: Annotated[
+        str | None, typer.Option(help="Python that has Covasim, by default this one.")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="By default one a core.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure an epidemic: six adoption levels and no app, in step over one town."""
+    import json
+    from dataclasses import asdict
+
+    from ..benchmarks.epidemics import CURVE, epidemics_table, measure_apart
+    from ..benchmarks.whole_runs import measure_peer
+
+    figures = []
+    for size in CURVE if curve else (people,):
+        figures.append(measure_apart(size, days, threads))
+        echo(f"{size:,} people: {figures[-1].seconds:.1f} s", err=True)
+    beside = measure_peer(figures[-1].people, days, peer_python) if peer else None
+    if as_json:
+        document = {
+            "epidemics": [asdict(f) for f in figures],
+            "peer": None if beside is None else asdict(beside),
+        }
+        echo(json.dumps(document, indent=1))
+        return
+    console(150).print(epidemics_table(figures, beside))
 
 
 def limit(as_json: Json = False) -> None:

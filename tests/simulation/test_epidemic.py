@@ -342,7 +342,7 @@ def test_more_of_the_infected_are_found_by_better_means():
 @pytest.mark.slow
 def test_every_protocol_warns_people_who_are_infected():
     arms = []
-    for name in protocols.names()[1:]:
+    for name in set(protocols.names()) - {"bluezone", "bluezone-v1"}:
         upload = "keys" if protocols.get(name).publishes_keys else "history"
         changes = {"protocol.name": name, "publication.upload": upload}
         arms.append({**APP, "name": name, "set": changes})

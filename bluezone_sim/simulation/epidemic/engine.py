@@ -12,6 +12,7 @@ from ...kernels.contacts.transmission import NEVER
 from ...scenario.model import Scenario
 from ...scenario.schema.epidemic import Epidemic
 from ...world import World
+from ..context import StageTimer
 from .arms import policies_of
 from .disease import DAY_S, courses, exponentials, infected_elsewhere, rates, uniforms
 from .finding import Finder, Found, Policy, Told
@@ -55,6 +56,7 @@ class Simulation:
     Attributes:
         town, policies: what it is of.
         states: of everybody, after the last day that was stepped through.
+        clock: seconds of contacts, tracing and the course of the disease.
     """
 
     def __init__(self, town: Town, policies: Sequence[Policy]):
@@ -62,12 +64,14 @@ class Simulation:
         assert epidemic is not None
         seed, n = town.world.seed, town.world.n_people
         self.town, self.policies, self._epidemic = town, list(policies), epidemic
+        self.clock = StageTimer()
         course = courses(seed, n, epidemic.disease)
         strength, self.fitted = fit(town, epidemic, course)
         self.states = ArmStates.of(course, len(policies), town.look_back)
         self._rates = rates(seed, epidemic, strength)
         self._finder = Finder(town, self.policies)
         self._tally = Tally(town, self.policies, self.states)
+        self.clock.lap("course")
 
     def result(self) -> EpidemicResult:
         """What came out."""
@@ -84,16 +88,22 @@ class Simulation:
         elsewhere = infected_elsewhere(seed, self._epidemic, town.world.n_people, day)
         imported = states.infect_elsewhere(elsewhere, day)
         self._close(today.susceptible, imported)
-        infected = states.infect(spread(town, day, today, self._rates))
+        self.clock.lap("course")
+        passed_on = spread(town, day, today, self._rates)
+        self.clock.lap("contacts")
+        infected = states.infect(passed_on)
         for k, (own, others) in enumerate(zip(infected, imported, strict=True)):
             self._fall_ill(k, np.concatenate([own, others]), day)
             self._tally.infected(k, day, own, others)
         known = states.known_on(day)
+        self.clock.lap("course")
         found = self._finder.find(day, known, states)
+        self.clock.lap("tracing")
         self._placebo(day, found)
         for k, of_arm in enumerate(found):
             self._tally.found(k, day, known[k], of_arm)
             self._respond(k, day, of_arm)
+        self.clock.lap("course")
 
     @staticmethod
     def _close(susceptible: NDArray[np.uint64], imported: Sequence[NDArray[np.int64]]) -> None:
