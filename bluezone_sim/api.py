@@ -58,6 +58,16 @@ class Result(RunResult):
     def _repr_html_(self) -> str:
         return result_html(self)
 
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What the run was made with, and what it gave: what ``manifest.json`` holds.
+
+        Of a run that was opened, the manifest of its directory; :func:`run` of its ``scenario`` and
+        ``seed`` repeats it.
+        """
+        opened: dict[str, Any] | None = self.__dict__.get("_manifest")
+        return manifest(self) if opened is None else opened
+
     def save(self, out: str | Path, *, force: bool = False) -> Path:
         """Writes the run directory: Parquet tables, manifest, report, figure; whole or not at all.
 
@@ -165,7 +175,7 @@ def open_run(path: str | Path) -> Result:
         InputError: there is none.
         FormatError: a file is damaged, or of another schema version.
     """
-    return Result.of(run_load.open_run(path))
+    return _opened(Path(path), lambda name: False)
 
 
 def open_sweep(path: str | Path) -> Sweep:
@@ -195,9 +205,15 @@ def _open(path: Path, passing_over: Callable[[str], bool]) -> Result | Sweep:
     if holds == "sweep" or is_file(path / "sweep.json"):
         return Sweep.of(sweeping.open_sweep(path, passing_over))
     if holds == "run" or is_file(path / "manifest.json"):
-        return Result.of(run_load.open_run(path, passing_over))
+        return _opened(path, passing_over)
     what = "no such directory" if not is_folder(path) else f"holds {holds or 'no run and no sweep'}"
     raise InputError(f"{path}: {what}; expected what `run` or `sweep` has written")
+
+
+def _opened(path: Path, passing_over: Callable[[str], bool]) -> Result:
+    result = Result.of(run_load.open_run(path, passing_over))
+    result.__dict__["_manifest"] = run_load.manifest_of(path)
+    return result
 
 
 def write_reports(directory: Path, formats: Sequence[str], out: Path) -> list[Path]:

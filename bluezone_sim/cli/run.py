@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..errors import CriterionError, InputError
 from .common import Json, Scenario, Settings, conclude, progress_bar, settings_of, show
 from .printing import console, echo
 
 if TYPE_CHECKING:
     from ..api import Result
+    from ..storage.repeat import Recorded
 
 
 def register(app: typer.Typer) -> None:
@@ -39,10 +41,19 @@ def run(
     as_json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
-    """Run a scenario: print its tables, write its run directory with a report."""
+    """Run a scenario: print its tables, write its run directory with a report.
+
+    The folder of an earlier run, or its manifest.json, is run again, and compared: exit 1 where other
+    numbers come out.
+    """
+    from ..storage.repeat import folder_of
+
+    earlier = _earlier(folder_of(scenario), seed, settings)
     from ..scenario import load
 
-    chosen = load(scenario, settings_of(settings))
+    chosen = load(scenario, settings_of(settings)) if earlier is None else earlier.scenario
+    if earlier is not None:
+        seed = earlier.seed
     seed = chosen.seed if seed is None else seed
     target = _default_out(chosen.name, seed) if out is None else out
     from ..storage.run_save import check_free
@@ -64,7 +75,32 @@ def run(
         _print(result)
     if not quiet:
         echo(f"Written: {target}/ (open {target / 'report.html'})", err=as_json)
+    if earlier is not None:
+        _compare(earlier, target, quiet=quiet, as_json=as_json)
     conclude(verdicts, quiet=quiet or as_json)
+
+
+def _earlier(folder: Path | None, seed: int | None, settings: list[str] | None) -> Recorded | None:
+    """The run that is to be repeated, where a folder is given."""
+    if folder is None:
+        return None
+    from ..storage.repeat import recorded
+
+    if seed is not None or settings:
+        raise InputError(
+            f"{folder}: is run again as it was; to change it, run the scenario with --seed or --set"
+        )
+    return recorded(folder)
+
+
+def _compare(earlier: Recorded, target: Path, *, quiet: bool, as_json: bool) -> None:
+    from ..storage.repeat import compared
+
+    found = compared(earlier, target)
+    if found.other:
+        raise CriterionError(found.summary())
+    if not quiet:
+        echo(found.summary(), err=as_json)
 
 
 def _default_out(name: str, seed: int) -> Path:
