@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,6 +22,7 @@ from .result import RunResult
 from .statistics import Mean
 
 if TYPE_CHECKING:
+    from ..scenario.model import Scenario
     from ..tables.rows import Outcomes
     from .sweep import SweepResult
 
@@ -143,6 +145,29 @@ def _campaigns(
         return ()
     both = _together(mine, other)
     return tuple((x, replace(y, label=arms_label(x, y))) for x, y in both)
+
+
+def changes(a: Scenario, b: Scenario) -> list[tuple[str, str, str]]:
+    """Keys in which two scenarios differ, with the value of each; those of neither's numbers left out."""
+    one, other = (_leaves(s.model_dump(mode="json", exclude=_NO_NUMBERS)) for s in (a, b))
+    keys = [key for key in one | other if one.get(key) != other.get(key)]
+    return [(key, _told(one.get(key)), _told(other.get(key))) for key in keys]
+
+
+_NO_NUMBERS = {"name", "title", "sweep", "expect", "limits"}
+
+
+def _leaves(raw: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for key, value in raw.items():
+        full = f"{path}{key}"
+        out |= _leaves(value, f"{full}.") if isinstance(value, dict) else {full: value}
+    return out
+
+
+def _told(value: Any) -> str:
+    text = "nothing" if value is None else value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= 40 else f"{text[:39]}…"
 
 
 def campaigns_in(of: RunResult | SweepResult) -> Sequence[CampaignArm]:

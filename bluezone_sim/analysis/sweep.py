@@ -83,10 +83,10 @@ class SweepResult:
     def headline(self) -> str:
         """What was run, in one line."""
         n_seeds = len({s for arm in self.arms for s in arm.seeds})
+        n_runs = sum(len(arm.seeds) for arm in self.arms)
         return (
-            f"{self.scenario.name}: {len(self.table):,} tasks, {len(self.arms)} "
-            f"arm{'s' if len(self.arms) != 1 else ''}, {n_seeds} "
-            f"seed{'s' if n_seeds != 1 else ''}, "
+            f"{self.scenario.name}: {len(self.table):,} results from {_count(n_runs, 'simulation')} "
+            f"({_count(len(self.arms), 'arm')}, {_count(n_seeds, 'seed')}), "
             f"{self.scenario.population.people:,} people; {self.system}"
         )
 
@@ -165,3 +165,7 @@ class SweepResult:
                 {**asdict(d), "date": d.date.isoformat()} for d in self.campaign_differences
             ],
         }
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n:,} {what}{'s' if n != 1 else ''}"

@@ -75,10 +75,12 @@ def sweep_tables(sweep: SweepResult) -> Iterator[Table]:
 def compare_tables(found: Comparison) -> Iterator[Table]:
     """Two runs or sweeps side by side, for the terminal."""
     yield compare_table(found.arms)
-    yield differences_table(found.differences, "B less A")
+    yield differences_table(found.differences, "Difference, B from A")
     if found.campaigns:
         yield campaign_sweep.compare_table(found.campaigns)
-        yield campaign_sweep.differences_table(found.campaigns, "The campaign, B less A")
+        yield campaign_sweep.differences_table(
+            found.campaigns, "The campaign: difference, B from A"
+        )
 
 
 def panels(result: RunResult) -> list[Panel]:

@@ -16,8 +16,8 @@ from typing import Any
 
 from .._version import NUMERIC_VERSION, SCHEMA_VERSION
 from ..errors import InputError, ScenarioError
-from ..scenario.checks.asked import SHORT, no_axis
-from ..scenario.dotted import value_at
+from ..scenario.checks.asked import no_axis
+from ..scenario.dotted import SHORT, value_at
 from ..scenario.inputs.traces.lent import digests
 from ..scenario.loading import point_scenario
 from ..scenario.model import Scenario
