@@ -19,6 +19,7 @@ from ..tables.words import Interval
 from ..world.trace_summary import TraceInfo
 from .adopters import AdopterRow
 from .campaign import CampaignResult
+from .epidemic.summary import EpidemicResult
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,7 @@ class RunResult:
         adopters: by adoption level over draws of who adopts; empty without ``adoption.draws``.
         campaign: day by day, where the scenario has a campaign.
         trace: what was in its contact trace, where it has one.
+        epidemic: what each arm averts, where the scenario has an epidemic.
         stages_s: seconds by stage.
         seconds, peak_memory_mib: the whole run.
         threads: threads used; numbers do not depend on it.
@@ -126,6 +128,7 @@ class RunResult:
     adopters: tuple[AdopterRow, ...] = ()
     campaign: CampaignResult | None = None
     trace: TraceInfo | None = None
+    epidemic: EpidemicResult | None = None
 
     @property
     def system(self) -> str:

@@ -1,0 +1,1 @@
+"""An epidemic in a report: its answer, its tables, its figures."""
