@@ -184,6 +184,24 @@ def test_arms_are_told_apart_by_more_than_colour():
     assert low > high  # darker with adoption
 
 
+def test_a_rule_at_several_levels_looks_the_same_and_is_a_line():
+    rule = {"epidemic.behaviour.quarantine_days": 7}
+    table = [
+        {"name": "hand"},
+        *({"name": f"a {level}", "level": level, "set": rule} for level in (0.8, 0.3)),
+        {"name": "b", "level": 0.3, "f2": True},
+    ]
+    town = scenario(epidemic={"days": DAYS, "arms": table})
+    result = EpidemicResult((), tuple(summary(arm, 0.1) for arm in arms_of(town)))
+    arms = shown_arms(result, town)
+    assert arms[1].mark == arms[2].mark
+    assert arms[1].mark != arms[3].mark
+    assert [[a.summary.name for a in line] for line in lines_of(arms)] == [
+        ["a 0.3", "a 0.8"],
+        ["b"],
+    ]
+
+
 def test_arms_that_differ_in_their_level_are_a_line_with_its_square_law():
     lines = lines_of(shown_arms(made(), TOWN))
     names = [[arm.summary.name for arm in line] for line in lines]
@@ -286,8 +304,9 @@ def test_nothing_is_drawn_of_what_is_not_defined():
     for stem in ("epidemic-adoption", "epidemic-costs"):
         figure = drawn(replace(some, arms=arms))[stem]
         assert "app 40" not in [r["arm"] for r in figure.records]
-        assert "app 40" not in " ".join(texts(figure.svg()))
-        assert "nan" not in figure.svg().lower()
+        svg = figure.svg()
+        assert "app 40" not in " ".join(texts(svg))
+        assert "nan" not in svg.lower()
 
 
 @pytest.mark.parametrize("n", [1, 2])
@@ -340,19 +359,39 @@ def test_no_label_covers_another(place):
         assert all(box.x1 <= whole.bbox.x1 + 1 and box.y0 >= 0 for box in boxes)
 
 
+def test_of_many_arms_those_of_the_front_have_names():
+    table = [
+        {"name": f"arm {k}", "level": 0.6, "set": {"epidemic.behaviour.quarantine_days": 1 + k}}
+        for k in range(40)
+    ]
+    town = scenario(epidemic={"days": DAYS, "arms": [{"name": "hand"}, *table]})
+    arms = [
+        summary(arm, None if k == 0 else (0.1 + 0.01 * k if k % 8 == 0 else 0.05), None, k)
+        for k, arm in enumerate(arms_of(town))
+    ]
+    one = Epidemic(1, PEOPLE, FITTED, tuple(tally(300) for _ in arms))
+    figure = drawn(EpidemicResult((one,), tuple(arms)), town)["epidemic-costs"]
+    named = {t for t in texts(figure.svg()) if t.startswith(("arm ", "hand"))}
+    # Of every eighth one more is averted; the first averts more than nothing.
+    assert {"hand", "arm 0", *(f"arm {k - 1}" for k in range(8, 41, 8))} <= named
+    assert len(named) == 18
+    assert "Names of the others are in the table." in figure.caption
+    assert len(figure.table.rows) == len(figure.records) == 41
+
+
 # -- in a report ----------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory):
-    """A run without an epidemic, and its manifest."""
+    """A run without an epidemic, its manifest, and its page."""
     result = bz.run(scenario(), 3)
-    return result, manifest_of(result.save(tmp_path_factory.mktemp("run") / "run"))
+    where = result.save(tmp_path_factory.mktemp("run") / "run")
+    return result, manifest_of(where), (where / "report.html").read_text(encoding="utf-8")
 
 
 def test_the_page_has_the_figures_only_where_there_is_an_epidemic(plain):
-    result, about = plain
-    before = render(result, about)
+    result, about, before = plain
     after = render(replace(result, scenario=TOWN, epidemic=made()), about)
     titles = [figure.title for figure in drawn().values()]
     assert len(titles) == 4
@@ -368,16 +407,17 @@ def test_the_page_has_the_figures_only_where_there_is_an_epidemic(plain):
 
 
 def test_figures_and_their_numbers_are_files(plain):
-    result, about = plain
+    result, about, _ = plain
     stems = set(drawn())
     found = replace(result, scenario=TOWN, epidemic=made())
-    written = reports(found, about, ["svg", "csv"])
-    names = {name for name in written if "epidemic-" in name}
-    assert {f"figures/{stem}.{kind}" for stem in stems for kind in ("svg", "csv")} <= names
-    assert "by hand  42.0 %" in texts(written["figures/epidemic-curves.svg"].decode())
+    svg = paper_figures(found, "svg")
+    assert stems == {name for name in svg if name.startswith("epidemic-")}
+    assert "by hand  42.0 %" in texts(svg["epidemic-curves"].decode())
+    written = reports(found, about, ["csv"])
+    assert stems <= {name.removeprefix("figures/").removesuffix(".csv") for name in written}
     rows = list(csv.DictReader(io.StringIO(written["figures/epidemic-costs.csv"].decode())))
     assert [(r["arm"], float(r["quarantine_days_per_person"])) for r in rows][:2] == [
         ("by hand", 1.0),
         ("app 40", 1.5),
     ]
-    assert not stems & set(paper_figures(result, "svg"))
+    assert not any("epidemic" in name for name in reports(result, about, ["csv"]))

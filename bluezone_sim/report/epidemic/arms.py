@@ -17,7 +17,6 @@ from ...scenario.model import Scenario
 from ...scenario.schema.epidemic import Arm
 from ...scenario.schema.epidemic import Epidemic as EpidemicTable
 from ...showing.visible import in_figure, visible
-from ...simulation.epidemic.arms import arms_of
 from ..figures import GREEN
 
 #: no app; the app and nothing else; another rule, protocol or behaviour; random users; what others assume
@@ -78,10 +77,14 @@ def shown_arms(result: EpidemicResult, scenario: Scenario) -> list[ShownArm]:
         result: of the scenario.
         scenario: with an epidemic.
     """
+    from ...simulation.epidemic.arms import arms_of  # with SciPy, which takes long to load
+
     arms = arms_of(scenario)
     kinds = [_kind(arm, arms[0]) for arm in arms]
     ranks = sorted({arm.level for arm, kind in zip(arms, kinds, strict=True) if kind == "app"})
-    out, changed = [], 0
+    out: list[ShownArm] = []
+    # Arms that differ in nothing but their level look the same.
+    looks: dict[str, int] = {}
     for k, (summary, arm, kind) in enumerate(zip(result.arms, arms, kinds, strict=True)):
         dash, marker = "-", "o"
         if kind == "no app":
@@ -90,9 +93,9 @@ def shown_arms(result: EpidemicResult, scenario: Scenario) -> list[ShownArm]:
         elif kind == "app":
             colour = _shade(ranks.index(arm.level) / max(1, len(ranks) - 1), len(ranks))
         elif kind == "changed":
-            colour, dash = _CHANGED[changed % len(_CHANGED)], "-."
-            marker = "vP*X<>p"[changed % 7]
-            changed += 1
+            look = looks.setdefault(but_for_its_level(arm), len(looks))
+            colour, dash = _CHANGED[look % len(_CHANGED)], "-."
+            marker = "vP*X<>p"[look % 7]
         elif kind == "placebo":
             colour, dash = _PLACEBO, "--"
         else:
@@ -100,6 +103,14 @@ def shown_arms(result: EpidemicResult, scenario: Scenario) -> list[ShownArm]:
             colour, dash, marker = (GREEN, ":", "s") if risky else (_BROWN, ":", "^")
         out.append(ShownArm(summary, arm, kind, colour, dash, marker))
     return out
+
+
+def but_for_its_level(arm: Arm) -> str:
+    """What an arm is, the same for all that differ in nothing but their name and level.
+
+    A placebo goes with the others, whichever arm says how many.
+    """
+    return arm.model_copy(update={"name": "-", "level": 0.0, "as_many": None}).model_dump_json()
 
 
 def _kind(arm: Arm, baseline: Arm) -> Kind:

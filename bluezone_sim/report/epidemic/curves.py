@@ -13,10 +13,12 @@ from ...tables.table import Column, Table
 from ...tables.words import percent, share
 from .arms import ShownArm, daily, told
 from .drawing import Drawing
-from .labels import Label, label_ends
+from .labels import Label, column_inches, label_ends
 
 #: New infections are shown as the mean of so many days.
 _WEEK = 7
+#: Height of the lower part, inches.
+_BELOW = 1.7
 #: Rows of the table in the page, at the most.
 _ROWS = 12
 
@@ -39,6 +41,8 @@ def curves(result: EpidemicResult, arms: Sequence[ShownArm]) -> Drawing:
     banded = [k for k, arm in enumerate(arms) if arm is arms[0] or arm is top]
     ends = [percent(float(v)) for v in so_far[:, :, -1].mean(0)]
 
+    above = max(3.6, 0.5 + column_inches(arm.label for arm in arms))
+
     def draw(total: Any, fresh: Any) -> None:
         days = np.arange(n_days + 1)
         labels = []
@@ -56,6 +60,7 @@ def curves(result: EpidemicResult, arms: Sequence[ShownArm]) -> Drawing:
             labels.append(Label(text, n_days, seen[:, -1].mean(), arm.colour))
         for axes in (total, fresh):
             axes.set_xlim(0, n_days)
+            axes.xaxis.get_major_locator().set_params(integer=True)
             axes.set_ylim(0, axes.get_ylim()[1] if axes.dataLim.y1 > 0 else 1.0)
         total.tick_params(labelbottom=False)
         total.set_ylabel("people infected so far (%)")
@@ -68,7 +73,7 @@ def curves(result: EpidemicResult, arms: Sequence[ShownArm]) -> Drawing:
     return Drawing(
         "epidemic-curves",
         "The epidemic over time",
-        max(5.2, 2.4 + 0.17 * len(arms) + 0.12 * sum("\n" in arm.label for arm in arms)),
+        above + _BELOW,
         draw,
         f"People infected so far by arm, over {n_days} days. On day {n_days}: {told(arms, ends)}.",
         f"Share of all people infected by the end of each day ({seeds}), and under it people newly "
@@ -77,7 +82,7 @@ def curves(result: EpidemicResult, arms: Sequence[ShownArm]) -> Drawing:
         f"no tracing, or an assumption. {_over_words(over, n_days)}",
         _table(arms, so_far),
         tuple(_records(arms, so_far, new)),
-        rows=(2.3, 1.0),
+        rows=(above, _BELOW),
     )
 
 

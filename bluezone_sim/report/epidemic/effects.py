@@ -11,11 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...tables.table import Column, Table
 from ...tables.words import Interval, hundredths, interval, percent, share
-from .arms import ShownArm, told
+from .arms import ShownArm, but_for_its_level, told
 from .drawing import Drawing
-from .labels import Label, Way, label_ends, label_points
+from .labels import Label, Way, column_inches, label_ends, label_points
 
 _AVERTED = "infections averted (% of the baseline's)"
+#: Points of a figure that have their name beside them, at the most.
+_NAMED = 18
 
 
 def averted(arm: ShownArm, baseline: ShownArm) -> float | None:
@@ -24,15 +26,11 @@ def averted(arm: ShownArm, baseline: ShownArm) -> float | None:
 
 
 def lines_of(arms: Sequence[ShownArm]) -> list[list[ShownArm]]:
-    """Arms that differ in nothing but their level, by level; all but those without an app.
-
-    A placebo goes with the others, whichever arm says how many.
-    """
-    groups: dict[Any, list[ShownArm]] = {}
+    """Arms that differ in nothing but their level, by level; all but those without an app."""
+    groups: dict[str, list[ShownArm]] = {}
     for arm in arms:
         if arm.kind != "no app" and arm.summary.level > 0:
-            key = arm.arm.model_copy(update={"name": "", "level": 0.0, "as_many": None})
-            groups.setdefault(key.model_dump_json(), []).append(arm)
+            groups.setdefault(but_for_its_level(arm.arm), []).append(arm)
     return [sorted(group, key=lambda a: a.summary.level) for group in groups.values()]
 
 
@@ -62,7 +60,8 @@ def adoption(arms: Sequence[ShownArm]) -> Drawing | None:
     if not lines:
         return None
     points = [arm for line in lines for arm in line]
-    main = next((line for line in lines if line[0].kind == "app"), lines[0])
+    main = max(lines, key=lambda line: (line[0].kind == "app", len(line)))
+    from_nothing = base.kind == "no app" and base.arm.manual == main[0].arm.manual
     fine = np.linspace(0, main[-1].summary.level, 101)
     law = square_law(main, fine)
     widest = max(arm.summary.level for arm in points)
@@ -75,7 +74,7 @@ def adoption(arms: Sequence[ShownArm]) -> Drawing | None:
         if law is not None:
             style = {"color": main[-1].colour, "ls": (0, (6, 3)), "lw": 0.9}
             axes.plot(100 * fine, 100 * law, **style, label="adoption squared, through the top")
-            axes.legend(loc="upper left")
+            axes.legend(loc="upper left", fontsize=8)
         for line in lines:
             x = [100 * a.summary.level for a in line]
             y = [100 * (averted(a, base) or 0.0) for a in line]
@@ -89,7 +88,7 @@ def adoption(arms: Sequence[ShownArm]) -> Drawing | None:
             )
             (ends if x[-1] > 90 * widest else inside).append(last)
             marks += list(zip(x, y, strict=True))
-            if line is main and base.kind == "no app" and base.arm.manual == line[0].arm.manual:
+            if line is main and from_nothing and len(line) > 1:
                 x, y = [0.0, *x], [0.0, *y]
             axes.plot(x, y, color=line[-1].colour, ls=line[-1].dash, lw=1.4)
             ways += list(zip(x, y, x[1:], y[1:], strict=False))
@@ -108,23 +107,26 @@ def adoption(arms: Sequence[ShownArm]) -> Drawing | None:
     words = ""
     if half is not None:
         words = f" By the square law {percent(float(half[0]))} at {percent(middle)}."
+    hollow = ""
+    if any(arm.kind == "placebo" for arm in points):
+        hollow = " Hollow: a placebo, as many random users warned; what an arm averts beyond its placebo "
+        hollow += "is what detection is worth."
     return Drawing(
         "epidemic-adoption",
         "Infections averted against adoption",
-        max(3.9, 1.0 + 0.3 * len(lines)),
+        max(3.9, 0.8 + column_inches(line[-1].label for line in lines)),
         draw,
         f"Infections averted against adoption. {told(points, values)}.{words}",
         f"Beside {base.summary.name}, by day {base.summary.day}; bars: 95 % intervals, paired by seed"
         + (" (none with one seed)" if all(a.summary.averted_ci95 is None for a in points) else "")
-        + ". Dashed without marks: the square law, through the highest level. Hollow: "
-        "placebo, as many random users at home; what lies above it is what detection is worth.",
+        + f". Dashed without marks: the square law, through the highest level.{hollow}",
         _adoption_table(points),
         tuple(_record(arm, base) for arm in points),
     )
 
 
 def pareto(cost: ArrayLike, worth: ArrayLike) -> NDArray[np.int64]:
-    """Which points no other one beats: none costs as little or less and is worth as much or more.
+    """Which points no other one beats, that is costs no more and is worth no less.
 
     Args:
         cost, worth: ``float64[n]``; a point with NaN is left out.
@@ -153,9 +155,11 @@ def costs(arms: Sequence[ShownArm]) -> Drawing | None:
     y = np.array([averted(a, base) or 0.0 for a in points])
     chosen = np.array([a.kind in ("no app", "app", "changed") for a in points])
     front = pareto(x, np.where(chosen, y, np.nan))
-
     # What no tracing costs in infections would press all the rest together.
     seen = [a.kind != "no app" or a is base or v >= 0 for a, v in zip(points, y, strict=True)]
+    there = [k for k in range(len(points)) if seen[k]]
+    first = sorted(there, key=lambda k: (k not in front, points[k].kind == "changed"))
+    named = set(first[:_NAMED])
 
     def draw(axes: Any) -> None:
         way = [k for k in front if seen[k]]
@@ -164,16 +168,19 @@ def costs(arms: Sequence[ShownArm]) -> Drawing | None:
         lines: list[Way] = []
         for a, b in pairwise(way):
             lines += [(x[a], 100 * y[a], x[b], 100 * y[a]), (x[b], 100 * y[a], x[b], 100 * y[b])]
-        for k, arm in enumerate(points):
-            if seen[k]:
-                lines += _bar(axes, arm, x[k], arm.summary.averted_ci95)
-                axes.plot(x[k], 100 * y[k], **arm.mark, zorder=3)
-                labels.append(Label(arm.label, x[k], 100 * y[k], arm.colour))
+        marks: list[tuple[float, float]] = []
+        for k in there:
+            arm, at = points[k], (float(x[k]), 100 * float(y[k]))
+            lines += _bar(axes, arm, x[k], arm.summary.averted_ci95)
+            axes.plot(*at, **arm.mark, zorder=3)
+            marks.append(at)
+            if k in named:
+                labels.append(Label(arm.label, *at, arm.colour))
         axes.set_xlim(0, 1.12 * x[seen].max() if x[seen].max() > 0 else 1.0)
         _from_zero(axes)
         axes.set_xlabel("days in quarantine, a person")
         axes.set_ylabel(_AVERTED)
-        label_points(axes, labels, lines)
+        label_points(axes, labels, lines, marks)
 
     values = [
         f"{hundredths(float(q))} days, {percent(float(v))}" for q, v in zip(x, y, strict=True)
@@ -189,7 +196,8 @@ def costs(arms: Sequence[ShownArm]) -> Drawing | None:
         f"By day {base.summary.day}: days at home because warned or traced, as no known "
         "case. The step line joins the arms that no other one beats, more averted for as few days; "
         "placebos (hollow) and assumptions (square, triangle) are no choices and are left out of it. "
-        f"Bars: 95 % intervals, paired by seed.{_unseen_words(points, seen)}",
+        f"Bars: 95 % intervals, paired by seed.{_unseen_words(points, seen)}"
+        + (" Names of the others are in the table." if len(named) < len(there) else ""),
         _costs_table(points, x, y, front),
         tuple({**_record(arm, base), "on_the_front": k in front} for k, arm in enumerate(points)),
     )

@@ -8,7 +8,6 @@ from .arms import shown_arms
 from .curves import curves
 from .drawing import Drawing
 from .effects import adoption, costs
-from .plane import plane
 
 
 def drawings(result: EpidemicResult, scenario: Scenario) -> list[Drawing]:
@@ -18,6 +17,8 @@ def drawings(result: EpidemicResult, scenario: Scenario) -> list[Drawing]:
         result: of the scenario.
         scenario: with an epidemic.
     """
+    from .plane import plane  # with SciPy, which takes long to load
+
     if not result.seeds or not result.arms:
         return []
     arms = shown_arms(result, scenario)

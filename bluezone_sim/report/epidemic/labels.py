@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,6 +29,11 @@ class Label(NamedTuple):
     x: float
     y: float
     colour: str
+
+
+def column_inches(texts: Iterable[str]) -> float:
+    """How high a column of labels is that do not cover each other."""
+    return sum(1.25 * _SIZE * (1 + text.count("\n")) + _GAP for text in texts) / 72
 
 
 def spread(wanted: ArrayLike, heights: ArrayLike, low: float, high: float) -> NDArray[np.float64]:
@@ -127,7 +132,7 @@ def label_points(
             fontsize=_SIZE,
             linespacing=1.0,
             multialignment="left" if middle[0] > at[0] else "right",
-            arrowprops=_joint(label.colour) if away[best] > _AWAY[1] else None,
+            arrowprops=_joint(label.colour) if away[best] > _AWAY[0] else None,
         )
 
 

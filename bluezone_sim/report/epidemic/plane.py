@@ -16,7 +16,7 @@ from ...tables.table import Column, Table
 from ...tables.words import hundredths, percent, share
 from .arms import ShownArm, table_of, told
 from .drawing import Drawing
-from .labels import Label, label_ends
+from .labels import Label, column_inches, label_ends
 
 #: Points a side of the plane.
 _FINE = 21
@@ -105,7 +105,7 @@ def plane(result: EpidemicResult, arms: Sequence[ShownArm], scenario: Scenario) 
     return Drawing(
         "epidemic-plane",
         "Isolation and contact tracing: the plane of Ferretti et al. 2020",
-        5.0,
+        max(5.0, 1.6 + column_inches(arm.label for arm in shown)),
         draw,
         "Growth of an epidemic by the share of cases isolated and of contacts quarantined, with the arms "
         f"on it: {told(shown, values)}.",
