@@ -104,8 +104,8 @@ class RunResult:
         histograms: distributions at the highest level.
         adopters: by adoption level over draws of who adopts; empty without ``adoption.draws``.
         campaign: day by day, where the scenario has a campaign.
+        epidemic: by arm over its seeds, where the scenario has an epidemic.
         trace: what was in its contact trace, where it has one.
-        epidemic: what each arm averts, where the scenario has an epidemic.
         stages_s: seconds by stage.
         seconds, peak_memory_mib: the whole run.
         threads: threads used; numbers do not depend on it.

@@ -1,1 +1,1 @@
-"""An epidemic in a report: its answer, its tables, its figures."""
+"""The figures of an epidemic: curves, what is averted and at what cost, and a plane of efficacies."""
