@@ -18,7 +18,7 @@ from bluezone_sim.epidemiology.ferretti import growth
 from bluezone_sim.report.epidemic.arms import shown_arms
 from bluezone_sim.report.epidemic.curves import week_mean
 from bluezone_sim.report.epidemic.drawing import Drawing
-from bluezone_sim.report.epidemic.effects import lines_of, pareto, square_law
+from bluezone_sim.report.epidemic.effects import lines_of, pareto, side_by_side, square_law
 from bluezone_sim.report.epidemic.figures import drawings
 from bluezone_sim.report.epidemic.labels import spread
 from bluezone_sim.report.epidemic.plane import place_of
@@ -222,6 +222,13 @@ def test_arms_that_differ_in_their_level_are_a_line_with_its_square_law():
     rows = {r["arm"]: (r["level"], r["averted"], r["averted_lo"]) for r in figure.records}
     assert rows["app 80"] == (0.8, 0.4, 0.3)
     assert "untraced" not in rows
+
+
+def test_arms_of_one_level_do_not_hide_each_other():
+    places = side_by_side(lines_of(shown_arms(made(), TOWN)))
+    assert (places["app 40"], places["app 80"]) == (40, 80)
+    assert len(set(places.values())) == len(places)
+    assert all(74 <= places[name] < 80 for name in ("random 80", "risky", "F1 & <F2> $x$"))
 
 
 def test_the_front_joins_what_can_be_chosen():

@@ -18,6 +18,8 @@ from .labels import Label, Way, column_inches, label_ends, label_points
 _AVERTED = "infections averted (% of the baseline's)"
 #: Points of a figure that have their name beside them, at the most.
 _NAMED = 18
+#: Between arms of one level on the axis of adoption, percent of smartphones.
+_BESIDE = 1.4
 
 
 def averted(arm: ShownArm, baseline: ShownArm) -> float | None:
@@ -48,6 +50,19 @@ def square_law(line: Sequence[ShownArm], level: NDArray[np.float64]) -> NDArray[
     return None if top.averted is None else top.averted * (level / top.level) ** 2
 
 
+def side_by_side(lines: Sequence[Sequence[ShownArm]]) -> dict[str, float]:
+    """Where arms stand on an axis of adoption, percent, by name: of those at one level, the first line's
+    at its place, and the others left of it, so that their bars are seen."""
+    step = min(_BESIDE, 5 * _BESIDE / len(lines))
+    there: dict[float, int] = {}
+    out = {}
+    for arm in (arm for line in lines for arm in line):
+        level = arm.summary.level
+        out[arm.summary.name] = max(0.0, 100 * level - step * there.get(level, 0))
+        there[level] = there.get(level, 0) + 1
+    return out
+
+
 def adoption(arms: Sequence[ShownArm]) -> Drawing | None:
     """Infections averted against adoption, with intervals and the square law; None without an app.
 
@@ -65,6 +80,7 @@ def adoption(arms: Sequence[ShownArm]) -> Drawing | None:
     fine = np.linspace(0, main[-1].summary.level, 101)
     law = square_law(main, fine)
     widest = max(arm.summary.level for arm in points)
+    places = side_by_side([main, *(line for line in lines if line is not main)])
 
     def draw(axes: Any) -> None:
         ends: list[Label] = []
@@ -76,7 +92,7 @@ def adoption(arms: Sequence[ShownArm]) -> Drawing | None:
             axes.plot(100 * fine, 100 * law, **style, label="adoption squared, through the top")
             axes.legend(loc="upper left", fontsize=8)
         for line in lines:
-            x = [100 * a.summary.level for a in line]
+            x = [places[arm.summary.name] for arm in line]
             y = [100 * (averted(a, base) or 0.0) for a in line]
             for arm, px in zip(line, x, strict=True):
                 ways += _bar(axes, arm, px, arm.summary.averted_ci95)
@@ -86,7 +102,7 @@ def adoption(arms: Sequence[ShownArm]) -> Drawing | None:
                 y[-1],
                 line[-1].colour,
             )
-            (ends if x[-1] > 90 * widest else inside).append(last)
+            (ends if line[-1].summary.level > 0.9 * widest else inside).append(last)
             marks += list(zip(x, y, strict=True))
             if line is main and from_nothing and len(line) > 1:
                 x, y = [0.0, *x], [0.0, *y]
@@ -119,7 +135,8 @@ def adoption(arms: Sequence[ShownArm]) -> Drawing | None:
         f"Infections averted against adoption. {told(points, values)}.{words}",
         f"Beside {base.summary.name}, by day {base.summary.day}; bars: 95 % intervals, paired by seed"
         + (" (none with one seed)" if all(a.summary.averted_ci95 is None for a in points) else "")
-        + f". Dashed without marks: the square law, through the highest level.{hollow}",
+        + f". Dashed without marks: the square law, through the highest level."
+        f"{hollow} Arms of one level stand side by side.",
         _adoption_table(points),
         tuple(_record(arm, base) for arm in points),
     )
