@@ -19,6 +19,7 @@ from ..tables.words import Interval
 from ..world.trace_summary import TraceInfo
 from .adopters import AdopterRow
 from .campaign import CampaignResult
+from .epidemic.summary import EpidemicResult
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ class RunResult:
         histograms: distributions at the highest level.
         adopters: by adoption level over draws of who adopts; empty without ``adoption.draws``.
         campaign: day by day, where the scenario has a campaign.
+        epidemic: by arm over its seeds, where the scenario has an epidemic.
         trace: what was in its contact trace, where it has one.
         stages_s: seconds by stage.
         seconds, peak_memory_mib: the whole run.
@@ -126,6 +128,7 @@ class RunResult:
     adopters: tuple[AdopterRow, ...] = ()
     campaign: CampaignResult | None = None
     trace: TraceInfo | None = None
+    epidemic: EpidemicResult | None = None
 
     @property
     def system(self) -> str:

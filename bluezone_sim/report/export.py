@@ -11,6 +11,8 @@ from ..analysis.arrow import campaign_to_arrow, histograms_to_arrow, metrics_to_
 from ..analysis.compare import arm_of, campaigns_in
 from ..analysis.result import RunResult
 from ..tables.table import Table
+from .epidemic.drawing import Drawing
+from .epidemic.figures import drawings
 from .figures import (
     canvas,
     draw_adoption,
@@ -93,14 +95,19 @@ def paper_figures(found: RunResult | SweepResult, kind: str) -> dict[str, bytes]
         name = "waterfall" if len(arms) == 1 else f"waterfall-{i + 1}-{_slug(arm.label)}"
         height = 1.2 + 0.36 * len(arm.metrics)
         drawn[name] = (height, lambda axes, arm=arm: draw_waterfall(axes, arm.metrics))
+    rows: dict[str, tuple[float, ...]] = {}
     if campaigns:
         drawn["campaign"] = (3.4, lambda axes: draw_campaigns(axes, campaigns))
+    for drawing in _epidemic(found):
+        drawn[drawing.stem] = (drawing.height, drawing.draw)
+        rows[drawing.stem] = drawing.rows
     for h in histograms:
         drawn[_slug(h.name)] = (2.6, lambda axes, h=h: draw_histogram(axes, h))
     out = {}
     for name, (height, draw) in drawn.items():
-        with canvas("#000000", 7.2, height, style=_PAPER) as (figure, (axes,)):
-            draw(axes)
+        ratios = rows.get(name, (1.0,))
+        with canvas("#000000", 7.2, height, style=_PAPER, rows=ratios) as (figure, axes):
+            draw(*axes)
             stream = io.BytesIO()
             metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
             figure.savefig(
@@ -108,6 +115,12 @@ def paper_figures(found: RunResult | SweepResult, kind: str) -> dict[str, bytes]
             )
             out[name] = stream.getvalue()
     return out
+
+
+def _epidemic(found: RunResult | SweepResult) -> list[Drawing]:
+    if not isinstance(found, RunResult) or found.epidemic is None:
+        return []
+    return drawings(found.epidemic, found.scenario)
 
 
 def _slug(text: str) -> str:
@@ -129,6 +142,7 @@ def _records(found: RunResult | SweepResult) -> dict[str, list[dict[str, Any]]]:
             out["campaign"], out["campaign-parts"] = (
                 table.to_pylist() for table in campaign_to_arrow(found.campaign)
             )
+        out |= {drawing.stem: list(drawing.records) for drawing in _epidemic(found)}
         return out
     if found.campaign is not None:
         out["campaign"] = found.campaign.to_pylist()

@@ -12,6 +12,8 @@ from ..showing.visible import visible
 from ..tables.level_tables import waterfall_table
 from ..tables.table import Table
 from . import adopters, campaign, campaign_sweep, platforms
+from .epidemic.drawing import Drawing
+from .epidemic.figures import drawings
 from .findings import focus_level
 from .text import compare_table, differences_table, main_table, sweep_table, warned_table
 from .trace import counted_rows, trace_table
@@ -105,7 +107,15 @@ def panels(result: RunResult) -> list[Panel]:
         out.append(Panel(adopters.TITLE, html))
     if result.campaign is not None:
         out += _campaign(result, result.campaign)
+    if result.epidemic is not None:
+        out += [_drawn(drawing) for drawing in drawings(result.epidemic, result.scenario)]
     return out
+
+
+def _drawn(drawing: Drawing) -> Panel:
+    """A figure of an epidemic with its numbers."""
+    numbers = f"<details><summary>The numbers</summary>{drawing.table.html()}</details>"
+    return Panel(drawing.title, _figure(drawing.svg(), drawing.caption) + numbers)
 
 
 def _campaign(result: RunResult, found: CampaignResult) -> list[Panel]:
