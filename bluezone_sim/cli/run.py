@@ -16,6 +16,7 @@ from .printing import console, echo
 
 if TYPE_CHECKING:
     from ..api import Result
+    from ..scenario.model import Scenario as Model
 
 
 def register(app: typer.Typer) -> None:
@@ -27,6 +28,10 @@ def run(
     scenario: Scenario,
     seed: Annotated[int | None, typer.Option(help="Replace the scenario's seed.")] = None,
     settings: Settings = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(help="Towns and epidemics, of a scenario with [epidemic]; upwards from seed."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Directory to write; by default runs/<id>.")
     ] = None,
@@ -43,6 +48,8 @@ def run(
     from ..scenario import load
 
     chosen = load(scenario, settings_of(settings))
+    if seeds is not None:
+        chosen = _with_seeds(chosen, seeds)
     seed = chosen.seed if seed is None else seed
     target = _default_out(chosen.name, seed) if out is None else out
     from ..storage.run_save import check_free
@@ -67,6 +74,21 @@ def run(
     conclude(verdicts, quiet=quiet or as_json)
 
 
+def _with_seeds(chosen: Model, seeds: int) -> Model:
+    """The scenario with so many epidemics."""
+    from ..errors import InputError
+    from ..scenario.loading import point_scenario
+
+    if chosen.epidemic is None:
+        raise InputError(
+            f"--seeds {seeds}: {chosen.name} has no epidemic; give it an [epidemic], or let "
+            f"`bluezone-sim sweep {chosen.name} --seeds {seeds}` run it with many seeds"
+        )
+    if seeds < 1:
+        raise InputError(f"--seeds {seeds}: expected at least 1")
+    return point_scenario(chosen, {"epidemic.seeds": seeds})
+
+
 def _default_out(name: str, seed: int) -> Path:
     """``runs/<id>``: scenario, seed and time, numbered where two runs end up with one name."""
     now = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%SZ")
@@ -83,5 +105,7 @@ def _print(result: Result) -> None:
 
     terminal = console()
     terminal.print(result.headline())
+    if found := result.answer():
+        terminal.print(found)
     show(terminal, tables(result))
     terminal.print(f"{result.seconds:.1f} s, {result.peak_memory_mib:,.0f} MiB")

@@ -5,9 +5,15 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from ..analysis.arrow import campaign_to_arrow, histograms_to_arrow, metrics_to_arrow
+from ..analysis.arrow import (
+    campaign_to_arrow,
+    epidemic_to_arrow,
+    histograms_to_arrow,
+    metrics_to_arrow,
+)
 from ..analysis.compare import arm_of, campaigns_in
 from ..analysis.result import RunResult
 from ..tables.table import Table
@@ -129,6 +135,10 @@ def _records(found: RunResult | SweepResult) -> dict[str, list[dict[str, Any]]]:
             out["campaign"], out["campaign-parts"] = (
                 table.to_pylist() for table in campaign_to_arrow(found.campaign)
             )
+        if found.epidemic is not None:
+            out["epidemic-arms"] = [asdict(arm) for arm in found.epidemic.arms]
+            days = epidemic_to_arrow(found.epidemic, found.scenario)
+            out["epidemic-days"] = days.to_pylist()
         return out
     if found.campaign is not None:
         out["campaign"] = found.campaign.to_pylist()

@@ -12,6 +12,7 @@ from ..showing.visible import visible
 from ..tables.level_tables import waterfall_table
 from ..tables.table import Table
 from . import adopters, campaign, campaign_sweep, platforms
+from .epidemic import tables as epidemic
 from .findings import focus_level
 from .text import compare_table, differences_table, main_table, sweep_table, warned_table
 from .trace import counted_rows, trace_table
@@ -33,7 +34,7 @@ class Panel:
 
 
 def tables(result: RunResult) -> Iterator[Table]:
-    """A run's tables for the terminal."""
+    """A run's tables for the terminal; those of its epidemic last, beside which its answer stands."""
     yield main_table(result)
     yield waterfall_table(result.metrics)
     yield warned_table(result.metrics, result.n_f0, result.n_f2_cases)
@@ -54,6 +55,8 @@ def tables(result: RunResult) -> Iterator[Table]:
         yield campaign.arms_table(found, dates)
         for what in ("district", "group"):
             yield campaign.parts_table(found, what, dates)
+    if result.epidemic is not None:
+        yield from epidemic.tables(result.epidemic)
 
 
 def sweep_tables(sweep: SweepResult) -> Iterator[Table]:
@@ -103,6 +106,8 @@ def panels(result: RunResult) -> list[Panel]:
         out.append(Panel(adopters.TITLE, html))
     if result.campaign is not None:
         out += _campaign(result, result.campaign)
+    if result.epidemic is not None:
+        out += [_panel(table) for table in epidemic.tables(result.epidemic)]
     return out
 
 

@@ -146,8 +146,11 @@ def _numbers_of(scenario: Scenario) -> dict[str, Any]:
     what = scenario.model_dump(mode="json", exclude=set(_SILENT))
     for name in ("adoption", "radio"):
         what[name].pop("draws")
-    if what["campaign"] is None:
-        del what["campaign"]
+    for name in ("campaign", "epidemic"):
+        if what[name] is None:
+            del what[name]
+    if "epidemic" in what:
+        del what["epidemic"]["seeds"]
     trace = what["contacts"]["trace"]
     if trace is not None:
         table = scenario.contacts.trace

@@ -39,7 +39,11 @@ def policy_of(town: Town, arm: Arm) -> Policy:
         ScenarioError: what the arm sets is at fault.
     """
     scenario = point_scenario(town.scenario, arm.set) if arm.set else town.scenario
+    return Policy(arm, town.beside(scenario), level_of(scenario, arm))
+
+
+def level_of(scenario: Scenario, arm: Arm) -> float:
+    """Share of smartphone owners that run the app in an arm: a whole number of users, as in
+    ``adoption.levels``."""
     owners = scenario.population.smartphones
-    # As adoption.levels: a whole number of users.
-    level = round(arm.level * owners) / owners if owners else 0.0
-    return Policy(arm, town.beside(scenario), level)
+    return round(arm.level * owners) / owners if owners else 0.0
