@@ -142,6 +142,9 @@ def _records(found: RunResult | SweepResult) -> dict[str, list[dict[str, Any]]]:
         return out
     if found.campaign is not None:
         out["campaign"] = found.campaign.to_pylist()
+    if found.epidemics:
+        out["epidemic-arms"] = found.epidemics.records()
+        out["epidemic-seeds"] = found.epidemic.to_pylist()
     out["tasks"] = found.table.to_pylist()
     out["histograms"] = [
         {"arm": arm, **row}

@@ -60,7 +60,7 @@ def tables(result: RunResult) -> Iterator[Table]:
 
 
 def sweep_tables(sweep: SweepResult) -> Iterator[Table]:
-    """A sweep's tables for the terminal: its levels, then its campaigns."""
+    """A sweep's tables for the terminal: its levels, then its campaigns and epidemics."""
     yield sweep_table(sweep)
     if sweep.differences:
         yield differences_table(sweep.differences)
@@ -73,6 +73,8 @@ def sweep_tables(sweep: SweepResult) -> Iterator[Table]:
             title = f"The campaign less that of {first.label}, paired by seed"
             less = campaign_sweep.differences_table([(first, arm) for arm in arms[1:]], title)
             yield less.noted(f"{_MEASURES}, for every arm: in the report.")
+    if sweep.epidemics:
+        yield epidemic.sweep_table(sweep.epidemics)
 
 
 def compare_tables(found: Comparison) -> Iterator[Table]:
@@ -136,10 +138,12 @@ def sweep_panels(sweep: SweepResult) -> list[Panel]:
     """Sections for the report of a sweep."""
     at = [(arm.label, focus_level(arm.metrics)) for arm in sweep.stationary]
     at = [(label, level) for label, level in at if platforms.known([level])]
-    by_phone = [_panel(platforms.platform_table(at))] if at else []
+    before = [_panel(platforms.platform_table(at))] if at else []
+    if sweep.epidemics:
+        before.append(_panel(epidemic.sweep_table(sweep.epidemics)))
     arms = sweep.campaigns
     if not arms:
-        return by_phone
+        return before
     n = max(len(arm.seeds) for arm in arms)
     key = "".join(
         f'<li class="c{colour}"><i{" class=dashed" if dashed else ""}></i>{escape(visible(name))}</li>'
@@ -152,7 +156,7 @@ def sweep_panels(sweep: SweepResult) -> list[Panel]:
     chart = f'<ul class="legend">{key}</ul>' + _figure(campaign_sweep.chart(arms), caption)
     days = campaign_sweep.days_table(arms, sweep.half_width)
     out = [
-        *by_phone,
+        *before,
         Panel("The campaign, day by day", chart + days.html() + _soft(days.note)),
         _panel(campaign_sweep.measures_table(arms)),
     ]

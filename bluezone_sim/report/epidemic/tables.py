@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ...analysis.epidemic.points import EpidemicPoints
 from ...analysis.epidemic.summary import ArmSummary, EpidemicResult
 from ...analysis.epidemic.transmission import PUBLISHED, transmission_of
 from ...analysis.statistics import Mean
@@ -121,6 +122,56 @@ def cost_table(result: EpidemicResult) -> Table:
         "that of random users of that day, positive within 14 days."
     )
     return Table("Quarantine and the warned", heads, _rows(result.arms, names), note)
+
+
+def sweep_table(points: EpidemicPoints) -> Table:
+    """A row a point of the grid and arm of the epidemic."""
+    names = (
+        "level",
+        "attack_rate",
+        "attack_rate_ci95",
+        "averted",
+        "averted_ci95",
+        "averted_beyond_placebo",
+        "averted_beyond_placebo_ci95",
+        "r_ratio",
+        "quarantine_days_per_person",
+        "averted_per_100_quarantine_days",
+        "over",
+    )
+    heads = (
+        Column("at", name="point", left=True),
+        _ARM,
+        Column("of\nphones\n%", _SHARE, "level"),
+        Column("infected\n%", _SHARE, "attack_rate"),
+        interval_column(),
+        Column("averted\n%", _SHARE, "averted"),
+        interval_column(),
+        Column("beyond\nplacebo\n%", _SHARE, "averted_beyond_placebo"),
+        interval_column(),
+        Column("R,\nratio", hundredths, "r_ratio"),
+        Column("days\na person", hundredths, "quarantine_days_per_person"),
+        Column("averted\nper 100", hundredths, "averted_per_100_quarantine_days"),
+        Column("over in\nseeds", name="over"),
+    )
+    rows = [
+        (point.label if i == 0 else "", *row)
+        for point in points
+        for i, row in enumerate(_rows(point.arms, names))
+    ]
+    days = sorted({arm.day for point in points for arm in point.arms})
+    seeds = sorted({len(point.seeds) for point in points})
+    of = "seed" if seeds == [1] else "seeds"
+    title = f"Infections by day {_listed(days)}, {_listed(seeds)} {of}"
+    note = (
+        "averted: of the infections of the first arm at the same point; beyond placebo, days a person "
+        "and averted per 100 as in a run. Intervals of what is averted: bootstrap over seeds, paired."
+    )
+    return Table(title, heads, tuple(rows), note)
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return " or ".join(f"{n:,}" for n in numbers)
 
 
 def _rows(arms: Sequence[ArmSummary], names: Sequence[str]) -> tuple[tuple[Any, ...], ...]:

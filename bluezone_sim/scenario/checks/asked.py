@@ -21,6 +21,7 @@ NO_AXES = {
     "title": "it changes no number",
     "sensitivity": "a sweep has arms of its own",
     "adoption.draws": "a sweep draws adopters by seed",
+    "epidemic.seeds": "a sweep's epidemics are over its seeds",
     "radio.draws": "a sweep's intervals are over seeds",
     "sweep": "it changes no number",
     "expect": "it changes no number",
