@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from bluezone_sim.analysis.epidemic.resampling import RESAMPLES, resamples
+from bluezone_sim.analysis.epidemic.resampling import RESAMPLES, ends, resamples
 from bluezone_sim.analysis.epidemic.result import DAILY
 from bluezone_sim.analysis.epidemic.summary import summarise
 from bluezone_sim.analysis.epidemic.transmission import transmission_of
@@ -142,6 +142,40 @@ def test_a_ratio_whose_days_may_be_no_more_is_none():
     assert app.averted_per_100_quarantine_days is None
     assert app.averted_per_100_quarantine_days_ci95 is None
     assert app.averted_per_100_more is None
+
+
+def quarantined_or_not(n_same):
+    """Nine seeds with 10 infections fewer for 20 days more, and some where nothing happens at all."""
+    same = tally(days_infected=1)
+    return [
+        epidemic(seed, 1000, same, same)
+        if seed < n_same
+        else epidemic(
+            seed,
+            1000,
+            tally(days_infected=50, days_quarantined=10),
+            tally(days_infected=40, days_quarantined=30),
+        )
+        for seed in range(9 + n_same)
+    ]
+
+
+def test_resamples_in_which_nothing_happens_say_nothing_of_a_ratio():
+    """With one such seed of two, a quarter of the resamples hold it alone; with one of ten, none does."""
+    _, app = summarise(ARMS[:2], quarantined_or_not(1)).arms
+    assert app.averted_per_100_quarantine_days == pytest.approx(50.0)
+    assert app.averted_per_100_quarantine_days_ci95 == pytest.approx((50.0, 50.0))
+    _, app = summarise(ARMS[:2], quarantined_or_not(1)[:2]).arms
+    assert app.averted_per_100_quarantine_days is None
+
+
+def test_an_interval_needs_95_percent_of_the_resamples():
+    values = np.arange(1000.0)
+    values[:50] = np.nan
+    assert ends(values) == pytest.approx((50 + 0.025 * 949, 50 + 0.975 * 949))
+    values[50] = np.inf
+    assert ends(values) is None
+    assert ends(np.zeros(0)) is None
 
 
 def test_fewer_days_and_more_infections_are_a_ratio_too():

@@ -22,6 +22,7 @@ from bluezone_sim.scenario.schema.epidemic import Arm
 from bluezone_sim.simulation.epidemic.engine import run_epidemic
 from helpers.commands import call
 from helpers.epidemics import epidemic, small_epidemic, tally
+from helpers.results import sign
 from helpers.small import scenario
 
 
@@ -120,6 +121,17 @@ def test_a_damaged_table_is_told(saved, tmp_path):
     shutil.copytree(saved, copy)
     (copy / "epidemic.parquet").write_bytes(b"PAR1")
     with pytest.raises(bz.FormatError, match=r"epidemic\.parquet"):
+        bz.open_run(copy)
+
+
+def test_a_document_that_is_not_the_tables_is_told(saved, tmp_path):
+    copy = tmp_path / "run"
+    shutil.copytree(saved, copy)
+    about = json.loads((copy / "manifest.json").read_text())
+    del about["result"]["epidemic"]["seeds"][0]
+    (copy / "manifest.json").write_text(json.dumps(about))
+    sign(copy)
+    with pytest.raises(bz.FormatError, match=r"manifest\.json"):
         bz.open_run(copy)
 
 

@@ -10,6 +10,8 @@ from ...tables.words import Interval
 
 #: Resamples of every interval.
 RESAMPLES = 2_000
+#: Share of them that must define a number for it to have an interval.
+_DEFINED = 0.95
 
 
 def resamples(seeds: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -38,9 +40,10 @@ def ends(values: NDArray[np.float64]) -> Interval | None:
         values: ``float64[resamples]``; not finite where it is not defined.
 
     Returns:
-        None without resamples, or where not all of them define the number.
+        Of the resamples that define the number; None without any, or where fewer than 95 % do.
     """
-    if not len(values) or not np.isfinite(values).all():
+    there = values[np.isfinite(values)]
+    if not len(there) or len(there) < _DEFINED * len(values):
         return None
-    low, high = np.percentile(values, [2.5, 97.5])
+    low, high = np.percentile(there, [2.5, 97.5]) + 0.0  # never -0
     return float(low), float(high)

@@ -145,7 +145,8 @@ class _Resampled:
             return None, None
         total = self.total
         spared = 100 * (total["infected"][base] - total["infected"][k])
-        found = ratio(spared, total["quarantined"][k] - total["quarantined"][base])
+        more = total["quarantined"][k] - total["quarantined"][base]
+        found = ratio(spared, more) if spared else ratio(0, abs(more))  # never -0
         return found, ends(_divided(100 * (infected[base] - infected[k]), days))
 
     def next_fewer(self, k: int) -> int | None:

@@ -73,7 +73,10 @@ def arms_note(result: EpidemicResult) -> str:
         parts.append("One seed: no intervals; --seeds gives more.")
     else:
         few = ", which with few seeds are too short" if n < _FEW_SEEDS else ""
-        parts.append(f"Intervals of what is averted: bootstrap over seeds, paired{few}.")
+        parts.append(
+            "Intervals of infected: of the mean over seeds; of what is averted: bootstrap over seeds, "
+            f"paired{few}."
+        )
     open_ = [arm for arm in result.arms if arm.over < n]
     if len(open_) == len(result.arms) and not any(arm.over for arm in open_):
         parts.append(
