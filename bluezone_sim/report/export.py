@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ..analysis.arrow import (
@@ -136,7 +135,7 @@ def _records(found: RunResult | SweepResult) -> dict[str, list[dict[str, Any]]]:
                 table.to_pylist() for table in campaign_to_arrow(found.campaign)
             )
         if found.epidemic is not None:
-            out["epidemic-arms"] = [asdict(arm) for arm in found.epidemic.arms]
+            out["epidemic-arms"] = [arm.flat() for arm in found.epidemic.arms]
             days = epidemic_to_arrow(found.epidemic, found.scenario)
             out["epidemic-days"] = days.to_pylist()
         return out

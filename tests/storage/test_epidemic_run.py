@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
 import json
 import shutil
@@ -161,6 +162,22 @@ def test_terminal_notebook_and_page_say_the_same(result, saved):
     for title in ("Infections by day 30, 2 seeds", "How the disease is passed on"):
         assert title in repr(result)
         assert title in page
+
+
+def test_the_numbers_are_exported(result, saved, tmp_path):
+    assert call("report", saved, "--format", "csv", "--out", tmp_path / "out") == 0
+    figures = tmp_path / "out" / "figures"
+    with (figures / "epidemic-arms.csv").open() as file:
+        arms = list(csv.DictReader(file))
+    assert [row["name"] for row in arms] == [arm.name for arm in result.epidemic.arms]
+    assert float(arms[1]["averted"]) == result.epidemic.arms[1].averted
+    assert arms[0]["averted"] == arms[0]["averted_ci95_lo"] == ""
+    assert float(arms[1]["averted_ci95_lo"]) == result.epidemic.arms[1].averted_ci95[0]
+    with (figures / "epidemic-days.csv").open() as file:
+        days = list(csv.DictReader(file))
+    assert len(days) == 2 * len(arms) * 30
+    total = sum(int(row["infected"]) for row in days if row["arm"] == "app, 100 %")
+    assert total == sum(int(e.arms[2].days[:, 0].sum()) for e in result.epidemic.seeds)
 
 
 ARMS = [

@@ -149,10 +149,10 @@ def test_rows_by_point_and_arm(swept):
     }  # fmt: skip
 
 
-def test_the_summary_and_the_document_tell_them(swept):
-    text = repr(swept)
-    assert "Infections by day 14, 2 seeds" in text
-    assert "compliance = 0.9" in text
+def test_the_summary_and_the_document_tell_them(swept, tmp_path):
+    for text in (repr(swept), swept.report(tmp_path / "report.html").read_text()):
+        assert "Infections by day 14, 2 seeds" in text
+        assert "compliance = 0.9" in text
     points = swept.to_dict()["epidemic"]["points"]
     assert [p["values"] for p in points] == [{COMPLIANCE: 0.2}, {COMPLIANCE: 0.9}]
     assert points[0]["arms"][1]["averted"] == swept.epidemics[0].arms[1].averted

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, overload
 
 import numpy as np
@@ -59,7 +59,7 @@ class EpidemicPoints(Sequence[EpidemicPoint]):
         """A row a point and arm: the axes, how many seeds, and all of :class:`.summary.ArmSummary`, with
         ``_lo`` and ``_hi`` of intervals."""
         return [
-            {**point.values, "seeds": len(point.seeds), **_flat(arm)}
+            {**point.values, "seeds": len(point.seeds), **arm.flat()}
             for point in self
             for arm in point.arms
         ]
@@ -79,17 +79,6 @@ class EpidemicPoints(Sequence[EpidemicPoint]):
         import polars
 
         return polars.from_arrow(self.to_arrow())
-
-
-def _flat(arm: ArmSummary) -> dict[str, Any]:
-    row: dict[str, Any] = {}
-    for field in fields(arm):
-        value = getattr(arm, field.name)
-        if field.name.endswith("_ci95"):
-            row[f"{field.name}_lo"], row[f"{field.name}_hi"] = value or (None, None)
-        else:
-            row[field.name] = value
-    return row
 
 
 def points_of(table: Any, axes: Mapping[str, Sequence[Any]]) -> EpidemicPoints:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,6 +83,17 @@ class ArmSummary:
     warned_infected: float | None
     warned_infected_beyond_random: float | None
     warned_positive: float | None
+
+    def flat(self) -> dict[str, Any]:
+        """By name, with ``_lo`` and ``_hi`` of intervals."""
+        row: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name.endswith("_ci95"):
+                row[f"{field.name}_lo"], row[f"{field.name}_hi"] = value or (None, None)
+            else:
+                row[field.name] = value
+        return row
 
 
 @dataclass(frozen=True)
