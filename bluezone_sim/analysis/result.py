@@ -19,7 +19,6 @@ from ..tables.words import Interval
 from ..world.trace_summary import TraceInfo
 from .adopters import AdopterRow
 from .campaign import CampaignResult
-from .epidemic.stored import to_document
 from .epidemic.summary import EpidemicResult
 
 
@@ -167,6 +166,8 @@ class RunResult:
 
     def to_dict(self) -> dict[str, Any]:
         """The document that ``bluezone-sim run --json`` prints: plain JSON types, None for null."""
+        from .epidemic.stored import to_document
+
         return {
             "schema_version": SCHEMA_VERSION,
             "numeric_version": NUMERIC_VERSION,
