@@ -15,7 +15,7 @@ from ..tables.levels import same_level
 from ..tables.metrics import COMPARED, names_of, number_of, to_json
 from ..tables.stages import OUTCOMES
 from .arms import Arm, Difference, label_of, paired
-from .campaign_arms import CampaignArm, campaign_differences, campaign_of, is_of_campaign
+from .campaign_arms import CampaignArm, campaign_differences, campaign_of, changes_levels
 from .criteria import Verdict, judge
 from .dyads import Dyads, Fixed
 from .result import RunResult
@@ -36,7 +36,7 @@ class Comparison:
 
     Attributes:
         arms: arms of both that belong together, A's then B's; of those that differ in their campaign
-            alone, the first.
+            or epidemic alone, the first.
         differences: by arm, level and metric; intervals are paired by seed, or by case for two runs.
         campaigns: those of the arms, A's then B's; empty where one of both has none.
         verdicts: B's criteria (A's where B has none).
@@ -129,7 +129,7 @@ def compare(a: RunResult | SweepResult, b: RunResult | SweepResult) -> Compariso
 
 def _stationary(arm: Arm) -> tuple[str, ...]:
     """What an arm's levels depend on."""
-    return tuple(repr((k, v)) for k, v in arm.values.items() if not is_of_campaign(k))
+    return tuple(repr((k, v)) for k, v in arm.values.items() if changes_levels(k))
 
 
 def arms_label(a: Arm | CampaignArm, b: Arm | CampaignArm) -> str:

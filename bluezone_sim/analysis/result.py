@@ -166,6 +166,8 @@ class RunResult:
 
     def to_dict(self) -> dict[str, Any]:
         """The document that ``bluezone-sim run --json`` prints: plain JSON types, None for null."""
+        from .epidemic.stored import to_document
+
         return {
             "schema_version": SCHEMA_VERSION,
             "numeric_version": NUMERIC_VERSION,
@@ -183,6 +185,7 @@ class RunResult:
             "trace": None if self.trace is None else _plain(asdict(self.trace)),
             "adopters": [_plain(asdict(row)) for row in self.adopters],
             "campaign": None if self.campaign is None else self.campaign.to_dict(),
+            "epidemic": None if self.epidemic is None else to_document(self.epidemic),
             "seconds": round(self.seconds, 3),
             "stages_s": {k: round(v, 3) for k, v in self.stages_s.items()},
             "peak_memory_mib": round(self.peak_memory_mib, 1),

@@ -47,4 +47,8 @@ def compare(
         show(terminal, compare_tables(found))
         if bool(comparing.campaigns_in(first)) != bool(comparing.campaigns_in(second)):
             terminal.print("Only one of them has a campaign, so campaigns are not compared.")
+        if first.epidemic is not None or second.epidemic is not None:
+            terminal.print(
+                "Epidemics are not compared: put what differs into arms, or into a sweep."
+            )
     conclude(found.verdicts, quiet=as_json)

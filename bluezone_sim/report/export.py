@@ -7,7 +7,12 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..analysis.arrow import campaign_to_arrow, histograms_to_arrow, metrics_to_arrow
+from ..analysis.arrow import (
+    campaign_to_arrow,
+    epidemic_to_arrow,
+    histograms_to_arrow,
+    metrics_to_arrow,
+)
 from ..analysis.compare import arm_of, campaigns_in
 from ..analysis.result import RunResult
 from ..tables.table import Table
@@ -142,10 +147,17 @@ def _records(found: RunResult | SweepResult) -> dict[str, list[dict[str, Any]]]:
             out["campaign"], out["campaign-parts"] = (
                 table.to_pylist() for table in campaign_to_arrow(found.campaign)
             )
+        if found.epidemic is not None:
+            out["epidemic-arms"] = [arm.flat() for arm in found.epidemic.arms]
+            days = epidemic_to_arrow(found.epidemic, found.scenario)
+            out["epidemic-days"] = days.to_pylist()
         out |= {drawing.stem: list(drawing.records) for drawing in _epidemic(found)}
         return out
     if found.campaign is not None:
         out["campaign"] = found.campaign.to_pylist()
+    if found.epidemics:
+        out["epidemic-arms"] = found.epidemics.records()
+        out["epidemic-seeds"] = found.epidemic.to_pylist()
     out["tasks"] = found.table.to_pylist()
     out["histograms"] = [
         {"arm": arm, **row}

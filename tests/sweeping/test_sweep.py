@@ -79,7 +79,10 @@ def test_a_task_is_the_same_when_only_words_and_questions_differ():
 def test_no_other_table_of_a_scenario_is_silent():
     silent = {"name", "title", "seed", "sensitivity", "sweep", "expect", "limits"}
     heard = {key.partition(".")[0] for key in planning.base_of(scenario(), ())}
-    assert set(Scenario.model_fields) - heard == silent | {"campaign"}  # which it has none of
+    assert set(Scenario.model_fields) - heard == silent | {
+        "campaign",
+        "epidemic",
+    }  # none of which it has
 
 
 def test_a_task_is_another_one_with_another_numeric_version(monkeypatch):

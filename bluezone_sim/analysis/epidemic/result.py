@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +71,12 @@ class ArmTally:
     warned_infected: int
     expected_infected: float
     warned_positive: int
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ArmTally) and all(
+            np.array_equal(getattr(self, field.name), getattr(other, field.name))
+            for field in fields(self)
+        )
 
 
 @dataclass(frozen=True)

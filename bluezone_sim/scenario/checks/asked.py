@@ -20,6 +20,7 @@ NO_AXES = {
     "population.smartphone_share": "sweep population.smartphones, their number",
     "sensitivity": "a sweep has arms of its own",
     "adoption.draws": "a sweep draws adopters by seed",
+    "epidemic.seeds": "a sweep's epidemics are over its seeds",
     "radio.draws": "a sweep's intervals are over seeds",
     "sweep": "it changes no number",
     "expect": "it changes no number",
