@@ -36,6 +36,7 @@ def tally(**sums: Any) -> ArmTally:
         "warned_infected": 0,
         "expected_infected": 0.0,
         "warned_positive": 0,
+        "told_of_infector": 0,
         **sums,
     }
     return ArmTally(days=days, **given)

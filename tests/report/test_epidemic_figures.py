@@ -72,7 +72,7 @@ def tally(infected, by_case=20) -> ArmTally:
     days[:, 0] = np.diff(at, prepend=0)
     days[0, 1] = min(10, infected)
     days[-1, DAILY.index("known")] = infected // 4
-    return ArmTally(days, False, 0, 0, None, 0, by_case, 0, 0.0, 0)
+    return ArmTally(days, False, 0, 0, None, 0, 0, 0, 0.0, 0, by_case)
 
 
 def made(n_seeds=2, over=0) -> EpidemicResult:
@@ -321,7 +321,7 @@ def test_an_epidemic_of_one_day_and_one_arm_is_drawn(n):
     town = scenario(epidemic={"days": 1, "arms": [{"name": "alone"}]})
     days = np.zeros((1, len(DAILY)), np.int64)
     days[0, :2] = 10
-    one = ArmTally(days, True, 0, 0, None, 0, 0, 0, 0.0, 0)
+    one = ArmTally(days, True, 0, 0, None, 0, 0, 0, 0.0, 0, 0)
     seeds = tuple(Epidemic(k, PEOPLE, FITTED, (one,)) for k in range(n))
     found = drawn(EpidemicResult(seeds, (summary(arms_of(town)[0], over=n),)), town)
     assert list(found) == ["epidemic-curves", "epidemic-plane"]

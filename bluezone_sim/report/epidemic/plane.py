@@ -32,8 +32,8 @@ class Place:
 
     Attributes:
         isolated: infections that become known as a case, who then stay at home, of all infections.
-        quarantined: infections of people whom the app warned of the very case that infected them, who
-            then stay at home, of all infections.
+        quarantined: infections of people who were told, by the app or by tracers, of the very case that
+            infected them, and then stay at home, of all infections.
     """
 
     isolated: float
@@ -55,11 +55,10 @@ def place_of(result: EpidemicResult, k: int, arm: ShownArm, scenario: Scenario) 
     if not infected:
         return None
     behaviour = table_of(scenario, arm.arm).behaviour
-    told_of = sum(tally.warned_infected_by_case for tally in tallies)
-    # Somebody may be warned on two days.
+    told_of = sum(tally.told_of_infector for tally in tallies)
     return Place(
         min(1.0, known / infected) * behaviour.confirmed_isolate,
-        min(1.0, told_of / infected) * behaviour.compliance,
+        told_of / infected * behaviour.compliance,
     )
 
 
@@ -111,10 +110,10 @@ def plane(result: EpidemicResult, arms: Sequence[ShownArm], scenario: Scenario) 
         f"on it: {told(shown, values)}.",
         f"Their model and disease at R0 {r0:.2f}, {delay_h:.0f} hours from symptoms to isolation and "
         f"quarantine (mean times to test and result). {_threshold_words(r0, delay_h)} Arms stand at the "
-        "share of infections that become known as a case and isolate, and at the share whom the app "
-        "warns of the case that infected them and who comply; beside them R by the model. Calls of "
-        "manual tracing and those who isolate untested are not counted, so that an arm stands lower and "
-        "further left than it is; and the course of disease is theirs, not that of the run.",
+        "share of infections that become known as a case and isolate, and at the share who are told, by "
+        "the app or by tracers, of the case that infected them, and comply; beside them R by the model. "
+        "Those who isolate untested are not counted, so that an arm stands further left than it is; and "
+        "the course of disease is theirs, not that of the run.",
         _table(points, at_points),
         tuple(
             {
