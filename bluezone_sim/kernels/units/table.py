@@ -7,7 +7,6 @@ the cache finds the functions that it was compiled to call, whichever units the 
 from __future__ import annotations
 
 import ctypes
-import os
 import threading
 from typing import Any
 
@@ -45,8 +44,6 @@ binding.add_symbol(_SYMBOL, ctypes.addressof(_addresses))
 _lock = threading.Lock()
 _functions: dict[str, Any] = {}
 _loaded: dict[str, list[int]] = {}
-#: What ``BLUEZONE_SIM_KERNELS`` was when the table was filled.
-_given: str | None = None
 
 
 def write_sha(module: ir.Module, unit: str) -> None:
@@ -74,22 +71,24 @@ def write_aes(module: ir.Module, unit: str) -> None:
 
 
 def ready() -> None:
-    """Fills the table, where it is empty or ``BLUEZONE_SIM_KERNELS`` has changed.
+    """Fills the table, where it is empty.
 
     Raises:
-        InputError: the variable names a unit that is unknown or that this processor lacks.
+        InputError: ``BLUEZONE_SIM_KERNELS`` names a unit that is unknown or that this processor lacks.
     """
-    global _given
-    given = os.environ.get(cpu.VARIABLE, "")
-    if given == _given:
-        return
+    if not _functions:
+        fill()
+
+
+def fill() -> None:
+    """Fills the table with the units that are to be used as of now; see :func:`ready`."""
     with _lock:
         units = cpu.units()
         found = [*_of("sha", units.sha, write_sha), *_of("aes", units.aes, write_aes)]
-        for (name, kind), address in zip(_KINDS.items(), found, strict=True):
+        for name, address in zip(_KINDS, found, strict=True):
             _addresses[_PLACES[name]] = address
-            _functions[name] = kind(address)
-        _given = given
+        # At once: other threads look whether there is anything in it.
+        _functions.update({n: kind(a) for (n, kind), a in zip(_KINDS.items(), found, strict=True)})
 
 
 def _of(kind: str, unit: str, write: Any) -> list[int]:
