@@ -5,6 +5,7 @@ A few hundred keys are looked up in the time of some dozen operations on arrays,
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,14 +14,16 @@ from numpy.typing import NDArray
 
 from ..kernels.lookup.columns import Seen, fill
 from ..kernels.lookup.exact import Index, thread_work
-from ..protocols.protocol import Code, Protocol, called
+from ..protocols.protocol import Protocol, called
 from ..tables.rows import Matches, PublishedKeys, Sightings
 
 #: Most identifiers of one call.
 _MOST_IDS = 1 << 19
 #: Room for hits; where there are more, the usual way finds them.
 _HITS = 1 << 12
-_BYTE, _TIME, _COUNT = np.dtype(np.uint8), np.dtype(np.int64), np.dtype(np.int32)
+#: Types of the columns of keys and of sightings.
+_PUBLISHED = (np.dtype(np.uint8), np.dtype(np.int64), np.dtype(np.int32))
+_SEEN = (np.dtype(np.int64), np.dtype(np.int32), np.dtype(np.int16))
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class AtOnce:
 
     index: Index
     seen: Seen
-    fused: Code
+    fused: Callable[..., int]
     key_bytes: int
     most: int
     width: int
@@ -56,10 +59,10 @@ class AtOnce:
         n = len(start_s)
         if n > self.most or key.shape != (n, self.key_bytes) or count.shape != start_s.shape:
             return None
-        if not (_plain(key, _BYTE) and _plain(start_s, _TIME) and _plain(count, _COUNT)):
+        if not _plain((key, start_s, count), _PUBLISHED):
             return None
         work = thread_work(self.width, _HITS)
-        hits = called(self.fused)(self.index, key, start_s, count, (0, n), work)
+        hits = self.fused(self.index, key, start_s, count, (0, n), work)
         if hits == 0:
             return self.nothing
         if hits < 0 or hits > len(work.hits):
@@ -77,16 +80,14 @@ def at_once(sightings: Sightings, system: Protocol, index: Index) -> AtOnce | No
     if sightings.payload is not None and facts.attenuation is not None:
         return None
     seen = Seen(sightings.time_ms, sightings.observer, sightings.rssi_dbm)
-    kinds: tuple[np.dtype[Any], ...] = (_TIME, _COUNT, np.dtype(np.int16))
-    columns: tuple[NDArray[Any], ...] = seen
-    if not all(_plain(c, kind) for c, kind in zip(columns, kinds, strict=True)):
+    if not _plain(seen, _SEEN):
         return None
     step_ms, tolerance_ms = 1000 * system.interval_s, 1000 * system.tolerance_s
     nothing, _ = fill(np.empty((0, 3), np.int64), 0, np.empty(0, np.int64), (0, 0), seen)
     return AtOnce(
         index=index,
         seen=seen,
-        fused=facts.fused,
+        fused=called(facts.fused),
         key_bytes=facts.bytes,
         most=_MOST_IDS // facts.per_key,
         width=index.words.shape[1],
@@ -95,7 +96,9 @@ def at_once(sightings: Sightings, system: Protocol, index: Index) -> AtOnce | No
     )
 
 
-def _plain(column: NDArray[Any], kind: np.dtype[Any]) -> bool:
-    """Of that type, and as it lies in memory, so that a kernel can take it as it is."""
-    flags = column.flags
-    return bool(column.dtype == kind and flags.c_contiguous and flags.aligned)
+def _plain(columns: tuple[NDArray[Any], ...], kinds: tuple[np.dtype[Any], ...]) -> bool:
+    """Of these types, and as they lie in memory, so that a kernel can take them as they are."""
+    x, y, z = columns
+    if (x.dtype, y.dtype, z.dtype) != kinds:
+        return False
+    return all(f.carray or (f.c_contiguous and f.aligned) for f in (x.flags, y.flags, z.flags))

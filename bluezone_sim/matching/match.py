@@ -62,17 +62,19 @@ def match(
         InputError: there is no such protocol.
         TableError: an array has the wrong dtype, shape or range, or the index is another protocol's.
     """
+    index = sightings if isinstance(sightings, SightingIndex) else None
+    # Before all else: what follows takes a quarter of the time of such a call.
+    if index is not None and isinstance(published, PublishedKeys):
+        known = protocol == index.protocol.name or protocol is index.protocol
+        found = index.at_once.find(published) if known and index.at_once is not None else None
+        if found is not None:
+            return found
     system = protocols.get_key_protocol(protocol) if isinstance(protocol, str) else protocol
     for name, given in (("published", published), ("sightings", sightings)):
         if isinstance(given, PublishedIndex | SightingIndex) and given.protocol.name != system.name:
             raise TableError(f"{name}: indexed for {given.protocol.name}, not for {system.name}")
-    index = None
     if isinstance(sightings, SightingIndex):
-        index, table = sightings, sightings.sightings  # which were checked when they were indexed
-        if index.at_once is not None and not isinstance(published, PublishedIndex):
-            found = index.at_once.find(published)
-            if found is not None:
-                return found
+        table = sightings.sightings  # which were checked when they were indexed
     else:
         table = sightings
         check_sightings(table, system)

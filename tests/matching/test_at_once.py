@@ -9,8 +9,10 @@ import pytest
 
 from bluezone_sim import match, protocols
 from bluezone_sim.errors import TableError
+from bluezone_sim.kernels import cpu
 from bluezone_sim.kernels.lookup import exact
 from bluezone_sim.kernels.lookup.columns import Seen, fill
+from bluezone_sim.kernels.units import table
 from bluezone_sim.matching.index import index_sightings
 from bluezone_sim.tables.rows import Matches, PublishedKeys, Sightings
 
@@ -86,6 +88,25 @@ def test_a_few_keys_are_found_as_by_a_plain_search(seed):
     assert as_rows(found) == want
     assert same(found, match(published, sightings, "gaen"))
     assert same(found, match(published, index, "gaen"))
+
+
+@pytest.mark.parametrize("aes", cpu.available()[1])
+def test_every_unit_finds_the_same(aes, monkeypatch):
+    """Keys that end within a step, groups that are not full, and a filter that lets many pass."""
+    published, sightings = crowd(11, n_keys=37)
+    want = plain_search(published, sightings)
+    index = index_sightings(sightings, "gaen")
+    dense = index.at_once.index.filter
+    dense |= np.uint64(0x5555555555555555)
+    with monkeypatch.context() as m:
+        m.setenv(cpu.VARIABLE, aes)
+        table.fill()
+        found = index.at_once.find(published)
+        m.undo()
+        table.fill()
+    assert as_rows(found) == want
+    dense |= ~np.uint64(0)  # everything passes
+    assert as_rows(index.at_once.find(published)) == want
 
 
 def test_columns_of_other_kinds_are_taken_the_usual_way():

@@ -98,8 +98,8 @@ def gaen_identifiers(
         ``uint8[n, count, 16]``.
 
     Raises:
-        TableError: an array has another dtype or shape, or an interval number leaves 32 bits; then nothing
-            is said of what ``out`` holds.
+        TableError: an array has another dtype or shape, or an interval number leaves 32 bits; ``out`` is
+            written in part then.
     """
     teks = check_bytes("teks", teks, 16)
     n = len(teks)

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from ..crypto.aes import GAEN_IDENTIFIER
 from ..decorators import bare, compiled, entry
-from ..units.filters import AHEAD
+from ..units.filters import MOST
 from ..units.table import function
 from .exact import Hits, Index, build_index, new_work, probe, settle, settle_all
 
-_DAY, _INTERVAL_S = 144, 600
+_INTERVAL_S = 600
 #: Later is no unix time.
 _END_S = 1 << 40
 #: Keys that are derived at a time, of GAEN's and of Bluezone's.
@@ -42,7 +42,7 @@ def gaen_scratch() -> GaenScratch:
     """Buffers for :func:`gaen`, of this thread: memory that is new costs more than what a call does."""
     scratch: GaenScratch | None = getattr(_kept, "scratch", None)
     if scratch is None:
-        room = _BATCH * _DAY + AHEAD
+        room = _BATCH * MOST
         scratch = _kept.scratch = GaenScratch(
             derived=np.empty(16 * _BATCH, np.uint8),
             numbers=np.empty(_BATCH, np.uint32),
@@ -56,7 +56,7 @@ def gaen_scratch() -> GaenScratch:
 def _gaen(scratch, index, keys, starts_s, counts, span, work):
     for i in range(span[0], span[1]):
         start, n = starts_s[i], counts[i]
-        if start < 0 or start >= _END_S or start % _INTERVAL_S or n < 0 or n > _DAY:
+        if start < 0 or start >= _END_S or start % _INTERVAL_S or n < 0 or n > MOST:
             return -1
     for begin in range(span[0], span[1], _BATCH):
         n = min(_BATCH, span[1] - begin)
