@@ -152,7 +152,7 @@ class Sightings(Columns):
 TOLD, UNBROKEN, HEARD = 0, 1, 2
 #: Packets that are no farther apart were heard in one scan (assumed: phones in use pause for a minute at
 #: least between scans, and send a packet in half a minute).
-SAME_SCAN_S = 30
+ASSUMED_SCAN_GAP_S = 30
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..lanes import FLOAT, LONG, WORD, Lanes, Packing, chosen, constant, counting, splat, vectorised
+from ..lane_memory import Packing, vectorised
+from ..lanes import FLOAT, LONG, WORD, Lanes, chosen, constant, counting, splat
 from ..rng_ir import draw, mixed
 from .lane_columns import (
     HEARD,
@@ -193,7 +194,7 @@ def hear(b, plan, spans, i, count, out, at):
 
 def _of_kind(plan: Any, spans: Any, i: Value, column: int) -> Lanes:
     """A column of :attr:`LanePlan.kinds` for spans."""
-    return spans.kind.load(i).from_table(plan.kinds.from_(LONG(column * KINDS)))
+    return plan.kinds.from_(LONG(column * KINDS)).picked(spans.kind.load(i))
 
 
 @vectorised
