@@ -113,37 +113,6 @@ def stands_for_s(
 
     Args:
         matches: of any number of keys and phones.
-        stands_for: ``float64[n]``, seconds, see :func:`stands_for_s`.
-        listening: as given there.
-    """
-    near = nearness(matches).rows(matches)
-    return [
-        NearTime(
-            key=int(matches.key[rows[0]]),
-            observer=(who := int(matches.observer[rows[0]])),
-            minutes=float(stands_for[rows[near[rows]]].sum()) / 60,
-            listened=_of(listening, who) is not None,
-        )
-        for rows in _pairs(matches)
-    ]
-
-
-def stands_for_s(
-    matches: Matches, listening: Listening | None = None, period_s: float | None = None
-) -> NDArray[np.float64]:
-    """``float64[n]``: seconds of its key's presence that each row stands for.
-
-    Where it is known when the phone listened: a scan that a pause follows, neither longer than a scan
-    period, stands for the time until the next one, and its rows share that; in a scan without a pause a
-    row stands for the time until the next row, unless nothing was heard for :data:`AWAY_S`. Nothing
-    counts beyond what was observed.
-
-    Where it is not known, rows no more than :data:`ASSUMED_SCAN_GAP_S` apart are taken for one scan, and it for
-    one that begins a scan period. With one row a scan both are the simulator's rule, records times
-    period.
-
-    Args:
-        matches: of any number of keys and phones.
         listening: of the phones; those that have no row there are not known.
         period_s: the scan period; by default :func:`scan_period_s`.
     """

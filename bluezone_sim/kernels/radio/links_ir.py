@@ -258,15 +258,16 @@ def expand(b, pairs, parts, i, count, at):
 
 
 @vectorised
-def expand_cut(b, plan, linked, pairs, parts, i, count, at, most, part):
+def expand_cut(b, plan, scratch, i, count, at, most, part):
     """The same where scans are cut into ``most`` parts at most: those of number ``part`` .. ``part`` + 15
     of all, if they are there."""
+    pairs, parts = scratch.pairs, scratch.parts
     number = counting(b, WORD) + b.trunc(part, WORD)
     most = splat(b, b.trunc(most, WORD))
     ahead = ((number.floats() + 0.5) / most.floats()).floor().words()
     who, scan = (c.from_(i).picked(ahead) for c in (pairs.who, pairs.scan))
     low, stop = (c.from_(i).picked(ahead) for c in (pairs.low, pairs.stop))
-    scans = _Scans(b, plan, linked, who, scan)
+    scans = _Scans(b, plan, scratch.linked, who, scan)
     later = number - ahead * most
     low, high = scans.change(low, later - 1).max(low), scans.change(low, later).min(stop)
     there = b.and_((ahead < b.trunc(count, WORD)).value, (high > low).value)
@@ -282,12 +283,13 @@ def expand_cut(b, plan, linked, pairs, parts, i, count, at, most, part):
 
 
 @vectorised
-def settle(b, plan, linked, parts, spans, i, count, row, at):
+def settle(b, plan, scratch, i, count, row, at):
     """Parts ``i`` .. ``i`` + 15 of scans, of which ``count`` are there, behind the ``at`` spans
     that there are, if something can be heard in them; returns how many there are then.
 
     ``row`` is that of the first link at hand.
     """
+    linked, parts, spans = scratch.linked, scratch.parts, scratch.spans
     who, low, high = parts.who.load(i), parts.low.load(i), parts.high.load(i)
 
     def of(column: Array) -> Lanes:
