@@ -62,7 +62,7 @@ def _runs(scratch, teks, starts, interval, out, span):
 
 @cache
 def _runs_entry() -> Any:
-    ready()
+    ready("derive", "rpis")
     keys, out = np.empty((0, 16), np.uint8), np.empty((0, 0, 16), np.uint8)
     return entry(_runs, _scratch(), keys, np.empty(0, np.int64), 1, out, (0, 0))
 

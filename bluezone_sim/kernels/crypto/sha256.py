@@ -97,7 +97,7 @@ def _chains(day_keys, out, span):
 
 @cache
 def _chains_entry() -> Any:
-    ready()
+    ready("identifiers")
     return entry(_chains, np.empty((0, 32), np.uint8), np.empty((0, 0, 12), np.uint8), (0, 0))
 
 

@@ -278,7 +278,7 @@ def build_index(words: NDArray[np.uint32], rows: NDArray[np.uint32]) -> Index:
 
     Beside the identifiers it takes 1.4 to 8.5 bytes of filter, 2 to 4 of buckets and 8 of entries a row.
     """
-    table.ready()  # for the kernels that ask the filter
+    table.ready(*filters.SHAPES)  # for the kernels that ask the filter
     n = len(rows)
     # So many bits of filter each, and one identifier a bucket, or nearly so: both are powers of two.
     bits = max(n, 64) * next((bits for most, bits in _FILTER_BITS if n <= most), _FEWEST_BITS)
@@ -302,6 +302,7 @@ def thread_work(width: int, capacity: int) -> Hits:
     """
     work: Hits | None = getattr(_kept, "work", None)
     if work is None or len(work.needle) != WAITING * width or len(work.hits) < capacity:
+        table.ready(*filters.SHAPES)  # also where the index came from another process
         work = new_work(width, capacity)
         if capacity <= _KEPT_HITS:
             _kept.work = work

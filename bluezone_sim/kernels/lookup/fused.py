@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..crypto.aes import GAEN_IDENTIFIER
 from ..decorators import bare, compiled, entry
 from ..units.filters import MOST
-from ..units.table import function
+from ..units.table import function, ready
 from .exact import Hits, Index, build_index, new_work, probe, settle, settle_all
 
 _INTERVAL_S = 600
@@ -75,6 +75,7 @@ def _gaen(scratch, index, keys, starts_s, counts, span, work):
 
 @cache
 def _gaen_entry() -> Any:
+    ready("derive", "seek")
     words, rows = np.zeros((1, 4), np.uint32), np.zeros(1, np.uint32)
     keys, starts_s, counts = (
         np.zeros((1, 16), np.uint8),
@@ -137,5 +138,6 @@ def bluezone(
 
     Their starts do not matter.
     """
+    ready("identifiers")
     _bluezone(index, keys, counts, span, work)
     return int(work.tally[1])
