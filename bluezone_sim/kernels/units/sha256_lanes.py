@@ -153,8 +153,7 @@ class Lanes:
     def _write_half(self, b, state, message, bits):
         length = self._splat(b, b.trunc(bits, WORD))
         padding = [words([x] * self.width) for x in _AFTER_HALF]
-        # What the padding adds to the next sixteen words is known, so these rounds are written out too.
-        self._compress(b, state, [*self._read(b, message, 8), *padding, length], 32)
+        self._compress(b, state, [*self._read(b, message, 8), *padding, length], 16)
 
     def _write_known(self, b, state, schedule):
         before = self._read(b, state, 8)
