@@ -27,6 +27,7 @@ from ..errors import InputError
 from ..scenario.schema.epidemic import Arm, Epidemic, Transmission
 from ..simulation.epidemic.arms import policy_of
 from ..simulation.epidemic.disease import exponentials, uniforms
+from .courses import Course
 from .edges import Edges, edges_of, remaining
 from .town import Town, Warned, begins
 
@@ -38,6 +39,7 @@ except ImportError as error:
         "Covasim is not there; it comes with the extra epidemic: pip install 'bluezone-sim[epidemic]'"
     ) from error
 
+VERSION = str(cv.__version__)
 #: Layers of Covasim: contacts in the household, and all others.
 HOME, ELSEWHERE = "h", "c"
 
@@ -72,6 +74,57 @@ def parameters(town: Town) -> dict[str, Any]:
         "iso_factor": dict(same),
         "quar_factor": dict(same),
     }
+
+
+def simulate(town: Town, arm: Arm, beta: float, **more: Any) -> Any:
+    """Runs Covasim over a town, with its tests, tracing and app.
+
+    Args:
+        town: its scenario's ``[epidemic]`` says who is tested, isolates and complies.
+        arm: what finds contacts.
+        beta: chance of an infection in a day by one minute that counts.
+        more: for ``cv.Sim``.
+
+    Returns:
+        The ``cv.Sim``, after its last day.
+    """
+    parts = [Testing(town), Tracing(town, arm)]
+    sim = cv.Sim(**parameters(town), beta=beta, interventions=parts, **{"verbose": 0, **more})
+    sim.run()
+    return sim
+
+
+def course_of(town: Town, people: NDArray[np.integer], days: int) -> Course:
+    """How the disease goes in people who are infected on the first day, as Covasim draws it."""
+    given = parameters(town) | {"networks": [], "n_days": days - 1, "pop_infected": 0}
+    given |= {"n_imports": 0, "verbose": 0, "interventions": [_Infect(people, days)]}
+    sim = cv.Sim(**given)
+    sim.run()
+    covid, log = sim.diseases.covid, sim.get_intervention(_Infect)
+    return Course(
+        infectiousness=log.infectiousness,
+        onset=covid.ti_symptomatic.raw[people].astype(np.float64),
+        susceptibility=covid.rel_sus.raw[: town.world.n_people].astype(np.float64),
+    )
+
+
+class _Infect(cv.Intervention):
+    """Infects people on the first day, and remembers how infectious they are on each."""
+
+    def __init__(self, people: NDArray[np.integer], days: int):
+        super().__init__()
+        self.people = np.asarray(people, np.int64)
+        self.infectiousness = np.zeros((days, len(self.people)))
+
+    def step(self) -> None:
+        covid, day = self.sim.diseases.covid, int(self.ti)
+        if day == 0:
+            covid.set_prognoses(ss.uids(self.people))
+            return
+        now = np.zeros(len(covid.rel_trans.raw))
+        infectious = covid.infectious.uids
+        now[np.asarray(infectious)] = covid.rel_trans[infectious]
+        self.infectiousness[day] = now[self.people]
 
 
 class Meetings(ss.Network):

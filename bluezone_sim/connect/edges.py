@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -45,16 +46,19 @@ def edges_of(town: Town, people: NDArray[np.integer], day: int, counts: Transmis
     Returns:
         Edges of ``people`` with anybody, those between two of them once each way.
     """
-    if len(people) * _ALONE < town.world.n_people:
+    n = town.world.n_people
+    if len(people) * _ALONE < n:
         parts = [_of(town, town.contacts(np.sort(people), day), counts)] if len(people) else []
-    else:
-        asked = np.zeros(town.world.n_people, np.bool_)
-        asked[people] = True
-        parts = town.whole_day(day, lambda piece: _both_ways(_of(town, piece, counts), asked))
-    if not parts:
-        none = np.empty(0, np.int32)
-        return Edges(none, none, np.empty(0), np.empty(0, np.bool_))
-    return Edges(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+        return _joined(parts)
+    asked = np.zeros(n, np.bool_)
+    asked[people] = True
+    found = _joined(town.whole_day(day, lambda piece: _both_ways(_of(town, piece, counts), asked)))
+    # Who meets in two places meets in two pieces of the day.
+    key = (found.a.astype(np.int64) * n + found.b) * 2 + found.household
+    pair, inverse = np.unique(key, return_inverse=True)
+    a, b = np.divmod(pair // 2, n)
+    minutes = np.bincount(inverse, found.minutes, len(pair)).astype(np.float64)
+    return Edges(a.astype(np.int32), b.astype(np.int32), minutes, pair % 2 == 1)
 
 
 def remaining(edges: Edges, at_home: NDArray[np.bool_], home_factor: float) -> NDArray[np.float64]:
@@ -70,6 +74,13 @@ def remaining(edges: Edges, at_home: NDArray[np.bool_], home_factor: float) -> N
     """
     either = at_home[edges.a] | at_home[edges.b]
     return np.where(either, np.where(edges.household, home_factor, 0.0), 1.0)
+
+
+def _joined(parts: Sequence[Edges]) -> Edges:
+    if not parts:
+        none = np.empty(0, np.int32)
+        return Edges(none, none, np.empty(0), np.empty(0, np.bool_))
+    return Edges(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def _of(town: Town, contacts: Contacts, counts: Transmission) -> Edges:
