@@ -5,13 +5,14 @@ Covasim gets pairs and dates alone, never a probability that somebody is found::
     import bluezone_sim as bz
     import covasim as cv
     from bluezone_sim.connect import Arm, Town
-    from bluezone_sim.connect.covasim import Testing, Tracing, parameters
+    from bluezone_sim.connect.covasim import Tracing, parameters
 
-    town = Town.build(bz.load("yen-bai-2020"), days=75)
+    town = Town.build(bz.load("town.toml"), days=75)
+    tests = cv.test_prob(symp_prob=0.12, symp_quar_prob=0.5, test_delay=1)
     app = Tracing(town, Arm(name="app", level=0.6))
-    sim = cv.Sim(**parameters(town), beta=0.0013, interventions=[Testing(town), app])
+    sim = cv.Sim(**parameters(town), beta=0.001, interventions=[tests, app])
     sim.run()
-    print(sim.results["cum_infections"][-1], sum(len(told.person) for told in app.told))
+    told = sim.get_intervention(Tracing).told  # the sim has copies; the town is one
 """
 
 from __future__ import annotations

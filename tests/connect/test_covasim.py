@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import runpy
 import warnings
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from bluezone_sim.connect import Arm, Town
 from bluezone_sim.simulation.epidemic.disease import uniforms
+from helpers.paths import ROOT
 from helpers.small import scenario
 
 with warnings.catch_warnings():
@@ -144,3 +146,21 @@ def test_copies_keep_the_town(town, warned):
     assert other.town is town
     feeds = {id(network.feed) for network in sim.networks.values()}
     assert len(feeds) == 1  # the day's contacts are made once
+
+
+def test_the_script_of_the_docs_runs(tmp_path, monkeypatch):
+    text = (ROOT / "docs" / "epidemics.md").read_text(encoding="utf-8")
+    (code,) = [
+        block.split("```")[0]
+        for block in text.split("```python\n")[1:]
+        if block.startswith("import bluezone_sim")
+    ]
+    assert len(code.strip().splitlines()) <= 12
+    monkeypatch.chdir(tmp_path)
+    town = runpy.run_path(str(ROOT / "examples" / "own_disease.py"))["SMALL_TOWN"]
+    (tmp_path / "town.toml").write_text(town.replace("3_000", "600").replace("2_400", "450"))
+    names: dict = {}
+    exec(code.replace("days=75", "days=40"), names)
+    assert names["sim"].results["cum_infections"][-1] > 60
+    assert sum(table.by_app.sum() for table in names["told"]) > 0
+    assert names["told"] is not names["app"].told

@@ -35,6 +35,12 @@ def test_warnings_that_are_heeded_avert_infections(example, town):
     assert heeded < 0.5 * ignored
 
 
+def test_the_docs_show_the_example_as_it_is():
+    text = EXAMPLE.read_text(encoding="utf-8")
+    code = text[text.index("def spread") : text.index("SMALL_TOWN")].rstrip()
+    assert f"```python\n{code}\n```" in (ROOT / "docs" / "epidemics.md").read_text(encoding="utf-8")
+
+
 def test_the_example_is_as_long_as_it_says():
     lines = EXAMPLE.read_text(encoding="utf-8").split("def spread")[1].split("\n\n\n")[0]
     assert len(lines.splitlines()) <= 30
