@@ -89,7 +89,7 @@ def simulate(town: Town, arm: Arm, beta: float, **more: Any) -> Any:
     Returns:
         The ``cv.Sim``, after its last day.
     """
-    parts = [Testing(town), Tracing(town, arm)]
+    parts = [Testing(town, arm), Tracing(town, arm)]
     sim = cv.Sim(**parameters(town), beta=beta, interventions=parts, **{"verbose": 0, **more})
     sim.run()
     return sim
@@ -175,8 +175,7 @@ class Tracing(cv.contact_tracing):
 
     def __init__(self, town: Town, arm: Arm, **kwargs: Any):
         # A fault of the arm is one before the run.
-        table = policy_of(town, arm).context.scenario.epidemic or _table(town)
-        self.behaviour = table.behaviour
+        self.behaviour = _table(town, arm).behaviour
         super().__init__(quar_period=self.behaviour.quarantine_days, **kwargs)
         self.town, self.arm = town, arm
         self.told: list[Warned] = []
@@ -210,19 +209,20 @@ class Tracing(cv.contact_tracing):
 class Testing(cv.Intervention):
     """Tests and isolation as ``[epidemic.tests]`` and ``[epidemic.behaviour]`` have them.
 
-    In place of ``cv.test_prob``: everybody's draws are those of the built-in engine. It stays Covasim's
-    that only the infectious test positive, and that a diagnosed case isolates until it recovers.
+    With what ``arm`` sets of them, in place of ``cv.test_prob``. Everybody's draws are those of the
+    built-in engine. It stays Covasim's that only the infectious test positive, and that a diagnosed case
+    isolates until it recovers.
     """
 
-    def __init__(self, town: Town, **kwargs: Any):
+    def __init__(self, town: Town, arm: Arm | None = None, **kwargs: Any):
         super().__init__(**kwargs)
-        self.town = town
+        self.town, self.table = town, _table(town, arm)
         self.due: dict[int, list[tuple[NDArray[np.int64], NDArray[np.int64]]]] = defaultdict(list)
 
     def step(self) -> None:
         """Who falls ill today, or was put in quarantine yesterday, is tested now or later."""
         covid, day = self.sim.diseases.covid, int(self.ti)
-        table, seed = _table(self.town), self.town.world.seed
+        table, seed = self.table, self.town.world.seed
         tests = table.tests
         ill = np.asarray((covid.ti_symptomatic == day).uids, np.int64)
         stays = uniforms(seed, "symptomatic_isolates", ill) < table.behaviour.symptomatic_isolate
@@ -282,6 +282,8 @@ def _at_home(covid: Any, n: int) -> NDArray[np.bool_]:
     return out
 
 
-def _table(town: Town) -> Epidemic:
-    assert town.scenario.epidemic is not None  # Town.build gives one
-    return town.scenario.epidemic
+def _table(town: Town, arm: Arm | None = None) -> Epidemic:
+    """The scenario's ``[epidemic]``, with what an arm sets in it."""
+    scenario = town.scenario if arm is None else policy_of(town, arm).context.scenario
+    assert scenario.epidemic is not None  # Town.build gives one
+    return scenario.epidemic

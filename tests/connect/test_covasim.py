@@ -57,7 +57,7 @@ class Watch(cv.Intervention):
 
 def run(town: Town, arm: Arm, **changes):
     more = {"beta": BETA, "use_waning": False, "verbose": 0} | changes
-    parts = [connector.Testing(town), connector.Tracing(town, arm), Watch()]
+    parts = [connector.Testing(town, arm), connector.Tracing(town, arm), Watch()]
     sim = cv.Sim(**connector.parameters(town), interventions=parts, **more)
     sim.run()
     return sim, sim.get_intervention(connector.Tracing), sim.get_intervention(Watch)
@@ -131,6 +131,17 @@ def test_compliance_is_of_the_person(town):
     assert (~comply[told]).sum() > 20
     assert len(stayed) > 10
     assert comply[stayed].all()
+
+
+def test_nobody_tested_nobody_known(town):
+    untested = {
+        "epidemic.tests.symptomatic_share": 0.0,
+        "epidemic.behaviour.symptomatic_isolate": 0.0,
+    }
+    sim, tracing, watch = run(town, Arm(name="app", level=1.0, set=untested))
+    assert sim.results["cum_infections"][-1] > 60
+    assert not np.any(watch.home)
+    assert tracing.told == []
 
 
 def test_one_seed_one_result(town, warned):
