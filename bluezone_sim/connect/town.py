@@ -62,19 +62,22 @@ class Town(simulated.Town):
         again = (self.scenario, self.world.seed, self.n_days, self.context.threads)
         return _built, again
 
-    def contacts(self, persons: NDArray[np.integer], day: int) -> Contacts:
+    def contacts(
+        self, persons: NDArray[np.integer], day: int, *, threads: int | None = None
+    ) -> Contacts:
         """Contacts of ``persons`` on a day, each with the person as ``a``.
 
         Args:
             persons: distinct people.
             day: of the epidemic, from minus the look-back on.
+            threads: to use; by default the town's.
 
         Raises:
             InputError: somebody is nobody or is there twice, or the day is none of the town's.
         """
         if not -self.look_back <= day < self.n_days:
             raise InputError(f"day: expected {-self.look_back} to {self.n_days - 1}, found {day}")
-        return super().contacts(self._people(persons, "persons"), day)
+        return super().contacts(self._people(persons, "persons"), day, threads=threads)
 
     def warnings(
         self,
