@@ -53,7 +53,7 @@ def test_warnings_are_those_of_the_simulation(monkeypatch):
 
     def find(self, day, known, seen):
         for k in range(len(arms)):
-            home[k, day] = (seen.home[day] >> np.uint64(k)) & np.uint64(1) != 0
+            home[k, day] = (seen.home[day % seen.look_back] >> np.uint64(k)) & np.uint64(1) != 0
         onset = [seen.onset_s(k, who) for k, who in enumerate(known)]
         out = of_simulation(self, day, known, seen)
         asked.append((day, known, onset, out))
