@@ -90,4 +90,6 @@ def smaller(name: str) -> Scenario:
         cases[key] = min(most, cases.get(key, most))
     if "sensitivity" in raw:
         raw["sensitivity"]["cases"] = 20
+    if "epidemic" in raw:
+        raw["epidemic"].update(days=60, seeds=1)
     return validate(raw, name, path.parent)
