@@ -297,9 +297,9 @@ def _effective(merged: Raw, changes: Mapping[str, Any]) -> Raw | LeftOut:
     for key, value in changes.items():
         override(given, key, value)
     changed = with_protocol(_changed(merged, changes))
-    rule = (
-        {"rule": {"name": _get(changed, "rule.name"), **given["rule"]}} if "rule" in given else {}
-    )
+    rule: Raw = {}
+    if isinstance(given.get("rule"), dict):
+        rule = {"rule": {"name": _get(changed, "rule.name"), **given["rule"]}}
     faults = [*_without_others({**given, **rule})[1], *cross_faults(given, changed)]
     for fault in faults:
         if fault.of_protocol and any(fault.path == key for key in changes):

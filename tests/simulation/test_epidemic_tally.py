@@ -1,4 +1,4 @@
-"""What an epidemic's numbers count: the warned, the cohort that R is taken of, days at home, and its end."""
+"""What an epidemic's numbers count: the warned, the first infected, and when it is over."""
 
 from __future__ import annotations
 
@@ -186,3 +186,48 @@ def test_as_many_are_infected_at_the_start_as_the_scenario_says():
     assert not immune[first].any()
     everybody = at_once.model_copy(update={"infected": 600})
     assert infected_elsewhere(1, everybody, immune, 0).tolist() == np.flatnonzero(~immune).tolist()
+
+
+def test_a_known_case_is_isolated_once():
+    """From the result that makes it known, whatever tests it has besides."""
+    table = {
+        "tests": {"symptomatic_share": 1.0, "warned_share": 1.0, "sensitivity": 1.0},
+        "behaviour": {"symptomatic_isolate": 0.0, "confirmed_isolate": 1.0, "compliance": 1.0},
+    }
+    simulation = simulated(outbreak([HAND], people=1500, days=40, infected=30, **table))
+    states = simulation.states
+    known_s = states.known_s[0].astype(np.int64)
+    begins = (known_s + DAY_S // 2) // DAY_S
+    there = np.flatnonzero((begins > 0) & (begins < 39))
+    assert len(there) > 150
+    # A result of the day that goes on may be from the next midnight on.
+    assert set((states.isolated_until[0, there] - begins[there]).tolist()) <= {10, 11}
+
+
+def test_r_is_of_a_cohort():
+    """As it is defined, in plain loops."""
+    scenario = outbreak([HAND, APP], people=2500, days=60, infected=10, imports_per_day=0.2)
+    simulation = simulated(scenario)
+    for arm, tally in enumerate(simulation.result().arms):
+        infected_s, source = simulation.states.infected_s[arm], simulation.states.source[arm]
+        so_far, last = 0, 60 - 21
+        for day in range(60):
+            so_far += ((infected_s >= day * DAY_S) & (infected_s < (day + 1) * DAY_S)).sum()
+            if so_far >= 0.05 * 2500:
+                last = min(last, day)
+                break
+        window = range(tally.first_warning, last)
+        cohort = [
+            who
+            for who in np.flatnonzero(source != ELSEWHERE).tolist()
+            if infected_s[who] // DAY_S in window
+        ]
+        theirs = [
+            who
+            for who in np.flatnonzero(np.isin(source, cohort)).tolist()
+            if infected_s[who] - int(infected_s[source[who]]) <= 21 * DAY_S
+        ]
+        assert tally.cohort == len(cohort) > 30
+        assert tally.secondary == len(theirs) > 10
+        first = [np.flatnonzero(tally.days[:, k]) for k in (4, 5)]
+        assert tally.first_warning == min(days[0] for days in first if len(days))

@@ -152,7 +152,7 @@ class Simulation:
         who, result_s = who[found], result_s[found]
         states.become_known(k, who, result_s)
         isolates = uniforms(seed, "confirmed_isolates", who) < table.behaviour.confirmed_isolate
-        stay = Stay(table.behaviour.isolation_days, isolated=True)
+        stay = Stay(table.behaviour.isolation_days, isolated=True, confirmed=True)
         states.stay(k, who[isolates], result_s[isolates], stay, day)
 
     def _placebo(self, day: int, found: list[Found]) -> None:
