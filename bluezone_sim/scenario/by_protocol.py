@@ -6,7 +6,7 @@ manifests, digests and JSON hold what was used.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -89,6 +89,17 @@ def mark_filled(scenario: Scenario, raw: Raw) -> Scenario:
     for table, key in _FILLED.items():
         if get(raw, f"{table}.{key}") is None:
             scenario.model_fields_set.discard(table)
+    return scenario
+
+
+def filled_tables(scenario: Scenario) -> list[str]:
+    """Tables that a scenario left to its protocol, which another protocol fills otherwise."""
+    return [table for table in _FILLED if table not in scenario.model_fields_set]
+
+
+def mark_tables(scenario: Scenario, tables: Collection[str]) -> Scenario:
+    """Remembers that these tables, of :func:`filled_tables`, were left to the protocol."""
+    scenario.model_fields_set.difference_update(table for table in tables if table in _FILLED)
     return scenario
 
 

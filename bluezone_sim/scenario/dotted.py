@@ -41,10 +41,10 @@ def with_dotted_axes(raw: Raw) -> Raw:
     sweep, expect = raw.get("sweep"), raw.get("expect")
     out = dict(raw)
     if isinstance(sweep, dict) and isinstance(sweep.get("grid"), dict):
-        out["sweep"] = {**sweep, "grid": dict(_dotted(sweep["grid"]))}
+        out["sweep"] = {**sweep, "grid": dict(dotted(sweep["grid"]))}
     if isinstance(expect, list):
         out["expect"] = [
-            {**row, "where": dict(_dotted(row["where"]))}
+            {**row, "where": dict(dotted(row["where"]))}
             if isinstance(row, dict) and isinstance(row.get("where"), dict)
             else row
             for row in expect
@@ -52,10 +52,11 @@ def with_dotted_axes(raw: Raw) -> Raw:
     return out
 
 
-def _dotted(table: Raw, path: str = "") -> Iterator[tuple[str, Any]]:
+def dotted(table: Raw, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Keys of a table, through the tables in it, and their values."""
     for key, value in table.items():
         if isinstance(value, dict) and value:
-            yield from _dotted(value, f"{path}{key}.")
+            yield from dotted(value, f"{path}{key}.")
         else:
             yield f"{path}{key}", value
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from ..errors import Fault, InputError, ScenarioError
 from ..reading.bounded import is_file, is_folder, read_text
 from ..reading.documents import MOST_TOML, parse_toml
-from .by_protocol import as_written, mark_filled, with_protocol
+from .by_protocol import as_written, mark_filled, mark_tables, with_protocol
 from .checks.cross import cross_faults
 from .dotted import SHORT, change, override, with_dotted_axes
 from .dotted import get as _get
@@ -297,9 +297,9 @@ def _effective(merged: Raw, changes: Mapping[str, Any]) -> Raw | LeftOut:
     for key, value in changes.items():
         override(given, key, value)
     changed = with_protocol(_changed(merged, changes))
-    rule = (
-        {"rule": {"name": _get(changed, "rule.name"), **given["rule"]}} if "rule" in given else {}
-    )
+    rule: Raw = {}
+    if isinstance(given.get("rule"), dict):
+        rule = {"rule": {"name": _get(changed, "rule.name"), **given["rule"]}}
     faults = [*_without_others({**given, **rule})[1], *cross_faults(given, changed)]
     for fault in faults:
         if fault.of_protocol and any(fault.path == key for key in changes):
@@ -342,15 +342,33 @@ def arm_scenario(scenario: Scenario, arm: SensitivityArm) -> Scenario | LeftOut:
     return Scenario.model_validate(_without_others(changed)[0])
 
 
-def stored_scenario(raw: Raw) -> Scenario:
-    """The scenario of a result that is opened again, as its manifest has it.
+def with_arm(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
+    """The scenario under what one arm of its epidemic sets, without the arms.
 
-    Earlier versions wrote the keys of every rule with each.
+    The arm alone: what other arms set may be of another protocol or rule.
+
+    Raises:
+        ScenarioError: every fault of the changed scenario.
+    """
+    if not changes or scenario.epidemic is None:
+        return scenario
+    bare = scenario.epidemic.model_copy(update={"arms": []})
+    changed = point_scenario(scenario.model_copy(update={"epidemic": bare}), changes)
+    return changed.model_copy(update={"name": scenario.name})
+
+
+def stored_scenario(raw: Raw, left_to_protocol: Collection[str] = ()) -> Scenario:
+    """The scenario of a result that is opened again.
+
+    Args:
+        raw: as its manifest has it. Earlier versions wrote the keys of every rule with each.
+        left_to_protocol: tables that it left to its protocol; earlier versions wrote none.
     """
     rule = raw.get("rule")
     if isinstance(rule, dict):
         raw = {**raw, "rule": {k: v for k, v in rule.items() if v is not None}}
-    return Scenario.model_validate_json(json.dumps(_without_others(_without_width(raw))[0]))
+    made = Scenario.model_validate_json(json.dumps(_without_others(_without_width(raw))[0]))
+    return mark_tables(made, left_to_protocol)
 
 
 def stored_text(text: str, source: str) -> Scenario:
@@ -398,4 +416,5 @@ def point_scenario(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
         if faults:
             raise ScenarioError(error.source, faults) from None
     filled = with_protocol(raw)
-    return Scenario.model_validate(with_defaults(Scenario, _without_others(filled)[0]))
+    made = Scenario.model_validate(with_defaults(Scenario, _without_others(filled)[0]))
+    return mark_filled(made, raw)

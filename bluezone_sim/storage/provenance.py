@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._version import NUMERIC_VERSION, SCHEMA_VERSION, __version__
 from ..files import DIGESTS
+from ..scenario.by_protocol import filled_tables
 from ..scenario.profiles import profile_of
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def manifest(result: RunResult) -> dict[str, Any]:
         "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "seed": result.seed,
         "scenario": result.scenario.model_dump(mode="json"),
+        "left_to_protocol": filled_tables(result.scenario),
         "radio_profile": profile_of(result.scenario).model_dump(mode="json"),
         "result": result.to_dict(),
         "python": platform.python_version(),

@@ -54,7 +54,12 @@ def recorded(folder: Path) -> Recorded:
     check_digests(folder, "run", _MANIFEST, lambda name: "run the scenario itself", _is_beside)
     about = manifest_of(folder)
     with reading_as("a run's", folder / _MANIFEST):
-        return Recorded(folder, stored_scenario(about["scenario"]), int(about["seed"]), about)
+        return Recorded(
+            folder,
+            stored_scenario(about["scenario"], about.get("left_to_protocol", ())),
+            int(about["seed"]),
+            about,
+        )
 
 
 def _is_beside(name: str) -> bool:

@@ -72,7 +72,7 @@ def _result(path: Path, about: dict[str, Any]) -> RunResult:
     document = about["result"]
     warnings = _table(path / "warnings.parquet")
     return RunResult(
-        scenario=stored_scenario(about["scenario"]),
+        scenario=stored_scenario(about["scenario"], about.get("left_to_protocol", ())),
         seed=about["seed"],
         metrics=Metrics([_level(level) for level in document["levels"]]),
         outcomes=outcomes_from_arrow(_table(path / "outcomes.parquet")),

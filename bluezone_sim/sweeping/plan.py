@@ -16,6 +16,7 @@ from typing import Any
 
 from .._version import NUMERIC_VERSION, SCHEMA_VERSION
 from ..errors import InputError, ScenarioError
+from ..scenario.by_protocol import filled_tables
 from ..scenario.checks.asked import no_axis
 from ..scenario.dotted import SHORT, value_at
 from ..scenario.inputs.traces.lent import digests
@@ -150,6 +151,9 @@ def task_id(scenario: Scenario, users: int | None, seed: int) -> str:
         "schema_version": SCHEMA_VERSION,
         "numeric_version": NUMERIC_VERSION,
     }
+    if users is None and scenario.epidemic and any(arm.set for arm in scenario.epidemic.arms):
+        # What another protocol fills in an arm depends on what the scenario says itself.
+        whole["left_to_protocol"] = filled_tables(scenario)
     text = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 

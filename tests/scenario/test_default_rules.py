@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import pytest
 
@@ -10,7 +11,7 @@ from bluezone_sim import protocols
 from bluezone_sim.errors import ScenarioError
 from bluezone_sim.protocols.registry import PROTOCOLS
 from bluezone_sim.scenario import parse, resolved_toml
-from bluezone_sim.scenario.by_protocol import rule_document, rule_in_words
+from bluezone_sim.scenario.by_protocol import filled_tables, rule_document, rule_in_words
 from bluezone_sim.scenario.loading import arm_scenario, point_scenario, stored_scenario, validate
 from bluezone_sim.scenario.values.registries import RULES
 from bluezone_sim.sweeping.plan import plan, task_id
@@ -82,6 +83,11 @@ def test_what_is_stored_holds_the_rule_that_was_used():
     found = of("gaen")
     assert parse(resolved_toml(found)) == found
     assert stored_scenario(found.model_dump(mode="json")) == found
+    # What was left to the protocol is left to that of an arm again.
+    for kept in (found, of("gaen", rule__name="any-match", confirmation__by="tracer")):
+        again = stored_scenario(json.loads(kept.model_dump_json()), filled_tables(kept))
+        changes = {"protocol.name": "bluetrace", "publication.upload": "history"}
+        assert point_scenario(again, changes) == point_scenario(kept, changes)
     written = of("gaen", rule__name="cwa")
     assert task_id(found, 10, 1) == task_id(written, 10, 1)
     assert task_id(found, 10, 1) != task_id(of("gaen", rule__name="any-match"), 10, 1)

@@ -14,6 +14,21 @@ RANDOM = {"name": "b", "level": 0.5, "finds": "random", "as_many": "app"}
     ("arms", "path", "words"),
     [
         ([HAND, HAND], "epidemic.arms[1].name", "there twice"),
+        (
+            [HAND, {**APP, "finds": "random", "as_many": "hand"}],
+            "epidemic.arms[1].as_many",
+            "'hand' warns nobody",
+        ),
+        (
+            [HAND, {**APP, "set": {"phones": {"models": "en-calibration"}}}],
+            "epidemic.arms[1].set.phones.models",
+            "which all arms share",
+        ),
+        (
+            [HAND, {**APP, "set": {"rule": "cwa"}}],
+            "epidemic.arms[1].set: rule",
+            "expected a table, found 'cwa'",
+        ),
         ([HAND, {"name": "a", "finds": "risky"}], "epidemic.arms[1].finds", "level = 0"),
         ([HAND, {**APP, "finds": "random"}], "epidemic.arms[1].as_many", "one of 'hand'"),
         (
@@ -58,6 +73,13 @@ def test_arms_that_mean_nothing_are_refused(arms, path, words):
         ({"days": 0}, "epidemic.days", "1"),
         ({"behaviour": {"compliance": 1.5}}, "epidemic.behaviour.compliance", "1"),
         ({"disease": {"latent_days": 0.2}}, "epidemic.disease.latent_days", "1"),
+        (
+            {"disease": {"incubation_median_days": 1e6}},
+            "epidemic.disease.incubation_median_days",
+            "at most 21",
+        ),
+        ({"disease": {"dispersion": 1e-7}}, "epidemic.disease.dispersion", "at least 0.01"),
+        ({"r0": 1e-300}, "epidemic.r0", "at least 0.01"),
     ],
 )
 def test_tables_that_mean_nothing_are_refused(table, path, words):

@@ -299,7 +299,7 @@ def test_a_placebo_averts_what_random_matches_avert():
             users = np.flatnonzero(town.world.rank < 1)
             u = uniforms(town.world.seed, "contact_found", users, day)
             chosen = users[np.argsort(u)[: len(who)]]
-            told = Told(chosen, np.full(len(chosen), -1), told_s)
+            told = Told.of(chosen, np.full(len(chosen), -1), told_s)
             found[1] = found[1]._replace(warned=told)
 
         simulation._placebo = random_matches

@@ -12,6 +12,7 @@ from bluezone_sim.cli import main as call
 from bluezone_sim.files import Digests
 from bluezone_sim.storage.repeat import compared, folder_of, recorded
 from helpers import small
+from helpers.epidemics import small_epidemic
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +88,22 @@ def test_a_result_has_its_manifest(before):
     fresh = bz.run(small.scenario(), seed=3)
     assert fresh.manifest["seed"] == 3
     assert fresh.manifest["scenario"]["population"]["people"] == 300
+
+
+def test_arms_of_other_protocols_are_followed_again(tmp_path, capsys):
+    """What the scenario left to its protocol is filled anew by that of each arm."""
+    history = {"publication.upload": "history"}
+    arms = [
+        {"name": "by hand"},
+        {"name": "robert", "level": 1.0, "set": {"protocol.name": "robert", **history}},
+        {"name": "cwa", "level": 1.0, "set": {"protocol.name": "gaen", "rule.name": "cwa"}},
+    ]
+    table = {"days": 10, "infected": 30, "arms": arms}
+    before, after = tmp_path / "before", tmp_path / "after"
+    result = bz.run(small_epidemic(epidemic=table), seed=3)
+    result.save(before)
+    robert = result.epidemic.seeds[0].arms[1]
+    assert robert.warned > 0
+    assert call(["run", str(before), "--out", str(after)]) == 0
+    assert "the same bytes as" in capsys.readouterr().out
+    assert bz.open_run(after).epidemic.seeds[0].arms[1] == robert

@@ -51,11 +51,13 @@ class ArmTally:
         days: ``int64[days, 8]``, columns :data:`DAILY`: people infected, of them by nobody of the town;
             cases that become known, that publish; people warned, that tracers call; people at home since
             they were warned or traced and are no known case; people isolated as a case or with symptoms.
-        over: nobody is infected any more who could pass it on, and nobody will be infected elsewhere.
+        over: nobody has more than a thousandth of their infectiousness before them, and nobody will be
+            infected elsewhere.
         cohort, secondary: people of the cohort that R is taken of, and whom they infected.
         first_warning: day of the first warning or call; None where there was none.
-        warned: warnings of the app by person and day of publication.
-        warned_infected_by_case: of them, infected by one of the cases on a published day.
+        warned: warnings of the app by person and episode: those within 14 days of one are of its
+            episode, and count no more.
+        warned_infected_by_case: of them, infected by somebody whose keys warned, on a published day.
         warned_infected: of them, infected in the look-back, by anybody.
         expected_infected: the same of as many random users of those days.
         warned_positive: of them, known as a case within 14 days.

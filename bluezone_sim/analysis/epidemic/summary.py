@@ -52,7 +52,7 @@ class ArmSummary:
         averted_per_100_more: the same as an increment to the arm with the next fewer quarantine days,
             whichever it is; None for the arm with the fewest.
         published_share: of the infections, those whose keys are published.
-        warned_per_person: warnings of the app, by person and day of publication.
+        warned_per_person: warnings of the app, by person and episode, see :class:`.result.ArmTally`.
         warned_infected_by_case: share of them infected by that case on a published day.
         warned_infected: share of them infected by anybody when told.
         warned_infected_beyond_random: the same less that of random users of that day.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...analysis.epidemic.result import DAILY
 from ...analysis.epidemic.summary import ArmSummary, EpidemicResult
-from ...scenario.loading import point_scenario
+from ...scenario.loading import with_arm
 from ...scenario.model import Scenario
 from ...scenario.schema.epidemic import Arm
 from ...scenario.schema.epidemic import Epidemic as EpidemicTable
@@ -134,7 +134,7 @@ def _shade(place: float, of: int) -> str:
 
 def table_of(scenario: Scenario, arm: Arm) -> EpidemicTable:
     """The epidemic's parameters in an arm."""
-    table = (point_scenario(scenario, arm.set) if arm.set else scenario).epidemic
+    table = with_arm(scenario, arm.set).epidemic
     assert table is not None
     return table
 

@@ -120,9 +120,10 @@ def cost_table(result: EpidemicResult) -> Table:
     note = (
         "days a person: at home because warned or traced, no known case. averted per 100: infections by "
         "100 such days more than those of the baseline; per 100 more: than those of the arm with the "
-        "next fewer; a dash where the days may be no more. cases publish: of all infections. Of the "
-        "warned: infected by that case on a published day, by anybody in the look-back, the same less "
-        "that of random users of that day, positive within 14 days."
+        "next fewer; a dash where the days may be no more. cases publish: of all infections. warned: by "
+        "person and episode of 14 days. Of the warned: infected by that case on a published day, by "
+        "anybody in the look-back, the same less that of random users of that day, positive within 14 "
+        "days."
     )
     return Table("Quarantine and the warned", heads, _rows(result.arms, names), note)
 

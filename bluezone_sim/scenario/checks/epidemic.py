@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...errors import Fault
-from ..dotted import Raw
+from ..dotted import Raw, dotted
 from ..dotted import get as _get
 from ..dotted import number as _number
 from ..schema.epidemic import Arm
@@ -78,9 +78,11 @@ def _arm(arm: Raw, path: str, names: list[Any], arms: list[Raw]) -> Iterator[Fau
             yield Fault(f"{path}.as_many", f"expected the name of another arm, one of {known}")
         elif arms[names.index(other)].get("finds") == "random":
             yield Fault(f"{path}.as_many", f"{other!r} warns at random itself")
+        elif not _number(arms[names.index(other)], "level"):
+            yield Fault(f"{path}.as_many", f"{other!r} warns nobody: its level is 0")
     changes = arm.get("set")
-    for key in changes if isinstance(changes, dict) else ():
-        if not settable(str(key)):
+    for key, _ in dotted(changes) if isinstance(changes, dict) else ():
+        if not settable(key):
             yield Fault(
                 f"{path}.set.{key}",
                 "changes people, contacts or days, which all arms share",

@@ -17,10 +17,15 @@ class Disease(TomlTable):
     infection. Who has no symptoms has the same course without them.
     """
 
-    incubation_median_days: Positive = Field(5.1, description="log-normal (Lauer et al. 2020)")
-    incubation_log_sd: NonNegative = Field(0.418, description="Lauer et al. 2020")
+    incubation_median_days: Positive = Field(
+        5.1, le=21, description="log-normal (Lauer et al. 2020)"
+    )
+    incubation_log_sd: NonNegative = Field(0.418, le=0.8, description="Lauer et al. 2020")
     latent_days: Positive = Field(
-        1.0, ge=1.0, description="from infection to the first that can be passed on (assumed)"
+        1.0,
+        ge=1.0,
+        le=60.0,
+        description="from infection to the first that can be passed on (assumed)",
     )
     profile_shape: Positive = Field(
         97.19, description="gamma of infectiousness about onset (Ashcroft et al. 2020, after He)"
@@ -31,6 +36,7 @@ class Disease(TomlTable):
     )
     dispersion: Positive = Field(
         0.5,
+        ge=0.01,
         description="shape of the gamma of infectiousness from person to person, mean 1; with unequal "
         "contacts it gives the k that a run prints (assumed; k is .1 in Endo et al. 2020, .43 in Adam "
         "et al. 2020)",
@@ -158,7 +164,9 @@ class Epidemic(TomlTable):
         0.0, description="mean number of people infected elsewhere, a Poisson draw a day"
     )
     r0: Positive = Field(
-        2.87, description="what transmission is fitted to (Billah et al. 2020: 2.39 to 3.44)"
+        2.87,
+        ge=0.01,
+        description="what transmission is fitted to (Billah et al. 2020: 2.39 to 3.44)",
     )
     seeds: int = Field(
         1, ge=1, le=1000, description="towns and epidemics, upwards from the run's seed"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...scenario.loading import point_scenario
+from ...scenario.loading import with_arm
 from ...scenario.model import Scenario
 from ...scenario.schema.epidemic import Arm
 from .finding import Policy
@@ -38,13 +38,7 @@ def policy_of(town: Town, arm: Arm) -> Policy:
     Raises:
         ScenarioError: what the arm sets is at fault.
     """
-    scenario = town.scenario
-    if arm.set:
-        assert scenario.epidemic is not None
-        # The arm alone: other arms' changes may be of another protocol or rule.
-        bare = scenario.epidemic.model_copy(update={"arms": []})
-        changed = point_scenario(scenario.model_copy(update={"epidemic": bare}), arm.set)
-        scenario = changed.model_copy(update={"name": scenario.name})
+    scenario = with_arm(town.scenario, arm.set)
     return Policy(arm, town.beside(scenario), level_of(scenario, arm))
 
 

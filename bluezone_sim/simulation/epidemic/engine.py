@@ -18,7 +18,7 @@ from .disease import DAY_S, courses, exponentials, infected_elsewhere, rates, un
 from .finding import Finder, Found, Policy, Told
 from .fitting import fit
 from .spread import spread
-from .states import ArmStates, Stay
+from .states import ELSEWHERE, ArmStates, Stay
 from .tally import Tally
 from .town import Town
 
@@ -77,7 +77,7 @@ class Simulation:
         """What came out."""
         town = self.town
         imports = self._epidemic.imports_per_day > 0
-        arms = self._tally.arms(imports)
+        arms = self._tally.arms(self._epidemic.disease, imports)
         return EpidemicResult(town.world.seed, town.world.n_people, self.fitted, arms)
 
     def step(self, day: int) -> None:
@@ -85,7 +85,7 @@ class Simulation:
         town, states, seed = self.town, self.states, self.town.world.seed
         today = states.begin(day)
         self._tally.begin(day)
-        elsewhere = infected_elsewhere(seed, self._epidemic, town.world.n_people, day)
+        elsewhere = infected_elsewhere(seed, self._epidemic, states.courses.immune, day)
         imported = states.infect_elsewhere(elsewhere, day)
         self._close(today.susceptible, imported)
         self.clock.lap("course")
@@ -152,7 +152,7 @@ class Simulation:
         who, result_s = who[found], result_s[found]
         states.become_known(k, who, result_s)
         isolates = uniforms(seed, "confirmed_isolates", who) < table.behaviour.confirmed_isolate
-        stay = Stay(table.behaviour.isolation_days, isolated=True)
+        stay = Stay(table.behaviour.isolation_days, isolated=True, confirmed=True)
         states.stay(k, who[isolates], result_s[isolates], stay, day)
 
     def _placebo(self, day: int, found: list[Found]) -> None:
@@ -168,7 +168,7 @@ class Simulation:
                 continue
             u = uniforms(world.seed, "placebo", users, day)
             who = users[np.argsort(u, kind="stable")[: len(told_s)]]
-            told = Told(who, np.full(len(who), -1, np.int64), told_s[: len(who)])
+            told = Told.of(who, np.full(len(who), ELSEWHERE, np.int64), told_s[: len(who)])
             found[k] = found[k]._replace(warned=told)
 
     def _respond(self, k: int, day: int, found: Found) -> None:

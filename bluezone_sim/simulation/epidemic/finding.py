@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...kernels import rng
+from ...kernels.contacts.transmission import NEVER
 from ...matching.exposures import ExposureDays
 from ...matching.pairs import concatenate_exposure_days
 from ...matching.warnings import (
@@ -71,14 +72,26 @@ class Told(NamedTuple):
     Attributes:
         person, case: ``int64[n]``.
         told_s: ``int64[n]``, seconds from the first midnight.
+        source: ``int64[n]``, whose keys or words it is: the case, or of an F2 the F1 between.
+        since_s: ``int64[n]``, the source's contacts count from then on: its keys are published of that
+            time, or tracers ask for it.
     """
 
     person: NDArray[np.int64]
     case: NDArray[np.int64]
     told_s: NDArray[np.int64]
+    source: NDArray[np.int64]
+    since_s: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls, person: NDArray[np.int64], case: NDArray[np.int64], told_s: NDArray[np.int64]
+    ) -> Told:
+        """People told of the case itself, of whatever time."""
+        return cls(person, case, told_s, case, np.full(len(case), -NEVER, np.int64))
 
 
-NOBODY = Told(*np.zeros((3, 0), np.int64))
+NOBODY = Told(*np.zeros((5, 0), np.int64))
 
 
 class Found(NamedTuple):
@@ -211,15 +224,23 @@ class Finder:
             & (rank[table.other] < policy.level)
         )
         table = table.take(rows)
-        first = first_published_day(context, table.case, None)
-        there = context.days.start_s[table.day] + DAY_S > first * DAY_S
+        since_s = self._published_since_s(context, table.case)
+        there = context.days.start_s[table.day] + DAY_S - self.town.midnight_s > since_s
         there &= self._happened(k, day, table.day, table.case, table.other, seen)
         if policy.arm.finds == "contacts":
             u = _pair_uniforms(self.town.world.seed, "contact_found", table.case, table.other)
             there &= u < policy.arm.contact_share
-        return _told_at(
+        told = _told_at(
             table.take(np.flatnonzero(there)), self.town.world.n_people, (day + 1) * DAY_S
         )
+        return told._replace(since_s=self._published_since_s(context, told.case))
+
+    def _published_since_s(
+        self, context: SimulationContext, source: NDArray[np.integer]
+    ) -> NDArray[np.int64]:
+        """``int64[n]``: of which time on each source's keys are published, from the first midnight."""
+        first = first_published_day(context, source.astype(np.int32), None)
+        return first * DAY_S - self.town.midnight_s
 
     def _by_phones(
         self,
@@ -236,7 +257,7 @@ class Finder:
         told = f1_warnings(seed, pairs, context.published_s, scenario.publication)
         told, sure = confirmed(seed, told, scenario.confirmation)
         told = told.take(np.flatnonzero(sure & in_time(told, scenario.publication)))
-        out = self._as_told(told)
+        out = self._as_told(context, told)
         if not self.policies[k].arm.f2 or not len(told):
             return out
         of_f1 = replace(context, symptoms=False)
@@ -252,7 +273,8 @@ class Finder:
             scenario.publication,
             scenario.confirmation,
         )
-        return Told(*(np.concatenate(c) for c in zip(out, self._as_told(f2), strict=True)))
+        both = zip(out, self._as_told(of_f1, f2), strict=True)
+        return Told(*(np.concatenate(column) for column in both))
 
     def _there(
         self,
@@ -271,11 +293,13 @@ class Finder:
         there = self._happened(k, day, local, held.source, held.person, seen)
         return held.take(np.flatnonzero(there))
 
-    def _as_told(self, told: Notifications) -> Told:
+    def _as_told(self, context: SimulationContext, told: Notifications) -> Told:
         return Told(
             told.person.astype(np.int64),
             told.index_case.astype(np.int64),
             told.told_s - self.town.midnight_s,
+            told.source.astype(np.int64),
+            self._published_since_s(context, told.source),
         )
 
     def _traced(self, k: int, day: int, cases: NDArray[np.int64], seen: Seen, near: Near) -> Told:
@@ -288,19 +312,21 @@ class Finder:
             [epidemic.manual.household, epidemic.manual.named, epidemic.manual.strangers]
         )
         u = _pair_uniforms(seed, "manual_found", table.case, table.other)
-        onset_s, known_s = seen.onset_s(k, table.case), seen.result_s(k, table.case)
-        # Who has no symptoms, or not yet, is asked for the days before the result.
-        from_s = np.minimum(onset_s, known_s)
-        since = from_s // DAY_S - epidemic.manual.before_onset_days
+
+        def since_s(case: NDArray[np.integer]) -> NDArray[np.int64]:
+            # Who has no symptoms, or not yet, is asked for the days before the result.
+            from_s = np.minimum(seen.onset_s(k, case), seen.result_s(k, case))
+            return (from_s // DAY_S - epidemic.manual.before_onset_days) * DAY_S
+
         on = table.day - self.town.look_back + 1 + day
-        keep = (u < share[table.kind]) & (on >= since)
+        keep = (u < share[table.kind]) & (on * DAY_S >= since_s(table.case))
         keep &= self._happened(k, day, table.day, table.case, table.other, seen)
         told = _told_at(table.take(np.flatnonzero(keep)), self.town.world.n_people, 0)
         wait = -epidemic.manual.delay_days * np.log1p(
             -_pair_uniforms(seed, "manual_delay", told.case, told.person)
         )
         at = seen.result_s(k, told.case) + (wait * DAY_S).astype(np.int64)
-        return told._replace(told_s=np.maximum(at, (day + 1) * DAY_S))
+        return told._replace(told_s=np.maximum(at, (day + 1) * DAY_S), since_s=since_s(told.case))
 
     def _among(self, some: NDArray[np.integer], person: NDArray[np.integer]) -> NDArray[np.bool_]:
         """``bool[n]``: each person is one of ``some``."""
@@ -338,7 +364,7 @@ def _told_at(table: Near, n_people: int, told_s: int) -> Told:
     """Each pair once."""
     pair = np.unique(table.case.astype(np.int64) * n_people + table.other)
     case, person = np.divmod(pair, n_people)
-    return Told(person, case, np.full(len(pair), told_s, np.int64))
+    return Told.of(person, case, np.full(len(pair), told_s, np.int64))
 
 
 def _pair_uniforms(

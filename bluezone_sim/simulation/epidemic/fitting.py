@@ -14,13 +14,14 @@ from ...kernels.contacts.meetings import permute_many
 from ...kernels.contacts.transmission import HOUR_S, HOUSEHOLD
 from ...scenario.schema.epidemic import Disease, Epidemic
 from ...tables.days import Days
-from .disease import DAY_S, Courses, profile, stream
+from .disease import DAY_S, Courses, latent_s, profile, stream, to_come
 from .town import Town, doses
 
 #: People whose contacts the strength is fitted on; 2,000 give R0 to about 2 %.
 SAMPLE = 2000
-#: Days after infection that count.
-_DAYS = 24
+#: Days after infection that count: so many, or more until less than a thousandth of the people's
+#: infectiousness is left out.
+_DAYS, _LEFT_OUT = 24, 1e-3
 _STRENGTHS = (1e-9, 1e3)
 
 
@@ -80,8 +81,11 @@ def fit(town: Town, epidemic: Epidemic, course: Courses) -> tuple[float, Fitted]
 
 def _pairs(town: Town, epidemic: Epidemic, course: Courses, sample: NDArray[np.int32]) -> _Pairs:
     """Contacts of people infected as day 0 begins."""
-    last = town.scenario.date + dt.timedelta(days=_DAYS)
-    days = Days.look_back(last, _DAYS, town.scenario.timezone)
+    n_days = _DAYS
+    while to_come(epidemic.disease, course.onset_s[sample], n_days * DAY_S).mean() > _LEFT_OUT:
+        n_days += 1
+    last = town.scenario.date + dt.timedelta(days=n_days)
+    days = Days.look_back(last, n_days, town.scenario.timezone)
     context = town.context
     contacts = context.contact_model.contacts_of(sample, days, threads=context.threads)
     minutes = doses(contacts, epidemic.transmission)
@@ -90,7 +94,7 @@ def _pairs(town: Town, epidemic: Epidemic, course: Courses, sample: NDArray[np.i
     since_s = contacts.start_s - int(days.start_s[0])
     hour = (since_s - course.onset_s[contacts.a]) // HOUR_S
     at = np.clip(hour - first, 0, len(shape) - 1)
-    infectious = (since_s >= epidemic.disease.latent_days * DAY_S) & (at == hour - first)
+    infectious = (since_s >= latent_s(epidemic.disease)) & (at == hour - first)
     hazard = np.where(infectious, minutes * shape[at], 0.0)
     home = contacts.setting == HOUSEHOLD
     key = (who * town.world.n_people + contacts.b) * 2 + home

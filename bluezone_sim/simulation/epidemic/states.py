@@ -17,10 +17,17 @@ ELSEWHERE = -1
 
 
 class Stay(NamedTuple):
-    """A stay at home: how many days, and whether as a case or with symptoms, or else warned or traced."""
+    """A stay at home.
+
+    Attributes:
+        days: how many.
+        isolated: as a case or with symptoms; or else warned or traced.
+        confirmed: with the result that makes somebody known as a case, not a later one.
+    """
 
     days: int
     isolated: bool
+    confirmed: bool = False
 
 
 @dataclass
@@ -46,7 +53,7 @@ class ArmStates:
     quarantined_until: NDArray[np.int16]
     isolated_until: NDArray[np.int16]
     home: NDArray[np.uint64]
-    _stays: dict[int, list[tuple[int, NDArray[np.int64], int, bool]]] = field(
+    _stays: dict[int, list[tuple[int, NDArray[np.int64], NDArray[np.integer], Stay]]] = field(
         default_factory=lambda: defaultdict(list)
     )
     _known: dict[int, list[tuple[int, NDArray[np.int64]]]] = field(
@@ -75,11 +82,13 @@ class ArmStates:
 
     def begin(self, day: int) -> States:
         """Stays at home that begin on this day; then who can infect whom on it."""
-        for arm, who, until, isolated in self._stays.pop(day, ()):
-            ends = self.isolated_until if isolated else self.quarantined_until
-            if not isolated:  # who is known as a case by now is not quarantined
+        for arm, who, from_s, stay in self._stays.pop(day, ()):
+            ends = self.isolated_until if stay.isolated else self.quarantined_until
+            if not stay.isolated:  # who is known as a case by now is not quarantined
                 who = who[self.known_s[arm, who] >= day * DAY_S]
-            ends[arm, who] = np.maximum(ends[arm, who], until)
+            elif stay.confirmed:  # another test may have been earlier
+                who = who[self.known_s[arm, who] == from_s]
+            ends[arm, who] = np.maximum(ends[arm, who], day + stay.days)
         n = self.infected_s.shape[1]
         infectious, susceptible, home = np.zeros((3, n), np.uint64)
         states = States(
@@ -134,11 +143,10 @@ class ArmStates:
             stay: how long, and why.
             today: the day that goes on, or has ended; nobody stays at home on it for this.
         """
-        days, isolated = stay
         first = np.maximum((from_s + DAY_S // 2) // DAY_S, today + 1)
         for day in np.unique(first).tolist():
-            some = who[first == day]
-            self._stays[day].append((arm, some, day + days, isolated))
+            now = first == day
+            self._stays[day].append((arm, who[now], from_s[now], stay))
 
     def become_known(self, arm: int, who: NDArray[np.int64], at_s: NDArray[np.integer]) -> None:
         """People will be known as cases, if they are not before."""

@@ -9,15 +9,19 @@ from numpy.typing import NDArray
 
 from ...analysis.epidemic.result import DAILY, ArmTally
 from ...kernels.contacts.transmission import NEVER
-from .disease import DAY_S
+from ...scenario.schema.epidemic import Disease
+from .disease import DAY_S, to_come
 from .finding import Found, Policy, Told
 from .states import ELSEWHERE, ArmStates
 from .town import Town
 
 #: The cohort that R is taken of is followed for so many days, and ends when so many are infected.
 _FOLLOWED_DAYS, _COHORT_ENDS = 21, 0.05
-#: After a warning, days within which a positive test counts (Wymant et al. 2021).
+#: After a warning, days within which a positive test counts (Wymant et al. 2021), and within which
+#: further warnings are of the same episode.
 _POSITIVE_DAYS = 14
+#: An epidemic is over when nobody has more than this share of their infectiousness before them.
+_LEFT = 1e-3
 _AT = {name: k for k, name in enumerate(DAILY)}
 
 
@@ -31,6 +35,7 @@ class Tally:
         self._told: list[list[tuple[NDArray[np.int64], int]]] = [[] for _ in policies]
         self._by_case, self._infected = np.zeros((2, len(policies)), np.int64)
         self._expected = np.zeros(len(policies))
+        self._episode = np.full((len(policies), town.world.n_people), -_POSITIVE_DAYS, np.int32)
         self._of_infector = np.zeros((len(policies), town.world.n_people), np.bool_)
 
     def begin(self, day: int) -> None:
@@ -58,36 +63,41 @@ class Tally:
         if (len(warned) or len(found.traced.person)) and self._first[k] is None:
             self._first[k] = day
         for told in (found.warned, found.traced):
-            by_case = self._states.source[k, told.person] == told.case
-            self._of_infector[k, told.person[by_case & (told.case != ELSEWHERE)]] = True
-        if len(warned):
-            self._told[k].append((warned, day))
-            self._split(k, day, warned, found.warned)
+            by_case = self._states.source[k, told.person] == told.source
+            self._of_infector[k, told.person[by_case & (told.source != ELSEWHERE)]] = True
+        new = warned[day - self._episode[k, warned] >= _POSITIVE_DAYS]
+        if len(new):
+            self._episode[k, new] = day
+            self._told[k].append((new, day))
+            self._split(k, day, new, found.warned)
 
     def _split(self, k: int, day: int, warned: NDArray[np.int64], told: Told) -> None:
-        """How many of the warned were infected, by that case or anybody; and of random users."""
+        """How many of those whose episode begins were infected, by that case or anybody; and of random
+        users."""
         states, until = self._states, (day + 1) * DAY_S
         since = until - self._town.look_back * DAY_S
         rank, level = self._town.world.rank, self._policies[k].level
         infected_s = states.infected_s[k]
-        by_case = (states.source[k, told.person] == told.case) & (told.case != ELSEWHERE)
-        by_case &= (infected_s[told.person] >= since) & (infected_s[told.person] < until)
-        self._by_case[k] += len(np.unique(told.person[by_case]))
+        at_s = infected_s[told.person]
+        by_case = (states.source[k, told.person] == told.source) & (told.source != ELSEWHERE)
+        by_case &= (at_s >= np.maximum(told.since_s, since)) & (at_s < until)
+        self._by_case[k] += int(np.isin(warned, told.person[by_case]).sum())
         lately = (infected_s >= since) & (infected_s < until)
         self._infected[k] += int(lately[warned].sum())
         users = rank < level
         if users.any():
             self._expected[k] += len(warned) * float(lately[users].mean())
 
-    def arms(self, imports: bool) -> tuple[ArmTally, ...]:
+    def arms(self, disease: Disease, imports: bool) -> tuple[ArmTally, ...]:
         """All arms, at the end.
 
         Args:
+            disease: whose course everybody has.
             imports: people are infected elsewhere, so that it is never over.
         """
-        return tuple(self._arm(k, imports) for k in range(len(self._policies)))
+        return tuple(self._arm(k, disease, imports) for k in range(len(self._policies)))
 
-    def _arm(self, k: int, imports: bool) -> ArmTally:
+    def _arm(self, k: int, disease: Disease, imports: bool) -> ArmTally:
         cohort, secondary = self._cohort(k)
         warned = sum(len(who) for who, _ in self._told[k])
         known_s = self._states.known_s[k]
@@ -102,7 +112,7 @@ class Tally:
         )
         return ArmTally(
             days=self._days[k],
-            over=not imports and not self._could_go_on(k),
+            over=not imports and not self._could_go_on(k, disease),
             cohort=cohort,
             secondary=secondary,
             first_warning=self._first[k],
@@ -114,10 +124,12 @@ class Tally:
             told_of_infector=int(self._of_infector[k].sum()),
         )
 
-    def _could_go_on(self, k: int) -> bool:
-        last = (self._town.n_days - _FOLLOWED_DAYS) * DAY_S
-        infected_s = self._states.infected_s[k]
-        return bool(((infected_s != NEVER) & (infected_s >= last)).any())
+    def _could_go_on(self, k: int, disease: Disease) -> bool:
+        """Some of somebody's infectiousness is still to come."""
+        who = np.flatnonzero(self._states.infected_s[k] != NEVER)
+        since_s = self._town.n_days * DAY_S - self._states.infected_s[k, who].astype(np.int64)
+        left = to_come(disease, self._states.courses.onset_s[who], since_s)
+        return bool((left > _LEFT).any())
 
     def _cohort(self, k: int) -> tuple[int, int]:
         """People infected in the town from the first warning until 5 % are infected, and followed to the
