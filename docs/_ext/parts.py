@@ -34,6 +34,20 @@ def commands() -> str:
     return "\n".join(parts)
 
 
+def command_list() -> str:
+    """A line a command: its name, which leads to its help, and what it does."""
+    from typer.main import get_command
+
+    from bluezone_sim.cli import app
+
+    lines = [
+        [f"[{' '.join(path)}](#{'-'.join(path)})", command.get_short_help_str(200)]
+        for path, command in _commands(get_command(app), ())
+        if not hasattr(command, "commands")
+    ]
+    return table(("command", "what it does"), lines)
+
+
 def _commands(command: Any, path: tuple[str, ...]) -> Iterable[tuple[tuple[str, ...], Any]]:
     if path:
         yield path, command
@@ -258,6 +272,7 @@ def python_names() -> str:
 #: What a mark may name.
 PARTS: dict[str, Callable[..., str]] = {
     "commands": commands,
+    "command-list": command_list,
     "scenario-keys": scenario_keys,
     "metrics": metrics,
     "tables": tables,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import unicodedata
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ def _pages() -> list[Path]:
 READ = [ROOT / "README.md", ROOT / "hardware" / "README.md", *_pages()]
 
 
+@cache
 def _anchors(page: Path) -> set[str]:
     """Of its headings, as GitHub and MyST make them."""
     text = re.sub(

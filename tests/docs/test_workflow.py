@@ -80,6 +80,7 @@ def test_all_gates_run_as_written(tmp_path, monkeypatch):
     assert all(e["value"] > 1 for e in entries)
 
 
+@pytest.mark.slow
 def test_a_gate_that_is_missed_fails_the_step(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     strict = _shown("town.toml").replace("at_least = 0.05", "at_least = 0.99")

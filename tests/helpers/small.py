@@ -74,8 +74,12 @@ _SMALLER, _CASES = 40, {"count": 60, "f2_count": 6}
 
 def smaller(name: str) -> Scenario:
     """A shipped scenario with fewer people, phones, users and cases, and nothing else changed."""
-    path = shipped()[name]
-    raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    return validate(smaller_table(name), name, shipped()[name].parent)
+
+
+def smaller_table(name: str) -> dict[str, Any]:
+    """:func:`smaller` as a file would say it."""
+    raw = tomllib.loads(shipped()[name].read_text(encoding="utf-8"))
     if "population" in raw:  # else its people are those of a file
         population = raw["population"]
         for district in population["districts"]:
@@ -90,4 +94,4 @@ def smaller(name: str) -> Scenario:
         cases[key] = min(most, cases.get(key, most))
     if "sensitivity" in raw:
         raw["sensitivity"]["cases"] = 20
-    return validate(raw, name, path.parent)
+    return raw

@@ -5,7 +5,9 @@ A mark, an HTML comment on the line before a block, says what is out of the ordi
 - ``<!-- file: NAME -->``: the block is a file of that name, which the reader writes.
 - ``<!-- prints -->``: the block is what the command before it prints, or a run of lines of that.
 - ``<!-- exits: N -->``: the last command ends with this exit code instead of 0.
-- ``<!-- slow -->``: it takes long.
+- ``<!-- slow -->``: it takes long; ``<!-- slow: exits N -->``.
+- ``<!-- smaller -->``, ``<!-- slow: smaller -->``: it takes longer; scenarios that ship are run with fewer
+  people, and sweeps with two seeds.
 - ``<!-- not run: WHY -->``: it cannot run here.
 
 In what is shown as printed ``…`` stands for anything within a line, and a line of its own for any lines.
@@ -30,10 +32,14 @@ from typing import Any
 
 from sybil import Document, Example, Region
 
+from bluezone_sim.scenario import shipped
+from bluezone_sim.scenario.describe import toml_of
+
 from .commands import call, environment
+from .small import smaller_table
 
 _BLOCK = re.compile(
-    r"^(?:<!-- (?P<mark>file|prints|exits|slow|not run)(?:: (?P<what>.+?))? -->\n)?"
+    r"^(?:<!-- (?P<mark>file|prints|exits|slow|smaller|not run)(?:: (?P<what>.+?))? -->\n)?"
     r"^```(?P<language>[\w{}-]*)[^\n]*\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
@@ -60,7 +66,8 @@ def evaluate(example: Example) -> None:
     elif mark == "prints":
         _shown(text, names.get("_printed"))
     elif language in ("sh", "console"):
-        names["_printed"] = _run(text, int(block["what"]) if mark == "exits" else 0)
+        text = _smaller(text) if "smaller" in (mark, block["what"]) else text
+        names["_printed"] = _run(text, int(re.sub(r"\D", "", block["what"] or "") or 0))
     elif language == "python":
         with contextlib.redirect_stdout(io.StringIO()) as printed:
             # As many lines before it as on the page, so that a traceback names the right one.
@@ -77,6 +84,15 @@ def commands(text: str) -> list[str]:
     joined = re.sub(r"\\\n\s*", "", text)
     lines = [_INSTALL.sub("", line.removeprefix("$ ").strip()) for line in joined.splitlines()]
     return [line for line in lines if line and not line.startswith("#")]
+
+
+def _smaller(text: str) -> str:
+    """The commands on scenarios of a fortieth of the people, which are written here as files."""
+    for name in shipped():
+        if name in text:
+            Path(f"{name}.toml").write_text(toml_of(smaller_table(name)), encoding="utf-8")
+            text = re.sub(rf"{re.escape(name)}\b(?!\.toml)", f"{name}.toml", text)
+    return re.sub(r"--seeds \d+", "--seeds 2", text)
 
 
 def _run(text: str, code: int) -> str:
