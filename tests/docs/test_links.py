@@ -15,7 +15,11 @@ from helpers.paths import ROOT
 DOCS = ROOT / "docs"
 sys.path.insert(0, str(DOCS / "_ext"))
 
-from generated import expand, first_words, llms  # noqa: E402
+from generated import expand as expand_marks  # noqa: E402
+from generated import first_words, llms  # noqa: E402
+
+#: What marks stand for takes a while to ask.
+expand = cache(expand_marks)
 
 _LINK = re.compile(r"\[[^]]*]\(<?([^)\s>]+)>?\)")
 _CODE = re.compile(r"^```.*?^```$|`[^`\n]+`", re.MULTILINE | re.DOTALL)

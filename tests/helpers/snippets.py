@@ -6,8 +6,8 @@ A mark, an HTML comment on the line before a block, says what is out of the ordi
 - ``<!-- prints -->``: the block is what the command before it prints, or a run of lines of that.
 - ``<!-- exits: N -->``: the last command ends with this exit code instead of 0.
 - ``<!-- slow -->``: it takes long; ``<!-- slow: exits N -->``.
-- ``<!-- smaller -->``, ``<!-- slow: smaller -->``: it takes longer; scenarios that ship are run with fewer
-  people, and sweeps with two seeds.
+- ``<!-- smaller -->``, ``<!-- slow: smaller -->``: it takes longer; scenarios that ship are run with
+  fewer people, and sweeps with two seeds.
 - ``<!-- not run: WHY -->``: it cannot run here.
 
 In what is shown as printed ``…`` stands for anything within a line, and a line of its own for any lines.
