@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE / "_ext")]
+
+# Pages of code are executed in processes of their own, with the package of this checkout too.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [str(HERE.parent), os.environ.get("PYTHONPATH")])
+)
 
 from bluezone_sim import __version__  # noqa: E402
 
@@ -21,7 +27,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "generated",
 ]
-exclude_patterns = ["_build", "_ext"]
+exclude_patterns = ["_build", "_ext", "jupyter_execute"]
 
 html_theme = "sphinx_book_theme"
 html_title = f"bluezone-sim {__version__}"

@@ -60,6 +60,14 @@ def _read(app: Any, name: str, source: list[str]) -> None:
     source[0] = expand(source[0])
 
 
+def _names(app: Any, what: str, name: str, of: Any, options: Any, lines: list[str]) -> None:
+    """Attributes that share a line, ``a, b: text``: Napoleon would take the first for a type."""
+    lines[:] = [
+        re.sub(r"^(\s{4,})(\w+(?:, \w+)+):", lambda m: m[1] + m[2].replace(", ", ",") + ":", line)
+        for line in lines
+    ]
+
+
 def _listed(app: Any, error: Exception | None) -> None:
     if error is not None or app.builder.name != "html":
         return
@@ -88,7 +96,8 @@ def _in_order(env: Any) -> list[str]:
 
 
 def setup(app: Any) -> dict[str, Any]:
-    """Adds the two to Sphinx."""
+    """Adds them to Sphinx."""
     app.connect("source-read", _read)
+    app.connect("autodoc-process-docstring", _names, priority=400)  # before Napoleon's
     app.connect("build-finished", _listed)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

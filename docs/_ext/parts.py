@@ -11,6 +11,7 @@ from typing import Any
 import rooms
 from keys import scenario_keys
 from markdown import cell, code, table
+from pydantic import BaseModel
 
 import bluezone_sim
 from bluezone_sim import protocols
@@ -262,8 +263,10 @@ def python_names() -> str:
         kind = "autofunction"
         if isinstance(value, type):
             kind = "autoexception" if issubclass(value, Exception) else "autoclass"
-        lines.append(f".. {kind}:: {name}")
-        if kind == "autoclass":
+        keys = isinstance(value, type) and issubclass(value, BaseModel)
+        # A scenario's keys have a page of their own, and make a signature of some pages.
+        lines.append(f".. {kind}:: {name}{'(**keys)' * keys}")
+        if kind == "autoclass" and not keys:
             lines.append("   :members:")
         lines.append("")
     return "\n".join([*lines, "```"])
