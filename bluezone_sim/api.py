@@ -13,6 +13,7 @@ from .analysis.sweep import SweepResult
 from .errors import InputError
 from .files import make_folder, read_digests, recover, write_file, write_listed
 from .reading.bounded import is_file, is_folder
+from .report.epidemic.answer import answer
 from .report.export import reports
 from .report.figures import adoption_png
 from .report.notebook import result_html, sweep_html
@@ -50,6 +51,7 @@ class Result(RunResult):
         return "\n".join(
             [
                 self.headline(),
+                *((self.answer(),) if self.epidemic is not None else ()),
                 *(table.text() for table in tables(self)),
                 f"{self.seconds:.1f} s, {self.peak_memory_mib:,.0f} MiB",
             ]
@@ -67,6 +69,10 @@ class Result(RunResult):
         """
         opened: dict[str, Any] | None = self.__dict__.get("_manifest")
         return manifest(self) if opened is None else opened
+
+    def answer(self) -> str:
+        """What the epidemic says, in a sentence or two; empty without one."""
+        return "" if self.epidemic is None else answer(self.epidemic)
 
     def save(self, out: str | Path, *, force: bool = False) -> Path:
         """Writes the run directory: Parquet tables, manifest, report, figure; whole or not at all.

@@ -16,6 +16,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="takes long; BLUEZONE_SIM_SLOW=1 runs it"))
 
 
+@pytest.fixture(autouse=True)
+def _of_no_terminal(monkeypatch):
+    """What is printed does not depend on the terminal that the tests run in."""
+    for name in ("COLUMNS", "LINES", "FORCE_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture
 def rng():
     return np.random.default_rng(20200812)

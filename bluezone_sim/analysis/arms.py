@@ -123,7 +123,7 @@ def _arm(axes: Mapping[str, Sequence[Any]], rows: list[dict[str, Any]]) -> Arm:
     fields = [f for f in LevelMetrics.__dataclass_fields__ if f not in ("others", "platforms")]
     columns = list(rows[0])
     behind = columns[1 + max(i for i, name in enumerate(columns) if name in NUMBERS) :]
-    others = [name for name in behind if not name.startswith("campaign_")]
+    others = [name for name in behind if not name.startswith(("campaign_", "epidemic_"))]
     numbers = [n for n in columns if n in NUMBERS and not n.endswith(("_ci95_lo", "_ci95_hi"))]
     by_seed = {
         name: np.array([[or_nan(at.get((u, s), {}).get(name)) for s in seeds] for u in users])

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._version import NUMERIC_VERSION, SCHEMA_VERSION
+from ..scenario.model import Scenario
 from ..tables.arrow_columns import coded, numbers, optional_floats, words
 from ..tables.levels import LevelMetrics
 from ..tables.metrics import names_of, number_of
@@ -17,6 +18,8 @@ from ..tables.rows import Histogram, Outcomes, Warnings
 from ..tables.stages import OUTCOMES
 from .adopters import AdopterRow
 from .campaign import CampaignResult
+from .epidemic.stored import to_table
+from .epidemic.summary import EpidemicResult
 
 #: In the metadata of every Parquet file.
 VERSIONS = {
@@ -133,6 +136,11 @@ def campaign_to_arrow(result: CampaignResult) -> tuple[Any, Any]:
     return tuple(
         pa.Table.from_pylist(rows).replace_schema_metadata(VERSIONS) for rows in (days, parts)
     )
+
+
+def epidemic_to_arrow(result: EpidemicResult, scenario: Scenario) -> Any:
+    """A ``pyarrow.Table``, a row a seed, arm and day."""
+    return to_table(result, scenario.date, VERSIONS)
 
 
 def adopters_to_arrow(rows: Sequence[AdopterRow]) -> Any:

@@ -19,9 +19,9 @@ from .statistics import Mean, mean_of, paired_mean, range_of
 MEANS = tuple(name for name in DAY_NUMBERS if not name.startswith("recall_ci95"))
 
 
-def is_of_campaign(axis: str) -> bool:
-    """An axis that changes the campaign alone, and so no adoption level."""
-    return axis == "campaign" or axis.startswith("campaign.")
+def changes_levels(axis: str) -> bool:
+    """Whether an axis can change an adoption level, and not the campaign or the epidemic alone."""
+    return axis.partition(".")[0] not in ("campaign", "epidemic")
 
 
 @dataclass(frozen=True)

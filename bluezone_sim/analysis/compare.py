@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,13 +15,14 @@ from ..tables.levels import same_level
 from ..tables.metrics import COMPARED, names_of, number_of, to_json
 from ..tables.stages import OUTCOMES
 from .arms import Arm, Difference, label_of, paired
-from .campaign_arms import CampaignArm, campaign_differences, campaign_of, is_of_campaign
+from .campaign_arms import CampaignArm, campaign_differences, campaign_of, changes_levels
 from .criteria import Verdict, judge
 from .dyads import Dyads, Fixed
 from .result import RunResult
 from .statistics import Mean
 
 if TYPE_CHECKING:
+    from ..scenario.model import Scenario
     from ..tables.rows import Outcomes
     from .sweep import SweepResult
 
@@ -34,7 +36,7 @@ class Comparison:
 
     Attributes:
         arms: arms of both that belong together, A's then B's; of those that differ in their campaign
-            alone, the first.
+            or epidemic alone, the first.
         differences: by arm, level and metric; intervals are paired by seed, or by case for two runs.
         campaigns: those of the arms, A's then B's; empty where one of both has none.
         verdicts: B's criteria (A's where B has none).
@@ -127,7 +129,7 @@ def compare(a: RunResult | SweepResult, b: RunResult | SweepResult) -> Compariso
 
 def _stationary(arm: Arm) -> tuple[str, ...]:
     """What an arm's levels depend on."""
-    return tuple(repr((k, v)) for k, v in arm.values.items() if not is_of_campaign(k))
+    return tuple(repr((k, v)) for k, v in arm.values.items() if changes_levels(k))
 
 
 def arms_label(a: Arm | CampaignArm, b: Arm | CampaignArm) -> str:
@@ -143,6 +145,29 @@ def _campaigns(
         return ()
     both = _together(mine, other)
     return tuple((x, replace(y, label=arms_label(x, y))) for x, y in both)
+
+
+def changes(a: Scenario, b: Scenario) -> list[tuple[str, str, str]]:
+    """Keys in which two scenarios differ, with the value of each; those of neither's numbers left out."""
+    one, other = (_leaves(s.model_dump(mode="json", exclude=_NO_NUMBERS)) for s in (a, b))
+    keys = [key for key in one | other if one.get(key) != other.get(key)]
+    return [(key, _told(one.get(key)), _told(other.get(key))) for key in keys]
+
+
+_NO_NUMBERS = {"name", "title", "sweep", "expect", "limits"}
+
+
+def _leaves(raw: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for key, value in raw.items():
+        full = f"{path}{key}"
+        out |= _leaves(value, f"{full}.") if isinstance(value, dict) else {full: value}
+    return out
+
+
+def _told(value: Any) -> str:
+    text = "nothing" if value is None else value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= 40 else f"{text[:39]}…"
 
 
 def campaigns_in(of: RunResult | SweepResult) -> Sequence[CampaignArm]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CriterionError
-from ..scenario.checks.asked import SHORT
+from ..scenario.dotted import SHORT
 from ..tables.levels import same_level
 from ..tables.metrics import METRICS, number_of
 from ..tables.words import percent

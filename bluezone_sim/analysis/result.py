@@ -19,6 +19,7 @@ from ..tables.words import Interval
 from ..world.trace_summary import TraceInfo
 from .adopters import AdopterRow
 from .campaign import CampaignResult
+from .epidemic.summary import EpidemicResult
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ class RunResult:
         histograms: distributions at the highest level.
         adopters: by adoption level over draws of who adopts; empty without ``adoption.draws``.
         campaign: day by day, where the scenario has a campaign.
+        epidemic: by arm over its seeds, where the scenario has an epidemic.
         trace: what was in its contact trace, where it has one.
         stages_s: seconds by stage.
         seconds, peak_memory_mib: the whole run.
@@ -126,6 +128,7 @@ class RunResult:
     adopters: tuple[AdopterRow, ...] = ()
     campaign: CampaignResult | None = None
     trace: TraceInfo | None = None
+    epidemic: EpidemicResult | None = None
 
     @property
     def system(self) -> str:
@@ -163,6 +166,8 @@ class RunResult:
 
     def to_dict(self) -> dict[str, Any]:
         """The document that ``bluezone-sim run --json`` prints: plain JSON types, None for null."""
+        from .epidemic.stored import to_document
+
         return {
             "schema_version": SCHEMA_VERSION,
             "numeric_version": NUMERIC_VERSION,
@@ -180,6 +185,7 @@ class RunResult:
             "trace": None if self.trace is None else _plain(asdict(self.trace)),
             "adopters": [_plain(asdict(row)) for row in self.adopters],
             "campaign": None if self.campaign is None else self.campaign.to_dict(),
+            "epidemic": None if self.epidemic is None else to_document(self.epidemic),
             "seconds": round(self.seconds, 3),
             "stages_s": {k: round(v, 3) for k, v in self.stages_s.items()},
             "peak_memory_mib": round(self.peak_memory_mib, 1),

@@ -19,8 +19,9 @@ from .campaign_arms import (
     CampaignDifference,
     campaign_differences,
     campaigns_of,
-    is_of_campaign,
+    changes_levels,
 )
+from .epidemic.points import EpidemicPoints, points_of
 
 if TYPE_CHECKING:
     from ..tables.rows import Histogram
@@ -35,6 +36,7 @@ class SweepResult:
         axes: dotted key to its values, in order.
         table: ``pyarrow.Table``, a row a task: id, axes, seed, metrics.
         campaign: ``pyarrow.Table``, a row a point, seed, arm of the campaign and day; None without one.
+        epidemic: ``pyarrow.Table``, a row a point, seed and arm of the epidemic; None without one.
         histograms: distributions by arm, summed over its seeds, at the highest level.
         path: its directory, None where nothing was kept.
         about: how it was made: versions, simulations, core-seconds, memory.
@@ -44,6 +46,7 @@ class SweepResult:
     axes: Mapping[str, tuple[Any, ...]]
     table: Any
     campaign: Any
+    epidemic: Any
     histograms: Mapping[str, tuple[Histogram, ...]]
     path: Path | None
     about: Mapping[str, Any]
@@ -55,8 +58,9 @@ class SweepResult:
 
     @cached_property
     def stationary(self) -> tuple[Arm, ...]:
-        """The arms that differ at adoption levels: those that differ in their campaign alone are one."""
-        axes = {k: v for k, v in self.axes.items() if not is_of_campaign(k)}
+        """The arms that differ at adoption levels: those that differ in their campaign or
+        epidemic alone are one."""
+        axes = {k: v for k, v in self.axes.items() if changes_levels(k)}
         return self.arms if len(axes) == len(self.axes) else arms_of(self.table, axes)
 
     @cached_property
@@ -75,6 +79,14 @@ class SweepResult:
         first = self.campaigns[:1]
         return [d for a in self.campaigns[1:] for d in campaign_differences(first[0], a)]
 
+    @cached_property
+    def epidemics(self) -> EpidemicPoints:
+        """Points of the grid with their epidemics, each arm over seeds; empty without an epidemic.
+
+        Its ``to_pandas`` has a row a point and arm.
+        """
+        return points_of(self.epidemic, self.axes)
+
     @property
     def half_width(self) -> float:
         """How far the interval of mean recall may reach where seeds are counted, as a share of it."""
@@ -83,10 +95,10 @@ class SweepResult:
     def headline(self) -> str:
         """What was run, in one line."""
         n_seeds = len({s for arm in self.arms for s in arm.seeds})
+        n_runs = sum(len(arm.seeds) for arm in self.arms)
         return (
-            f"{self.scenario.name}: {len(self.table):,} tasks, {len(self.arms)} "
-            f"arm{'s' if len(self.arms) != 1 else ''}, {n_seeds} "
-            f"seed{'s' if n_seeds != 1 else ''}, "
+            f"{self.scenario.name}: {len(self.table):,} results from {_count(n_runs, 'simulation')} "
+            f"({_count(len(self.arms), 'arm')}, {_count(n_seeds, 'seed')}), "
             f"{self.scenario.population.people:,} people; {self.system}"
         )
 
@@ -135,6 +147,26 @@ class SweepResult:
             ],
             "differences": [asdict(d) for d in self.differences],
             "campaign": self._campaign(),
+            "epidemic": self._epidemic(),
+        }
+
+    def _epidemic(self) -> dict[str, Any] | None:
+        """By point of the grid, its arms over seeds, and means of how transmission was fitted."""
+        from dataclasses import asdict
+
+        if not self.epidemics:
+            return None
+        return {
+            "points": [
+                {
+                    "label": point.label,
+                    "values": dict(point.values),
+                    "seeds": list(point.seeds),
+                    "arms": [asdict(arm) for arm in point.arms],
+                    "transmission": {k: mean.mean for k, mean in point.transmission.items()},
+                }
+                for point in self.epidemics
+            ]
         }
 
     def _campaign(self) -> dict[str, Any] | None:
@@ -165,3 +197,7 @@ class SweepResult:
                 {**asdict(d), "date": d.date.isoformat()} for d in self.campaign_differences
             ],
         }
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n:,} {what}{'s' if n != 1 else ''}"

@@ -53,11 +53,10 @@ def vectorised(
     out = buffers(links * (duration_s * 1000 // int(model.app.scan_period_ms.min()) + 4) * 2)
 
     room = kernel.radio_scratch(int(model.plan.parts.max()))
+    medium = kernel.Medium(model.plan, model.air, model.app, model.streams)
 
     def work() -> int:
-        filled, _ = kernel.fill_records(
-            model.plan, model.air, model.app, model.streams, table, 0, links, room, out
-        )
+        filled, _ = kernel.fill_records(medium, table, 0, links, room, out)
         return int(filled)
 
     few = (table.distance_m[:500], table.start_s[:500])

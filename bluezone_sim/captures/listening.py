@@ -16,14 +16,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ..tables.rows import HEARD, SAME_SCAN_S, TOLD, UNBROKEN, Listening
+from ..tables.rows import ASSUMED_SCAN_GAP_S, HEARD, TOLD, UNBROKEN, Listening
 from .formats.frames import Frames
 from .formats.hci import COMMAND, EVENT, hci_packets, u8
 from .packets import Packets
 
 _RESET, _SCAN, _EXTENDED_SCAN, _FILTER = 0x0C03, 0x200C, 0x2042, 0xFD57
 _LE_META, _SCAN_TIMEOUT = 0x3E, 0x11
-_SAME_SCAN_US = 1_000_000 * SAME_SCAN_S
+_ASSUMED_GAP_US = 1_000_000 * ASSUMED_SCAN_GAP_S
 #: A scan that goes on so soon is the same one: phones begin it anew to change what they look for.
 _RESTART_US = 1_000_000
 #: A scan that lasts no longer may be one of an app, filtered or not: those of Bluezone and Exposure
@@ -75,10 +75,10 @@ class ListeningFollower:
             if phone.sniffs:
                 continue
             time = np.sort(packets.time_us[packets.observer == who])
-            starts = np.flatnonzero(np.diff(time, prepend=-(1 << 60)) > _SAME_SCAN_US)
+            starts = np.flatnonzero(np.diff(time, prepend=-(1 << 60)) > _ASSUMED_GAP_US)
             ends = np.append(starts[1:], len(time)) - 1
             for a, b in zip(time[starts].tolist(), time[ends].tolist(), strict=True):
-                if phone.heard is not None and abs(a - phone.heard[1]) <= _SAME_SCAN_US:
+                if phone.heard is not None and abs(a - phone.heard[1]) <= _ASSUMED_GAP_US:
                     a, b = min(a, phone.heard[0]), max(b, phone.heard[1])
                 elif phone.heard is not None:
                     phone.heard_in.append(phone.heard)

@@ -11,7 +11,7 @@ import typer
 
 from ..errors import BluezoneSimError, InputError
 from ..reading.documents import toml_value
-from .printing import echo
+from .printing import echo, width_of_reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -60,12 +60,12 @@ def settings_of(given: list[str] | None, example: str = "radio.density=on") -> d
 
 
 def show(terminal: Any, tables: Iterable[Table]) -> None:
-    """Prints tables, each with its note below."""
-    usual = terminal.width
+    """Prints tables, each with its note below; one that is too wide for a reader in blocks."""
+    usual, readable = terminal.width, width_of_reader(terminal)
     for table in tables:
         # A console prints nothing wider than itself.
-        terminal.width = table.width(terminal)
-        terminal.print(table.rich())
+        terminal.width = needed = table.width(terminal)
+        terminal.print(table.blocks() if readable and needed > readable else table.rich())
         terminal.width = usual
         if table.note:
             terminal.print(table.note, style="dim")

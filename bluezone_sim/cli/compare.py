@@ -11,6 +11,9 @@ import typer
 from .common import Json, conclude, show
 from .printing import console, echo
 
+#: Keys of the scenario that differ, of which so many are told.
+_MOST_CHANGES = 8
+
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
@@ -34,9 +37,18 @@ def compare(
         echo(json.dumps(found.to_dict(), allow_nan=False))
     else:
         terminal = console(WIDE)
-        terminal.print(f"A: {first.headline()}")
-        terminal.print(f"B: {second.headline()}")
+        for letter, path, of in (("A", a, first), ("B", b, second)):
+            terminal.print(f"{letter}, {path}: {of.headline()}")
+        changes = comparing.changes(first.scenario, second.scenario)
+        for key, of_a, of_b in changes[:_MOST_CHANGES]:
+            terminal.print(f"  {key}: {of_a} in A, {of_b} in B")
+        if len(changes) > _MOST_CHANGES:
+            terminal.print(f"  and {len(changes) - _MOST_CHANGES} keys more")
         show(terminal, compare_tables(found))
         if bool(comparing.campaigns_in(first)) != bool(comparing.campaigns_in(second)):
             terminal.print("Only one of them has a campaign, so campaigns are not compared.")
+        if first.epidemic is not None or second.epidemic is not None:
+            terminal.print(
+                "Epidemics are not compared: put what differs into arms, or into a sweep."
+            )
     conclude(found.verdicts, quiet=as_json)

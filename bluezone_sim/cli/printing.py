@@ -84,6 +84,13 @@ def print_document(text: str) -> None:
         _print(text, nl=False)
 
 
+def width_of_reader(terminal: Any) -> int | None:
+    """Columns of the terminal, or those that ``COLUMNS`` says; None where nobody says."""
+    if terminal.is_terminal or os.environ.get("COLUMNS", "").isdigit():
+        return int(terminal.size.width)
+    return None
+
+
 def console(width: int = 0, *, stderr: bool = False) -> Any:
     """A console on stdout or stderr, wide enough for the tables, or as wide as is asked."""
     from rich.console import Console

@@ -17,6 +17,7 @@ from .printing import console, echo
 
 if TYPE_CHECKING:
     from ..api import Result
+    from ..scenario.model import Scenario as Model
     from ..storage.repeat import Recorded
 
 
@@ -29,6 +30,10 @@ def run(
     scenario: Scenario,
     seed: Annotated[int | None, typer.Option(help="Replace the scenario's seed.")] = None,
     settings: Settings = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(help="Towns and epidemics, of a scenario with [epidemic]; upwards from seed."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Directory to write; by default runs/<id>.")
     ] = None,
@@ -48,12 +53,14 @@ def run(
     """
     from ..storage.repeat import folder_of
 
-    earlier = _earlier(folder_of(scenario), seed, settings)
+    earlier = _earlier(folder_of(scenario), settings, seed, seeds)
     from ..scenario import load
 
     chosen = load(scenario, settings_of(settings)) if earlier is None else earlier.scenario
     if earlier is not None:
         seed = earlier.seed
+    if seeds is not None:
+        chosen = _with_seeds(chosen, seeds)
     seed = chosen.seed if seed is None else seed
     target = _default_out(chosen.name, seed) if out is None else out
     from ..storage.run_save import check_free
@@ -80,13 +87,15 @@ def run(
     conclude(verdicts, quiet=quiet or as_json)
 
 
-def _earlier(folder: Path | None, seed: int | None, settings: list[str] | None) -> Recorded | None:
+def _earlier(
+    folder: Path | None, settings: list[str] | None, *seeds: int | None
+) -> Recorded | None:
     """The run that is to be repeated, where a folder is given."""
     if folder is None:
         return None
     from ..storage.repeat import recorded
 
-    if seed is not None or settings:
+    if settings or any(seed is not None for seed in seeds):
         raise InputError(
             f"{folder}: is run again as it was; to change it, run the scenario with --seed or --set"
         )
@@ -101,6 +110,20 @@ def _compare(earlier: Recorded, target: Path, *, quiet: bool, as_json: bool) -> 
         raise CriterionError(found.summary())
     if not quiet:
         echo(found.summary(), err=as_json)
+
+
+def _with_seeds(chosen: Model, seeds: int) -> Model:
+    """The scenario with so many epidemics."""
+    from ..scenario.loading import point_scenario
+
+    if chosen.epidemic is None:
+        raise InputError(
+            f"--seeds {seeds}: {chosen.name} has no epidemic; give it an [epidemic], or let "
+            f"`bluezone-sim sweep {chosen.name} --seeds {seeds}` run it with many seeds"
+        )
+    if seeds < 1:
+        raise InputError(f"--seeds {seeds}: expected at least 1")
+    return point_scenario(chosen, {"epidemic.seeds": seeds})
 
 
 def _default_out(name: str, seed: int) -> Path:
@@ -119,5 +142,7 @@ def _print(result: Result) -> None:
 
     terminal = console()
     terminal.print(result.headline())
+    if found := result.answer():
+        terminal.print(found)
     show(terminal, tables(result))
     terminal.print(f"{result.seconds:.1f} s, {result.peak_memory_mib:,.0f} MiB")

@@ -77,15 +77,31 @@ def show(
 
 def new(
     file: Annotated[Path, typer.Argument(help="File to write; it must not exist.")],
+    people: Annotated[int, typer.Option(min=2, help="Size of the population.")] = 20_000,
+    smartphone_share: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of people who own a smartphone.")
+    ] = 0.6,
+    ios_share: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Share of smartphones that are iPhones.")
+    ] = None,
+    trace: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Contacts from a measured trace; see `trace info`."),
+    ] = None,
 ) -> None:
     """Write a commented scenario to start from."""
     from ..files import check_file, write_file
-    from ..scenario import template
+    from ..scenario import template, trace_template
 
     check_file(file)
     if file.exists():
         raise InputError(f"{file}: exists already; give another name, or remove it")
-    write_file(file, template())
+    text = (
+        template(people, smartphone_share, ios_share)
+        if trace is None
+        else trace_template(trace, smartphone_share, ios_share)
+    )
+    write_file(file, text)
     echo(f"Written: {file}. Run it: bluezone-sim run {file}")
 
 

@@ -29,6 +29,7 @@ def register(app: typer.Typer) -> None:
     group.command()(contacts)
     group.command()(cascades)
     group.command()(tracing)
+    group.command()(epidemic)
     app.add_typer(group, name="validate")
 
 
@@ -210,3 +211,37 @@ def tracing(
             if not a.passed
         ]
         raise CriterionError("; ".join(off))
+
+
+def epidemic(
+    scenario: Annotated[
+        str, typer.Argument(help="Name of a shipped scenario, or path of a TOML file.")
+    ] = "yen-bai-2020",
+    settings: Settings = None,
+    people: Annotated[
+        int, typer.Option(min=100, help="People of the town: those of the scenario, scaled down.")
+    ] = 20_000,
+    seeds: Annotated[int, typer.Option(min=1, help="Towns, upwards from the scenario's seed.")] = 1,
+    threads: Annotated[
+        int | None, typer.Option(help="Threads; by default one a core. Results do not change.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Run one epidemic on the built-in engine and on Covasim, with and without the app."""
+    from ..scenario import load
+    from ..validation.epidemic.engines import compare_engines, covasim_version, table
+    from ..validation.epidemic.scaled import scaled
+
+    covasim_version()  # told before anything is made
+    chosen = scaled(load(scenario, settings_of(settings)), people)
+    with progress_bar(quiet=as_json) as report:
+        found = compare_engines(
+            chosen,
+            range(chosen.seed, chosen.seed + seeds),
+            threads=threads,
+            progress=report,
+        )
+    if as_json:
+        echo(json.dumps(found.to_dict(), allow_nan=False))
+    else:
+        show(console(), [table(found)])

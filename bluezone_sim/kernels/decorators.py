@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from numba import config
+from numba import config, typeof
 from numba.core.registry import CPUDispatcher
 
 from .compiling.cache import CodeCache
@@ -57,6 +57,20 @@ class Kernel(CPUDispatcher):
 
     def __call__(self, *args: Any) -> Any:
         return (self._made or self.whole)(*args)
+
+
+def entry(function: Any, *examples: Any) -> Callable[..., Any]:
+    """A kernel's code for arguments of the types of these, which is called without a look at them.
+
+    Numba looks the types of arguments up at each call, which takes ten times as long as handing them over
+    where there are tuples of arrays. Whoever calls this code answers for the types: arrays of the same
+    dtypes and dimensions, contiguous and aligned; those that are only read need not be writable.
+    """
+    if not isinstance(function, Kernel):  # Numba is switched off
+        return function
+    whole: Any = function.whole
+    code: Callable[..., Any] = whole.compile(tuple(map(typeof, examples)))
+    return code
 
 
 def kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:

@@ -11,6 +11,10 @@ from typing import Any
 
 def in_threads(work: Callable[[int, int], Any], n: int, threads: int, grain: int = 32) -> None:
     """Calls ``work(first, last)`` over 0 .. n in ``threads`` pieces that start at multiples of grain."""
+    if threads == 1:
+        if n:
+            work(0, n)
+        return
     edges = [min(n, (n * k // threads + grain - 1) // grain * grain) for k in range(threads)] + [n]
     pieces = [(a, b) for a, b in pairwise(edges) if b > a]
     if len(pieces) < 2:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from ..errors import TableError
 from ..kernels.lookup.exact import Index, build_index, words_of
 from ..protocols.protocol import DAY_MS, Protocol
 from ..tables.rows import Sightings
+from .at_once import AtOnce, at_once
 
 #: Sightings up to which one index serves all times. More are cut by days, so that the filter that a
 #: day's keys ask stays in the cache, whatever the number of days.
@@ -50,6 +52,14 @@ class SightingIndex:
 
     def __len__(self) -> int:
         return len(self.sightings)
+
+    @cached_property
+    def at_once(self) -> AtOnce | None:
+        """What finds few keys in no time; None where it cannot."""
+        buckets = self.buckets
+        if len(buckets) != 1 or buckets[0].day is not None or not len(self):
+            return None
+        return at_once(self.sightings, self.protocol, buckets[0].index)
 
     def __repr__(self) -> str:
         return (

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..scenario.profiles import load_profile
 from ..scenario.schema.rules import MinutesWithin
-from ..tables.rows import HEARD, SAME_SCAN_S, TOLD, UNBROKEN, Listening, Matches
+from ..tables.rows import ASSUMED_SCAN_GAP_S, HEARD, TOLD, UNBROKEN, Listening, Matches
 
 #: What is told as near, whatever the rule.
 _NEAR = MinutesWithin(name="minutes-near")
@@ -107,8 +107,8 @@ def stands_for_s(
     row stands for the time until the next row, unless nothing was heard for :data:`AWAY_S`. Nothing
     counts beyond what was observed.
 
-    Where it is not known, rows no more than :data:`SAME_SCAN_S` apart are taken for one scan, and it for
-    one that begins a scan period. With one row a scan both are the simulator's rule, records times
+    Where it is not known, rows no more than :data:`ASSUMED_SCAN_GAP_S` apart are taken for one scan, and
+    it for one that begins a scan period. With one row a scan both are the simulator's rule, records times
     period.
 
     Args:
@@ -145,7 +145,7 @@ def _of(listening: Listening | None, observer: int) -> Listening | None:
 
 def _assumed_ms(time: NDArray[np.int64], period_ms: float) -> NDArray[np.float64]:
     """Of rows of one key at one phone, in order of time."""
-    first = np.flatnonzero(np.diff(time, prepend=time[0] - (1 << 40)) > 1000 * SAME_SCAN_S)
+    first = np.flatnonzero(np.diff(time, prepend=time[0] - (1 << 40)) > 1000 * ASSUMED_SCAN_GAP_S)
     n_rows = np.diff(np.append(first, len(time)))
     start, last = time[first], time[first + n_rows - 1]
     until = np.minimum(start + period_ms, np.append(start[1:], 1 << 62))

@@ -19,7 +19,7 @@ from ..tables.rows import Columns, Matches, Sightings
 WINDOW_S = 1800
 #: Sightings of one scan are no farther apart: one and a half times the longest scan, 4 s and 13 s more
 #: where another connection is in use.
-SAME_SCAN_S = 25.5
+LONGEST_SCAN_S = 25.5
 #: Time since the last scan is told in minutes, five at most, two where it is not known.
 _MOST_MIN, _UNKNOWN_MIN = 5, 2
 UNKNOWN = -1
@@ -63,7 +63,7 @@ def previous_scans(sightings: Sightings) -> NDArray[np.int64]:
     time = sightings.time_ms // 1000
     order = np.lexsort((time, sightings.observer))
     who, t = sightings.observer[order], time[order]
-    new = (np.diff(who, prepend=-1) != 0) | (np.diff(t, prepend=0) > SAME_SCAN_S)
+    new = (np.diff(who, prepend=-1) != 0) | (np.diff(t, prepend=0) > LONGEST_SCAN_S)
     scan = np.cumsum(new) - 1
     first = np.flatnonzero(new)
     before = np.full(len(first), UNKNOWN, np.int64)
@@ -107,7 +107,7 @@ def scan_instances(
     db = whole_db(attenuation[order])
     pair_starts = (np.diff(key, prepend=-1) != 0) | (np.diff(who, prepend=-1) != 0)
     window_starts = _window_starts(np.cumsum(pair_starts) - 1, np.flatnonzero(pair_starts), t)
-    scan_starts = window_starts | (np.diff(t, prepend=0) > SAME_SCAN_S)
+    scan_starts = window_starts | (np.diff(t, prepend=0) > LONGEST_SCAN_S)
     first = np.flatnonzero(scan_starts)
     window = (np.cumsum(window_starts) - 1)[first]
     before = np.full(len(t), UNKNOWN) if previous_s is None else previous_s[order]

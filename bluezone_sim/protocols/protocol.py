@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 DAY_S = 86_400
 DAY_MS = 1000 * DAY_S
 
+_CHECK_BYTES = "bluezone_sim.kernels.crypto.sha256:check_bytes"
+_OUTPUT = "bluezone_sim.kernels.crypto.sha256:output"
 #: A function or a class, or where it is: ``"module:name"``.
 Code = str | Callable[..., Any]
 
@@ -68,14 +70,15 @@ class Keys:
             keys ratchet.
         schedule: what makes keys otherwise; see :class:`bluezone_sim.protocols.schedule.OwnKeys`.
         units: ``(published, protocol)`` gives its :class:`~bluezone_sim.protocols.units.UnitKeys`, where
-            these do not follow from the facts above.
+            these do not follow from the facts above, or more is asked of them.
         expand: like ``identifiers``, of unit keys, where these hold more than a key.
         payload: ``(keys, identifiers, tx_power_dbm)`` gives ``uint8[n, payload_bytes]``: what is sent
             beside identifiers.
         attenuation: ``(keys, identifiers, payload, rssi_dbm)`` gives ``float32[n]`` dB, or None where the
             payload was not recorded.
-        fused: ``(index, units)`` gives ``(span, work)``, a kernel that derives and looks up in one
-            go, or None; see :mod:`bluezone_sim.kernels.lookup.fused`.
+        fused: ``(index, keys, starts_s, counts, span, work)`` derives the identifiers of unit keys and
+            looks them up in one go, and gives the number of hits, or -1 where a start or a count cannot
+            be; see :func:`bluezone_sim.kernels.lookup.fused.gaen`.
     """
 
     bytes: int
@@ -359,8 +362,7 @@ class Protocol:
             InputError: the protocol publishes no keys.
             TableError: an array has another dtype or shape, or a number is out of range.
         """
-        from ..kernels.crypto.sha256 import check_bytes, output
-
+        check_bytes, output = called(_CHECK_BYTES), called(_OUTPUT)
         facts = self.published_keys
         keys = check_bytes("keys", keys, facts.bytes)
         wanted = facts.per_key if count is None else count
@@ -493,4 +495,8 @@ def _starts(starts_s: int | NDArray[np.int64], n: int) -> NDArray[np.int64]:
     starts = np.asarray(starts_s, np.int64)
     if starts.shape not in ((), (n,)):
         raise TableError(f"starts_s: expected a number or int64[{n}], found {list(starts.shape)}")
-    return starts if starts.shape else np.full(n, starts)
+    if starts.shape:
+        return starts
+    same = np.empty(n, np.int64)
+    same.fill(starts)
+    return same

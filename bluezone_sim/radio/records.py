@@ -99,18 +99,9 @@ def records_of(
     model: RadioModel, links: kernel.Links, buffers: RecordBuffers, first: int, last: int
 ) -> Iterator[kernel.Records]:
     """Records of links ``first`` .. ``last`` - 1, piece by piece: views of the buffers."""
+    medium = kernel.Medium(model.plan, model.air, model.app, model.streams)
     while first < last:
-        filled, first = kernel.fill_records(
-            model.plan,
-            model.air,
-            model.app,
-            model.streams,
-            links,
-            first,
-            last,
-            buffers.room,
-            buffers.out,
-        )
+        filled, first = kernel.fill_records(medium, links, first, last, buffers.room, buffers.out)
         yield kernel.Records._make(column[:filled] for column in buffers.out)
 
 

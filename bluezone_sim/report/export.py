@@ -7,10 +7,17 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..analysis.arrow import campaign_to_arrow, histograms_to_arrow, metrics_to_arrow
+from ..analysis.arrow import (
+    campaign_to_arrow,
+    epidemic_to_arrow,
+    histograms_to_arrow,
+    metrics_to_arrow,
+)
 from ..analysis.compare import arm_of, campaigns_in
 from ..analysis.result import RunResult
 from ..tables.table import Table
+from .epidemic.drawing import Drawing
+from .epidemic.figures import drawings
 from .figures import (
     canvas,
     draw_adoption,
@@ -93,14 +100,19 @@ def paper_figures(found: RunResult | SweepResult, kind: str) -> dict[str, bytes]
         name = "waterfall" if len(arms) == 1 else f"waterfall-{i + 1}-{_slug(arm.label)}"
         height = 1.2 + 0.36 * len(arm.metrics)
         drawn[name] = (height, lambda axes, arm=arm: draw_waterfall(axes, arm.metrics))
+    rows: dict[str, tuple[float, ...]] = {}
     if campaigns:
         drawn["campaign"] = (3.4, lambda axes: draw_campaigns(axes, campaigns))
+    for drawing in _epidemic(found):
+        drawn[drawing.stem] = (drawing.height, drawing.draw)
+        rows[drawing.stem] = drawing.rows
     for h in histograms:
         drawn[_slug(h.name)] = (2.6, lambda axes, h=h: draw_histogram(axes, h))
     out = {}
     for name, (height, draw) in drawn.items():
-        with canvas("#000000", 7.2, height, style=_PAPER) as (figure, (axes,)):
-            draw(axes)
+        ratios = rows.get(name, (1.0,))
+        with canvas("#000000", 7.2, height, style=_PAPER, rows=ratios) as (figure, axes):
+            draw(*axes)
             stream = io.BytesIO()
             metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
             figure.savefig(
@@ -108,6 +120,12 @@ def paper_figures(found: RunResult | SweepResult, kind: str) -> dict[str, bytes]
             )
             out[name] = stream.getvalue()
     return out
+
+
+def _epidemic(found: RunResult | SweepResult) -> list[Drawing]:
+    if not isinstance(found, RunResult) or found.epidemic is None:
+        return []
+    return drawings(found.epidemic, found.scenario)
 
 
 def _slug(text: str) -> str:
@@ -129,9 +147,17 @@ def _records(found: RunResult | SweepResult) -> dict[str, list[dict[str, Any]]]:
             out["campaign"], out["campaign-parts"] = (
                 table.to_pylist() for table in campaign_to_arrow(found.campaign)
             )
+        if found.epidemic is not None:
+            out["epidemic-arms"] = [arm.flat() for arm in found.epidemic.arms]
+            days = epidemic_to_arrow(found.epidemic, found.scenario)
+            out["epidemic-days"] = days.to_pylist()
+        out |= {drawing.stem: list(drawing.records) for drawing in _epidemic(found)}
         return out
     if found.campaign is not None:
         out["campaign"] = found.campaign.to_pylist()
+    if found.epidemics:
+        out["epidemic-arms"] = found.epidemics.records()
+        out["epidemic-seeds"] = found.epidemic.to_pylist()
     out["tasks"] = found.table.to_pylist()
     out["histograms"] = [
         {"arm": arm, **row}

@@ -69,16 +69,21 @@ _INK_KEYS = (
 
 @contextmanager
 def canvas(
-    ink: str, width: float, height: float, panels: int = 1, style: dict[str, Any] | None = None
+    ink: str,
+    width: float,
+    height: float,
+    panels: int = 1,
+    style: dict[str, Any] | None = None,
+    rows: Sequence[float] = (1.0,),
 ) -> Iterator[tuple[Any, Any]]:
-    """A figure without a window system, with its axes."""
+    """A figure without a window system, with its axes: row after row, as high as ``rows`` are."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
     with mpl.rc_context({**_STYLE, **(style or {}), **dict.fromkeys(_INK_KEYS, ink)}):
         figure = Figure(figsize=(width, height))
-        axes = figure.subplots(1, panels, squeeze=False)[0]
-        yield figure, axes
+        axes = figure.subplots(len(rows), panels, squeeze=False, height_ratios=rows)
+        yield figure, axes.ravel()
 
 
 def as_svg(figure: Any, alt: str) -> str:

@@ -9,18 +9,24 @@ from ..showing.visible import visible
 from ..tables.level_tables import levels_table, waterfall_table
 from ..tables.table import notebook
 from .campaign_sweep import days_table
+from .epidemic.answer import answer as epidemic_answer
+from .epidemic.tables import arms_table
 from .figures import adoption_svg, arms_svg, campaigns_svg, waterfall_svg
 from .text import differences_table, sweep_table
 
 if TYPE_CHECKING:
+    from ..analysis.epidemic.summary import EpidemicResult
     from ..analysis.result import RunResult
     from ..analysis.sweep import SweepResult
 
 
 def result_html(result: RunResult) -> str:
-    """A run: its figure, its table, and where pairs are lost."""
+    """A run: its figure, its table, and where pairs are lost; first what its epidemic answers."""
+    epidemic = result.epidemic
+    found = () if epidemic is None else (_said(epidemic_answer(epidemic)), _told(epidemic))
     return notebook(
         f"<p><b>{escape(visible(result.headline()))}</b></p>",
+        *found,
         _framed(adoption_svg(result.metrics)),
         levels_table(result.metrics).html(),
         "<details><summary>Where risky pairs are lost (%)</summary>",
@@ -46,6 +52,15 @@ def sweep_html(sweep: SweepResult) -> str:
             f"<details><summary>Paired differences</summary>{less.html(less.title)}</details>"
         )
     return notebook(*parts)
+
+
+def _said(text: str) -> str:
+    return f"<p>{escape(visible(text))}</p>"
+
+
+def _told(epidemic: EpidemicResult) -> str:
+    table = arms_table(epidemic)
+    return table.html(table.title) + _said(table.note)
 
 
 def _framed(svg: str) -> str:

@@ -12,6 +12,9 @@ from ..showing.visible import visible
 from ..tables.level_tables import waterfall_table
 from ..tables.table import Table
 from . import adopters, campaign, campaign_sweep, platforms
+from .epidemic import tables as epidemic
+from .epidemic.drawing import Drawing
+from .epidemic.figures import drawings
 from .findings import focus_level
 from .text import compare_table, differences_table, main_table, sweep_table, warned_table
 from .trace import counted_rows, trace_table
@@ -33,7 +36,7 @@ class Panel:
 
 
 def tables(result: RunResult) -> Iterator[Table]:
-    """A run's tables for the terminal."""
+    """A run's tables for the terminal; those of its epidemic last, beside which its answer stands."""
     yield main_table(result)
     yield waterfall_table(result.metrics)
     yield warned_table(result.metrics, result.n_f0, result.n_f2_cases)
@@ -54,10 +57,12 @@ def tables(result: RunResult) -> Iterator[Table]:
         yield campaign.arms_table(found, dates)
         for what in ("district", "group"):
             yield campaign.parts_table(found, what, dates)
+    if result.epidemic is not None:
+        yield from epidemic.tables(result.epidemic)
 
 
 def sweep_tables(sweep: SweepResult) -> Iterator[Table]:
-    """A sweep's tables for the terminal: its levels, then its campaigns."""
+    """A sweep's tables for the terminal: its levels, then its campaigns and epidemics."""
     yield sweep_table(sweep)
     if sweep.differences:
         yield differences_table(sweep.differences)
@@ -70,15 +75,19 @@ def sweep_tables(sweep: SweepResult) -> Iterator[Table]:
             title = f"The campaign less that of {first.label}, paired by seed"
             less = campaign_sweep.differences_table([(first, arm) for arm in arms[1:]], title)
             yield less.noted(f"{_MEASURES}, for every arm: in the report.")
+    if sweep.epidemics:
+        yield epidemic.sweep_table(sweep.epidemics)
 
 
 def compare_tables(found: Comparison) -> Iterator[Table]:
     """Two runs or sweeps side by side, for the terminal."""
     yield compare_table(found.arms)
-    yield differences_table(found.differences, "B less A")
+    yield differences_table(found.differences, "Difference, B from A")
     if found.campaigns:
         yield campaign_sweep.compare_table(found.campaigns)
-        yield campaign_sweep.differences_table(found.campaigns, "The campaign, B less A")
+        yield campaign_sweep.differences_table(
+            found.campaigns, "The campaign: difference, B from A"
+        )
 
 
 def panels(result: RunResult) -> list[Panel]:
@@ -103,7 +112,16 @@ def panels(result: RunResult) -> list[Panel]:
         out.append(Panel(adopters.TITLE, html))
     if result.campaign is not None:
         out += _campaign(result, result.campaign)
+    if result.epidemic is not None:
+        out += [_panel(table) for table in epidemic.tables(result.epidemic)]
+        out += [_drawn(drawing) for drawing in drawings(result.epidemic, result.scenario)]
     return out
+
+
+def _drawn(drawing: Drawing) -> Panel:
+    """A figure of an epidemic with its numbers."""
+    numbers = f"<details><summary>The numbers</summary>{drawing.table.html()}</details>"
+    return Panel(drawing.title, _figure(drawing.svg(), drawing.caption) + numbers)
 
 
 def _campaign(result: RunResult, found: CampaignResult) -> list[Panel]:
@@ -131,10 +149,12 @@ def sweep_panels(sweep: SweepResult) -> list[Panel]:
     """Sections for the report of a sweep."""
     at = [(arm.label, focus_level(arm.metrics)) for arm in sweep.stationary]
     at = [(label, level) for label, level in at if platforms.known([level])]
-    by_phone = [_panel(platforms.platform_table(at))] if at else []
+    before = [_panel(platforms.platform_table(at))] if at else []
+    if sweep.epidemics:
+        before.append(_panel(epidemic.sweep_table(sweep.epidemics)))
     arms = sweep.campaigns
     if not arms:
-        return by_phone
+        return before
     n = max(len(arm.seeds) for arm in arms)
     key = "".join(
         f'<li class="c{colour}"><i{" class=dashed" if dashed else ""}></i>{escape(visible(name))}</li>'
@@ -147,7 +167,7 @@ def sweep_panels(sweep: SweepResult) -> list[Panel]:
     chart = f'<ul class="legend">{key}</ul>' + _figure(campaign_sweep.chart(arms), caption)
     days = campaign_sweep.days_table(arms, sweep.half_width)
     out = [
-        *by_phone,
+        *before,
         Panel("The campaign, day by day", chart + days.html() + _soft(days.note)),
         _panel(campaign_sweep.measures_table(arms)),
     ]

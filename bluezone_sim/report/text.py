@@ -126,7 +126,7 @@ def differences_table(differences: Sequence[Difference], title: str | None = Non
     heads = [
         "arm", "of\nphones\n%", "recall\npoints", "95 %", "precision\npoints", "95 %", "F1 per\ncase",
     ]  # fmt: skip
-    title = title or f"Less {differences[0].base}, paired by seed"
+    title = title or f"Difference from {differences[0].base}, paired by seed"
     return Table.of_text(title, heads, rows, 1)
 
 

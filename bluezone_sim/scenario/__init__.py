@@ -1,6 +1,6 @@
 """Scenarios: TOML in, validated :class:`Scenario` out, every fault at once."""
 
-from .describe import resolved_toml, schema, sources, template
+from .describe import resolved_toml, schema, sources, template, trace_template
 from .loading import LeftOut, arm_scenario, load, parse, read, shipped
 from .model import Scenario
 
@@ -16,4 +16,5 @@ __all__ = [
     "shipped",
     "sources",
     "template",
+    "trace_template",
 ]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
@@ -193,24 +195,80 @@ def _tables(raw: dict[str, Any], path: str) -> list[str]:
     return lines
 
 
-_TEMPLATE_VALUES: dict[str, Any] = {
-    "name": "my-town",
-    "title": "What this scenario asks",
-    "date": dt.date(2020, 8, 12),
-    "population": {
-        "people": 20_000,
-        "districts": [
-            {"name": "Centre", "people": 12_000, "urban_share": 0.7},
-            {"name": "Hills", "people": 8_000},
-        ],
-        "smartphones": 12_000,
-    },
-    "adoption": {"levels": [{"users": 1_000}, 0.2, 0.4, 0.6, 0.8, 1.0]},
-}
+_LEVELS = [0.2, 0.4, 0.6, 0.8, 1.0]
 
 
-def template() -> str:
-    """A scenario to start from: what must be set is set, every default stands in a comment."""
+def _town(people: int, smartphone_share: float, ios_share: float | None) -> dict[str, Any]:
+    """What must be set of a town: two districts, three fifths of the people in the first."""
+    centre = -(-3 * people // 5)
+    hills = [{"name": "Hills", "people": people - centre}] if people > centre else []
+    population: dict[str, Any] = {
+        "people": people,
+        "districts": [{"name": "Centre", "people": centre, "urban_share": 0.7}, *hills],
+        "smartphones": round(smartphone_share * people),
+    }
+    if ios_share is not None:
+        population["ios_share"] = ios_share
+    users = max(1, population["smartphones"] // 12)
+    return {
+        "name": "my-town",
+        "title": "What this scenario asks",
+        "date": dt.date(2020, 8, 12),
+        "population": population,
+        "adoption": {"levels": [{"users": users}, *_LEVELS] if smartphone_share else [1.0]},
+    }
+
+
+def trace_template(
+    trace: Path, smartphone_share: float = 0.6, ios_share: float | None = None
+) -> str:
+    """A scenario whose contacts are those of a measured trace, with what cannot be read out of it.
+
+    Args:
+        trace: its file, by the name that the scenario is to have.
+        smartphone_share: share of its people who own a smartphone.
+        ios_share: share of the smartphones that are iPhones; by default the schema's.
+    """
+    platform = [] if ios_share is None else [f"ios_share = {ios_share:g}"]
+    return "\n".join(
+        [
+            "# What does this scenario teach? Say it here.",
+            "#",
+            "# People, days and groups are those of the trace; `bluezone-sim trace info` says what is",
+            "# read of it, and how. `bluezone-sim schema` has every key that may be added.",
+            "",
+            'name = "my-trace"',
+            'title = "What this scenario asks"',
+            'timezone = "Etc/UTC"   # IANA name of the place; days are cut at its midnights',
+            "",
+            "[population]",
+            f"smartphone_share = {smartphone_share:g}",
+            *platform,
+            "",
+            "[adoption]",
+            f"levels = {_LEVELS}",
+            "",
+            "[contacts]",
+            'source = "trace"',
+            "",
+            "[contacts.trace]",
+            f"file = {json.dumps(trace.as_posix(), ensure_ascii=False)}",
+            "# start = 2020-08-01   # first day, where times count seconds from it",
+            "",
+        ]
+    )
+
+
+def template(
+    people: int = 20_000, smartphone_share: float = 0.6, ios_share: float | None = None
+) -> str:
+    """A scenario to start from: what must be set is set, every default stands in a comment.
+
+    Args:
+        people: of the population.
+        smartphone_share: share of them who own a smartphone.
+        ios_share: share of the smartphones that are iPhones; by default the schema's, in a comment.
+    """
     lines = [
         "# What does this scenario teach? Say it here.",
         "#",
@@ -218,7 +276,7 @@ def template() -> str:
         "# away to change one. A key that is misspelt, or that has no effect, is an error.",
         "",
     ]
-    lines += _template(Scenario, _TEMPLATE_VALUES, "", False)
+    lines += _template(Scenario, _town(people, smartphone_share, ios_share), "", False)
     return "\n".join(lines) + "\n"
 
 

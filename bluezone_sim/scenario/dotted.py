@@ -88,6 +88,30 @@ def override(raw: Raw, key: str, value: Any) -> None:
             raise ValueError(f"{'.'.join(parts[:i])} is a value, not a table")
 
 
+#: Short names of keys, on the command line and of axes of a sweep.
+SHORT = {"protocol": "protocol.name", "adoption": "adoption.levels"}
+#: Keys of which one stands for the other.
+_INSTEAD = {
+    "population.smartphone_share": "smartphones",
+    "population.smartphones": "smartphone_share",
+}
+
+
+def change(raw: Raw, key: str, value: Any) -> None:
+    """Sets a key of a scenario as a user does: by a short name too, and one that another stands for.
+
+    Raises:
+        ValueError: the path leads through something that is not a table or list.
+    """
+    if not isinstance(value, dict):
+        key = SHORT.get(key, key)
+    if key == SHORT["adoption"] and not isinstance(value, (list, tuple)):
+        value = [value]
+    if key in _INSTEAD and isinstance(raw.get("population"), dict):
+        raw["population"].pop(_INSTEAD[key], None)
+    override(raw, key, value)
+
+
 def value_at(scenario: Scenario, key: str) -> Any:
     """The value of a dotted key, in the type that the scenario gives it; lists and tables as JSON.
 

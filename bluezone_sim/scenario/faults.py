@@ -159,7 +159,10 @@ def fault_of(error: Any, root: type[BaseModel], raw: Any = None) -> Fault:
             "less_than_equal": ("at most", "le"),
             "less_than": ("less than", "lt"),
         }[kind]
-        return Fault(path, f"expected {sign[0]} {context[sign[1]]:g}{unit}, found {quoted(found)}")
+        bound = context[sign[1]]
+        percent = bound == 1 and isinstance(found, (int, float)) and 1 < found <= 100
+        hint = f"shares: {found / 100:g} for {found:g} %" if percent else ""
+        return Fault(path, f"expected {sign[0]} {bound:g}{unit}, found {quoted(found)}", hint)
     if kind == "literal_error":
         return Fault(path, f"expected {context['expected']}, found {quoted(found)}")
     if kind == "unknown_protocol":

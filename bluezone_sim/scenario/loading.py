@@ -16,14 +16,14 @@ from ..errors import Fault, InputError, ScenarioError
 from ..reading.bounded import is_file, is_folder, read_text
 from ..reading.documents import MOST_TOML, parse_toml
 from .by_protocol import as_written, mark_filled, with_protocol
-from .checks.asked import SHORT
 from .checks.cross import cross_faults
+from .dotted import SHORT, change, override, with_dotted_axes
 from .dotted import get as _get
-from .dotted import override, with_dotted_axes
 from .faults import fault_of
 from .inputs.phone_models import with_models
 from .inputs.radio_file import KEY as RADIO_FILE
 from .inputs.radio_file import with_radio_file
+from .inputs.smartphones import with_smartphones
 from .inputs.traces.fill import TRACE_SAYS, with_trace
 from .model import Scenario
 from .schema.by_name import by_name_in, parameters_of
@@ -97,7 +97,7 @@ def parse(
     raw = parse_toml(text, source)
     for key, value in (overrides or {}).items():
         try:
-            override(raw, key, value)
+            change(raw, key, value)
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise InputError(f"--set {key}: {error}") from None
     return validate(raw, source, folder)
@@ -111,7 +111,7 @@ def validate(raw: Raw, source: str = "scenario", folder: Path | None = None) -> 
     """
     faults: list[Fault] = []
     raw = with_dotted_axes(raw)
-    for fill in (with_radio_file, with_trace, with_models):
+    for fill in (with_radio_file, with_trace, with_smartphones, with_models):
         raw = fill(raw, folder or Path(), faults)
     written, raw = raw, with_protocol(raw)
     raw, others = _without_others(raw)
@@ -257,7 +257,8 @@ def _grid_faults(raw: Raw, merged: Raw) -> Iterator[Fault]:
         path, changed = f"sweep.grid.{key}", copy.deepcopy(merged)
         name = SHORT.get(str(key), str(key))
         try:
-            override(changed, name, values[0])
+            change(changed, name, values[0])
+            changed = with_smartphones(changed, Path(), [])
             Scenario.model_validate(_without_others(with_protocol(changed))[0])
         except ValidationError as error:
             for found in (e for e in error.errors() if e["type"] == "extra_forbidden"):
@@ -274,7 +275,7 @@ def _changed(raw: Raw, changes: Mapping[str, Any]) -> Raw:
         out["epidemic"].pop("arms", None)
     _forget_digests(out, changes)
     for key, value in changes.items():
-        override(out, key, value)
+        change(out, key, value)
     return out
 
 
@@ -388,8 +389,8 @@ def point_scenario(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
         raw.pop(key, None)
     _forget_digests(raw, changes)
     for key, value in changes.items():
-        override(raw, key, value)
-    raw = with_models(raw, Path(), [])
+        change(raw, key, value)
+    raw = with_smartphones(with_models(raw, Path(), []), Path(), [])
     try:
         return validate(raw)
     except ScenarioError as error:

@@ -23,6 +23,7 @@ from ..world import Trace, World, build_world
 from ..world.trace_summary import TraceInfo, trace_info
 from .campaign import run_campaign
 from .context import SimulationContext, StageTimer
+from .epidemic.over_seeds import run_epidemics
 from .evaluating import ProgressCallback, evaluate, index_cases
 from .memory import check_limit, peak_memory_mib
 from .rehearsal import helped
@@ -40,6 +41,10 @@ def run(
     seed = scenario.seed if seed is None else seed
     if seed < 0 or seed >= 2**63:
         raise InputError(f"seed: expected 0 <= seed < 2**63, found {seed}")
+    if scenario.epidemic is not None and seed + scenario.epidemic.seeds > 2**63:
+        raise InputError(
+            f"epidemic.seeds: {scenario.epidemic.seeds} from {seed} upwards exceed 2**63"
+        )
     if threads is not None and threads < 1:
         raise InputError(f"threads: expected at least 1, found {threads}")
     check_limit(scenario)
@@ -49,8 +54,17 @@ def run(
         return _run(scenario, seed, threads, report)
 
 
-def _run(scenario: Scenario, seed: int, threads: int, report: ProgressCallback) -> RunResult:
+#: Share of a run's progress that is left to its epidemics.
+_EPIDEMIC = 0.8
+
+
+def _run(scenario: Scenario, seed: int, threads: int, whole: ProgressCallback) -> RunResult:
     """What is asked for is as it should be."""
+    before = 1.0 if scenario.epidemic is None else 1.0 - _EPIDEMIC
+
+    def report(done: float, stage: str) -> None:
+        whole(before * done, stage)
+
     began = time.perf_counter()
     clock = StageTimer()
     report(0.0, "population")
@@ -84,7 +98,17 @@ def _run(scenario: Scenario, seed: int, threads: int, report: ProgressCallback) 
     report(0.9, "sensitivity")
     sensitivity = sensitivity_rows(tracer, len(drawn))
     clock.lap("sensitivity")
-    report(1.0, "done")
+    epidemic = None
+    if scenario.epidemic is not None:
+        epidemic = run_epidemics(
+            scenario,
+            seed,
+            threads,
+            lambda done, stage: whole(before + _EPIDEMIC * done, stage),
+            world,
+        )
+        clock.lap("epidemic")
+    whole(1.0, "done")
     return RunResult(
         scenario=scenario,
         seed=seed,
@@ -103,6 +127,7 @@ def _run(scenario: Scenario, seed: int, threads: int, report: ProgressCallback) 
         adopters=adopters,
         campaign=campaign,
         trace=_trace(scenario, world),
+        epidemic=epidemic,
     )
 
 

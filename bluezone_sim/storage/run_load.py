@@ -14,6 +14,8 @@ from pydantic import TypeAdapter
 from ..analysis.adopters import AdopterRow
 from ..analysis.arrow import histograms_from_arrow, outcomes_from_arrow
 from ..analysis.campaign import CampaignPart, CampaignResult
+from ..analysis.epidemic.stored import from_stored
+from ..analysis.epidemic.summary import EpidemicResult
 from ..analysis.result import Metrics, RunResult, SensitivityRow
 from ..files import check_digests, read_document, recover
 from ..reading.bounded import reading_as
@@ -89,7 +91,13 @@ def _result(path: Path, about: dict[str, Any]) -> RunResult:
         adopters=TypeAdapter(tuple[AdopterRow, ...]).validate_python(document["adopters"]),
         campaign=_campaign(document["campaign"]),
         trace=_trace(document["trace"]),
+        epidemic=_epidemic(path, document.get("epidemic")),
     )
+
+
+def _epidemic(path: Path, given: dict[str, Any] | None) -> EpidemicResult | None:
+    """None of a run of an earlier version, too."""
+    return None if given is None else from_stored(given, _table(path / "epidemic.parquet"))
 
 
 def _trace(given: dict[str, Any] | None) -> TraceInfo | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..analysis.arrow import (
     adopters_to_arrow,
     campaign_to_arrow,
+    epidemic_to_arrow,
     histograms_to_arrow,
     outcomes_to_arrow,
     warnings_to_arrow,
@@ -135,6 +136,9 @@ def save(
             tables = campaign_to_arrow(result.campaign)
             for name, table in zip(("campaign", "campaign_parts"), tables, strict=True):
                 pq.write_table(table, part / f"{name}.parquet", compression="zstd")
+        if result.epidemic is not None:
+            table = epidemic_to_arrow(result.epidemic, result.scenario)
+            pq.write_table(table, part / "epidemic.parquet", compression="zstd")
         text = json.dumps(about, indent=2, ensure_ascii=False) + "\n"
         (part / "manifest.json").write_bytes(text.encode())
         for name, data in more.items():

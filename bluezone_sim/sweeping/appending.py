@@ -33,6 +33,7 @@ from .lock import locked
 from .plan import SweepPlan, base_of
 from .store import (
     CAMPAIGN,
+    EPIDEMIC,
     HISTOGRAMS,
     OF_JOBS,
     RESULTS,
@@ -122,6 +123,8 @@ class Appending(Store):
         folders = [RESULTS, HISTOGRAMS, TIMINGS]
         if any(point.scenario.campaign for point in plan.points):
             folders.append(CAMPAIGN)
+        if any(point.scenario.epidemic for point in plan.points):
+            folders.append(EPIDEMIC)
         recover(self.path)
         if not os.path.lexists(self.path):
             try:
@@ -224,9 +227,10 @@ class Appending(Store):
             kept.add(name)
             if name not in known:
                 self._waiting[name] = digest_of(data)
-            with_campaign = "campaign_recall" in table.column_names
-            whole = job in there[HISTOGRAMS] and (job in there[CAMPAIGN] or not with_campaign)
-            if folder == RESULTS and whole:
+            needed = [HISTOGRAMS]
+            needed += [CAMPAIGN] if "campaign_recall" in table.column_names else []
+            needed += [EPIDEMIC] if "epidemic_baseline_attack_rate" in table.column_names else []
+            if folder == RESULTS and all(job in there[of] for of in needed):
                 done.update(table["task"].to_pylist())
         for name in sorted(known - kept - aside - set(twice)):
             warn(f"{self.path / name}: missing{_again(name)}")
@@ -238,7 +242,7 @@ class Appending(Store):
         self, aside: set[str], warn: Callable[[str], None]
     ) -> Iterator[tuple[str, str, bytes, Any]]:
         """Folder, place, bytes and table of jobs' files; those that are damaged are set aside."""
-        for folder in (TIMINGS, HISTOGRAMS, CAMPAIGN, RESULTS):
+        for folder in (TIMINGS, HISTOGRAMS, CAMPAIGN, EPIDEMIC, RESULTS):
             for path in self.files(folder):
                 name = f"{folder}/{path.name}"
                 try:
@@ -276,6 +280,7 @@ class Appending(Store):
         for folder, data in (
             (HISTOGRAMS, done.histograms),
             (CAMPAIGN, done.campaign),
+            (EPIDEMIC, done.epidemic),
             (TIMINGS, parquet(timing)),
             (RESULTS, done.results),
         ):

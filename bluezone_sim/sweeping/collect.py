@@ -55,20 +55,19 @@ def histograms_of(
     return out
 
 
-def campaign_days(store: Store, table: Any, axes: Mapping[str, Any]) -> Any:
-    """Days of the campaigns of the points and seeds that results are of, in their order.
+def beside(found: Any, table: Any, axes: Mapping[str, Any]) -> Any:
+    """Rows of the points and seeds that results are of, in their order.
 
     Args:
-        store: where they are.
+        found: ``pyarrow.Table`` of campaigns' days or epidemics' arms; None where no scenario has any.
         table: results, a row a task.
         axes: dotted key to its values.
 
     Returns:
-        A ``pyarrow.Table``; None where no scenario has a campaign.
+        A ``pyarrow.Table``, or None.
     """
     import pyarrow as pa
 
-    found = store.campaign()
     if found is None:
         return None
 

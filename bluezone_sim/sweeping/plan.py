@@ -2,7 +2,7 @@
 
 A *task* is one point at one adoption level with one seed; its id is the hash of everything that affects
 its numbers. Levels share contacts and nest, so the tasks of one point and seed are one *job*: a single
-simulation, with the scenario's campaign if it has one.
+simulation, with the scenario's campaign and epidemic if it has them.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from typing import Any
 
 from .._version import NUMERIC_VERSION, SCHEMA_VERSION
 from ..errors import InputError, ScenarioError
-from ..scenario.checks.asked import SHORT, no_axis
-from ..scenario.dotted import value_at
+from ..scenario.checks.asked import no_axis
+from ..scenario.dotted import SHORT, value_at
 from ..scenario.inputs.traces.lent import digests
 from ..scenario.loading import point_scenario
 from ..scenario.model import Scenario
 from ..scenario.schema.adoption import Users
+from ..scenario.schema.epidemic import Epidemic
+from ..simulation.epidemic.over_seeds import rounded_arms
 
 ADOPTION = SHORT["adoption"]
 #: More tasks than this are taken for a mistake.
@@ -49,6 +51,7 @@ class Job:
         seed: of the run.
         tasks: ids, one a level.
         campaign: id of the campaign's days, which are the same with other levels; None without one.
+        epidemic: id of the epidemic's arms; None without one.
         schema_version, numeric_version: of the planner; a worker of another version refuses.
     """
 
@@ -58,6 +61,7 @@ class Job:
     seed: int
     tasks: tuple[str, ...]
     campaign: str | None = None
+    epidemic: str | None = None
     schema_version: int = SCHEMA_VERSION
     numeric_version: int = NUMERIC_VERSION
 
@@ -112,6 +116,7 @@ def _job(point: Point, seed: int, tasks: Mapping[str, int]) -> Job:
             "radio": point.scenario.radio.model_copy(update={"draws": 0}),
             "seed": seed,
             "sensitivity": None,
+            "epidemic": _epidemic(point.scenario),
         }
     )
     return Job(
@@ -121,13 +126,21 @@ def _job(point: Point, seed: int, tasks: Mapping[str, int]) -> Job:
         seed=seed,
         tasks=tuple(tasks),
         campaign=None if scenario.campaign is None else task_id(scenario, None, seed),
+        epidemic=None if scenario.epidemic is None else task_id(scenario, None, seed),
     )
+
+
+def _epidemic(scenario: Scenario) -> Epidemic | None:
+    """In one town, since the sweep counts seeds; with the arms of all levels, whichever are missing."""
+    if scenario.epidemic is None:
+        return None
+    return scenario.epidemic.model_copy(update={"seeds": 1, "arms": rounded_arms(scenario)})
 
 
 def task_id(scenario: Scenario, users: int | None, seed: int) -> str:
     """128 bits of SHA-256 over what affects the numbers: scenario, level, seed, versions.
 
-    Without a level it is that of the campaign's days.
+    Without a level it is that of the campaign's days and the epidemic's arms.
     """
     what = _numbers_of(scenario)
     what["adoption"]["levels"] = [] if users is None else [{"users": users}]
@@ -146,8 +159,11 @@ def _numbers_of(scenario: Scenario) -> dict[str, Any]:
     what = scenario.model_dump(mode="json", exclude=set(_SILENT))
     for name in ("adoption", "radio"):
         what[name].pop("draws")
-    if what["campaign"] is None:
-        del what["campaign"]
+    for name in ("campaign", "epidemic"):
+        if what[name] is None:
+            del what[name]
+    if "epidemic" in what:
+        del what["epidemic"]["seeds"]
     trace = what["contacts"]["trace"]
     if trace is not None:
         table = scenario.contacts.trace
@@ -194,8 +210,9 @@ def plan(scenario: Scenario, grid: Mapping[str, Sequence[Any]], n_seeds: int) ->
         name = SHORT.get(key, key)
         if (why := no_axis(name)) is not None:
             raise InputError(f"grid {key}: {why}, so it cannot be an axis")
-        if name.startswith("campaign.") and scenario.campaign is None and "campaign" not in grid:
-            raise InputError(f"grid {key}: {scenario.name} has no campaign; give it a [campaign]")
+        for of, table in (("campaign", "a [campaign]"), ("epidemic", "an [epidemic]")):
+            if name.startswith(f"{of}.") and getattr(scenario, of) is None and of not in grid:
+                raise InputError(f"grid {key}: {scenario.name} has no {of}; give it {table}")
         if name in full:
             raise InputError(f"grid {key}: given twice")
         if isinstance(values, (str, bytes)) or not isinstance(values, Sequence) or not values:

@@ -6,6 +6,7 @@
     DIR/results.parquet/<job>-<digest>.parquet    a row a task; the same bytes on any machine
     DIR/histograms.parquet/<job>-<digest>.parquet
     DIR/campaign.parquet/<job>-<digest>.parquet   a row a day, where the scenario has a campaign
+    DIR/epidemic.parquet/<job>-<digest>.parquet   a row an arm, where the scenario has an epidemic
     DIR/timings.parquet/<job>-<digest>.parquet    seconds and memory, which differ
     DIR/digests.json                              SHA-256 of all of these
     DIR/corrupt/                                  files that did not hold what their names say
@@ -20,7 +21,7 @@ dot are being written.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,8 @@ from ..scenario.model import Scenario
 from ..storage.run_load import report_again
 
 RESULTS, HISTOGRAMS, TIMINGS = "results.parquet", "histograms.parquet", "timings.parquet"
-CAMPAIGN = "campaign.parquet"
-OF_JOBS = (RESULTS, HISTOGRAMS, TIMINGS, CAMPAIGN)
+CAMPAIGN, EPIDEMIC = "campaign.parquet", "epidemic.parquet"
+OF_JOBS = (RESULTS, HISTOGRAMS, TIMINGS, CAMPAIGN, EPIDEMIC)
 #: The name of a job's file: the job, and the digest of the bytes.
 _NAME = re.compile(r"[0-9a-f]+-[0-9a-f]{16}\.parquet")
 #: What is taken out of ``sweep.json``.
@@ -132,13 +133,21 @@ class Store:
 
     def campaign(self) -> Any:
         """Days of campaigns, each once; None where there are none."""
+        # Jobs with other levels of one point and seed have the same days.
+        return self._once(CAMPAIGN, ("task", "measures", "day"))
+
+    def epidemic(self) -> Any:
+        """Arms of epidemics, each once; None where there are none."""
+        return self._once(EPIDEMIC, ("task", "arm_index"))
+
+    def _once(self, folder: str, names: Sequence[str]) -> Any:
+        """The rows of a folder that differ in some columns."""
         import pyarrow as pa
 
-        whole = self._all(CAMPAIGN)
+        whole = self._all(folder)
         if whole is None:
             return None
-        # Jobs with other levels of one point and seed have the same days.
-        keys = zip(*(whole[k].to_pylist() for k in ("task", "measures", "day")), strict=True)
+        keys = zip(*(whole[k].to_pylist() for k in names), strict=True)
         seen: set[Any] = set()
         keep = [not (key in seen or seen.add(key)) for key in keys]  # type: ignore[func-returns-value]
         return whole.filter(pa.array(keep))

@@ -195,13 +195,14 @@ def open_sweep(
 def _sweep(
     store: Store, scenario: Scenario, axes: Mapping[str, tuple[Any, ...]], table: Any
 ) -> SweepResult:
-    from .collect import about_of, campaign_days, histograms_of
+    from .collect import about_of, beside, histograms_of
 
     return SweepResult(
         scenario=scenario,
         axes=axes,
         table=table,
-        campaign=campaign_days(store, table, axes),
+        campaign=beside(store.campaign(), table, axes),
+        epidemic=beside(store.epidemic(), table, axes),
         histograms=histograms_of(store, table, axes),
         path=store.path,
         about=about_of(store),

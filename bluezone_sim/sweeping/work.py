@@ -9,6 +9,9 @@ from typing import Any
 
 from .._version import NUMERIC_VERSION, SCHEMA_VERSION
 from ..analysis.campaign import CampaignResult, last_day
+from ..analysis.epidemic.summary import EpidemicResult
+from ..analysis.epidemic.sums import SUMS, arm_sums
+from ..analysis.epidemic.transmission import PUBLISHED
 from ..errors import BluezoneSimError, InputError
 from ..tables.metrics import DAY_NUMBERS, number_of
 from .plan import Job
@@ -23,6 +26,7 @@ class Done:
         results: Parquet file, a row a task: the same bytes wherever and however it ran.
         histograms: Parquet file of the distributions at the job's highest level; the same.
         campaign: Parquet file of the campaign's days; the same. None without one.
+        epidemic: Parquet file of the epidemic's arms; the same. None without one.
         timing: seconds, memory, threads and machine; these differ from time to time.
     """
 
@@ -30,6 +34,7 @@ class Done:
     results: bytes
     histograms: bytes
     campaign: bytes | None
+    epidemic: bytes | None
     timing: dict[str, Any]
 
 
@@ -68,6 +73,7 @@ def work(job: Job, threads: int) -> Done:
         results=parquet(rows(job, result)),
         histograms=parquet(histograms.add_column(0, "task", task)),
         campaign=None if result.campaign is None else parquet(days(job, result.campaign)),
+        epidemic=None if result.epidemic is None else parquet(epidemic_arms(job, result.epidemic)),
         timing={
             "job": job.id,
             "tasks": len(job.tasks),
@@ -111,6 +117,9 @@ def rows(job: Job, result: Any) -> Any:
     if result.campaign is not None:
         for name, value in last_day(result.campaign).items():
             columns[f"campaign_{name}"] = pa.array([value] * n, _kind(name))
+    if result.epidemic is not None:
+        rate = result.epidemic.arms[0].attack_rate
+        columns["epidemic_baseline_attack_rate"] = pa.array([rate] * n, pa.float64())
     return pa.table(columns, metadata=VERSIONS)
 
 
@@ -130,6 +139,38 @@ def days(job: Job, campaign: CampaignResult) -> Any:
     columns["day"] = pa.array([row.date for row in found], pa.date32())
     for name in DAY_NUMBERS:
         columns[name] = pa.array([number_of(row, name) for row in found], _kind(name))
+    return pa.table(columns, metadata=VERSIONS)
+
+
+def epidemic_arms(job: Job, found: EpidemicResult) -> Any:
+    """A row an arm: its id, the axes, the seed, the arm, then sums over its days and how transmission was
+    fitted."""
+    import pyarrow as pa
+
+    from ..analysis.arrow import VERSIONS
+
+    (epidemic,) = found.seeds
+    assert job.scenario.epidemic is not None
+    arms = job.scenario.epidemic.arms
+    n = len(arms)
+    columns: dict[str, Any] = {"task": pa.array([job.epidemic] * n, pa.string())}
+    for key, value in job.values.items():
+        columns[key] = pa.array([value] * n)
+    columns["seed"] = pa.array([job.seed] * n, pa.int64())
+    columns["rule"] = pa.array([job.scenario.rule.name] * n, pa.string())
+    columns["arm_index"] = pa.array(range(n), pa.int64())
+    columns["arm"] = pa.array([arm.name for arm in arms], pa.string())
+    columns["level"] = pa.array([arm.level for arm in arms], pa.float64())
+    columns["finds"] = pa.array([arm.finds for arm in arms], pa.string())
+    columns["as_many"] = pa.array([arm.as_many for arm in arms], pa.string())
+    columns["people"] = pa.array([epidemic.people] * n, pa.int64())
+    columns["days"] = pa.array([found.arms[0].day] * n, pa.int64())
+    sums = [arm_sums(arm) for arm in epidemic.arms]
+    for name in SUMS:
+        kind = pa.float64() if name == "expected_infected" else pa.int64()
+        columns[name] = pa.array([float(row[name]) for row in sums], pa.float64()).cast(kind)
+    for name in PUBLISHED:
+        columns[name] = pa.array([getattr(epidemic.fitted, name)] * n, pa.float64())
     return pa.table(columns, metadata=VERSIONS)
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cache
+from operator import attrgetter
 from typing import Any, Self
 
 import numpy as np
@@ -17,6 +19,12 @@ from ..errors import TableError
 
 TRANSPORT_ADVERTISEMENT = 0
 TRANSPORT_GATT = 1
+
+
+@cache
+def _getter(kind: type[Any]) -> attrgetter[Any]:
+    """Gives all fields of a table, of which there are several."""
+    return attrgetter(*kind.__dataclass_fields__)
 
 
 class Columns:
@@ -32,8 +40,7 @@ class Columns:
         }
 
     def _arrays(self) -> list[NDArray[Any]]:
-        names = type(self).__dataclass_fields__  # type: ignore[attr-defined]
-        values = [getattr(self, name) for name in names]
+        values = _getter(type(self))(self)  # type: ignore[arg-type]
         return [v for v in values if isinstance(v, np.ndarray)]
 
     def __len__(self) -> int:
@@ -46,7 +53,7 @@ class Columns:
         return f"<{type(self).__name__} {len(self):,} rows ({columns})>"
 
     def _check_lengths(self) -> None:
-        if len({len(v) for v in self._arrays()}) > 1:
+        if len({*map(len, self._arrays())}) > 1:
             lengths = {k: len(v) for k, v in self._columns().items()}
             raise TableError(f"{type(self).__name__}: columns differ in length: {lengths}")
 
@@ -145,7 +152,7 @@ class Sightings(Columns):
 TOLD, UNBROKEN, HEARD = 0, 1, 2
 #: Packets that are no farther apart were heard in one scan (assumed: phones in use pause for a minute at
 #: least between scans, and send a packet in half a minute).
-SAME_SCAN_S = 30
+ASSUMED_SCAN_GAP_S = 30
 
 
 @dataclass(frozen=True, slots=True, repr=False)

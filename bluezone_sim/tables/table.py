@@ -138,6 +138,31 @@ class Table:
             needed += 2 + max(map(cell_len, pieces), default=0)
         return max(int(console.width), needed)
 
+    def blocks(self) -> Any:
+        """For rich, where the table is too wide: a block a row, its values below each other."""
+        from rich.console import Group
+        from rich.text import Text
+
+        heads = [" ".join(head.split()) for head in self.heads()]
+        widest = max(
+            (len(h) for c, h in zip(self.columns, heads, strict=True) if not c.left), default=0
+        )
+        lines = [Text(visible(self.title, keep="\n"), style="italic")] if self.title else []
+        before: list[str] = []
+        for row, cells in zip(self.rows, self.cells(), strict=True):
+            names = [c for column, c in zip(self.columns, cells, strict=True) if column.left]
+            # An empty cell stands for the one above it.
+            before = [c or above for c, above in zip(names, before or names, strict=True)]
+            lines.append(Text(", ".join(filter(None, before)), style="bold"))
+            lines += [
+                Text(f"  {head:<{widest}}  ").append(
+                    cell, style=column.style(value) if column.style else ""
+                )
+                for column, head, value, cell in zip(self.columns, heads, row, cells, strict=True)
+                if not column.left and cell
+            ]
+        return Group(*lines)
+
     def __rich__(self) -> Any:
         return self.rich()
 

@@ -20,7 +20,8 @@ def share(value: float | None) -> str:
     if value is None:
         return DASH
     p = 100 * value
-    return f"{p:.0f}" if p >= 99.95 else f"{p:.1f}" if p >= 10 else f"{p:.2f}"
+    size = abs(p)
+    return f"{p:.0f}" if size >= 99.95 else f"{p:.1f}" if size >= 10 else f"{p:.2f}"
 
 
 def number(value: float | None, digits: int = 1) -> str:

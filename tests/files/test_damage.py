@@ -94,8 +94,7 @@ def more(path):
 
 @pytest.mark.parametrize("kind", OPENS)
 def test_one_bit_in_any_file_is_told_by_all_that_opens_the_folder(folders, tmp_path, kind, capsys):
-    places = np.random.default_rng(20200812).random(4)
-    damages = [*map(flip, places), flip(0.0), cut, empty, more, Path.unlink]
+    random = np.random.default_rng(20200812)
     folder, told = tmp_path / kind, 0
     shutil.copytree(folders / kind, folder)
     names = [*read_digests(folder).files, DIGESTS]
@@ -104,6 +103,7 @@ def test_one_bit_in_any_file_is_told_by_all_that_opens_the_folder(folders, tmp_p
     } - {"lock"}
     for name in names:
         whole = (folder / name).read_bytes()
+        damages = [flip(random.random()), flip(0.0), cut, empty, more, Path.unlink]
         for damage in damages:
             damage(folder / name)
             for how in sorted(OPENS[kind]):

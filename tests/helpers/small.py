@@ -94,4 +94,6 @@ def smaller_table(name: str) -> dict[str, Any]:
         cases[key] = min(most, cases.get(key, most))
     if "sensitivity" in raw:
         raw["sensitivity"]["cases"] = 20
+    if "epidemic" in raw:
+        raw["epidemic"].update(days=60, seeds=1)
     return raw

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from bluezone_sim.kernels import cpu
-from bluezone_sim.kernels.lanes import FLOAT, LONG, WIDTH, WORD, Array, Packing, splat, vectorised
+from bluezone_sim.kernels.lane_memory import Array, Packing, vectorised
+from bluezone_sim.kernels.lanes import FLOAT, LONG, WIDTH, WORD, splat
 from bluezone_sim.kernels.radio import spans_ir as radio_spans_ir
 from bluezone_sim.kernels.rng import NORMAL_TABLE
 from verification.radio_cells import some_records
@@ -45,8 +46,8 @@ def _pack(b, x, least, out):
 @vectorised
 def _look_up(b, index, words, longs, rows, out, out_longs, columns):
     lanes = index.load(LONG(0))
-    out.store(LONG(0), lanes.from_table(words))
-    out_longs.store(LONG(0), lanes.from_table(longs))
+    out.store(LONG(0), words.picked(lanes))
+    out_longs.store(LONG(0), longs.picked(lanes))
     for k, column in enumerate(rows.rows(index, LONG(0))):
         columns.store(LONG(k * WIDTH), column)
     return LONG(0)

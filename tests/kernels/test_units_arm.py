@@ -11,7 +11,7 @@ from llvmlite import binding, ir
 
 from bluezone_sim.kernels.crypto.aes import GAEN_IDENTIFIER
 from bluezone_sim.kernels.units import objects, table
-from bluezone_sim.kernels.units.filters import AHEAD
+from bluezone_sim.kernels.units.filters import MOST
 
 GCC, QEMU = "aarch64-linux-gnu-gcc", "qemu-aarch64-static"
 
@@ -78,7 +78,7 @@ def memory() -> Memory:
     )
     begins = m.array(np.array([0, 1, 1, 4, 6, 7], np.int64))
     label = m.array(GAEN_IDENTIFIER)
-    n, room = KEYS, KEYS * 144 + AHEAD
+    n, room = KEYS, KEYS * MOST
     m.call("identifiers", long_keys, m.room(n * COUNT * 12), n, COUNT)
     m.call("ratchet", long_keys, m.room(n * COUNT * 32), n, COUNT)
     m.call("digests", blocks, 2, n, m.room(n * 32), 32, 32)
@@ -110,7 +110,11 @@ def test_arm_leaves_the_same_in_memory(processor, features, sha, aes, memory, tm
         cpu=processor, features=features, opt=2, reloc="pic", codemodel="small"
     )
     linked = []
-    for kind, unit, write in (("sha", sha, table.write_sha), ("aes", aes, table.write_aes)):
+    for kind, unit, write in (
+        ("sha", sha, table.write_sha),
+        ("aes", aes, table.write_aes),
+        ("filters", aes, table.write_filters),
+    ):
         module = ir.Module(kind)
         write(module, unit)
         linked.append(tmp_path / f"{kind}.o")
@@ -135,7 +139,7 @@ def parted(memory: bytes) -> tuple[bytes, np.ndarray, np.ndarray]:
 
     Behind what passed lie identifiers that did not, and how many of those is a unit's own affair.
     """
-    room = 16 * (KEYS * 144 + AHEAD)
+    room = 16 * (KEYS * MOST)
     results = np.frombuffer(memory[:128], np.int64)
     passed = int(results[SEEK])
     found, where = memory[-2 * room : -room], memory[-room:]

@@ -16,6 +16,7 @@ import bluezone_sim as bz
 from bluezone_sim import match, protocols
 from bluezone_sim.errors import InputError, TableError
 from bluezone_sim.kernels import cpu
+from bluezone_sim.kernels.units import table
 from bluezone_sim.matching import index
 from bluezone_sim.matching import match as engine
 from bluezone_sim.protocols.bluetrace import keys as bluetrace
@@ -44,9 +45,12 @@ def _combinations() -> list[str]:
 
 
 @pytest.fixture(params=_combinations())
-def units(request, monkeypatch) -> str:
-    monkeypatch.setenv(cpu.VARIABLE, request.param)
-    return request.param
+def units(request, monkeypatch) -> Iterator[str]:
+    with monkeypatch.context() as m:
+        m.setenv(cpu.VARIABLE, request.param)
+        table.fill()
+        yield request.param
+    table.fill()
 
 
 def rows(*hexes: str) -> np.ndarray:
@@ -505,23 +509,27 @@ def test_units_that_are_unknown_or_missing_are_named(processor, monkeypatch):
         cpu.units()
 
 
-def test_units_change_while_the_process_lasts(monkeypatch):
-    """As the variable says at each call, and one that is not there is refused before any work."""
+def test_units_that_are_named_for_the_process_give_the_same(monkeypatch):
+    """And one that is not there is refused before any work."""
     p = protocols.get("gaen")
     seen = {}
-    for given in _combinations():
-        monkeypatch.setenv(cpu.VARIABLE, given)
-        seen[given] = p.identifiers(keys_of(16, 3), 0).tobytes()
-    assert len(set(seen.values())) == 1
-    monkeypatch.setenv(cpu.VARIABLE, "sse9")
-    with pytest.raises(InputError, match="sse9"):
-        p.identifiers(keys_of(16, 3), 0)
+    with monkeypatch.context() as m:
+        for given in _combinations():
+            m.setenv(cpu.VARIABLE, given)
+            table.fill()
+            seen[given] = p.identifiers(keys_of(16, 3), 0).tobytes()
+        assert len(set(seen.values())) == 1
+        m.setenv(cpu.VARIABLE, "sse9")
+        with pytest.raises(InputError, match="sse9"):
+            table.fill()
+    table.fill()
 
 
 _ON_A_PLAIN_CPU = """
 import json, numpy as np, sys
 from bluezone_sim import protocols
 from bluezone_sim.kernels import cpu
+from bluezone_sim.kernels.units import table
 assert cpu.available() == (("lanes",), ("tables",)), cpu.available()
 v = json.load(open(sys.argv[1]))
 tek = np.frombuffer(bytes.fromhex(v["tek"]), np.uint8)[None]

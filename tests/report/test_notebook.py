@@ -32,7 +32,7 @@ def test_a_run_and_a_sweep_show_figures_and_tables(result, swept):
         assert "<script" not in html
     assert result._repr_html_().count("<svg") == 2
     assert "off_share = 0.6" in swept._repr_html_()
-    assert "Less off_share = 0.1" in repr(swept)
+    assert "Difference from off_share = 0.1" in repr(swept)
     assert "What the app finds" in repr(result)
 
 

@@ -336,6 +336,10 @@ def test_more_of_the_infected_are_found_by_better_means():
     assert abs(beyond(placebo)) < 0.02
     assert placebo.warned_infected_by_case == 0
     assert none.first_warning is None
+    assert none.told_of_infector == 0
+    # The app adds to what tracers find of who infected whom.
+    share = [arm.told_of_infector / n for arm, n in zip(found.arms, total, strict=True)]
+    assert 0.9 > share[1] > share[0] > 0.1
     assert hand.warned == 0
 
 

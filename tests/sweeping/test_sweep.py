@@ -79,7 +79,10 @@ def test_a_task_is_the_same_when_only_words_and_questions_differ():
 def test_no_other_table_of_a_scenario_is_silent():
     silent = {"name", "title", "seed", "sensitivity", "sweep", "expect", "limits"}
     heard = {key.partition(".")[0] for key in planning.base_of(scenario(), ())}
-    assert set(Scenario.model_fields) - heard == silent | {"campaign"}  # which it has none of
+    assert set(Scenario.model_fields) - heard == silent | {
+        "campaign",
+        "epidemic",
+    }  # none of which it has
 
 
 def test_a_task_is_another_one_with_another_numeric_version(monkeypatch):
@@ -552,8 +555,8 @@ def test_sweep_compare_and_criteria_from_the_command_line(town, capsys):
     grid = ("--grid", "phones.off_share=0.1,0.6", "--grid", "adoption=0.6,1", "--workers", 1)
     assert call("sweep", "small.toml", *grid, "--seeds", 2, "--out", "a") == 0
     text = capsys.readouterr().out
-    assert "8 tasks, 2 arms, 2 seeds" in text
-    assert "Less off_share = 0.1" in text
+    assert "8 results from 4 simulations (2 arms, 2 seeds)" in text
+    assert "Difference from off_share = 0.1" in text
     assert call("sweep", "small.toml", *grid, "--seeds", 2, "--out", "a", "--json") == 0
     document = json.loads(capsys.readouterr().out)
     assert [a["values"]["phones.off_share"] for a in document["arms"]] == [0.1, 0.6]
@@ -571,7 +574,7 @@ def test_sweep_compare_and_criteria_from_the_command_line(town, capsys):
     assert call("run", "small.toml", "--out", "r2", "--quiet", *off, *strict) == 0
     assert call("compare", "r1", "r2") == 1
     captured = capsys.readouterr()
-    assert "B less A" in captured.out
+    assert "Difference, B from A" in captured.out
     assert "fall at most 1.00 points" in captured.err
     assert call("run", "small.toml", "--out", "r3", "--set", HIGH, "--json") == 1
     captured = capsys.readouterr()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +59,7 @@ class ArmTally:
         warned_infected: of them, infected in the look-back, by anybody.
         expected_infected: the same of as many random users of those days.
         warned_positive: of them, known as a case within 14 days.
+        told_of_infector: people who are told, by the app or by tracers, of the case that infected them.
     """
 
     days: NDArray[np.int64]
@@ -71,6 +72,13 @@ class ArmTally:
     warned_infected: int
     expected_infected: float
     warned_positive: int
+    told_of_infector: int
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ArmTally) and all(
+            np.array_equal(getattr(self, field.name), getattr(other, field.name))
+            for field in fields(self)
+        )
 
 
 @dataclass(frozen=True)

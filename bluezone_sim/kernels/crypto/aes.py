@@ -2,19 +2,69 @@
 
 from __future__ import annotations
 
+import threading
+from functools import cache
+from typing import Any, NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import TableError
+from ..decorators import bare, entry
 from ..threads import in_threads
 from ..units.sha256_words import label_schedule
-from ..units.table import call
+from ..units.table import call, function, ready
 from .sha256 import check_bytes, output
 
 #: HKDF's expand step for the identifier key and for the metadata key: a label, then 0x01.
 GAEN_IDENTIFIER, GAEN_METADATA = map(label_schedule, (b"EN-RPIK\x01", b"EN-AEMK\x01"))
 #: Keys whose identifier keys are derived in one go, and stay in the first cache.
-_TOGETHER = 512
+_TOGETHER = 64
+_MOST_NUMBERS = 1 << 32
+_DERIVE, _RPIS = map(function, ("derive", "rpis"))
+
+
+class _Scratch(NamedTuple):
+    """Buffers of a thread: ``keys`` for identifiers, and ``numbers`` of their first intervals."""
+
+    keys: NDArray[np.uint8]
+    numbers: NDArray[np.uint32]
+
+
+_kept = threading.local()
+
+
+def _scratch() -> _Scratch:
+    found: _Scratch | None = getattr(_kept, "scratch", None)
+    if found is None:
+        found = _kept.scratch = _Scratch(
+            np.empty(16 * _TOGETHER, np.uint8), np.empty(_TOGETHER, np.uint32)
+        )
+    return found
+
+
+@bare
+def _runs(scratch, teks, starts, interval, out, span):
+    """Writes the identifiers of keys ``span``; -1, or the first row whose numbers leave 32 bits."""
+    first, last = span
+    count = out.shape[1]
+    for k in range(first, last):
+        if starts[k] < 0 or starts[k] // interval > _MOST_NUMBERS - count:
+            return k
+    for begin in range(first, last, _TOGETHER):
+        n = min(_TOGETHER, last - begin)
+        _DERIVE(teks, 16 * begin, scratch.keys, 0, n, GAEN_IDENTIFIER, 0)
+        for k in range(n):
+            scratch.numbers[k] = np.uint32(starts[begin + k] // interval)
+        _RPIS(scratch.keys, 0, scratch.numbers, 0, out, 16 * count * begin, n, count)
+    return -1
+
+
+@cache
+def _runs_entry() -> Any:
+    ready("derive", "rpis")
+    keys, out = np.empty((0, 16), np.uint8), np.empty((0, 0, 16), np.uint8)
+    return entry(_runs, _scratch(), keys, np.empty(0, np.int64), 1, out, (0, 0))
 
 
 def _derived(teks: NDArray[np.uint8], label: NDArray[np.uint32]) -> NDArray[np.uint8]:
@@ -26,51 +76,49 @@ def _derived(teks: NDArray[np.uint8], label: NDArray[np.uint32]) -> NDArray[np.u
 
 def gaen_identifiers(
     teks: NDArray[np.uint8],
-    intervals: NDArray[np.int64],
+    starts: NDArray[np.int64],
     count: int = 144,
     out: NDArray[np.uint8] | None = None,
     *,
+    interval: int = 1,
     threads: int = 1,
 ) -> NDArray[np.uint8]:
     """Rolling proximity identifiers of temporary exposure keys (GAEN cryptography v1.2).
 
     Args:
         teks: ``uint8[n, 16]``.
-        intervals: ``int64[n]``, interval number (unix time // 600 s) of each key's first identifier.
+        starts: ``int64[n]``, start of each key's first identifier.
         count: identifiers a key.
         out: ``uint8[n, count, 16]``, contiguous, written and returned where given.
+        interval: what starts are divided by for the number of an interval: 600 where they are seconds of
+            unix time, 1 where they are such numbers.
         threads: threads to use.
 
     Returns:
         ``uint8[n, count, 16]``.
 
     Raises:
-        TableError: an array has another dtype or shape, or an interval number leaves 32 bits.
+        TableError: an array has another dtype or shape, or an interval number leaves 32 bits; ``out`` is
+            written in part then.
     """
     teks = check_bytes("teks", teks, 16)
     n = len(teks)
     if count < 0:
         raise TableError(f"count: expected 0 or more, found {count}")
-    numbers = np.asarray(intervals, np.int64)
-    if numbers.shape != (n,):
-        numbers = np.broadcast_to(numbers, n)
-    wrong = (numbers < 0) | (numbers > (1 << 32) - count)
-    if np.count_nonzero(wrong):
-        row = int(wrong.argmax())
-        raise TableError(
-            f"intervals: row {row}: expected 0 to 2**32 - {count}, found {numbers[row]}"
-        )
-    out = output(out, (n, count, 16))
-    starts = numbers.astype(np.uint32)
+    given = np.ascontiguousarray(starts, np.int64)
+    if given.shape != (n,):
+        given = np.ascontiguousarray(np.broadcast_to(given, n))
+    written = output(out, (n, count, 16))
 
-    def work(first: int, last: int) -> None:
-        for a in range(first, last, _TOGETHER):
-            b = min(a + _TOGETHER, last)
-            keys = _derived(teks[a:b], GAEN_IDENTIFIER)
-            call("rpis", keys, starts[a:b], out[a:b], b - a, count)
+    def work(*span: int) -> None:
+        row = _runs_entry()(_scratch(), teks, given, interval, written, span)
+        if row >= 0:
+            raise TableError(
+                f"intervals: row {row}: expected 0 to 2**32 - {count}, found {given[row] // interval}"
+            )
 
     in_threads(work, n, threads)
-    return out
+    return written
 
 
 def gaen_metadata_key_stream(

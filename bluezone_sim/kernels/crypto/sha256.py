@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import TableError
+from ..decorators import bare, entry
 from ..threads import in_threads
-from ..units.table import call
+from ..units.table import call, function, ready
 
 #: Bytes of a sub-key that make a Bluezone identifier.
 IDENTIFIER_BYTES = (0, 4, 8, 12, 16, 18, 20, 22, 24, 26, 28, 30)
+_IDENTIFIERS = function("identifiers")
 
 
 def check_bytes(name: str, array: NDArray[np.uint8], width: int | None) -> NDArray[np.uint8]:
@@ -26,7 +31,7 @@ def check_bytes(name: str, array: NDArray[np.uint8], width: int | None) -> NDArr
         raise TableError(f"{name}: expected uint8[n, {width or 'width'}], found {found}")
     if width is not None and array.shape[1] != width:
         raise TableError(f"{name}: expected {width} bytes a row, found {array.shape[1]}")
-    return np.ascontiguousarray(array)
+    return array if array.flags.c_contiguous else np.ascontiguousarray(array)
 
 
 def ratchet(keys: NDArray[np.uint8], steps: int, *, threads: int = 1) -> NDArray[np.uint8]:
@@ -77,10 +82,23 @@ def bluezone_identifiers(
     day_keys = check_bytes("day_keys", day_keys, 32)
     if count < 0:
         raise TableError(f"count: expected 0 or more, found {count}")
-    n = len(day_keys)
-    out = output(out, (n, count, 12))
-    in_threads(lambda a, b: call("identifiers", day_keys[a:b], out[a:b], b - a, count), n, threads)
-    return out
+    written = output(out, (len(day_keys), count, 12))
+    chains = _chains_entry()
+    in_threads(lambda *span: chains(day_keys, written, span), len(day_keys), threads)
+    return written
+
+
+@bare
+def _chains(day_keys, out, span):
+    first, last = span
+    count = out.shape[1]
+    _IDENTIFIERS(day_keys, 32 * first, out, 12 * count * first, last - first, count)
+
+
+@cache
+def _chains_entry() -> Any:
+    ready("identifiers")
+    return entry(_chains, np.empty((0, 32), np.uint8), np.empty((0, 0, 12), np.uint8), (0, 0))
 
 
 def output(out: NDArray[np.uint8] | None, shape: tuple[int, ...]) -> NDArray[np.uint8]:

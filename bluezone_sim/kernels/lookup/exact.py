@@ -54,7 +54,7 @@ class Hits(NamedTuple):
 
     Attributes:
         waiting: ``uint64[WAITING, 3]``: hash, unit, number within the unit.
-        needle: ``uint32[WAITING, w]``, the waiting identifiers.
+        needle: ``uint32[WAITING * w]``, the waiting identifiers.
         hits: ``int64[capacity, 3]``: unit, number within the unit, row.
         tally: ``int64[2]``: candidates waiting; hits, of which the first ``capacity`` are written.
     """
@@ -69,7 +69,7 @@ def new_work(width: int, capacity: int) -> Hits:
     """Buffers for identifiers of ``width`` words and at most ``capacity`` hits."""
     return Hits(
         np.empty((WAITING, 3), np.uint64),
-        np.empty((WAITING, width), np.uint32),
+        np.empty(WAITING * width, np.uint32),
         np.empty((capacity, 3), np.int64),
         np.zeros(2, np.int64),
     )
@@ -156,38 +156,60 @@ def _fill(words, rows, shifts, bloom, start, entry):
         entry[at] = (h & np.uint64(0xFFFFFFFF)) << np.uint64(32) | np.uint64(row)
 
 
-@bare
-def _equal(a, i, b, j):
-    for w in range(a.shape[1]):  # noqa: SIM110 (Numba has no generators)
-        if a[i, w] != b[j, w]:
-            return False
-    return True
+@inlined
+def _look(index, h, needle, at, unit, number, work):
+    """Looks one identifier, ``needle[at]`` and on, of hash ``h``, up in the table."""
+    mark = h & np.uint64(0xFFFFFFFF)
+    bucket = h >> np.uint64(index.shifts[1])
+    width = index.words.shape[1]
+    for place in range(index.start[bucket], index.start[bucket + _ONE]):
+        found = index.entry[place]
+        if found >> np.uint64(32) != mark:
+            continue
+        row = np.int64(found & np.uint64(0xFFFFFFFF))
+        equal = True
+        for w in range(width):
+            equal &= needle[at + w] == index.words[row, w]
+        if equal:
+            hit = work.tally[1]
+            if hit < len(work.hits):
+                work.hits[hit, 0] = unit
+                work.hits[hit, 1] = number
+                work.hits[hit, 2] = row
+            work.tally[1] = hit + 1
 
 
 @bare
 def settle(index, work):
     """Looks the waiting candidates up in the table."""
     to_bucket = np.uint64(index.shifts[1])
+    width = index.words.shape[1]
     n = work.tally[0]
     for i in range(n):
         prefetch(index.entry, np.int64(index.start[work.waiting[i, 0] >> to_bucket]))
     for i in range(n):
-        h = work.waiting[i, 0]
-        mark = h & np.uint64(0xFFFFFFFF)
-        bucket = h >> to_bucket
-        for at in range(index.start[bucket], index.start[bucket + _ONE]):
-            found = index.entry[at]
-            if found >> np.uint64(32) != mark:
-                continue
-            row = np.int64(found & np.uint64(0xFFFFFFFF))
-            if _equal(work.needle, i, index.words, row):
-                hit = work.tally[1]
-                if hit < len(work.hits):
-                    work.hits[hit, 0] = work.waiting[i, 1]
-                    work.hits[hit, 1] = work.waiting[i, 2]
-                    work.hits[hit, 2] = row
-                work.tally[1] = hit + 1
+        h, unit, number = work.waiting[i, 0], work.waiting[i, 1], work.waiting[i, 2]
+        _look(index, h, work.needle, width * i, unit, number, work)
     work.tally[0] = 0
+
+
+@inlined
+def settle_all(index, candidates, where, n, begin, work):
+    """Looks ``n`` candidates up in the table.
+
+    Args: ``candidates`` uint32, four words each; ``where`` int64[:, 2], unit as of ``begin``, and number.
+    """
+    to_bucket = np.uint64(index.shifts[1])
+    # In three goes, so that many lines of the table are on their way at a time.
+    for i in range(n):
+        h = _hash(candidates, 4 * i, 4)
+        prefetch(index.start, np.int64(h >> to_bucket))
+    for i in range(n):
+        h = _hash(candidates, 4 * i, 4)
+        prefetch(index.entry, np.int64(index.start[h >> to_bucket]))
+    for i in range(n):
+        h = _hash(candidates, 4 * i, 4)
+        _look(index, h, candidates, 4 * i, begin + where[i, 0], where[i, 1], work)
 
 
 @inlined
@@ -201,7 +223,7 @@ def wait(index, words, at, unit, number, work):
     work.waiting[k, 1] = unit
     work.waiting[k, 2] = number
     for w in range(width):
-        work.needle[k, w] = words[at + w]
+        work.needle[width * k + w] = words[at + w]
     work.tally[0] = k + 1
     if k + 1 == WAITING:
         settle(index, work)
@@ -241,7 +263,8 @@ def words_of(identifiers: NDArray[np.uint8]) -> NDArray[np.uint32]:
         padded = np.zeros((n, -(-size // 4) * 4), np.uint8)
         padded[:, :size] = identifiers
         identifiers = padded
-    return np.ascontiguousarray(identifiers).view(np.uint32).reshape(n, -(-size // 4))
+    found = np.ascontiguousarray(identifiers).view(np.uint32).reshape(n, -(-size // 4))
+    return found if found.flags.aligned else found.copy()
 
 
 #: (identifiers, bits of filter each): up to so many. A filter that fits a cache passes the fewer foreign
@@ -255,7 +278,7 @@ def build_index(words: NDArray[np.uint32], rows: NDArray[np.uint32]) -> Index:
 
     Beside the identifiers it takes 1.4 to 8.5 bytes of filter, 2 to 4 of buckets and 8 of entries a row.
     """
-    table.ready()  # for the kernels that ask the filter
+    table.ready(*filters.SHAPES)  # for the kernels that ask the filter
     n = len(rows)
     # So many bits of filter each, and one identifier a bucket, or nearly so: both are powers of two.
     bits = max(n, 64) * next((bits for most, bits in _FILTER_BITS if n <= most), _FEWEST_BITS)
@@ -272,17 +295,18 @@ _KEPT_HITS = 1 << 18
 _kept = threading.local()
 
 
-def _thread_work(width: int, capacity: int) -> Hits:
+def thread_work(width: int, capacity: int) -> Hits:
     """Buffers for at least so many hits: this thread's of its last call, where they suffice.
 
     Memory that is new has to be cleared by the system first, which takes longer than a small look-up.
     """
     work: Hits | None = getattr(_kept, "work", None)
-    if work is None or work.needle.shape[1] != width or len(work.hits) < capacity:
+    if work is None or len(work.needle) != WAITING * width or len(work.hits) < capacity:
+        table.ready(*filters.SHAPES)  # also where the index came from another process
         work = new_work(width, capacity)
         if capacity <= _KEPT_HITS:
             _kept.work = work
-    work.tally[:] = 0
+    work.tally.fill(0)
     return work
 
 
@@ -292,10 +316,10 @@ def collect(call: Any, width: int, guess: int) -> NDArray[np.int64]:
     Returns:
         ``int64[n, 3]``: unit, number within the unit, row.
     """
-    work = _thread_work(width, guess)
+    work = thread_work(width, guess)
     call(work)
     total = int(work.tally[1])
     if total > len(work.hits):
-        work = _thread_work(width, total)
+        work = thread_work(width, total)
         call(work)
     return work.hits[:total].copy()

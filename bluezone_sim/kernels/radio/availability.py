@@ -117,14 +117,24 @@ def phone_hours(life, phones, streams, person, day):
     return sends, sends & ~_saves(life, phones, streams, person, day, 0, HOURS)
 
 
+class _Asked(NamedTuple):
+    """Who of whom, on which days, in hours ``low`` to ``high`` - 1; ``int[n]`` each."""
+
+    observer: NDArray[np.integer]
+    emitter: NDArray[np.integer]
+    day: NDArray[np.int64]
+    low: NDArray[np.int64]
+    high: NDArray[np.int64]
+
+
 @compiled
-def _link_hours(life, phones, streams, observer, emitter, day, low, high, out):
+def _link_hours(life, phones, streams, of, out):
     for i in range(len(out)):
-        who, d, a, b = observer[i], day[i], low[i], high[i]
+        who, d, a, b = of.observer[i], of.day[i], of.low[i], of.high[i]
         asked = (np.int64(1) << b) - (np.int64(1) << a)
         bits = _sends(life, phones, streams, who, d, a, b)
         if bits:
-            bits &= _sends(life, phones, streams, emitter[i], d, a, b)
+            bits &= _sends(life, phones, streams, of.emitter[i], d, a, b)
         if bits:
             bits &= ~_saves(life, phones, streams, who, d, a, b)
         out[i] = ALL_HOURS if bits == asked else bits
@@ -156,7 +166,7 @@ def link_hours(
         low, high = np.empty((2, len(out)), np.int64)
         low[:] = np.clip(np.asarray(first_s) // HOUR_S, 0, HOURS - 1)
         high[:] = np.clip(np.asarray(last_s) // HOUR_S, 0, HOURS - 1) + 1
-        _link_hours(life, phones, streams, observer, emitter, day, low, high, out)
+        _link_hours(life, phones, streams, _Asked(observer, emitter, day, low, high), out)
     return out
 
 

@@ -6,21 +6,8 @@ from typing import Any
 
 from llvmlite import ir
 
-from ..lanes import (
-    DOUBLE,
-    FLOAT,
-    LONG,
-    WIDTH,
-    WORD,
-    Array,
-    Lanes,
-    Packing,
-    chosen,
-    constant,
-    counting,
-    splat,
-    vectorised,
-)
+from ..lane_memory import Array, Packing, vectorised
+from ..lanes import DOUBLE, FLOAT, LONG, WIDTH, WORD, Lanes, chosen, constant, counting, splat
 from ..rng import GOLDEN
 from ..rng_ir import draw, mixed, unit
 from .availability import ALL_HOURS, HOUR_MS, HOURS
@@ -197,7 +184,7 @@ class _Scans:
 
     def of(self, column: Array) -> Lanes:
         """A column of their links."""
-        return self.who.from_table(column)
+        return column.picked(self.who)
 
     def ends(self) -> tuple[Lanes, Lanes]:
         """Starts and ends within the link."""
@@ -271,15 +258,16 @@ def expand(b, pairs, parts, i, count, at):
 
 
 @vectorised
-def expand_cut(b, plan, linked, pairs, parts, i, count, at, most, part):
+def expand_cut(b, plan, scratch, i, count, at, most, part):
     """The same where scans are cut into ``most`` parts at most: those of number ``part`` .. ``part`` + 15
     of all, if they are there."""
+    pairs, parts = scratch.pairs, scratch.parts
     number = counting(b, WORD) + b.trunc(part, WORD)
     most = splat(b, b.trunc(most, WORD))
     ahead = ((number.floats() + 0.5) / most.floats()).floor().words()
-    who, scan = (ahead.from_table(c.from_(i)) for c in (pairs.who, pairs.scan))
-    low, stop = (ahead.from_table(c.from_(i)) for c in (pairs.low, pairs.stop))
-    scans = _Scans(b, plan, linked, who, scan)
+    who, scan = (c.from_(i).picked(ahead) for c in (pairs.who, pairs.scan))
+    low, stop = (c.from_(i).picked(ahead) for c in (pairs.low, pairs.stop))
+    scans = _Scans(b, plan, scratch.linked, who, scan)
     later = number - ahead * most
     low, high = scans.change(low, later - 1).max(low), scans.change(low, later).min(stop)
     there = b.and_((ahead < b.trunc(count, WORD)).value, (high > low).value)
@@ -295,16 +283,17 @@ def expand_cut(b, plan, linked, pairs, parts, i, count, at, most, part):
 
 
 @vectorised
-def settle(b, plan, linked, parts, spans, i, count, row, at):
+def settle(b, plan, scratch, i, count, row, at):
     """Parts ``i`` .. ``i`` + 15 of scans, of which ``count`` are there, behind the ``at`` spans
     that there are, if something can be heard in them; returns how many there are then.
 
     ``row`` is that of the first link at hand.
     """
+    linked, parts, spans = scratch.linked, scratch.parts, scratch.spans
     who, low, high = parts.who.load(i), parts.low.load(i), parts.high.load(i)
 
     def of(column: Array) -> Lanes:
-        return who.from_table(column)
+        return column.picked(who)
 
     platforms, hours = of(linked.platforms), of(linked.hours)
 
@@ -341,7 +330,7 @@ def settle(b, plan, linked, parts, spans, i, count, row, at):
         to = b.add(at, before)
         spans.row.store(to, links + b.trunc(row, WORD))
         for name in ("platforms", "burst", "level", "clear", "stream", "begin"):
-            getattr(spans, name).store(to, links.from_table(getattr(linked, name)))
+            getattr(spans, name).store(to, getattr(linked, name).picked(links))
     return b.add(at, packing.count)
 
 

@@ -64,6 +64,15 @@ class Links(NamedTuple):
     queue: NDArray[np.float64]
 
 
+class Medium(NamedTuple):
+    """What is the same for all links: of :class:`bluezone_sim.radio.parameters.RadioModel`, by name."""
+
+    plan: Any
+    air: Any
+    app: Any
+    streams: Any
+
+
 class Records(NamedTuple):
     """Output buffers: row of :class:`Links`, time of the first packet, packets, RSSI."""
 
@@ -109,13 +118,17 @@ def _columns(names: tuple[str, ...], n: int) -> dict[str, Any]:
 
 
 @inlined
-def _read_at(app, read_h, queue, heard, phase, on, period, began, stop):
+def _read_at(app, read_h, queue, heard, sends, began, stop):
     """When a GATT read of a peer that is heard at ``heard`` is done; -1 where it fails.
+
+    ``sends`` is whether the peer is an iPhone, and twice the phase of its bursts.
 
     It waits for the app's next poll, for its turn among the reads that the room needs from ``began`` on,
     then for the peer to be on the air, at most the timeout. One that times out is asked for again when
     the peer's next burst is heard, if the scan lasts until then.
     """
+    phase, theirs = sends >> 1, sends & 1
+    on, period = app.advertise_on_ms[theirs], app.advertise_period_ms[theirs]
     turn = np.int64(math.floor(to_unit(read_h) * (queue + 1.0)))
     start = max((heard // POLL_MS + 1) * POLL_MS, began + turn * app.service_ms)
     late = (start - phase) % period
@@ -134,8 +147,9 @@ def _read_at(app, read_h, queue, heard, phase, on, period, began, stop):
 
 
 @inlined
-def _read_peer(plan, air, app, streams, links, spans, i, known):
+def _read_peer(medium, links, spans, i, known):
     """Reads the sender of a span: time, packets (0: none of them has an identifier) and maximum."""
+    plan, air, app, streams = medium
     row, begin = np.int64(spans.row[i]), spans.begin[i]
     if known[0] != row:
         known[0], known[1] = row, -1
@@ -148,16 +162,13 @@ def _read_peer(plan, air, app, streams, links, spans, i, known):
         spans.packets[i] = 0
         return
     sends = plan.sends[links.emitter[row]] >> 32
-    theirs = sends & 1
     time = begin + spans.time[i]
     done = _read_at(
         app,
         mix64(~draw(np.uint64(spans.stream[i]), span)),
         links.queue[row],
         time,
-        sends >> 1,
-        app.advertise_on_ms[theirs],
-        app.advertise_period_ms[theirs],
+        sends,
         span,
         begin + spans.stop[i],
     )
@@ -190,18 +201,17 @@ def _expand_scans(plan, links, scratch, pairs, row, count):
         if found < 0:
             found = parts
             for part in range(0, WIDTH * most, WIDTH):
-                found = expand_cut(
-                    plan, linked, scratch.pairs, scratch.parts, i, pairs - i, found, most, part
-                )
+                found = expand_cut(plan, scratch, i, pairs - i, found, most, part)
         parts = found
     for i in range(0, parts, WIDTH):
-        count = settle(plan, linked, scratch.parts, scratch.spans, i, parts - i, row, count)
+        count = settle(plan, scratch, i, parts - i, row, count)
     return count
 
 
 @inlined
-def _hear_spans(plan, air, app, streams, links, scratch, count, out, at):
+def _hear_spans(medium, links, scratch, count, out, at):
     """Records of the spans collected; how many there are then."""
+    plan = medium.plan
     for i in range(0, count, WIDTH):
         reach(plan, scratch.spans, i)
     for i in range(0, count, WIDTH):
@@ -215,7 +225,7 @@ def _hear_spans(plan, air, app, streams, links, scratch, count, out, at):
             while reads:
                 k = lowest_bit(np.uint64(reads))
                 reads &= reads - 1
-                _read_peer(plan, air, app, streams, links, scratch.spans, i + k, scratch.known)
+                _read_peer(medium, links, scratch.spans, i + k, scratch.known)
             got = write(scratch.spans, i, out, at)
         at = got
     return at
@@ -227,7 +237,7 @@ def _most_parts(plan):
 
 
 @bare
-def fill_records(plan, air, app, streams, links, first, last, scratch, out):
+def fill_records(medium, links, first, last, scratch, out):
     """Records of links ``first`` .. ``last`` - 1, in the order of the links, then of time.
 
     There are at least :data:`~.lanes.WIDTH` links. Stops when the buffers might not hold another link and
@@ -236,6 +246,7 @@ def fill_records(plan, air, app, streams, links, first, last, scratch, out):
     Each step stands once in the loop: called from several places it would be compiled as often, or be
     handed its hundreds of arguments each time.
     """
+    plan, streams = medium.plan, medium.streams
     at, count, row, base = np.int64(0), np.int64(0), first, first
     live, scan = np.int64(0), np.int64(0)
     most = _most_parts(plan)
@@ -269,7 +280,7 @@ def fill_records(plan, air, app, streams, links, first, last, scratch, out):
         count = _expand_scans(plan, links, scratch, pairs, base, count)
         over = not live and row >= last
         if over or full or count > _SPANS:
-            at = _hear_spans(plan, air, app, streams, links, scratch, count, out, at)
+            at = _hear_spans(medium, links, scratch, count, out, at)
             count = np.int64(0)
             if over:
                 return at, row

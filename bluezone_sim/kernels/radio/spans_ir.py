@@ -7,9 +7,10 @@ operations, and works on the next spans while it waits.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from ..lanes import FLOAT, LONG, WORD, Lanes, Packing, chosen, constant, counting, splat, vectorised
+from ..lane_memory import Packing, vectorised
+from ..lanes import FLOAT, LONG, WORD, Lanes, chosen, constant, counting, splat
 from ..rng_ir import draw, mixed
 from .lane_columns import (
     HEARD,
@@ -182,8 +183,8 @@ def hear(b, plan, spans, i, count, out, at):
             to_read = b.sub(LONG(0), b.zext(reads.bits(), LONG))
             from_then = b.block
         with otherwise:
-            row, begin, time = (c.load(i) for c in (spans.row, spans.begin, spans.time))
-            filled = _write(out, at, keep, row, begin, time, n, mean, top)
+            columns = (c.load(i) for c in (spans.row, spans.begin, spans.time))
+            filled = _write(out, at, keep, _Heard(*columns, n, mean, top))
             from_otherwise = b.block
     phi = b.phi(LONG)
     phi.add_incoming(to_read, from_then)
@@ -193,7 +194,7 @@ def hear(b, plan, spans, i, count, out, at):
 
 def _of_kind(plan: Any, spans: Any, i: Value, column: int) -> Lanes:
     """A column of :attr:`LanePlan.kinds` for spans."""
-    return spans.kind.load(i).from_table(plan.kinds.from_(LONG(column * KINDS)))
+    return plan.kinds.from_(LONG(column * KINDS)).picked(spans.kind.load(i))
 
 
 @vectorised
@@ -202,18 +203,27 @@ def write(b, spans, i, out, at):
     n = spans.packets.load(i)
     columns = (spans.row, spans.begin, spans.time)
     levels = (spans.mean.load(i), spans.top.load(i))
-    return _write(out, at, n > 0, *(c.load(i) for c in columns), n, *levels)
+    return _write(out, at, n > 0, _Heard(*(c.load(i) for c in columns), n, *levels))
 
 
-def _write(
-    out: Any, at: Value, keep: Lanes, row: Lanes, begin: Lanes, time: Lanes, n: Lanes,
-    mean: Lanes, top: Lanes,
-) -> Value:  # fmt: skip
+class _Heard(NamedTuple):
+    """Of spans: row, beginning of the link and time within it, packets, their mean and maximum, dBm."""
+
+    row: Lanes
+    begin: Lanes
+    time: Lanes
+    packets: Lanes
+    mean: Lanes
+    top: Lanes
+
+
+def _write(out: Any, at: Value, keep: Lanes, heard: _Heard) -> Value:
     """Records behind the ``at`` that there are; how many there are then."""
     b = keep.b
     packing = Packing(keep)
-    lower, upper = (begin + time.longs()).halves()
-    columns = (row, lower, upper, n, (mean + 0.5).floor().words(), (top + 0.5).floor().words())
+    lower, upper = (heard.begin + heard.time.longs()).halves()
+    levels = ((level + 0.5).floor().words() for level in (heard.mean, heard.top))
+    columns = (heard.row, lower, upper, heard.packets, *levels)
     for pieces in zip(*map(packing.parts, columns), strict=True):
         to = b.add(at, pieces[0][0])
         row, lower, upper, n, mean, top = (lanes for _, lanes in pieces)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from llvmlite import ir
 
 from .aes_rounds import Aes
-from .filters import Filter
+from .filters import MOST, Filter
 from .writing import (
     BIT,
     LONG,
@@ -62,7 +63,7 @@ class _Code:
         """
         size = b.mul(count, LONG(16))
 
-        def each(k: Value, keys: list[Value]) -> None:
+        def each(k: Value, _: Value, keys: list[Value]) -> None:
             number = load(b, at(b, first, b.mul(k, LONG(4))), WORD)
             blocks = self._blocks(b, RPI_TEMPLATE, number, big_endian=False)
             self._run(b, keys, blocks, at(b, out, b.mul(k, size)), count)
@@ -73,7 +74,7 @@ class _Code:
         """AES-256-CTR key streams from counter 0 of ``n`` keys, ``count`` blocks each."""
         size = b.mul(count, LONG(16))
 
-        def each(k: Value, keys: list[Value]) -> None:
+        def each(k: Value, _: Value, keys: list[Value]) -> None:
             blocks = self._blocks(b, bytes(12), WORD(0), big_endian=True)
             self._run(b, keys, blocks, at(b, out, b.mul(k, size)), count)
 
@@ -85,7 +86,7 @@ class _Code:
         Those of key k are blocks ``begins[k]`` to ``begins[k + 1]`` (``int64[n + 1]``) of ``data``.
         """
 
-        def each(k: Value, keys: list[Value]) -> None:
+        def each(k: Value, _: Value, keys: list[Value]) -> None:
             here = at(b, begins, b.mul(k, LONG(8)))
             begin, end = load(b, here, LONG), load(b, here, LONG, 8)
             with counted(b, end, begin) as i:
@@ -111,15 +112,20 @@ class _Code:
     ) -> Value:
         """Rolling proximity identifiers that pass a filter; returns how many.
 
-        ``first`` is ``uint32[n]`` as in :meth:`rpis`, ``counts`` ``int32[n]``; ``bloom`` and ``to_word``
-        are of :class:`.filters.Filter`. The identifiers go to ``found``, the numbers of their key and of
-        the identifier within it to ``where`` (``int64[:, 2]``). Both need room for all of them, and for
-        :data:`.filters.AHEAD` more.
+        ``first`` is ``uint32[n]`` as in :meth:`rpis`, ``counts`` ``int32[n]``, none above
+        :data:`.filters.MOST`; ``bloom`` and ``to_word`` are of :class:`.filters.Filter`. The identifiers
+        go to ``found``, the numbers of their key and of the identifier within it to ``where``
+        (``int64[:, 2]``). Both need room for all of them.
+
+        What passes is noted without a branch, and made once more when a few keys are through: a branch
+        foretold wrongly waits for the filter's word, and throws away all that was begun behind it.
         """
         total = slot(b, LONG(0))
         table = self.filters.table(b, bloom, to_word)
+        noted = _Noted(b, self.step, self.unit.keys)
+        made = buffer(b, 16 * self.step)
 
-        def each(k: Value, keys: list[Value]) -> None:
+        def each(k: Value, place: Value, keys: list[Value]) -> None:
             by_key = b.mul(k, LONG(4))
             count = b.sext(load(b, at(b, counts, by_key), WORD), LONG)
             now = slot(b, self._first(b, RPI_TEMPLATE, load(b, at(b, first, by_key), WORD)))
@@ -127,18 +133,37 @@ class _Code:
                 blocks = self._counted_blocks(b, b.load(now))
                 b.store(self._later(b, b.load(now), self.step), now)
                 done = self.unit.rounds(b, blocks, keys)
-                have = b.load(total)
-                here = at(b, found, b.mul(have, LONG(16)))
-                for q, block in enumerate(done):
-                    store(b, here, block, 16 * self.unit.wide * q)
-                mask = self.filters.passing(b, table, done, here)
-                with b.if_then(b.icmp_unsigned("!=", mask, LONG(0)), likely=False):
-                    left = b.sub(count, i)
-                    more = _kept(b, mask, left, here, where, have, k, i)
-                    b.store(more, total)
+                noted.note(b, place, i, self.filters.passing(b, table, done, made))
 
-        self._each_key(b, keys, n, 1, each)
+        def visit(begin: Value, kept: Value) -> None:
+            with noted.all(b) as (place, number):
+                k = b.add(begin, place)
+                by_key = b.mul(k, LONG(4))
+                count = b.sext(load(b, at(b, counts, by_key), WORD), LONG)
+                # Those behind the key's last were made, and do not count.
+                with b.if_then(b.icmp_signed("<", number, count), likely=True):
+                    have = b.load(total)
+                    interval = b.add(load(b, at(b, first, by_key), WORD), b.trunc(number, WORD))
+                    identifier = self._one(b, kept, place, interval)
+                    store(b, at(b, found, b.mul(have, LONG(16))), identifier)
+                    here = at(b, where, b.mul(have, LONG(16)))
+                    store(b, here, k)
+                    store(b, here, number, 8)
+                    b.store(b.add(have, LONG(1)), total)
+            noted.forget(b)
+
+        noted.forget(b)
+        self._each_key(b, keys, n, 1, each, visit)
         return b.load(total)
+
+    def _one(self, b: Builder, kept: Value, place: Value, interval: Value) -> Value:
+        """One rolling proximity identifier, under the key at a place of what :meth:`_each_key` keeps."""
+        here = at(b, kept, b.mul(place, LONG(16)))
+        keys = [load(b, here, LONGS, 16 * r * self.unit.keys) for r in range(11)]
+        parts = [int.from_bytes(RPI_TEMPLATE[i : i + 4], "little") for i in (0, 4, 8)]
+        block = b.insert_element(words([*parts, 0]), interval, WORD(3))
+        (done,) = self.unit.single().rounds(b, [b.bitcast(block, LONGS)], keys)
+        return done
 
     def _each_key(
         self,
@@ -146,9 +171,13 @@ class _Code:
         keys: Value,
         n: Value,
         size: int,
-        each: Callable[[Value, list[Value]], None],
+        each: Callable[[Value, Value, list[Value]], None],
+        after: Callable[[Value, Value], None] | None = None,
     ) -> None:
-        """Code for each key of ``size`` registers: its number and its round keys, as wide as blocks."""
+        """Code for each key of ``size`` registers: its number, its place in a group, and its round keys,
+        as wide as blocks. And, where there is any, for each group: the number of its first key, and all
+        round keys, 16 bytes each, those of a round side by side.
+        """
         unit, rounds = self.unit, 11 if size == 1 else 15
         kept = buffer(b, 16 * rounds * unit.keys)
         with counted(b, groups(b, n, unit.keys)) as group:
@@ -168,7 +197,9 @@ class _Code:
                 spread = [
                     self._spread(b, load(b, here, LONGS, 16 * r * unit.keys)) for r in range(rounds)
                 ]
-                each(b.add(begin, k), spread)
+                each(b.add(begin, k), k, spread)
+            if after is not None:
+                after(begin, kept)
 
     def _spread(self, b: Builder, block: Value) -> Value:
         """A block, in all places of a register."""
@@ -242,38 +273,45 @@ class _Code:
                 store(b, target, load(b, at(b, spare, here), LONGS))
 
 
-def _kept(
-    b: Builder,
-    mask: Value,
-    left: Value,
-    here: Value,
-    where: Value,
-    have: Value,
-    key: Value,
-    number: Value,
-) -> Value:
-    """Moves identifiers whose bit is set to the front; returns how many there are then."""
-    total, bits = slot(b, have), slot(b, mask)
-    here = at(b, here, b.mul(b.neg(have), LONG(16)))
-    head, body, end = (b.append_basic_block(name) for name in ("bits", "bit", "done"))
-    b.branch(head)
-    b.position_at_end(head)
-    now = b.load(bits)
-    b.cbranch(b.icmp_unsigned("!=", now, LONG(0)), body, end)
-    b.position_at_end(body)
-    i = b.cttz(now, BIT(1))
-    b.store(b.and_(now, b.sub(now, LONG(1))), bits)
-    to = b.load(total)
-    value = load(b, at(b, here, b.mul(b.add(have, i), LONG(16))), LONGS)
-    store(b, at(b, here, b.mul(to, LONG(16))), value)
-    place = at(b, where, b.mul(to, LONG(16)))
-    store(b, place, key)
-    store(b, place, b.add(number, i), 8)
-    # Those behind the key's last are made, and do not count.
-    b.store(b.add(to, b.zext(b.icmp_signed("<", i, left), LONG)), total)
-    b.branch(head)
-    b.position_at_end(end)
-    return b.load(total)
+class _Noted:
+    """Bits of a group's identifiers: of each step whole bytes, of each key as many as MOST need."""
+
+    def __init__(self, b: Builder, step: int, keys: int):
+        self.step, self.steps = step, -(-MOST // step)
+        #: Of a step; the whole is read eight at a time.
+        self.bytes = next(n for n in (1, 2, 4, 8) if 8 * n >= step)
+        self.size = -(-keys * self.steps * self.bytes // 8) * 8
+        self.here = buffer(b, self.size)
+
+    def forget(self, b: Builder) -> None:
+        """Clears all bits."""
+        for byte in range(0, self.size, 8):
+            store(b, self.here, LONG(0), byte)
+
+    def note(self, b: Builder, place: Value, first: Value, mask: Value) -> None:
+        """Bits of the identifiers from the first on, of the key at a place."""
+        entry = b.add(b.mul(place, LONG(self.steps)), b.udiv(first, LONG(self.step)))
+        value = mask if self.bytes == 8 else b.trunc(mask, ir.IntType(8 * self.bytes))
+        store(b, at(b, self.here, b.mul(entry, LONG(self.bytes))), value)
+
+    @contextmanager
+    def all(self, b: Builder) -> Iterator[tuple[Value, Value]]:
+        """Code for each bit that is set: place of the key, and number of the identifier within it."""
+        with counted(b, LONG(self.size), step=8) as byte:
+            bits = slot(b, load(b, at(b, self.here, byte), LONG))
+            head, body, end = (b.append_basic_block(name) for name in ("bits", "bit", "done"))
+            b.branch(head)
+            b.position_at_end(head)
+            now = b.load(bits)
+            b.cbranch(b.icmp_unsigned("!=", now, LONG(0)), body, end)
+            b.position_at_end(body)
+            b.store(b.and_(now, b.sub(now, LONG(1))), bits)
+            bit = b.add(b.mul(byte, LONG(8)), b.cttz(now, BIT(1)))
+            entry, within = (f(bit, LONG(8 * self.bytes)) for f in (b.udiv, b.urem))
+            place, of = (f(entry, LONG(self.steps)) for f in (b.udiv, b.urem))
+            yield place, b.add(b.mul(of, LONG(self.step)), within)
+            b.branch(head)
+            b.position_at_end(end)
 
 
 def _low(b: Builder, block: Value) -> Value:

@@ -30,6 +30,10 @@ class Aes:
         """Registers of blocks encrypted, interleaved round by round; ``keys`` as wide as they are."""
         raise NotImplementedError
 
+    def single(self) -> Aes:
+        """The same for one block."""
+        return self
+
     def substituted(self, b: Builder, key: Value, constant: int, rotated: bool) -> Value:
         """The last word of each key, substituted, in all its words.
 
@@ -73,6 +77,9 @@ class Aes:
 
 class X86(Aes):
     """AES-NI; VAES where a register holds more than one block."""
+
+    def single(self):
+        return X86(1, 1, 1)
 
     def _name(self, last: bool) -> str:
         return "llvm.x86.aesni.aesenc" + "last" * last + {1: "", 2: ".256", 4: ".512"}[self.wide]

@@ -22,6 +22,7 @@ from .writing import (
     define,
     load,
     pick,
+    store,
 )
 
 #: Identifiers of one call: a bit each in what it returns, and a whole part of a day's 96 and 144.
@@ -30,8 +31,8 @@ SPAN = 48
 #: a byte of its own, which names a bit of the word to the instruction that shifts bytes together.
 SPREAD = 0x9E3779B97F4A7C15
 FIRST_BIT, SECOND_BIT = 24, 32
-#: Most identifiers that one step of :meth:`.aes_functions` makes before it asks the filter.
-AHEAD = 64
+#: Most identifiers of one key that are made and asked for in one go.
+MOST = 144
 #: Name and shape (see :func:`.writing.define`) of each function.
 SHAPES = {"passing_3": "pip", "passing_4": "pip"}
 
@@ -68,8 +69,11 @@ class Filter:
         return out
 
     def passing(self, b: Builder, table: Any, blocks: Sequence[Value], ids: Value) -> Value:
-        """Bits of identifiers of four words, in registers and in memory."""
-        n = sum(block.type.count // 2 for block in blocks)
+        """Bits of identifiers of four words in registers; ``ids`` has room for them."""
+        n = 0
+        for block in blocks:
+            store(b, ids, block, 16 * n)
+            n += block.type.count // 2
         return self.span(b, table, ids, 4, n)
 
     @staticmethod

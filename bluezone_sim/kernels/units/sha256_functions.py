@@ -5,7 +5,7 @@ Rows are as stored: keys and digests of 32 bytes, blocks of 64, contiguous.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from llvmlite import ir
@@ -55,9 +55,9 @@ class _Chain:
     def state(self) -> list[Any]:
         return [[self.b.load(v) for v in quad] for quad in self.slots]
 
-    def hash(self, state: list[Any]) -> None:
-        """The next states are the hashes of these."""
-        new = self.unit.compress(self.b, _known(self.unit, INITIAL), [*state, *self.tail])
+    def hash(self, state: list[Any], compress: Callable[..., list[Any]]) -> None:
+        """The next states are the hashes of these, by a function of the unit."""
+        new = compress(self.b, _known(self.unit, INITIAL), [*state, *self.tail])
         for quad, values in zip(self.slots, new, strict=True):
             for pointer, value in zip(quad, values, strict=True):
                 self.b.store(value, pointer)
@@ -76,7 +76,7 @@ def _identifiers(unit: Any, b: Builder, keys: Value, out: Value, n: Value, count
         with counted(b, last) as i:
             state = chain.state()
             unit.store_identifier(b, targets, b.mul(i, LONG(12)), state)
-            chain.hash(state)
+            chain.hash(state, unit.compress_here)
         with b.if_then(b.icmp_signed(">=", last, LONG(0))):
             unit.store_identifier(b, targets, b.mul(last, LONG(12)), chain.state())
 
@@ -92,7 +92,7 @@ def _ratchet(unit: Any, b: Builder, keys: Value, out: Value, n: Value, count: Va
             state = chain.state()
             for k, quad in enumerate(state):
                 unit.store(b, targets, b.add(b.mul(i, LONG(32)), LONG(16 * k)), quad)
-            chain.hash(state)
+            chain.hash(state, unit.compress)
 
 
 def _digests(

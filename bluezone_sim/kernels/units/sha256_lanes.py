@@ -113,6 +113,17 @@ class Lanes:
             return self._called(b, self._half, state, given, LONG(known[15]))
         return self._called(b, self._block, state, list(chain(*message)))
 
+    def compress_here(
+        self, b: Builder, state: Sequence[Quad], message: Sequence[Quad]
+    ) -> list[Quad]:
+        """The same, compiled into the caller: a twentieth quicker, and 15 KiB of code each time."""
+        before, w = list(chain(*state)), list(chain(*message))
+        now = before
+        for first in range(0, 64, 16):
+            now = self._rounds(b, now, self._added(b, w, first, first > 0))
+        after = [b.add(x, y) for x, y in zip(now, before, strict=True)]
+        return [after[:4], after[4:]]
+
     def compress_scheduled(self, b: Builder, state: Sequence[Quad], schedule: Value) -> list[Quad]:
         """The same, of a block known beforehand: ``uint32[64]`` of what its rounds add."""
         return self._called(b, self._known, state, None, schedule)
@@ -142,8 +153,7 @@ class Lanes:
     def _write_half(self, b, state, message, bits):
         length = self._splat(b, b.trunc(bits, WORD))
         padding = [words([x] * self.width) for x in _AFTER_HALF]
-        # What the padding adds to the next sixteen words is known, so these rounds are written out too.
-        self._compress(b, state, [*self._read(b, message, 8), *padding, length], 32)
+        self._compress(b, state, [*self._read(b, message, 8), *padding, length], 16)
 
     def _write_known(self, b, state, schedule):
         before = self._read(b, state, 8)

@@ -71,6 +71,12 @@ class Streams:
 
         return self._rounds(b, state, added)
 
+    def compress_here(
+        self, b: Builder, state: Sequence[Quad], message: Sequence[Quad]
+    ) -> list[Quad]:
+        """The same: whoever compresses has the code of its own."""
+        return self.compress(b, state, message)
+
     def compress_scheduled(self, b: Builder, state: Sequence[Quad], schedule: Value) -> list[Quad]:
         """The same, of a block known beforehand: ``uint32[64]`` of what its rounds add."""
         return self._rounds(b, state, lambda i, s: load(b, schedule, WORDS, 16 * i))

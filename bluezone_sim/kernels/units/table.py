@@ -1,4 +1,4 @@
-"""The units' functions: a table of their addresses, filled when the first one is needed.
+"""The units' functions: a table of their addresses, filled when they are needed.
 
 Compiled kernels read the table by its name, which holds a digest of all kernels' sources. So a kernel of
 the cache finds the functions that it was compiled to call, whichever units the process has.
@@ -7,8 +7,8 @@ the cache finds the functions that it was compiled to call, whichever units the 
 from __future__ import annotations
 
 import ctypes
-import os
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,8 +27,7 @@ from .sha256_lanes import Lanes
 from .sha256_streams import ArmSha, ShaNi
 from .writing import LONG, POINTER
 
-_AES_SHAPES = {**aes_functions.SHAPES, **filters.SHAPES}
-_SHAPES = {**sha256_functions.SHAPES, **_AES_SHAPES}
+_SHAPES = {**sha256_functions.SHAPES, **aes_functions.SHAPES, **filters.SHAPES}
 _PLACES = {name: i for i, name in enumerate(_SHAPES)}
 _KINDS = {
     name: ctypes.CFUNCTYPE(
@@ -45,8 +44,6 @@ binding.add_symbol(_SYMBOL, ctypes.addressof(_addresses))
 _lock = threading.Lock()
 _functions: dict[str, Any] = {}
 _loaded: dict[str, list[int]] = {}
-#: What ``BLUEZONE_SIM_KERNELS`` was when the table was filled.
-_given: str | None = None
 
 
 def write_sha(module: ir.Module, unit: str) -> None:
@@ -59,7 +56,6 @@ def write_sha(module: ir.Module, unit: str) -> None:
 def write_aes(module: ir.Module, unit: str) -> None:
     """Defines the functions of an AES unit."""
     made: Aes
-    asked = filters.Gather() if unit == "vaes512" else filters.Filter()
     if unit == "tables":
         made = Tables(module)
     elif unit == "armv8":
@@ -69,40 +65,62 @@ def write_aes(module: ir.Module, unit: str) -> None:
             unit
         ]
         made = X86(wide, at_once, keys)
-    aes_functions.write(module, made, asked)
-    filters.write(module, asked)
+    aes_functions.write(module, made, _filter(unit))
 
 
-def ready() -> None:
-    """Fills the table, where it is empty or ``BLUEZONE_SIM_KERNELS`` has changed.
+def write_filters(module: ir.Module, unit: str) -> None:
+    """Defines the functions that ask the filter, as beside an AES unit."""
+    filters.write(module, _filter(unit))
+
+
+def _filter(unit: str) -> filters.Filter:
+    return filters.Gather() if unit == "vaes512" else filters.Filter()
+
+
+#: Parts, each an object of its own, compiled when one of its functions is wanted: shapes, what writes
+#: them, and for which unit.
+_PARTS: dict[str, tuple[dict[str, str], Any, Callable[[cpu.Units], str]]] = {
+    "sha": (sha256_functions.SHAPES, write_sha, lambda units: units.sha),
+    "aes": (aes_functions.SHAPES, write_aes, lambda units: units.aes),
+    "filters": (filters.SHAPES, write_filters, lambda units: units.aes),
+}
+_PART_OF = {name: part for part, (shapes, _, _) in _PARTS.items() for name in shapes}
+
+
+def ready(*names: str) -> None:
+    """Loads the parts that these functions are of, where they are not there yet.
 
     Raises:
-        InputError: the variable names a unit that is unknown or that this processor lacks.
+        InputError: ``BLUEZONE_SIM_KERNELS`` names a unit that is unknown or that this processor lacks.
     """
-    global _given
-    given = os.environ.get(cpu.VARIABLE, "")
-    if given == _given:
-        return
+    for name in names:
+        if name not in _functions:
+            _load(_PART_OF[name])
+
+
+def fill() -> None:
+    """Loads what there is once more, of the units that are to be used as of now; see :func:`ready`."""
+    for part in sorted({_PART_OF[name] for name in _functions}) or _PARTS:
+        _load(part)
+
+
+def _load(part: str) -> None:
+    shapes, write, unit_of = _PARTS[part]
     with _lock:
-        units = cpu.units()
-        found = [*_of("sha", units.sha, write_sha), *_of("aes", units.aes, write_aes)]
-        for (name, kind), address in zip(_KINDS.items(), found, strict=True):
+        full = f"{part}-{unit_of(cpu.units())}"
+        if full not in _loaded:
+            unit = full.split("-")[1]
+            _loaded[full] = addresses(full, lambda module: write(module, unit), list(shapes))
+        found = dict(zip(shapes, _loaded[full], strict=True))
+        for name, address in found.items():
             _addresses[_PLACES[name]] = address
-            _functions[name] = kind(address)
-        _given = given
-
-
-def _of(kind: str, unit: str, write: Any) -> list[int]:
-    full = f"{kind}-{unit}"
-    if full not in _loaded:
-        names = list(sha256_functions.SHAPES if kind == "sha" else _AES_SHAPES)
-        _loaded[full] = addresses(full, lambda module: write(module, unit), names)
-    return _loaded[full]
+        # At once: other threads look whether a name is there.
+        _functions.update({name: _KINDS[name](address) for name, address in found.items()})
 
 
 def call(name: str, *arguments: Any) -> int:
     """Calls a function from Python, without the lock: contiguous arrays as pointers, and integers."""
-    ready()
+    ready(name)
     given = [_first_byte(a) if isinstance(a, np.ndarray) else a for a in arguments]
     return int(_functions[name](*given))
 
@@ -118,7 +136,7 @@ def _first_byte(array: NDArray[Any]) -> Any:
 def function(name: str) -> Any:
     """An intrinsic that calls a function: its arguments, but ``array, first element`` for a pointer.
 
-    A kernel with such a call runs after :func:`ready`.
+    A kernel with such a call runs after :func:`ready` of that name: there is no function before.
     """
     shape, place = _SHAPES[name], _PLACES[name]
 

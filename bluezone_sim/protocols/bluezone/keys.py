@@ -8,7 +8,6 @@ sub-key are on air for 15 minutes. Version 1 (white paper, May 2020) had one fix
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,6 @@ from numpy.typing import NDArray
 
 from ...errors import TableError
 from ...kernels.crypto.sha256 import bluezone_identifiers, ratchet
-from ...kernels.lookup import fused as kernels
-from ...kernels.lookup.exact import Index
 from ...tables.rows import PublishedKeys
 from ..protocol import DAY_S, Protocol
 from ..units import UnitKeys, check_published, day_units
@@ -58,12 +55,6 @@ def units(published: PublishedKeys, protocol: Protocol) -> UnitKeys:
             f'published.meta["max"]: row {bad[0]} is {per_day[bad[0]]}, expected 1 to {DAY_S}'
         )
     return day_units(published, per_day.astype(np.int64), protocol.daily_keys, shuffled=False)
-
-
-def fused(index: Index, units: UnitKeys) -> Callable[..., None]:
-    """Sub-keys made and looked up in one go."""
-    keys, counts = np.ascontiguousarray(units.keys), units.count
-    return lambda span, work: kernels.bluezone(index, keys, counts, span, work)
 
 
 def fixed(words: NDArray[np.uint64]) -> NDArray[np.uint8]:

@@ -24,7 +24,7 @@ BLUEZONE = Protocol(
         identifiers="bluezone_sim.protocols.bluezone.keys:identifiers",
         next_keys="bluezone_sim.protocols.bluezone.keys:next_keys",
         units="bluezone_sim.protocols.bluezone.keys:units",
-        fused="bluezone_sim.protocols.bluezone.keys:fused",
+        fused="bluezone_sim.kernels.lookup.fused:bluezone",
     ),
     wire=Wire(
         services=(wire.SERVICE_UUID, wire.IOS_SERVICE),

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import TableError
 from ...kernels.crypto.aes import gaen_identifiers, gaen_metadata_key_stream
-from ...kernels.lookup import fused as kernels
-from ...kernels.lookup.exact import Index
 from ...tables.rows import PublishedKeys
 from ..protocol import Protocol
-from ..units import UnitKeys, check_kinds, check_published, first_row
+from ..units import UnitKeys, check_published, first_row, single_units
 from .wire import INTERVAL_S, KEY_BYTES, METADATA_BYTES, PER_KEY
 
 #: Version 1.0 of the metadata, its first byte.
@@ -28,21 +24,14 @@ def identifiers(
     threads: int = 1,
 ) -> None:
     """Rolling proximity identifiers."""
-    gaen_identifiers(keys, starts_s // INTERVAL_S, out.shape[1], out, threads=threads)
+    gaen_identifiers(keys, starts_s, out.shape[1], out, interval=INTERVAL_S, threads=threads)
 
 
 def units(published: PublishedKeys, protocol: Protocol) -> UnitKeys:
     """Each key is a unit; its count is its rolling period; see :func:`check_keys`."""
-    check_kinds(published, KEY_BYTES)
-    n = len(published.start_s)
-    start_s = np.ascontiguousarray(published.start_s, np.int64)
-    period = np.ascontiguousarray(published.count, np.int64)
-    start_ms, step_ms = np.empty(n, np.int64), np.empty(n, np.int64)
-    count, parent = np.empty(n, np.int32), np.empty(n, np.int32)
-    if not kernels.gaen_units(start_s, period, start_ms, step_ms, count, parent):
-        check_keys(published)  # which says what is wrong
-    keys = np.ascontiguousarray(published.key)
-    return UnitKeys(keys, start_ms, count, step_ms, step_ms, parent)
+    check_keys(published)
+    interval_ms = 1000 * INTERVAL_S
+    return single_units(published, interval_ms, interval_ms)
 
 
 def check_keys(published: PublishedKeys) -> None:
@@ -55,14 +44,6 @@ def check_keys(published: PublishedKeys) -> None:
         raise TableError(
             f"published.start_s: row {row}: {published.start_s[row]} is not a multiple of {INTERVAL_S}"
         )
-
-
-def fused(index: Index, units: UnitKeys) -> Callable[..., None]:
-    """Identifiers made and looked up in one go."""
-    keys, start_ms, counts = np.ascontiguousarray(units.keys), units.start_ms, units.count
-    return lambda span, work: kernels.gaen(
-        kernels.gaen_scratch(), index, keys, start_ms, counts, span, work
-    )
 
 
 def payload(

@@ -24,7 +24,7 @@ GAEN = Protocol(
         units="bluezone_sim.protocols.gaen.keys:units",
         payload="bluezone_sim.protocols.gaen.keys:payload",
         attenuation="bluezone_sim.protocols.gaen.keys:attenuation",
-        fused="bluezone_sim.protocols.gaen.keys:fused",
+        fused="bluezone_sim.kernels.lookup.fused:gaen",
     ),
     wire=Wire(
         services=(wire.SERVICE_UUID,),

@@ -17,6 +17,7 @@ from ...tables.table import Column, Table
 from ...tables.words import DASH, hundredths, interval, percent
 from ..campaign_sweep import answer as campaign_answer
 from ..charts import histogram_chart
+from ..epidemic.answer import answer as epidemic_answer
 from ..figures import sensitivity_svg
 from ..findings import (
     adoption_chart,
@@ -102,6 +103,7 @@ def render(result: RunResult, about: dict[str, Any]) -> str:
         ),
         sections=panels(result),
         campaigns=campaigns_in(result),
+        finding="" if result.epidemic is None else epidemic_answer(result.epidemic),
     )
 
 
@@ -158,6 +160,7 @@ def _render(
     sections: Sequence[Panel] = (),
     campaigns: Sequence[CampaignArm] = (),
     judged: Sequence[Arm] | None = None,
+    finding: str = "",
 ) -> str:
     from markupsafe import Markup  # jinja2's own; figures are markup that we made
 
@@ -190,6 +193,7 @@ def _render(
             answer=" ".join(
                 text
                 for text in (
+                    finding,
                     campaign_answer(campaigns),
                     answer(arms, differences, levels[focus]),
                 )

@@ -8,19 +8,19 @@ from typing import Any
 
 from ...errors import Fault
 from ...tables.metrics import DAY_NUMBERS, NUMBERS
-from ..dotted import Raw
+from ..dotted import SHORT, Raw
 from ..dotted import get as _get
 from ..dotted import number as _number
 
-#: Short names of axes of a sweep.
-SHORT = {"protocol": "protocol.name", "adoption": "adoption.levels"}
 #: Keys that are no axes of a sweep.
 NO_AXES = {
     "seed": "seeds are counted by sweep.seeds",
     "name": "it changes no number",
     "title": "it changes no number",
+    "population.smartphone_share": "sweep population.smartphones, their number",
     "sensitivity": "a sweep has arms of its own",
     "adoption.draws": "a sweep draws adopters by seed",
+    "epidemic.seeds": "a sweep's epidemics are over its seeds",
     "radio.draws": "a sweep's intervals are over seeds",
     "sweep": "it changes no number",
     "expect": "it changes no number",

@@ -9,6 +9,7 @@ from ...errors import Fault
 from ..dotted import Raw
 from ..dotted import get as _get
 from ..dotted import number as _number
+from ..schema.epidemic import Arm
 
 #: What an arm may set: what changes neither people nor whom they meet.
 SETTABLE = (
@@ -23,6 +24,7 @@ SETTABLE = (
     "epidemic.tests",
     "epidemic.manual",
 )
+_DEFAULTS = {name: field.default for name, field in Arm.model_fields.items()}
 #: Of these, calibration belongs to people.
 _OF_PEOPLE = ("phones.models", "tx_power", "rx_correction")
 
@@ -63,11 +65,11 @@ def _epidemic(raw: Raw, merged: Raw) -> Iterator[Fault]:
 def _arm(arm: Raw, path: str, names: list[Any], arms: list[Raw]) -> Iterator[Fault]:
     finds, level = arm.get("finds", "phones"), _number(arm, "level") or 0.0
     for key, needed in (("contact_share", "contacts"), ("as_many", "random"), ("f2", "phones")):
-        if arm.get(key) and finds != needed:
+        if arm.get(key, _DEFAULTS[key]) != _DEFAULTS[key] and finds != needed:
             yield Fault(f"{path}.{key}", f'has no effect with finds = "{finds}"', "remove it", True)
     if level == 0:
         for key in ("finds", "f2"):
-            if arm.get(key):
+            if arm.get(key, _DEFAULTS[key]) != _DEFAULTS[key]:
                 yield Fault(f"{path}.{key}", "has no effect with level = 0", "give a level", True)
     if finds == "random" and level > 0:
         other = arm.get("as_many")

@@ -52,7 +52,9 @@ class Transmission(TomlTable):
         "all in one room (assumed, each: what of it is true is not known, so compare them)",
     )
     household_cap_min: Positive = Field(
-        60.0, description="minutes that count a day of two people of a household (assumed)"
+        30.0,
+        description="minutes that count a day of two people of a household: so that .16 of the others of "
+        "a household are infected by one of them, as Madewell et al. 2020 have it (.140 to .193)",
     )
     home_factor: Share = Field(
         0.5, description="of the infections within a household while either stays at home (assumed)"

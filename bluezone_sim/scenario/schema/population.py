@@ -72,6 +72,9 @@ class Population(TomlTable):
     )
     ages: Ages = Ages()
     smartphones: int = Field(ge=0, description="people who own a smartphone")
+    smartphone_share: Share | None = Field(
+        None, description="instead of their number: the share of people who own a smartphone"
+    )
     ownership: Ownership = Ownership()
     ios_share: Share = Field(
         0.364, description="iOS share of smartphones (36 to 63 Android, one weak web page)"

@@ -45,7 +45,11 @@ def policy_of(town: Town, arm: Arm) -> Policy:
         bare = scenario.epidemic.model_copy(update={"arms": []})
         changed = point_scenario(scenario.model_copy(update={"epidemic": bare}), arm.set)
         scenario = changed.model_copy(update={"name": scenario.name})
+    return Policy(arm, town.beside(scenario), level_of(scenario, arm))
+
+
+def level_of(scenario: Scenario, arm: Arm) -> float:
+    """Share of smartphone owners that run the app in an arm: a whole number of users, as in
+    ``adoption.levels``."""
     owners = scenario.population.smartphones
-    # As adoption.levels: a whole number of users.
-    level = round(arm.level * owners) / owners if owners else 0.0
-    return Policy(arm, town.beside(scenario), level)
+    return round(arm.level * owners) / owners if owners else 0.0

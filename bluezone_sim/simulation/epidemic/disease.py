@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from ...kernels import rng
 from ...kernels.contacts.meetings import permute_many
@@ -83,6 +82,8 @@ class Courses:
 
 def courses(seed: int, n: int, disease: Disease) -> Courses:
     """The courses of ``n`` people."""
+    from scipy import stats  # slow to load, so only where there is an epidemic
+
     who = np.arange(n)
     z = rng.normals(stream(seed, "incubation"), who)
     days = disease.incubation_median_days * np.exp(disease.incubation_log_sd * z)
@@ -109,6 +110,8 @@ def profile(disease: Disease) -> tuple[NDArray[np.float64], int]:
         ``float64[hours]``, whose sum is 24: a whole course counts as one day of infectiousness 1; and the
         hour of the first value.
     """
+    from scipy import stats
+
     low, high = FIRST_S // HOUR_S, LAST_S // HOUR_S
     middle = (np.arange(low, high) + 0.5) / 24 + disease.profile_shift_days
     density = stats.gamma.pdf(middle, disease.profile_shape, scale=1 / disease.profile_rate_per_day)
@@ -137,6 +140,8 @@ def rates(seed: int, epidemic: Epidemic, strength: float) -> Rates:
 
 def infected_elsewhere(seed: int, epidemic: Epidemic, n: int, day: int) -> NDArray[np.int64]:
     """People who are infected as a day begins, by nobody of the town: the first, and imports."""
+    from scipy import stats
+
     out = []
     if day == 0 and epidemic.infected:
         first = np.arange(min(epidemic.infected, n))

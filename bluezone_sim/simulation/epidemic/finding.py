@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...kernels import rng
-from ...kernels.contacts.transmission import NEVER
 from ...matching.exposures import ExposureDays
 from ...matching.pairs import concatenate_exposure_days
 from ...matching.warnings import (
@@ -329,7 +328,9 @@ class Finder:
         """The arm's context on a day, with the onsets of its cases."""
         onset = np.full(self.town.world.n_people, NO_ONSET, np.int64)
         own_s = seen.onset_s(k, cases)
-        onset[cases] = np.where(own_s == NEVER, NO_ONSET, own_s + self.town.midnight_s)
+        # Who will fall ill later is somebody without symptoms when the keys are published.
+        ill = own_s < (day + 1) * DAY_S
+        onset[cases] = np.where(ill, own_s + self.town.midnight_s, NO_ONSET)
         return replace(self.town.bound(self.policies[k].context, day), known_onset_s=onset)
 
 

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 from ...analysis.epidemic.result import Fitted
 from ...errors import InputError
@@ -51,6 +50,8 @@ def fit(town: Town, epidemic: Epidemic, course: Courses) -> tuple[float, Fitted]
     Raises:
         InputError: no strength gives that R0: people meet too few others.
     """
+    from scipy.optimize import brentq  # slow to load, so only where there is an epidemic
+
     n = town.world.n_people
     key = np.uint64(stream(town.world.seed, "fit"))
     sample = np.sort(permute_many(key, np.arange(min(SAMPLE, n)), n)).astype(np.int32)

@@ -31,6 +31,7 @@ class Tally:
         self._told: list[list[tuple[NDArray[np.int64], int]]] = [[] for _ in policies]
         self._by_case, self._infected = np.zeros((2, len(policies)), np.int64)
         self._expected = np.zeros(len(policies))
+        self._of_infector = np.zeros((len(policies), town.world.n_people), np.bool_)
 
     def begin(self, day: int) -> None:
         """Who is at home."""
@@ -56,6 +57,9 @@ class Tally:
         row[_AT["traced"]] = len(np.unique(found.traced.person))
         if (len(warned) or len(found.traced.person)) and self._first[k] is None:
             self._first[k] = day
+        for told in (found.warned, found.traced):
+            by_case = self._states.source[k, told.person] == told.case
+            self._of_infector[k, told.person[by_case & (told.case != ELSEWHERE)]] = True
         if len(warned):
             self._told[k].append((warned, day))
             self._split(k, day, warned, found.warned)
@@ -107,6 +111,7 @@ class Tally:
             warned_infected=int(self._infected[k]),
             expected_infected=float(self._expected[k]),
             warned_positive=positive,
+            told_of_infector=int(self._of_infector[k].sum()),
         )
 
     def _could_go_on(self, k: int) -> bool:

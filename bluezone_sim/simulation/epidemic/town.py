@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +69,7 @@ class Town:
         days: int | None = None,
         threads: int | None = None,
         world: World | None = None,
-    ) -> Town:
+    ) -> Self:
         """Makes the people of a scenario.
 
         Args:
@@ -98,7 +98,7 @@ class Town:
         )
         return cls(scenario, made, days)
 
-    def __deepcopy__(self, memo: object) -> Town:
+    def __deepcopy__(self, memo: object) -> Self:
         """Itself: it has no state."""
         return self
 

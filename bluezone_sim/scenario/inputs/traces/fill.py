@@ -105,7 +105,8 @@ def _population(raw: Raw, trace: Trace, faults: list[Fault]) -> None:
                 "leave it out",
             )
         )
-    population.setdefault("smartphones", n)
+    if population.get("smartphone_share") is None:
+        population.setdefault("smartphones", n)
     districts = [
         {"name": name or "everybody", "people": count}
         for name, count in zip(trace.groups, trace.group_sizes(), strict=True)

@@ -1,0 +1,1 @@
+"""The same epidemic on two engines: the built-in one and Covasim's."""

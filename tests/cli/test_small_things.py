@@ -1,0 +1,139 @@
+"""What stops people in their first hour: short keys, shares, narrow terminals, labels."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+import bluezone_sim as bz
+from bluezone_sim.cli import main
+from bluezone_sim.errors import InputError, ScenarioError
+from bluezone_sim.scenario import template, trace_template
+from bluezone_sim.scenario.loading import parse
+from bluezone_sim.tables.table import Column, Table
+from helpers import contact_day as day
+from helpers import small
+from helpers.small import TOWN
+
+
+def test_short_keys_mean_the_same_in_set_and_grid(tmp_path):
+    file = tmp_path / "town.toml"
+    file.write_text(TOWN, encoding="utf-8")
+    found = bz.load(file, {"protocol": "gaen", "adoption": 0.4})
+    assert found.protocol.name == "gaen"
+    assert found.adoption.levels == [0.4]
+    assert found == bz.load(file, {"protocol.name": "gaen", "adoption.levels": [0.4]})
+    assert bz.load(file, {"adoption": [0.2, 0.4]}).adoption.levels == [0.2, 0.4]
+    assert bz.load(file, {"protocol": {"name": "gaen"}}).protocol.name == "gaen"
+
+
+def test_a_level_in_percent_is_told_as_a_share():
+    with pytest.raises(ScenarioError, match=r"found 20 \(shares: 0\.2 for 20 %\)"):
+        small.scenario(adoption__levels=[20])
+
+
+def test_smartphones_may_be_a_share():
+    raw = small.raw_scenario()
+    del raw["population"]["smartphones"]
+    raw["population"]["smartphone_share"] = 0.5
+    assert bz.scenario.loading.validate(raw).population.smartphones == 150
+    raw["population"]["smartphones"] = 150
+    with pytest.raises(ScenarioError, match="smartphone_share: is there beside smartphones"):
+        bz.scenario.loading.validate(raw)
+    # On the command line the one stands in place of the other.
+    changed = parse(TOWN, overrides={"population.smartphone_share": 0.1})
+    assert changed.population.smartphones == 3_000
+    with pytest.raises(ScenarioError, match=r"smartphone_share: expected at most 1, found 58"):
+        parse(TOWN, overrides={"population.smartphone_share": 58})
+
+
+def test_a_sweep_takes_the_number_of_smartphones():
+    swept = bz.sweep(small.scenario(), {"population.smartphones": [60, 200]}, seeds=1, workers=1)
+    assert sorted(arm.metrics[-1].users for arm in swept.arms) == [60, 200]
+    with pytest.raises(InputError, match=r"sweep population\.smartphones, their number"):
+        bz.sweep(small.scenario(), {"population.smartphone_share": [0.2, 0.9]}, seeds=1)
+
+
+def test_new_writes_the_town_that_is_asked_for(tmp_path, capsys):
+    file = tmp_path / "town.toml"
+    asked = ["--people", "5000", "--smartphone-share", "0.4", "--ios-share", "0.1"]
+    assert main(["new", str(file), *asked]) == 0
+    found = bz.load(file).population
+    assert (found.people, found.smartphones, found.ios_share) == (5000, 2000, 0.1)
+    assert sum(d.people for d in found.districts) == 5000
+    assert bz.load(file) == parse(template(5000, 0.4, 0.1))
+    for people in (2, 3, 7):
+        assert parse(template(people, 1.0)).population.people == people
+    assert parse(template(100, 0.0)).population.smartphones == 0
+    assert main(["new", str(tmp_path / "x.toml"), "--people", "1"]) == 2
+
+
+def test_new_writes_a_scenario_of_a_trace(tmp_path, monkeypatch):
+    rows = [f"{t},{a:03d},{b:03d}" for t, a, b in day.steps()]
+    trace = day.write(tmp_path, "met.csv", rows, "t,i,j\n")
+    file = tmp_path / "mine.toml"
+    assert main(["new", str(file), "--trace", trace.name, "--smartphone-share", "0.5"]) == 0
+    text = file.read_text(encoding="utf-8")
+    assert text == trace_template(trace.relative_to(tmp_path), 0.5)
+    file.write_text(text.replace("# start = 2020-08-01", f"start = {day.DAY}"), encoding="utf-8")
+    found = bz.load(file)
+    assert found.population.people == day.PEOPLE
+    assert found.population.smartphones == day.PEOPLE // 2
+
+
+WIDE = Table(
+    "Wide",
+    (
+        Column("arm", left=True),
+        Column("kind", left=True),
+        Column("of\nphones", str),
+        Column("long " * 20, str),
+    ),
+    (("a", "x", 1.25, 12345), ("", "y", 2.5, 67890)),
+    "a note",
+)  # fmt: skip
+
+
+def test_a_table_too_wide_for_a_terminal_is_in_blocks(monkeypatch, capsys):
+    from bluezone_sim.cli.common import show
+    from bluezone_sim.cli.printing import console
+
+    monkeypatch.setenv("COLUMNS", "60")
+    show(console(), [WIDE])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if not line.startswith(" ")][:3] == ["Wide", "a, x", "a, y"]
+    assert any(re.fullmatch(r"  of phones +1\.25", line) for line in lines)
+    assert any(line.endswith("67890") for line in lines)
+    monkeypatch.delenv("COLUMNS")
+    show(console(), [WIDE])
+    assert max(map(len, capsys.readouterr().out.splitlines())) > 100  # a pipe is as wide as needed
+
+
+def test_no_number_is_cut_in_a_narrow_terminal(tmp_path, monkeypatch, capsys):
+    file = tmp_path / "s.toml"
+    file.write_text(TOWN.replace("30_000", "3_000").replace("17_500", "1_750")
+                    .replace("10_000", "1_000").replace("20_000", "2_000"), encoding="utf-8")  # fmt: skip
+    sets = ("index_cases.count=50", "index_cases.f2_count=0", "adoption=0.6")
+    asked = ["run", str(file), *(x for one in sets for x in ("--set", one))]
+    assert main([*asked, "--out", str(tmp_path / "a")]) == 0, capsys.readouterr().err
+    wide = capsys.readouterr().out
+    monkeypatch.setenv("COLUMNS", "50")
+    assert main([*asked, "--out", str(tmp_path / "b")]) == 0
+    narrow = capsys.readouterr().out
+    numbers = set(re.findall(r"\d+\.\d+", wide.partition("Written")[0].rpartition("\n")[0]))
+    seconds = re.search(r"([\d.]+) s, [\d,]+ MiB", wide)
+    assert numbers - {seconds.group(1)} <= set(re.findall(r"\d+\.\d+", narrow))
+
+
+def test_compare_labels_both_sides_and_says_what_differs(tmp_path, capsys):
+    a, b = tmp_path / "a", tmp_path / "b"
+    bz.run(small.scenario()).save(a)
+    bz.run(small.scenario(radio__density="on", publication__consent=0.5)).save(b)
+    assert main(["compare", str(a), str(b)]) == 0
+    out = capsys.readouterr().out
+    assert f"A, {a}: small (seed 1, bluezone" in out
+    assert f"B, {b}: small (seed 1, bluezone" in out
+    assert "radio.density: off in A, on in B" in out
+    assert "publication.consent: 0.9 in A, 0.5 in B" in out
+    assert "Difference, B from A" in out
