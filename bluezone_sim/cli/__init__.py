@@ -91,7 +91,7 @@ for _room in _ROOMS:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs a command; the exit code says how it went (docs/commands.md lists them)."""
+    """Runs a command; the exit code says how it went (docs/reference/files.md lists them)."""
     # Without a home Matplotlib has two lines to say of a folder that it then makes and removes itself.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     with _interrupts() as interrupted, _warnings():

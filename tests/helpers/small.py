@@ -74,8 +74,12 @@ _SMALLER, _CASES = 40, {"count": 60, "f2_count": 6}
 
 def smaller(name: str) -> Scenario:
     """A shipped scenario with fewer people, phones, users and cases, and nothing else changed."""
-    path = shipped()[name]
-    raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    return validate(smaller_table(name), name, shipped()[name].parent)
+
+
+def smaller_table(name: str) -> dict[str, Any]:
+    """:func:`smaller` as a file would say it."""
+    raw = tomllib.loads(shipped()[name].read_text(encoding="utf-8"))
     if "population" in raw:  # else its people are those of a file
         population = raw["population"]
         for district in population["districts"]:
@@ -92,4 +96,4 @@ def smaller(name: str) -> Scenario:
         raw["sensitivity"]["cases"] = 20
     if "epidemic" in raw:
         raw["epidemic"].update(days=60, seeds=1)
-    return validate(raw, name, path.parent)
+    return raw
