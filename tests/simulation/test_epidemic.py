@@ -352,7 +352,7 @@ def test_every_protocol_warns_people_who_are_infected():
         arms.append({**APP, "name": name, "set": changes})
     found = simulated(
         outbreak(
-            [HAND, APP, {**APP, "name": "f2", "f2": True}, *arms], people=2500, days=40, infected=60
+            [HAND, APP, {**APP, "name": "f2", "f2": True}, *arms], people=1500, days=30, infected=60
         )
     ).result()
     app, f2 = found.arms[1:3]
