@@ -91,6 +91,7 @@ FLOORS = (
     ("api", "connect", "testing"),
     ("validation",),
     ("ble", "benchmarks"),
+    ("schemas",),
     ("cli",),
     ("__init__", "__main__"),
 )

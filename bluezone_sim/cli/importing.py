@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +12,7 @@ import typer
 from ..errors import FormatError, InputError
 from ..reading.bounded import is_folder
 from .common import Json, tell_private
-from .printing import echo
+from .printing import echo, print_json
 
 if TYPE_CHECKING:
     from ..captures.file_report import FileReport
@@ -78,7 +77,7 @@ def import_(
         writer.note(reading.listening(), reading.phones.names())
     document = _document(out, reports, reading)
     if as_json:
-        echo(json.dumps(document))
+        print_json("import", document)
     else:
         _print(document, reports)
         _print_phones(reading)

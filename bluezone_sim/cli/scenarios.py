@@ -105,8 +105,22 @@ def new(
     echo(f"Written: {file}. Run it: bluezone-sim run {file}")
 
 
-def schema() -> None:
-    """Print the JSON Schema of scenarios: every key with its unit, range, default and source."""
-    from ..scenario import schema as describe
+def schema(
+    of: Annotated[
+        str | None,
+        typer.Option(metavar="COMMAND", help="Of what this command prints with --json instead."),
+    ] = None,
+) -> None:
+    """Print the JSON Schema of scenarios: every key with its unit, range, default and source.
 
-    echo(json.dumps(describe(), indent=2, ensure_ascii=False))
+    --of run prints that of `run --json`, --of "validate radio" that of `validate radio --json`.
+    """
+    if of is None:
+        from ..scenario import schema as describe
+
+        found = describe()
+    else:
+        from ..schemas.published import schema_of
+
+        found = schema_of(of)
+    echo(json.dumps(found, indent=2, ensure_ascii=False))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ..common import Json, progress_bar, tell_private
-from ..printing import console, echo
+from ..printing import console, echo, print_json
 from .common import AdapterName, ProtocolName, above_zero, ble, numbers, say
 
 
@@ -101,7 +100,7 @@ def conformance(
         source="air" if recording is None else str(recording),
     )
     if as_json:
-        echo(json.dumps(report.to_dict()))
+        print_json("ble conformance", report.to_dict())
     else:
         echo(f"{limits.title}: phone {', '.join(report.addresses)}")
         console().print(table(report.measurements))
@@ -173,7 +172,7 @@ def walk_test(
         )
         settings = walk.radio_settings(found, phone)
     if as_json:
-        echo(json.dumps(walk.document(stops, found, settings)))
+        print_json("ble range", walk.document(stops, found, settings))
     else:
         console().print(walk.table(stops))
         if found is not None:
@@ -221,7 +220,7 @@ def matrix(
         guided.cases_of(cases), guided.load(out), measure, say, lambda r: guided.save(out, r)
     )
     if as_json:
-        echo(json.dumps(guided.to_dict(results)))
+        print_json("ble matrix", guided.to_dict(results))
     else:
         console().print(guided.table(results))
     say(f"{len(results)} of 24 cases in {out}")
