@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from pathlib import Path
@@ -56,6 +57,11 @@ class _Printed(GenerateJsonSchema):
 
     def field_is_required(self, field: Any, total: bool) -> bool:
         return field["type"] == "dataclass-field" or super().field_is_required(field, total)
+
+    def dataclass_schema(self, schema: Any) -> dict[str, Any]:
+        """With the docstring, which earlier versions of pydantic leave out."""
+        made = super().dataclass_schema(schema)
+        return made | {"description": inspect.cleandoc(schema["cls"].__doc__ or "")}
 
 
 def make() -> dict[str, dict[str, Any]]:
