@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -17,10 +18,12 @@ from .report.epidemic.answer import answer
 from .report.export import reports
 from .report.figures import adoption_png
 from .report.notebook import result_html, sweep_html
+from .report.notebook_bar import Bar, notebook_bar
 from .report.page.page import render, render_sweep
 from .report.panels import sweep_tables, tables
 from .scenario.model import Scenario
 from .simulation import engine
+from .simulation.rehearsal import COMPILING
 from .storage import run_load, run_save
 from .storage.provenance import manifest
 from .sweeping import sweep as sweeping
@@ -129,7 +132,8 @@ def run(
         scenario: from :func:`bluezone_sim.load`.
         seed: replaces the scenario's own.
         threads: threads to use, by default one a core; the result does not depend on it.
-        progress: called with (share done, stage).
+        progress: called with (share done, stage); by default a notebook shows a bar, where ipywidgets
+            is installed.
 
     Returns:
         Metrics by adoption level, outcomes, warnings.
@@ -138,7 +142,13 @@ def run(
         InputError: the scenario cannot be built, it may need more memory than its ``limits`` allow, or
             ``threads`` is below 1.
     """
-    return Result.of(engine.run(scenario, seed, threads=threads, progress=progress))
+    with _bar(progress is None) as bar:
+        if bar is not None:
+            # How far a compiler is cannot be said.
+            def progress(done: float, stage: str) -> None:
+                bar(None if stage == COMPILING else done, stage)
+
+        return Result.of(engine.run(scenario, seed, threads=threads, progress=progress))
 
 
 def sweep(
@@ -161,17 +171,28 @@ def sweep(
         workers: processes; by default one a core, as far as memory allows. Results do not change.
         out: directory that keeps the results, so that they can be gone on with; by default none.
         dask: ``"local"`` or a scheduler's address, to run on a Dask cluster.
-        progress: called after each simulation.
+        progress: called after each simulation; by default a notebook shows a bar, where ipywidgets is
+            installed.
         warn: told of damaged files, which are redone; by default a :class:`UserWarning`.
 
     Raises:
         InputError: the grid or the scenario is at fault, or ``out`` is in use or something else.
         SweepFailedError: some simulations failed; the others are kept.
     """
-    found = sweeping.sweep(
-        scenario, grid, seeds, workers=workers, out=out, dask=dask, progress=progress, warn=warn
-    )
+    with _bar(progress is None) as bar:
+        if bar is not None:
+
+            def progress(at: Progress) -> None:
+                bar(at.done / max(1, at.total), f"{at.done} of {at.total} simulations")
+
+        found = sweeping.sweep(
+            scenario, grid, seeds, workers=workers, out=out, dask=dask, progress=progress, warn=warn
+        )
     return Sweep.of(found)
+
+
+def _bar(wanted: bool) -> AbstractContextManager[Bar | None]:
+    return notebook_bar() if wanted else nullcontext()
 
 
 def open_run(path: str | Path) -> Result:

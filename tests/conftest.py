@@ -7,6 +7,9 @@ import os
 import numpy as np
 import pytest
 
+from bluezone_sim.cli import printing
+from helpers.schemas import validated
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if os.environ.get("BLUEZONE_SIM_SLOW"):
@@ -26,3 +29,11 @@ def _of_no_terminal(monkeypatch):
 @pytest.fixture
 def rng():
     return np.random.default_rng(20200812)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def json_as_published():
+    """Whatever a test has a command print with --json is what its schema says."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(printing, "text_of", validated(printing.text_of))
+        yield

@@ -90,7 +90,8 @@ FLOORS = (
     ("report", "sweeping"),
     ("api", "connect", "testing"),
     ("validation",),
-    ("ble", "benchmarks"),
+    ("ble", "benchmarks", "examples"),
+    ("schemas",),
     ("cli",),
     ("__init__", "__main__"),
 )

@@ -51,6 +51,36 @@ class Arm:
         return max((c for c in counts if c), default=None) if None not in counts else None
 
 
+class Arms(tuple[Arm, ...]):
+    """Arms in the order of the grid."""
+
+    __slots__ = ()
+
+    def to_arrow(self) -> Any:
+        """A ``pyarrow.Table``, a row an arm and level: label, rule, axes by dotted key, how many seeds,
+        then the means over seeds; intervals and stages are columns of their own."""
+        import pyarrow as pa
+
+        tables = []
+        for arm in self:
+            table = arm.metrics.to_arrow()
+            about = {"arm": arm.label, "rule": arm.rule, **arm.values, "seeds": len(arm.seeds)}
+            for at, (name, value) in enumerate(about.items()):
+                table = table.add_column(at, name, pa.array([value] * len(table)))
+            tables.append(table)
+        return pa.concat_tables(tables, promote_options="permissive")
+
+    def to_pandas(self) -> Any:
+        """A ``pandas.DataFrame`` of :meth:`to_arrow`; needs pandas."""
+        return self.to_arrow().to_pandas()
+
+    def to_polars(self) -> Any:
+        """A ``polars.DataFrame`` of :meth:`to_arrow`; needs polars."""
+        import polars
+
+        return polars.from_arrow(self.to_arrow())
+
+
 @dataclass(frozen=True)
 class Difference:
     """One arm less another, at one level, paired by seed."""
@@ -91,7 +121,7 @@ def paired(base: Arm, arm: Arm, metrics: Sequence[str] = COMPARED) -> list[Diffe
     return out
 
 
-def arms_of(table: Any, axes: Mapping[str, Sequence[Any]]) -> tuple[Arm, ...]:
+def arms_of(table: Any, axes: Mapping[str, Sequence[Any]]) -> Arms:
     """Arms in the order of the axes' values.
 
     Args:
@@ -102,7 +132,7 @@ def arms_of(table: Any, axes: Mapping[str, Sequence[Any]]) -> tuple[Arm, ...]:
     at = order_of(axes)
     for row in table.to_pylist():
         groups.setdefault(at(row), []).append(row)
-    return tuple(_arm(axes, groups[k]) for k in sorted(groups))
+    return Arms(_arm(axes, groups[k]) for k in sorted(groups))
 
 
 def order_of(axes: Mapping[str, Sequence[Any]]) -> Callable[[Mapping[str, Any]], tuple[int, ...]]:

@@ -12,7 +12,7 @@ from ..scenario.by_protocol import rule_in_words
 from ..scenario.model import Scenario
 from ..scenario.schema.experiment import SweepTable
 from ..tables.metrics import to_json
-from .arms import Arm, Difference, arms_of, differences
+from .arms import Arms, Difference, arms_of, differences
 from .campaign_arms import (
     MEANS,
     CampaignArm,
@@ -52,12 +52,12 @@ class SweepResult:
     about: Mapping[str, Any]
 
     @cached_property
-    def arms(self) -> tuple[Arm, ...]:
-        """Points of the grid with their means over seeds."""
+    def arms(self) -> Arms:
+        """Points of the grid, means over seeds; ``.to_pandas()`` gives a row an arm and level."""
         return arms_of(self.table, self.axes)
 
     @cached_property
-    def stationary(self) -> tuple[Arm, ...]:
+    def stationary(self) -> Arms:
         """The arms that differ at adoption levels: those that differ in their campaign or
         epidemic alone are one."""
         axes = {k: v for k, v in self.axes.items() if changes_levels(k)}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +86,45 @@ class Import:
             for w, a, b, k in zip(t.observer, t.start_ms, t.end_ms, t.known, strict=True)
         ]
         return merged(rows) if rows else None
+
+    def document(self, out: Path, reports: Sequence[FileReport]) -> dict[str, Any]:
+        """What was read, as ``bluezone-sim import --json`` prints it.
+
+        Args:
+            out: the table that was written.
+            reports: of the files, all of them read.
+        """
+        return {
+            "out": str(out),
+            "n_sightings": sum(sum(r.n_sightings.values()) for r in reports),
+            "files": [r.to_dict() for r in reports],
+            "phones": [
+                {
+                    "observer": number,
+                    "name": name,
+                    "model": self.phones.model.get(name),
+                    "listened": self._listened(number),
+                }
+                for name, number in self.phones.number.items()
+            ],
+            "continued": [
+                {"earlier": str(c.earlier), "later": str(c.later), "gap_s": round(c.gap_s, 3)}
+                for c in self.continued
+            ],
+        }
+
+    def _listened(self, number: int) -> dict[str, Any] | None:
+        """How long a phone listened, where that is known."""
+        listening = self.listening()
+        mine = None if listening is None else listening.take(listening.observer == number)
+        if mine is None or not len(mine):
+            return None
+        return {
+            "seconds": float((mine.end_ms - mine.start_ms).sum()) / 1000,
+            "n_scans": len(mine),
+            "first_unix_ms": int(mine.start_ms[0]),
+            "last_unix_ms": int(mine.end_ms[-1]),
+        }
 
     def _counted(self, report: FileReport) -> Iterator[Sightings]:
         try:

@@ -12,7 +12,7 @@ from ..files import check_file, write_file
 from ..reading.bounded import read_bytes
 from ..reading.documents import MOST_JSON
 from .common import Json, progress_bar
-from .printing import console, echo
+from .printing import console, echo, print_json
 
 if TYPE_CHECKING:
     from ..benchmarks.regressions import Judgement
@@ -164,7 +164,6 @@ def engine(
 
     Yên Bái's contact structure, 60 % of smartphones with the app, three cases a thousand people.
     """
-    import json
     from dataclasses import asdict
 
     from ..benchmarks.whole_runs import (
@@ -202,7 +201,7 @@ def engine(
             "runs": [asdict(f) for f in figures],
             "peer": None if beside is None else asdict(beside),
         }
-        echo(json.dumps(document, indent=1))
+        print_json("bench engine", document)
         return
     console(150).print(engine_table(figures, beside))
 
@@ -224,7 +223,6 @@ def epidemic(
     as_json: Json = False,
 ) -> None:
     """Measure an epidemic: six adoption levels and no app, in step over one town."""
-    import json
     from dataclasses import asdict
 
     from ..benchmarks.epidemics import CURVE, epidemics_table, measure_apart
@@ -240,7 +238,7 @@ def epidemic(
             "epidemics": [asdict(f) for f in figures],
             "peer": None if beside is None else asdict(beside),
         }
-        echo(json.dumps(document, indent=1))
+        print_json("bench epidemic", document)
         return
     console(150).print(epidemics_table(figures, beside))
 
@@ -250,7 +248,6 @@ def limit(as_json: Json = False) -> None:
 
     One thread, 512 keys a call; both with the instructions that Numba may use here.
     """
-    import json
     from dataclasses import asdict
 
     from ..benchmarks.limit import limit_table, measure_limit
@@ -268,7 +265,7 @@ def limit(as_json: Json = False) -> None:
             "units": units(),
             "figures": [asdict(f) for f in figures],
         }
-        echo(json.dumps(document, indent=1))
+        print_json("bench limit", document)
         return
     echo(f"{processor()}, {units()}")
     console().print(limit_table(figures).rich())

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from .common import Json, conclude, show
-from .printing import console, echo
+from .printing import console, print_json
 
 #: Keys of the scenario that differ, of which so many are told.
 _MOST_CHANGES = 8
@@ -34,7 +33,7 @@ def compare(
     first, second = open_any(a), open_any(b)
     found = comparing.compare(first, second)
     if as_json:
-        echo(json.dumps(found.to_dict(), allow_nan=False))
+        print_json("compare", found.to_dict())
     else:
         terminal = console(WIDE)
         for letter, path, of in (("A", a, first), ("B", b, second)):

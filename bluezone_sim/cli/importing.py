@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +12,7 @@ import typer
 from ..errors import FormatError, InputError
 from ..reading.bounded import is_folder
 from .common import Json, tell_private
-from .printing import echo
+from .printing import echo, print_json
 
 if TYPE_CHECKING:
     from ..captures.file_report import FileReport
@@ -76,9 +75,9 @@ def import_(
             _tell_damage(report)
             _tell_ahead(report)
         writer.note(reading.listening(), reading.phones.names())
-    document = _document(out, reports, reading)
+    document = reading.document(out, reports)
     if as_json:
-        echo(json.dumps(document))
+        print_json("import", document)
     else:
         _print(document, reports)
         _print_phones(reading)
@@ -145,45 +144,6 @@ def _kept(report: FileReport, *, written: bool = False) -> str:
     if written:
         return f"{read}; written, since --partial was given."
     return f"{read}; nothing was written. Give --partial to keep them."
-
-
-def _document(out: Path, reports: list[FileReport], reading: Import) -> dict[str, Any]:
-    from .._version import SCHEMA_VERSION
-
-    phones = reading.phones
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "out": str(out),
-        "n_sightings": sum(sum(r.n_sightings.values()) for r in reports),
-        "files": [r.to_dict() for r in reports],
-        "phones": [
-            {
-                "observer": number,
-                "name": name,
-                "model": phones.model.get(name),
-                "listened": _listened(reading, number),
-            }
-            for name, number in phones.number.items()
-        ],
-        "continued": [
-            {"earlier": str(c.earlier), "later": str(c.later), "gap_s": round(c.gap_s, 3)}
-            for c in reading.continued
-        ],
-    }
-
-
-def _listened(reading: Import, number: int) -> dict[str, Any] | None:
-    """How long a phone listened, where that is known."""
-    listening = reading.listening()
-    mine = None if listening is None else listening.take(listening.observer == number)
-    if mine is None or not len(mine):
-        return None
-    return {
-        "seconds": float((mine.end_ms - mine.start_ms).sum()) / 1000,
-        "n_scans": len(mine),
-        "first_unix_ms": int(mine.start_ms[0]),
-        "last_unix_ms": int(mine.end_ms[-1]),
-    }
 
 
 def _print_phones(reading: Import) -> None:

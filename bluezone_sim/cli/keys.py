@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from .common import Json
-from .printing import console, echo
+from .printing import console, echo, print_json
 
 
 def register(app: typer.Typer) -> None:
@@ -39,7 +38,7 @@ def check(
 
     found = check_keys(files, protocol, public_key)
     if as_json:
-        echo(json.dumps(found.to_dict()))
+        print_json("keys check", found.to_dict())
     else:
         if found.files:
             terminal, table = console(), found.table()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +9,7 @@ import typer
 
 from ..errors import FormatError, RowsError
 from .common import Json, settings_of
-from .printing import console, echo
+from .printing import console, echo, print_json
 
 
 def register(app: typer.Typer) -> None:
@@ -92,7 +91,7 @@ def match(
         heard.phones,
     )
     if as_json:
-        echo(json.dumps(found.to_dict() | published.to_dict()))
+        print_json("match", found.to_dict() | published.to_dict())
     else:
         console().print(found.table())
         echo("\n".join(filter(None, (found.summary(), published.summary()))))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +9,7 @@ import typer
 
 from ..errors import CriterionError
 from .common import Json, progress_bar, settings_of, show
-from .printing import console, echo
+from .printing import console, echo, print_json
 
 _EXAMPLE = "ios.background.sends=service"
 #: Packets that are logged of each case.
@@ -63,7 +62,7 @@ def matrix(
         count = write_cases(capture, runs, profile, seed, START_S * 1000)
         echo(f"Written: {capture}, {count:,} packets", err=as_json)
     if as_json:
-        echo(json.dumps(found.to_dict(), allow_nan=False))
+        print_json("matrix", found.to_dict())
     else:
         terminal = console()
         terminal.print(found.table())

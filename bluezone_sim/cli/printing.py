@@ -10,11 +10,13 @@ from __future__ import annotations
 import codecs
 import errno
 import io
+import json
 import os
 import sys
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
+from .._version import SCHEMA_VERSION
 from ..errors import BluezoneSimError
 from ..showing.visible import visible
 
@@ -74,6 +76,23 @@ def echo(text: str = "", *, err: bool = False, nl: bool = True) -> None:
 def _print(text: str, *, err: bool = False, nl: bool = True) -> None:
     # Typer's echo would write UTF-8 to a terminal that knows ASCII alone.
     print(text, file=sys.stderr if err else sys.stdout, end="\n" if nl else "", flush=True)
+
+
+def print_json(command: str, document: Any) -> None:
+    """Prints what ``--json`` asks for, a line of plain JSON.
+
+    Args:
+        command: whose it is; its schema is that of this name (:mod:`bluezone_sim.schemas`).
+        document: plain JSON types. One with keys is given the version of its layout where it has none.
+    """
+    if isinstance(document, dict) and "schema_version" not in document:
+        document = {"schema_version": SCHEMA_VERSION, **document}
+    echo(text_of(command, document))
+
+
+def text_of(command: str, document: Any) -> str:
+    """The line that :func:`print_json` prints."""
+    return json.dumps(document, allow_nan=False)
 
 
 def print_document(text: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import os
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +12,7 @@ import typer
 
 from ..errors import CriterionError, InputError
 from .common import Json, Scenario, Settings, conclude, progress_bar, settings_of, show
-from .printing import console, echo
+from .printing import console, echo, print_json
 
 if TYPE_CHECKING:
     from ..api import Result
@@ -77,7 +76,7 @@ def run(
     verdicts = judge(chosen, [arm_of(result)], campaigns=campaigns_in(result))
     if as_json:
         document = {**result.to_dict(), "expect": [asdict(v) for v in verdicts]}
-        echo(json.dumps(document, allow_nan=False))
+        print_json("run", document)
     elif not quiet:
         _print(result)
     if not quiet:

@@ -1,4 +1,4 @@
-"""``bluezone-sim list``, ``show``, ``new`` and ``schema``."""
+"""``bluezone-sim list``, ``show``, ``new``, ``example`` and ``schema``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .printing import echo, print_document
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     app.command("list")(list_scenarios)
-    for command in (show, new, schema):
+    for command in (show, new, example, schema):
         app.command()(command)
 
 
@@ -105,8 +105,47 @@ def new(
     echo(f"Written: {file}. Run it: bluezone-sim run {file}")
 
 
-def schema() -> None:
-    """Print the JSON Schema of scenarios: every key with its unit, range, default and source."""
-    from ..scenario import schema as describe
+def example(
+    name: Annotated[
+        str | None, typer.Argument(help="A protocol, such as bluezone; without it all are listed.")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Argument(help="To write; new, empty, or of an earlier example.")
+    ] = None,
+) -> None:
+    """Write what a simulated phone heard, published keys, and what `match` finds, to try commands on."""
+    from ..examples.folder import about, names, write_example
 
-    echo(json.dumps(describe(), indent=2, ensure_ascii=False))
+    if name is None:
+        width = max(map(len, names()))
+        for known in names():
+            echo(f"{known:<{width}}  {about(known)}")
+        return
+    if folder is None:
+        raise InputError(
+            f"example {name}: where to? Give a folder: bluezone-sim example {name} DIR"
+        )
+    write_example(name, folder)
+    echo((folder / "README.txt").read_text(encoding="utf-8"), nl=False)
+    echo(f"Written: {folder}/", err=True)
+
+
+def schema(
+    of: Annotated[
+        str | None,
+        typer.Option(metavar="COMMAND", help="Of what this command prints with --json instead."),
+    ] = None,
+) -> None:
+    """Print the JSON Schema of scenarios: every key with its unit, range, default and source.
+
+    --of run prints that of `run --json`, --of "validate radio" that of `validate radio --json`.
+    """
+    if of is None:
+        from ..scenario import schema as describe
+
+        found = describe()
+    else:
+        from ..schemas.published import schema_of
+
+        found = schema_of(of)
+    echo(json.dumps(found, indent=2, ensure_ascii=False))

@@ -16,7 +16,7 @@ import typer
 from ..errors import InputError
 from ..reading.documents import toml_value
 from .common import Json, Scenario, Settings, StoppedError, conclude, settings_of, show
-from .printing import console, echo
+from .printing import console, echo, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -97,7 +97,7 @@ def sweep(
     if as_json:
         expect = [asdict(v) for v in verdicts]
         document = {**result.to_dict(), "expect": expect, "out": str(target)}
-        echo(json.dumps(document, allow_nan=False))
+        print_json("sweep", document)
     elif not quiet:
         _print(result)
     if not quiet:

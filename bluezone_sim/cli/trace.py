@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +11,7 @@ import typer
 
 from ..errors import InputError
 from .common import Json
-from .printing import console, echo
+from .printing import console, echo, print_json
 
 if TYPE_CHECKING:
     from ..scenario.schema.trace import TraceTable
@@ -131,7 +130,7 @@ def info(
     if as_json:
         for note in notes:
             echo(f"note: {note}", err=True)
-        echo(json.dumps({"file": str(file), **asdict(found)}))
+        print_json("trace info", {"file": str(file), **asdict(found)})
     else:
         from ..report.trace import trace_table
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +9,7 @@ import typer
 
 from ..errors import CriterionError
 from .common import Json, Settings, progress_bar, settings_of, show
-from .printing import console, echo
+from .printing import console, echo, print_json
 
 if TYPE_CHECKING:
     from ..validation.radio.found import Validation
@@ -63,7 +62,7 @@ def radio(
     if out is not None:
         save_validation(result, out)
     if as_json:
-        echo(json.dumps(result.to_dict(), allow_nan=False))
+        print_json("validate radio", result.to_dict())
     else:
         _print(result)
     if out is not None:
@@ -130,7 +129,7 @@ def contacts(
     if out is not None:
         save(result, out)
     if as_json:
-        echo(json.dumps(result.to_dict(), allow_nan=False))
+        print_json("validate contacts", result.to_dict())
     else:
         console().print(table(result))
         echo(
@@ -164,7 +163,7 @@ def cascades(
     with progress_bar(quiet=as_json) as report:
         found = follow(chosen, chosen.seed, cases=cases, threads=threads, progress=report)
     if as_json:
-        echo(json.dumps(found.to_dict(), allow_nan=False))
+        print_json("validate cascades", found.to_dict())
         return
     show(console(), [table(found)])
     echo("\n".join(sources(found)))
@@ -200,7 +199,7 @@ def tracing(
             progress=report,
         )
     if as_json:
-        echo(json.dumps(found.to_dict(), allow_nan=False))
+        print_json("validate tracing", found.to_dict())
     else:
         show(console(), [table(found.answers)])
         echo("\n".join(notes(found)))
@@ -242,6 +241,6 @@ def epidemic(
             progress=report,
         )
     if as_json:
-        echo(json.dumps(found.to_dict(), allow_nan=False))
+        print_json("validate epidemic", found.to_dict())
     else:
         show(console(), [table(found)])

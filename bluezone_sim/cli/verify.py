@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +9,7 @@ import typer
 
 from ..errors import FormatError
 from .common import Json
-from .printing import echo
+from .printing import echo, print_json
 
 
 def register(app: typer.Typer) -> None:
@@ -29,7 +28,7 @@ def verify(
 
     found = check(directory)
     if as_json:
-        echo(json.dumps(found.to_dict()))
+        print_json("verify", found.to_dict())
     lines = found.summary()
     if found.faults:
         raise FormatError("\n".join(lines))

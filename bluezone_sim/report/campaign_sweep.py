@@ -15,6 +15,7 @@ from ..tables.table import Column, Table
 from ..tables.words import SHARE, interval, number, percent, share, whole
 from .campaign import MEASURES_TITLE, day
 from .charts import N_COLOURS, Line, Tip, line_chart
+from .line_styles import kinds_of
 
 _DAYS_NOTE = (
     "First day, the day with most users, last day, with all measures. both: share of risky pairs in "
@@ -168,15 +169,17 @@ def answer(arms: Sequence[CampaignArm]) -> str:
         phones = percent(arm.mean("adoption_smartphones", end).mean)
         return (
             f"On {_in_words(end)}, the campaign's last day, {phones} of smartphones run the app and "
-            f"{_recall(recall)} of the risky contacts of a case are warned; {percent(random)} if as many "
-            f"users were spread at random, {percent(none)} without the campaign's measures."
+            f"{_recall(recall)} of the risky contacts of a case are warned (precision "
+            f"{_precision(arm)}); {percent(random)} if as many users were spread at random, "
+            f"{percent(none)} without the campaign's measures."
         )
     known.sort(key=lambda pair: -(pair[1].mean or 0.0))
     (best, top), (worst, least) = known[0], known[-1]
     text = (
         f"At the campaign's end ({_in_words(best.dates[-1])}), {_recall(top)} of the risky contacts of a "
-        f"case are warned with {best.label}, the most of {len(known)} arms, and {_recall(least)} with "
-        f"{worst.label}, the fewest."
+        f"case are warned with {best.label}, the most of {len(known)} arms (precision "
+        f"{_precision(best)}), and {_recall(least)} with {worst.label}, the fewest (precision "
+        f"{_precision(worst)})."
     )
     if best.dates[-1] == worst.dates[-1]:
         gain = best.less("recall", best.dates[-1], worst)
@@ -197,12 +200,23 @@ def _recall(mean: Any) -> str:
     return percent(mean.mean) + (f" ({interval(mean.ci95)} %)" if mean.ci95 else "")
 
 
-def legend(arms: Sequence[CampaignArm]) -> list[tuple[int, str, bool]]:
-    """Colour, name and whether dashed, of the lines of :func:`chart`."""
+def _precision(arm: CampaignArm) -> str:
+    return percent(arm.mean("precision", arm.dates[-1]).mean)
+
+
+def legend(arms: Sequence[CampaignArm]) -> list[tuple[int, str, str]]:
+    """Colour, name and class of the dash, of the lines of :func:`chart`."""
     return [
-        (i % N_COLOURS, name, measures == arm.measures[1])
-        for i, (name, measures, arm) in enumerate(curves(arms))
+        (i % N_COLOURS, name, "dashed" if measures == arm.measures[1] else f"k{kind}")
+        for i, ((name, measures, arm), kind) in enumerate(
+            zip(curves(arms), _kinds(arms), strict=False)
+        )
     ]
+
+
+def _kinds(arms: Sequence[CampaignArm]) -> Sequence[int]:
+    """Dashes of :func:`curves`: by protocol; one arm with and without its measures has two."""
+    return kinds_of(arms) if len(arms) > 1 else (0,) * len(curves(arms))
 
 
 def chart(arms: Sequence[CampaignArm]) -> str:
@@ -215,6 +229,7 @@ def chart(arms: Sequence[CampaignArm]) -> str:
         return 100 * (date - first).days / span
 
     lines, tips = [], {date: Tip(at(date), _in_words(date), []) for date in dates}
+    kinds = _kinds(arms)
     for i, (name, measures, arm) in enumerate(found):
         means = [arm.mean("recall", date, measures) for date in arm.dates]
         banded = measures in (arm.measures[0], arm.measures[2])
@@ -231,6 +246,7 @@ def chart(arms: Sequence[CampaignArm]) -> str:
                 [m.ci95 and (100 * m.ci95[0], 100 * m.ci95[1]) for m in means] if banded else (),
                 dashed=measures == arm.measures[1],
                 dots=False,
+                kind=kinds[i],
             )
         )
     ends = "; ".join(

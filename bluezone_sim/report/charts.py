@@ -16,6 +16,7 @@ import numpy as np
 from ..showing.visible import visible, visible_json
 from ..tables.rows import Histogram
 from ..tables.words import percent
+from .line_styles import STYLES
 
 #: Classes of colours that the page defines.
 N_COLOURS = 7
@@ -39,6 +40,7 @@ class Line:
         x, y: values, None where undefined.
         ends: interval of each y, None where there is none.
         dashed, dots: how it is drawn.
+        kind: index into STYLES, its dash and its marks.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Line:
     ends: Sequence[tuple[float, float] | None] = ()
     dashed: bool = False
     dots: bool = True
+    kind: int = 0
 
 
 @dataclass(frozen=True)
@@ -110,20 +113,28 @@ def line_chart(
             out.append(f'<polygon class="band c{line.colour}" points="{" ".join(path)}"/>')
         elif band:
             a, low, high = band[0]
-            out.append(f'<path class="line c{line.colour}" d="M{a:.1f} {low:.1f}V{high:.1f}"/>')
+            caps = "".join(f"M{a - 5:.1f} {end:.1f}H{a + 5:.1f}" for end in (low, high))
+            way = f"M{a:.1f} {low:.1f}V{high:.1f}{caps}"
+            out.append(f'<path class="line bar-of c{line.colour}" d="{way}"/>')
     for line in lines:
         points = [(px(a), py(v)) for a, v in zip(line.x, line.y, strict=True) if v is not None]
         style = " dashed" if line.dashed else ""
+        dash = " ".join(f"{length:g}" for length in STYLES[line.kind].dash)
+        dash = f' stroke-dasharray="{dash}"' if dash and not line.dashed else ""
         if points:
             way = "L".join(f"{a:.1f} {b:.1f}" for a, b in points)
-            out.append(f'<path class="line c{line.colour}{style}" d="M{way}"/>')
+            out.append(f'<path class="line c{line.colour}{style}"{dash} d="M{way}"/>')
         if line.dots:
-            out += [
-                f'<circle class="dot c{line.colour}" cx="{a:.1f}" cy="{b:.1f}" r="4"/>'
-                for a, b in points
-            ]
+            out += [_mark(line, a, b) for a, b in points]
     placed = [Tip(px(t.x), t.head, t.lines) for t in tips]
     return _svg(out, placed, alt)
+
+
+def _mark(line: Line, x: float, y: float) -> str:
+    path = STYLES[line.kind].path
+    if not path:
+        return f'<circle class="dot c{line.colour}" cx="{x:.1f}" cy="{y:.1f}" r="4"/>'
+    return f'<path class="dot c{line.colour}" transform="translate({x:.1f} {y:.1f})" d="{path}"/>'
 
 
 def histogram_chart(histogram: Histogram, alt: str) -> str:

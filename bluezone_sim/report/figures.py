@@ -16,9 +16,12 @@ from ..analysis.campaign_arms import CampaignArm, curves
 from ..showing.visible import in_figure, visible
 from ..tables.stages import OUTCOMES, STAGES
 from ..tables.words import percent
+from .line_styles import STYLES, kinds_of, matplotlib_dash, shifts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from numpy.typing import NDArray
 
     from ..analysis.arms import Arm
     from ..analysis.result import RunResult, SensitivityRow
@@ -107,34 +110,54 @@ def _line(axes: Any, x: Any, values: Sequence[float | None], **style: Any) -> No
     axes.plot(x, y, **style)
 
 
+def _intervals(
+    axes: Any,
+    x: NDArray[np.float64],
+    values: Sequence[float | None],
+    ends: Sequence[tuple[float, float]],
+    colour: str,
+) -> None:
+    """A band along a line; an error bar where there is one level, and so no line."""
+    low, high = 100 * np.array(ends).T
+    if len(x) > 1:
+        axes.fill_between(x, low, high, color=colour, alpha=0.2, lw=0)
+        return
+    y = np.array([np.nan if v is None else 100 * v for v in values])
+    reach = np.maximum(0.0, [y - low, high - y])
+    axes.errorbar(x, y, yerr=reach, fmt="none", ecolor=colour, capsize=4, lw=1.5)
+
+
 def draw_adoption(axes: Any, metrics: Sequence[LevelMetrics]) -> None:
     rows = sorted(metrics, key=lambda m: m.users)
     x = np.array([100 * m.place for m in rows])
     dots: dict[str, Any] = {"marker": "o", "markersize": 4}
-    _line(axes, x, [m.share_both_have_app for m in rows], color=BLUE, **dots, label="both have app")
+    both = {**dots, "marker": "s"}
+    _line(axes, x, [m.share_both_have_app for m in rows], color=BLUE, **both, label="both have app")
     fine = np.linspace(0, x.max(), 200)
     people = rows[-1].adoption_people / rows[-1].place if x.max() else 0.0
     axes.plot(
         fine, 100 * (fine / 100 * people) ** 2, "--", lw=1, color=BLUE, label="square law, a'"
     )
-    _line(axes, x, [m.share_recorded for m in rows], color=ORANGE, **dots, label="recorded")
+    seen = {**dots, "marker": "D", "ls": "-."}
+    _line(axes, x, [m.share_recorded for m in rows], color=ORANGE, **seen, label="recorded")
     _line(axes, x, [m.recall for m in rows], color=GREEN, **dots, lw=2.2, label="warned (recall)")
     ends = [(np.nan, np.nan) if m.recall_ci95 is None else m.recall_ci95 for m in rows]
-    low, high = 100 * np.array(ends).T
-    axes.fill_between(x, low, high, color=GREEN, alpha=0.25, lw=0)
+    _intervals(axes, x, [m.recall for m in rows], ends, GREEN)
+    axes.set_xlim(0, 104)
+    axes.set_ylim(bottom=0)
+    top = axes.get_ylim()[1]
     for m, px in zip(rows, x, strict=True):
-        if m.recall is not None:
+        if m.recall is not None and percent(m.recall) != percent(0.0):
             axes.annotate(
                 percent(m.recall),
                 (px, 100 * m.recall),
                 textcoords="offset points",
-                xytext=(0, -13),
+                # Below its point, unless that is on the axis.
+                xytext=(0, -13) if 100 * m.recall > 0.08 * top else (0, 6),
                 ha="center",
                 fontsize=8,
                 color=GREEN,
             )
-    axes.set_xlim(0, 104)
-    axes.set_ylim(bottom=-2)
     axes.set_xlabel("smartphone owners who run the app (%)")
     axes.set_ylabel("share of risky pairs (%)")
     axes.legend(loc="upper left")
@@ -148,25 +171,23 @@ def adoption_svg(metrics: Sequence[LevelMetrics]) -> str:
 
 
 def draw_arms(axes: Any, arms: Sequence[Arm]) -> None:
-    """Recall of each arm against adoption, with its intervals over seeds."""
-    markers = "osD^vPX*"
-    for i, arm in enumerate(arms):
-        x = np.array([100 * m.place for m in arm.metrics])
+    """Recall of each arm against adoption, with its intervals over seeds; dash and mark by protocol."""
+    styles = zip(arms, kinds_of(arms), shifts_of(arms), strict=True)
+    for i, (arm, kind, shift) in enumerate(styles):
+        x = np.array([100 * m.place + shift for m in arm.metrics])
         colour = ARM_COLOURS[i % len(ARM_COLOURS)]
-        style = "-" if i < len(ARM_COLOURS) else "--"
         _line(
             axes,
             x,
             [m.recall for m in arm.metrics],
             color=colour,
-            linestyle=style,
-            marker=markers[i % len(markers)],
+            linestyle=matplotlib_dash(kind),
+            marker=STYLES[kind].mark,
             markersize=4,
             label=in_figure(arm.label),
         )
         ends = [(np.nan, np.nan) if m.recall_ci95 is None else m.recall_ci95 for m in arm.metrics]
-        low, high = 100 * np.array(ends).T
-        axes.fill_between(x, low, high, color=colour, alpha=0.18, lw=0)
+        _intervals(axes, x, [m.recall for m in arm.metrics], ends, colour)
     axes.set_xlim(0, 104)
     axes.set_ylim(bottom=0)
     axes.set_xlabel("smartphone owners who run the app (%)")
@@ -180,6 +201,8 @@ def draw_campaigns(axes: Any, arms: Sequence[CampaignArm]) -> None:
         colour = ARM_COLOURS[i % len(ARM_COLOURS)]
         means = [arm.mean("recall", date, measures) for date in arm.dates]
         x, style = np.array(arm.dates), "--" if measures == arm.measures[1] else "-"
+        if len(arms) > 1:
+            style = matplotlib_dash(kinds_of(arms)[i])
         _line(axes, x, [m.mean for m in means], color=colour, ls=style, label=in_figure(name))
         if measures in (arm.measures[0], arm.measures[2]):
             ends = 100 * np.array([m.ci95 or (np.nan, np.nan) for m in means]).T
@@ -243,6 +266,7 @@ def draw_stages(axes: Any, bars: Sequence[tuple[str, Mapping[str, float | None]]
     left = np.zeros(len(names))
     for stage in OUTCOMES:
         width = 100 * np.array([shares[stage] or 0.0 for _, shares in reversed(bars)])
+        width[width < 0.005] = 0.0  # told as 0.00
         if not width.any():
             continue
         axes.barh(

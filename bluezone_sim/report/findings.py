@@ -10,6 +10,7 @@ from ..analysis.arms import Arm, Difference, paired
 from ..tables.stages import OUTCOMES, STAGES
 from ..tables.words import PER_CASE, SHARE, interval, number, percent
 from .charts import N_COLOURS, Line, Tip, line_chart
+from .line_styles import STYLES, kinds_of, shifts_of
 
 if TYPE_CHECKING:
     from ..scenario.model import Scenario
@@ -56,21 +57,33 @@ def answer(arms: Sequence[Arm], differences: Sequence[Difference], level: float)
     if len(known) == 1:
         m = known[0][1]
         lost = max(m.lost, key=lambda stage: m.lost[stage] or 0.0)
-        text = f"{where}, {_recall(m)} of the risky contacts of a case are warned."
+        text = f"{where}, {_recall(m)} of the risky contacts of a case are warned (recall)"
+        if m.precision is not None:
+            text += f", and {percent(m.precision)} of those warned had one (precision)"
+        text += "."
         if m.lost[lost]:
             text += (
-                f" Most of the rest, {percent(m.lost[lost])} of all, is lost because {_WHY[lost]}."
+                f" Most of those that are not warned, {percent(m.lost[lost])} of all risky contacts, are "
+                f"lost because {_WHY[lost]}."
             )
         other = [x for x in arms[0].metrics if x.recall is not None]
         low = min(other, key=lambda x: x.users)
         if low.users < m.users:
-            text += f" At {percent(low.adoption_smartphones)} of smartphones it is {percent(low.recall)}."
+            phones = percent(low.adoption_smartphones)
+            text += f" At {phones} of smartphones recall is {percent(low.recall)}."
         return text
-    known.sort(key=lambda pair: -(pair[1].recall or 0.0))
+    # What is asked is how many are warned; where arms warn as many, who is right more often.
+    known.sort(key=lambda pair: (-(pair[1].recall or 0.0), -(pair[1].precision or 0.0)))
     (best, top), (worst, least) = known[0], known[-1]
+    if top.recall == least.recall:
+        return (
+            f"{where}, {_recall(top)} of the risky contacts of a case are warned with each of "
+            f"{len(known)} arms (precision {percent(least.precision)} to {percent(top.precision)})."
+        )
     text = (
         f"{where}, {_recall(top)} of the risky contacts of a case are warned with {best.label}, the most "
-        f"of {len(known)} arms, and {_recall(least)} with {worst.label}, the fewest."
+        f"of {len(known)} arms (precision {percent(top.precision)}), and {_recall(least)} with "
+        f"{worst.label}, the fewest (precision {percent(least.precision)})."
     )
     for d in paired(worst, best, ("recall",)):
         if abs((d.adoption_smartphones or 0.0) - level) < 1e-9:
@@ -78,6 +91,12 @@ def answer(arms: Sequence[Arm], differences: Sequence[Difference], level: float)
             if d.difference.ci95 is not None:
                 text += f" (95 % interval {interval(d.difference.ci95)}, paired by seed)"
             text += "."
+    right, most = max(known, key=lambda pair: pair[1].precision or 0.0)
+    if (most.precision or 0.0) > max(top.precision or 0.0, least.precision or 0.0):
+        text += (
+            f" Right most often is {right.label}: precision {percent(most.precision)}, with "
+            f"{percent(most.recall)} warned."
+        )
     return text
 
 
@@ -99,9 +118,17 @@ def _recall(m: LevelMetrics) -> str:
     return f"{percent(m.recall)}{ends}"
 
 
-def legend(arms: Sequence[Arm]) -> list[tuple[int, str, bool]]:
-    """Colour, name and whether dashed, of the lines of :func:`adoption_chart`."""
-    return [(line.colour, line.name, line.dashed) for line in _lines(arms)]
+def legend(arms: Sequence[Arm]) -> list[tuple[int, str, str, str]]:
+    """Colour, name, class of its dash and mark, of the lines of :func:`adoption_chart`."""
+    return [
+        (
+            line.colour,
+            line.name,
+            "dashed" if line.dashed else f"k{line.kind}",
+            STYLES[line.kind].glyph if line.dots else "",
+        )
+        for line in _lines(arms)
+    ]
 
 
 def _lines(arms: Sequence[Arm]) -> list[Line]:
@@ -120,20 +147,34 @@ def _lines(arms: Sequence[Arm]) -> list[Line]:
     if len(arms) == 1:
         return [
             law,
-            Line("both have the app", 0, x, [_p(m.share_both_have_app) for m in first.metrics]),
-            Line("recorded", 4, x, [_p(m.share_recorded) for m in first.metrics]),
+            Line(
+                "both have the app",
+                0,
+                x,
+                [_p(m.share_both_have_app) for m in first.metrics],
+                kind=1,
+            ),
+            Line("recorded", 4, x, [_p(m.share_recorded) for m in first.metrics], kind=2),
             _recall_line("warned (recall)", 2, first),
         ]
-    return [law, *(_recall_line(arm.label, i % (N_COLOURS - 1), arm) for i, arm in enumerate(arms))]
+    styles = zip(arms, kinds_of(arms), shifts_of(arms), strict=True)
+    return [
+        law,
+        *(
+            _recall_line(arm.label, i % (N_COLOURS - 1), arm, kind, shift)
+            for i, (arm, kind, shift) in enumerate(styles)
+        ),
+    ]
 
 
-def _recall_line(name: str, colour: int, arm: Arm) -> Line:
+def _recall_line(name: str, colour: int, arm: Arm, kind: int = 0, shift: float = 0.0) -> Line:
     return Line(
         name,
         colour,
-        [100 * m.place for m in arm.metrics],
+        [100 * m.place + shift for m in arm.metrics],
         [_p(m.recall) for m in arm.metrics],
         [ends and (100 * ends[0], 100 * ends[1]) for ends in (m.recall_ci95 for m in arm.metrics)],
+        kind=kind,
     )
 
 
@@ -227,10 +268,15 @@ def fall(m: LevelMetrics) -> dict[str, Any]:
     for stage in OUTCOMES[:-1]:
         lost = 100 * (m.lost[stage] or 0.0)
         rest -= lost
-        rows.append([round(max(0.0, rest), 3), round(lost, 3), percent(m.lost[stage])])
-    rows.append([0, round(100 * (m.recall or 0.0), 3), percent(m.recall)])
+        rows.append([round(max(0.0, rest), 3), _drawn(m.lost[stage]), percent(m.lost[stage])])
+    rows.append([0, _drawn(m.recall), percent(m.recall)])
     words = ", ".join(f"{STAGES[s]} {row[2]}" for s, row in zip(OUTCOMES, rows, strict=True))
     return {"fall": rows, "alt": f"Of all risky pairs: {words}"}
+
+
+def _drawn(value: float | None) -> float:
+    """A bar's length in percent: nothing where its text is nothing."""
+    return 0.0 if percent(value) == percent(0.0) else round(100 * (value or 0.0), 3)
 
 
 def difference_bars(

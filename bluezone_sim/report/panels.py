@@ -157,8 +157,8 @@ def sweep_panels(sweep: SweepResult) -> list[Panel]:
         return before
     n = max(len(arm.seeds) for arm in arms)
     key = "".join(
-        f'<li class="c{colour}"><i{" class=dashed" if dashed else ""}></i>{escape(visible(name))}</li>'
-        for colour, name, dashed in campaign_sweep.legend(arms)
+        f'<li class="c{colour}"><i class="{dash}"></i>{escape(visible(name))}</li>'
+        for colour, name, dash in campaign_sweep.legend(arms)
     )
     caption = (
         "The same cases, confirmed at the end of each day. Bands are 95 % intervals of the mean over "

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator
@@ -91,6 +91,18 @@ class Scenario(TomlTable):
             before_onset=app.before_onset if onset is None else onset,
             before_test=app.before_test if test is None else test,
         )
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """What a notebook shows, as text and as HTML: protocol, rule, and what is no default."""
+        from ..tables.table import notebook
+        from .overview import overview
+
+        system = {"protocol": {"name": self.protocol.name}, "rule": {"name": self.rule.name}}
+        others = self.model_dump(mode="json", exclude_defaults=True)
+        for name, given in system.items():
+            others[name] = given | others.get(name, {})
+        table = overview(others)
+        return {"text/plain": table.text(), "text/html": notebook(table.html(table.title))}
 
     def level_users(self) -> list[int]:
         """Users at each level: a share of smartphone owners, rounded, or the number given."""

@@ -171,7 +171,10 @@ class Table:
         from rich.console import Console
 
         out = io.StringIO()
-        console = Console(file=out, width=width, color_system=None, markup=False)
+        # In a notebook rich would show the table there and then, and write none of it.
+        console = Console(
+            file=out, width=width, color_system=None, markup=False, force_jupyter=False
+        )
         console.width = self.width(console)
         console.print(self.rich())
         lines = [line.rstrip() for line in out.getvalue().splitlines()]

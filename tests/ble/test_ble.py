@@ -648,8 +648,12 @@ def test_a_session_file_at_fault_and_cases_that_do_not_exist(tmp_path):
 
 def test_no_answers_end_a_session(monkeypatch):
     answers(monkeypatch)
-    with pytest.raises(guide.QuitError):
+    with pytest.raises(guide.InputEndedError, match="a keyboard"):
         guide.ask("?", lambda text: None)
+    answers(monkeypatch, "s")
+    with pytest.raises(guide.InputEndedError) as ended:
+        walk.walk([1, 2], lambda: None, lambda text: None)
+    assert ended.value.kept == []
 
 
 # -- the timeline of a drive -------------------------------------------------------------------------

@@ -26,11 +26,13 @@ import bluezone_sim as bz
 from bluezone_sim import cli
 from bluezone_sim.ble.drive.encounter_plan import make_plan
 from bluezone_sim.ble.drive.schedule import Programme
+from bluezone_sim.ble.guided.whitepaper import CaseOutcome, save
 from bluezone_sim.ble.listening import gatt_client as gatt
 from bluezone_sim.ble.listening import listener as listen
 from bluezone_sim.ble.listening import recorder
 from bluezone_sim.ble.listening.recorder import read_packets
 from bluezone_sim.ble.virtual import VirtualBench, VirtualPhone
+from bluezone_sim.ble.virtual.__main__ import main as virtual_main
 from bluezone_sim.captures.formats.parquet import read_sightings
 from bluezone_sim.protocols.bluezone import wire as bluezone
 from bluezone_sim.protocols.bluezone.files import parse_f0_message
@@ -578,6 +580,93 @@ def test_the_matrix_by_scripted_answers(bench, folder, capsys, monkeypatch):
     answers(monkeypatch, "r 2", "", "y", "q")
     assert call("matrix", "--wait", "0.3", "--adapter", "hci0") == 0
     assert [c["case"] for c in json.loads((folder / "matrix.json").read_text())["cases"]] == [1, 2]
+
+
+def test_an_input_that_ends_is_told_and_what_was_measured_stays(bench, folder, capsys, monkeypatch):
+    for command in ("matrix", "range"):
+        answers(monkeypatch)
+        assert call(command, "--adapter", "hci0") == 2
+        said = capsys.readouterr()
+        assert "the input ended" in said.err
+        assert said.out == ""
+    assert list(folder.iterdir()) == []
+    keep_sending(bench, 3, identifier=bytes(range(12)))
+    answers(monkeypatch, "", "y")
+    assert call("matrix", "--wait", "0.3", "--adapter", "hci0") == 2
+    said = capsys.readouterr()
+    assert "1 of 24 cases in matrix.json" in said.err
+    assert "the input ended" in said.err
+    assert [c["case"] for c in json.loads((folder / "matrix.json").read_text())["cases"]] == [1]
+    answers(monkeypatch, "")
+    range_of = ("range", "--distances", "1,2", "--seconds", "0.5", "--adapter", "hci0")
+    found = call_json(capsys, *range_of, code=2)
+    assert [stop["distance_m"] for stop in found["stops"]] == [1.0]
+
+
+def test_a_missing_adapter_is_told_before_the_first_question(bench, folder, capsys, monkeypatch):
+    answers(monkeypatch, "", "y", "q")
+    for command in ("matrix", "range"):
+        assert call(command, "--adapter", "hci7") == 5
+        said = capsys.readouterr().err
+        assert "adapter 'hci7': there is none" in said
+        assert "Enter" not in said
+    for name in ("hci0", "hci1"):
+        bench.call(bench.bluez.remove_adapter, name)
+    for command in ("matrix", "range"):
+        assert call(command) == 5
+        assert "no Bluetooth adapter" in capsys.readouterr().err
+
+
+def test_a_table_of_cases_that_are_done_needs_no_adapter(bench, folder, capsys):
+    outcome = CaseOutcome(1, True, "tester", 0, 5, 1_600_000_000_000, 1_600_000_300_000)
+    save(folder / "matrix.json", {1: outcome})
+    for name in ("hci0", "hci1"):
+        bench.call(bench.bluez.remove_adapter, name)
+    assert call("matrix", "--cases", "1") == 0
+    assert "1 of 24 cases" in capsys.readouterr().err
+
+
+# -- a command inside the bench ----------------------------------------------------------------------
+
+
+def virtual(*arguments):
+    """The bench as a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "bluezone_sim.ble.virtual", *arguments],
+        env=environment(NO_COLOR="1"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_a_command_runs_inside_the_bench_and_its_exit_code_counts():
+    inside = ("--", sys.executable, "-m", "bluezone_sim", "ble", "adapters", "--json")
+    done = virtual("--adapters", "3", *inside)
+    assert done.returncode == 0, done.stderr
+    assert [a["name"] for a in json.loads(done.stdout)["adapters"]] == ["hci0", "hci1", "hci2"]
+    done = virtual(*inside[:-1], "--adapter")
+    assert done.returncode == 2
+    assert "No such option" in done.stderr
+    assert virtual("--", "no-such-command").returncode == 127
+
+
+def test_the_bench_has_help(capsys):
+    assert main_of_virtual_ends(["--help"]) == 0
+    said = capsys.readouterr().out
+    assert "-- bluezone-sim ble adapters" in said
+    assert "DBUS_SYSTEM_BUS_ADDRESS" in said
+    assert "dbus-daemon" in said
+    assert main_of_virtual_ends(["--adapters", "0"]) == 2
+    assert "expected 1 to 16" in capsys.readouterr().err
+    assert main_of_virtual_ends(["--"]) == 2
+    assert "a command behind --" in capsys.readouterr().err
+
+
+def main_of_virtual_ends(arguments):
+    with pytest.raises(SystemExit) as ended:
+        virtual_main(arguments)
+    return ended.value.code
 
 
 # -- hardware in the loop ----------------------------------------------------------------------------

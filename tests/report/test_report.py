@@ -5,15 +5,25 @@ from __future__ import annotations
 import csv
 import json
 import re
+from dataclasses import replace
+from itertools import product
 
+import numpy as np
 import pytest
 
 import bluezone_sim as bz
 from bluezone_sim import cli
+from bluezone_sim.analysis.arms import Arm
+from bluezone_sim.analysis.compare import arm_of
+from bluezone_sim.analysis.result import Metrics
 from bluezone_sim.api import open_any
 from bluezone_sim.report.charts import nice_ceiling
+from bluezone_sim.report.figures import canvas, draw_adoption, draw_arms, draw_stages
+from bluezone_sim.report.findings import adoption_chart, answer, fall, legend
+from bluezone_sim.report.line_styles import STYLES, kinds_of
 from bluezone_sim.report.page.page import render, render_sweep
 from bluezone_sim.storage.run_load import manifest_of
+from bluezone_sim.tables.levels import LevelMetrics
 from bluezone_sim.tables.stages import OUTCOMES
 from bluezone_sim.tables.words import percent
 from helpers.browser import CHROMIUM, DRIVER, Browser
@@ -103,19 +113,17 @@ def test_the_page_is_whole_alone_and_readable_without_eyes(kind, run_dir, sweep_
 
 
 def test_the_answer_has_the_numbers_of_the_tables(run_dir, sweep_dir):
-    from bluezone_sim.analysis.compare import arm_of
-    from bluezone_sim.report.findings import answer
-
     result = open_any(run_dir)
     m = next(x for x in result.metrics if x.users == 132)
     text = answer([arm_of(result)], [], 0.6)
     assert f"60.0 % of smartphones (132 users), {percent(m.recall)}" in text
+    assert f"(recall), and {percent(m.precision)} of those warned had one (precision)." in text
     largest = max(m.lost, key=lambda k: m.lost[k])
     assert percent(m.lost[largest]) in text
     sweep = bz.open_sweep(sweep_dir)
     text = answer(sweep.arms, sweep.differences, 0.6)
     assert f"{percent(sweep.arms[0].metrics[1].recall)} (" in text
-    assert "off_share = 0.1, the most of 3 arms" in text
+    assert "off_share = 0.1, the most of 3 arms (precision" in text
     d = next(
         d
         for d in sweep.differences
@@ -124,6 +132,123 @@ def test_the_answer_has_the_numbers_of_the_tables(run_dir, sweep_dir):
     assert f"The difference is {-100 * d.difference.mean:.2f} points" in text
     nobody = bz.run(scenario(index_cases__near_duration_s=1e9, adoption__levels=[0.5]), 3)
     assert "nothing to find" in answer([arm_of(nobody)], [], 0.5)
+
+
+def arm(label, recall, precision, **values):
+    """An arm of one level at 60 % of smartphones."""
+    level = replace(
+        _LEVEL,
+        recall=recall,
+        recall_ci95=(recall - 0.01, recall + 0.01),
+        precision=precision,
+        adoption_smartphones=0.6,
+        lost={**dict.fromkeys(OUTCOMES[:-1], 0.0), "no_app": 1 - recall},
+    )
+    by_seed = {"recall": np.array([[recall]])}
+    return Arm(label, "any-match", values, (1,), Metrics([level]), (None,), by_seed)
+
+
+_LEVEL = LevelMetrics(
+    *(600, 0.36, 0.6, 0.1, None, 0.1296, 0.2, None, None, None, None),
+    *(1.0, 0.0, None, None, 0.3, 2.0, 1.0, {}),
+)
+
+
+def test_the_answer_ranks_by_recall_with_precision_beside_it():
+    arms = [arm("a", 0.1, 0.5), arm("b", 0.3, 0.2), arm("c", 0.2, 0.9)]
+    text = answer(arms, [], 0.6)
+    assert "30.0 % (29.0 to 31.0 %) of the risky" in text.replace("–", " to ")
+    assert "with b, the most of 3 arms (precision 20.0 %)" in text
+    assert "with a, the fewest (precision 50.0 %)" in text
+    assert "Right most often is c: precision 90.0 %, with 20.0 % warned." in text
+    # Where all warn as many there is no first one.
+    text = answer([arm("a", 0.1, 0.5), arm("b", 0.1, 0.2)], [], 0.6)
+    assert "with each of 2 arms (precision 20.0 % to 50.0 %)" in text
+    assert "most" not in text
+
+
+def test_a_protocol_has_a_dash_and_a_mark_of_its_own():
+    grid = [
+        arm(f"{p}, {d}", 0.1 * k, 0.5, **{"protocol.name": p, "radio.density": d})
+        for k, (p, d) in enumerate(product(("gaen", "tcn", "robert"), ("on", "off")), 1)
+    ]
+    assert kinds_of(grid) == [0, 0, 1, 1, 2, 2]
+    assert kinds_of([arm(x, 0.1, 0.5, seedless=x) for x in "abc"]) == [0, 1, 2]
+    two = [
+        replace(a, metrics=Metrics([*a.metrics, replace(a.metrics[0], adoption_smartphones=1.0)]))
+        for a in grid
+    ]
+    dashes = re.findall(
+        r'class="line c(\d)"(?: stroke-dasharray="([^"]+)")? d=', adoption_chart(two)
+    )
+    assert [dash for _, dash in dashes] == ["", "", "10 4", "10 4", "2 4", "2 4"]
+    assert len({colour for colour, _ in dashes}) == 6
+    svg = adoption_chart(two)
+    assert svg.count("<circle") == 4
+    for style in STYLES[1:3]:
+        assert svg.count(f'd="{style.path}"') == 4
+    shown = legend(two)
+    assert [(dash, mark) for _, _, dash, mark in shown[1::2]] == [
+        ("k0", "●"),
+        ("k1", "■"),
+        ("k2", "◆"),
+    ]
+    with canvas("#000000", 7, 4) as (_, (axes,)):
+        draw_arms(axes, two)
+        assert [line.get_marker() for line in axes.lines] == ["o", "o", "s", "s", "D", "D"]
+        assert len({line.get_linestyle() for line in axes.lines}) >= 2
+        assert len({str(line._dash_pattern[1]) for line in axes.lines}) == 3
+
+
+def test_one_level_has_error_bars_side_by_side():
+    arms = [arm("a", 0.1, 0.5), arm("b", 0.1, 0.2)]
+    svg = adoption_chart(arms)
+    bars = re.findall(r'class="line bar-of c\d" d="M([\d.]+) ([\d.]+)V([\d.]+)M', svg)
+    assert len(bars) == 2
+    (x, low, high), (other, *_) = [tuple(map(float, bar)) for bar in bars]
+    assert low > high
+    assert other - x > 8  # wider apart than their caps
+    with canvas("#000000", 7, 4) as (_, (axes,)):
+        draw_arms(axes, arms)
+        assert axes.get_ylim()[0] == 0
+        (first, second) = (c.get_segments()[0] for c in axes.collections)
+        assert first[:, 1].tolist() == pytest.approx([9, 11])
+        assert first[0, 0] < 60 < second[0, 0]
+
+
+def test_nothing_is_drawn_for_0_00_and_axes_start_at_0():
+    rows = fall(
+        replace(
+            arm("a", 0.00004, None).metrics[0],
+            lost={**dict.fromkeys(OUTCOMES[:-1], 0.0), "no_app": 0.9999, "radio_missed": 0.00006},
+        )
+    )["fall"]
+    by_stage = dict(zip(OUTCOMES, rows, strict=True))
+    assert by_stage["warned"] == [0, 0.0, "0.00 %"]
+    assert by_stage["radio_missed"][1:] == [0.006, "0.01 %"]
+    assert by_stage["no_smartphone"][1] == 0
+    with canvas("#000000", 7, 4) as (_, (axes,)):
+        draw_adoption(axes, [replace(arm("a", 0.0, None).metrics[0], recall_ci95=(0.0, 0.01))])
+        assert axes.get_ylim()[0] == 0
+        assert axes.get_xlim()[0] == 0
+        assert list(axes.texts) == []
+    with canvas("#000000", 7, 4) as (_, (axes,)):
+        draw_stages(
+            axes, [("one", {**dict.fromkeys(OUTCOMES, 0.0), "no_app": 0.99996, "warned": 0.00004})]
+        )
+        assert [len(c) for c in axes.containers] == [1]
+
+
+def test_the_page_hides_empty_bars_and_keeps_a_figure_with_its_table(run_dir):
+    html = (run_dir / "report.html").read_text(encoding="utf-8")
+    bars = re.findall(r'<i style="left:[\d.]+%;width:([\d.]+)%"( hidden)?>', html)
+    assert len(bars) == len(OUTCOMES)
+    assert all(bool(hidden) == (float(width) == 0) for width, hidden in bars)
+    assert any(hidden for _, hidden in bars)
+    paper = html[html.index("@media print") :]
+    assert "figure + details[open], figure + .wide { break-before: avoid; }" in paper
+    assert "summary, caption { break-after: avoid; }" in paper
+    assert ".wide.more::before" in html
 
 
 def test_nobody_and_nothing_still_make_a_report(tmp_path):
@@ -206,6 +331,23 @@ def browser():
         pytest.skip("needs Chromium and its driver: apt-get install chromium chromium-driver")
     with Browser() as made:
         yield made
+
+
+def test_a_table_that_is_too_wide_for_its_page_says_so(browser, run_dir):
+    ask = (
+        "return [...document.querySelectorAll('.wide')].filter(t => t.clientWidth).map(t => "
+        "[t.scrollWidth > t.clientWidth + 1, t.classList.contains('more'), t.tabIndex === 0, "
+        "getComputedStyle(t, '::before').content.includes('scroll')])"
+    )
+    wide = []
+    for width in (380, 1400):
+        browser.open((run_dir / "report.html").as_uri(), width=width)
+        tables = browser.ask(ask)
+        assert all(len(set(told)) == 1 for told in tables)
+        wide.append(sum(told[0] for told in tables))
+        assert browser.log() == []
+    assert wide[0] > wide[1]
+    assert wide[1] < len(tables)
 
 
 WIDER = "return document.documentElement.scrollWidth > document.documentElement.clientWidth"

@@ -17,7 +17,7 @@ from ...scenario.schema.phones import PlatformPhones
 from ...scenario.schema.radio import Radio
 from ...tables.table import Table
 from ...tables.words import DASH
-from .prompt import QuitError, Say, ask
+from .prompt import InputEndedError, QuitError, Say, ask
 from .sample import Sample, strongest
 
 #: Distances of a walk, metres, unless others are given.
@@ -71,6 +71,9 @@ def walk(
         measure: listens at one of them.
         say: tells the tester.
         show: told each result.
+
+    Raises:
+        InputEndedError: nobody answers any more; it has the stops.
     """
     stops: list[Stop] = []
     todo = list(distances_m)
@@ -97,6 +100,9 @@ def walk(
             rows = strongest(taken.packets)
             stops.append(Stop(distance, taken.packets.rssi_dbm[rows], taken.seconds))
             show(stops[-1])
+    except InputEndedError as ended:
+        ended.kept = stops
+        raise
     except QuitError:
         say("ended")
     return stops

@@ -25,7 +25,7 @@ from ...reading.documents import read_json
 from ...tables.table import Table
 from ...tables.words import DASH
 from ...validation.whitepaper.cases import WHITE_PAPER_CASES, WhitePaperCase
-from .prompt import QuitError, Say, ask
+from .prompt import InputEndedError, QuitError, Say, ask
 from .sample import Sample
 
 _STATES = {
@@ -159,6 +159,9 @@ def session(
         measure: listens for as long as a case takes.
         say: tells the tester.
         keep: called with all results after every case.
+
+    Raises:
+        InputEndedError: nobody answers any more; it has the results.
     """
     todo = [n for n in wanted if n not in results]
     results = dict(results)
@@ -186,6 +189,9 @@ def session(
                 results[case.number] = result
                 todo.pop(0)
                 keep(results)
+    except InputEndedError as ended:
+        ended.kept = results
+        raise
     except QuitError:
         say("ended; the same command goes on with the cases that are left")
     return results

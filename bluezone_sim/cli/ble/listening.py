@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..common import Json, tell_private
-from ..printing import console, echo
+from ..printing import console, echo, print_json
 from .common import AdapterName, ble, say
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ def adapters(as_json: Json = False) -> None:
     found = run(lambda stop: list_adapters(), heeds_stop=False)
     about = versions()
     if as_json:
-        echo(json.dumps({"adapters": [a.to_dict() for a in found], "versions": about}))
+        print_json("ble adapters", {"adapters": [a.to_dict() for a in found], "versions": about})
         return
     console().print(adapters_table(found))
     echo(", ".join(f"{name} {number}" for name, number in about.items()))
@@ -68,7 +67,7 @@ def scan(
         if json_lines:
             for phone in phones:
                 if now_us - phone.last_us < 2_000_000:
-                    echo(json.dumps(phone.to_dict(now_us)))
+                    print_json("ble scan line", phone.to_dict(now_us))
         elif live is not None:
             live.update(phones_table(phones, now_us, "Ctrl-C ends"), refresh=True)
 
@@ -86,7 +85,7 @@ def scan(
             )
         )
     if as_json:
-        echo(json.dumps(summary.to_dict()))
+        print_json("ble scan", summary.to_dict())
     elif not json_lines:
         console().print(phones_table(summary.phones, summary.ended_us))
     for line in summary.lines():
@@ -136,15 +135,14 @@ def read(
         lambda stop: read_address(address, adapter=adapter, timeout_s=timeout), heeds_stop=False
     )
     if as_json:
-        echo(
-            json.dumps(
-                {
-                    "protocol": answer.protocol,
-                    "identifier": answer.identifier.hex(),
-                    "connect_s": round(answer.connect_s, 4),
-                    "read_s": round(answer.read_s, 4),
-                }
-            )
+        print_json(
+            "ble read",
+            {
+                "protocol": answer.protocol,
+                "identifier": answer.identifier.hex(),
+                "connect_s": round(answer.connect_s, 4),
+                "read_s": round(answer.read_s, 4),
+            },
         )
         return
     echo(f"{answer.protocol} {answer.identifier.hex()}")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..common import Json, progress_bar, tell_private
-from ..printing import console, echo
+from ..printing import console, echo, print_json
 from .common import AdapterName, ProtocolName, above_zero, ble, numbers, say
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ...ble.guided.prompt import InputEndedError
 
 
 @ble.command()
@@ -101,7 +105,7 @@ def conformance(
         source="air" if recording is None else str(recording),
     )
     if as_json:
-        echo(json.dumps(report.to_dict()))
+        print_json("ble conformance", report.to_dict())
     else:
         echo(f"{limits.title}: phone {', '.join(report.addresses)}")
         console().print(table(report.measurements))
@@ -160,7 +164,10 @@ def walk_test(
         taken = run(lambda stop: sample(stop, protocol, seconds, adapter=adapter, say=say))
         return replace(taken, packets=walk.of_phone(taken.packets, address))
 
-    stops = walk.walk(stops_m, measure, say, lambda s: say(f"{len(s.rssi_dbm):,} packets"))
+    stops, unanswered = _guided(
+        adapter,
+        lambda: walk.walk(stops_m, measure, say, lambda s: say(f"{len(s.rssi_dbm):,} packets")),
+    )
     found, settings = None, {}
     try:
         found = walk.fit(stops)
@@ -173,7 +180,7 @@ def walk_test(
         )
         settings = walk.radio_settings(found, phone)
     if as_json:
-        echo(json.dumps(walk.document(stops, found, settings)))
+        print_json("ble range", walk.document(stops, found, settings))
     else:
         console().print(walk.table(stops))
         if found is not None:
@@ -191,6 +198,28 @@ def walk_test(
     for path, content in written:
         write_file(path, content)
         echo(f"Written: {path}", err=True)
+    if unanswered is not None:
+        raise unanswered
+
+
+def _guided(adapter: str | None, session: Callable[[], Any]) -> tuple[Any, InputEndedError | None]:
+    """What a guided session measured, and why it ended early where nobody answers any more.
+
+    Raises:
+        AdapterError: there is no adapter, which is told before the first question.
+        InputEndedError: nobody answered at all.
+    """
+    from ...ble.adapters.inventory import choose
+    from ...ble.guided.prompt import InputEndedError
+    from ...ble.listening.session import run
+
+    run(lambda stop: choose(adapter), heeds_stop=False)
+    try:
+        return session(), None
+    except InputEndedError as ended:
+        if not ended.kept:
+            raise
+        return ended.kept, ended
 
 
 @ble.command()
@@ -217,13 +246,19 @@ def matrix(
     def measure() -> Any:
         return run(lambda stop: sample(stop, "bluezone", wait, adapter=adapter, say=say, read=True))
 
-    results = guided.session(
-        guided.cases_of(cases), guided.load(out), measure, say, lambda r: guided.save(out, r)
-    )
+    wanted, earlier = guided.cases_of(cases), guided.load(out)
+    results, unanswered = earlier, None
+    if set(wanted) - set(earlier):
+        results, unanswered = _guided(
+            adapter,
+            lambda: guided.session(wanted, earlier, measure, say, lambda r: guided.save(out, r)),
+        )
     if as_json:
-        echo(json.dumps(guided.to_dict(results)))
+        print_json("ble matrix", guided.to_dict(results))
     else:
         console().print(guided.table(results))
     say(f"{len(results)} of 24 cases in {out}")
+    if unanswered is not None:
+        raise unanswered
     if guided.differ(results):
         raise typer.Exit(1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +16,7 @@ from ..common import (
     progress_bar,
     settings_of,
 )
-from ..printing import console, echo
+from ..printing import console, echo, print_json
 from .common import AdapterName, ProtocolName, above_zero, ble, numbers, say
 
 
@@ -68,7 +67,7 @@ def advertise(
 
     sent = run(work)
     if as_json:
-        echo(json.dumps({**sent.to_dict(), "protocol": protocol, "file": str(file)}))
+        print_json("ble advertise", {**sent.to_dict(), "protocol": protocol, "file": str(file)})
     echo(
         f"Written: {file} ({sent.keys} keys). `bluezone-sim match --keys {file} --history FILE` finds "
         "these phones",
@@ -225,7 +224,7 @@ def _show_drive(found: Any, *, as_json: bool) -> None:
     from ...ble.drive.table import drive_table
 
     if as_json:
-        echo(json.dumps(found.to_dict()))
+        print_json("ble drive", found.to_dict())
         return
     console().print(drive_table(found.levels))
     for level in found.levels:

@@ -60,6 +60,18 @@
     });
   }
 
+  // Tables that are wider than the page say so, and scroll by the keyboard too.
+  const wide = () => {
+    for (const box of document.querySelectorAll(".wide")) {
+      const more = box.scrollWidth > box.clientWidth + 1;
+      box.classList.toggle("more", more);
+      if (more) box.tabIndex = 0; else box.removeAttribute("tabindex");
+    }
+  };
+  addEventListener("resize", wide);
+  document.addEventListener("toggle", wide, true);
+  wide();
+
   // The level, and the arm, that tiles and bars are about.
   const data = JSON.parse(document.getElementById("data").textContent);
   const arm = document.getElementById("arm");
@@ -76,6 +88,7 @@
       const bar = li.querySelector("i"), [left, span, value] = text.fall[i];
       bar.style.left = left + "%";
       bar.style.width = span + "%";
+      bar.hidden = !span;
       li.querySelector(".num").textContent = value;
     });
     document.getElementById("fall").setAttribute("aria-label", text.alt);

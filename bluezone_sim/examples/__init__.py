@@ -1,0 +1,1 @@
+"""Small examples to try commands on: what a phone heard, keys, and what is found."""

@@ -1,0 +1,114 @@
+"""Examples: what their README says is what the commands print."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+import pytest
+
+from bluezone_sim.examples.folder import names
+from helpers.commands import call
+from helpers.schemas import check
+
+KEYS = ("bluezone", "gaen", "dp3t-lowcost", "dp3t-hybrid", "dp3t-unlinkable", "tcn")
+SERVER = ("bluetrace", "robert")
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def commands_of(readme):
+    """(words of a command, what it prints)."""
+    for part in readme.split("\n$ ")[1:]:
+        command, _, printed = part.partition("\n")
+        words = shlex.split(command)
+        assert words[0] == "bluezone-sim"
+        yield words[1:], printed.strip("\n")
+
+
+def test_they_are_listed(capsys):
+    assert call("example") == 0
+    listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert sorted(listed) == sorted(KEYS + SERVER)
+    assert set(listed) == set(names())
+
+
+@pytest.mark.parametrize("name", KEYS + SERVER)
+def test_the_commands_of_its_readme_print_what_it_says(name, folder, capsys, monkeypatch):
+    assert call("example", name, "mine") == 0
+    readme = (folder / "mine" / "README.txt").read_text(encoding="utf-8")
+    assert capsys.readouterr().out == readme
+    monkeypatch.chdir(folder / "mine")
+    assert sum(f.stat().st_size for f in (folder / "mine").iterdir()) < 120_000
+    ran = 0
+    for words, expected in commands_of(readme):
+        assert call(*words) == 0
+        printed = capsys.readouterr().out
+        if "--json" in words:
+            file = f"{words[0]}.json"
+            assert expected == f"(what {file} holds)"
+            assert printed == (folder / "mine" / file).read_text(encoding="utf-8")
+            check(words[0], json.loads(printed))
+        else:
+            lines = [line.rstrip() for line in printed.splitlines()]
+            assert "\n".join(lines).strip("\n") == expected
+        ran += 1
+    assert ran == (2 if name in KEYS else 1)
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_the_nearer_phone_is_found_and_the_other_is_not(name, folder, capsys):
+    assert call("example", name, "mine") == 0
+    found = json.loads((folder / "mine" / "match.json").read_text(encoding="utf-8"))
+    # The case stays for 25 minutes, the other for 8, whose rows are of no key.
+    assert 0 < len(found["matches"]) < found["n_rows"]
+    times = [m["unix_ms"] for m in found["matches"]]
+    assert (max(times) - min(times)) / 60_000 == pytest.approx(25, abs=6)
+    (days,) = found["risk"].values()
+    assert [day["warns"] for day in days] == [True]
+    keys = set(found["minutes_near"])
+    assert keys == {m["key"] for m in found["matches"]}
+
+
+def test_the_server_reads_every_row(folder):
+    assert call("example", "bluetrace", "mine") == 0
+    found = json.loads((folder / "mine" / "import.json").read_text(encoding="utf-8"))
+    rows = (folder / "mine" / "heard.csv").read_text(encoding="utf-8").splitlines()
+    assert found["n_sightings"] == len(rows) - 1 > 5
+    assert found["files"][0]["protocols"]["bluetrace"]["n_identifiers"] > 2
+
+
+def test_it_is_the_same_every_time_and_replaces_itself_alone(folder, capsys):
+    def files(where):
+        return {p.name: p.read_bytes() for p in (folder / where).iterdir()}
+
+    assert call("example", "gaen", "one") == 0
+    first = files("one")
+    assert call("example", "tcn", "one") == 0
+    assert "gaen-keys.bin" not in files("one")
+    (folder / "two").mkdir()
+    assert call("example", "gaen", "two") == 0
+    assert files("two") == first
+    assert call("verify", "two") == 0
+    (folder / "two" / "notes.txt").write_text("mine")
+    capsys.readouterr()
+    assert call("example", "gaen", "two") == 2
+    assert "notes.txt" in capsys.readouterr().err
+    assert files("two") == first | {"notes.txt": b"mine"}
+
+
+def test_what_is_asked_wrongly_is_told(folder, capsys):
+    assert call("example", "gaenn", "x") == 2
+    assert "did you mean 'gaen'" in capsys.readouterr().err
+    assert call("example", "gaen") == 2
+    assert "bluezone-sim example gaen DIR" in capsys.readouterr().err
+    assert call("example", "bluezone-v1", "x") == 2
+    assert "no example of bluezone-v1" in capsys.readouterr().err
+    assert not (folder / "x").exists()
+    (folder / "file").write_text("mine")
+    assert call("example", "gaen", "file") == 2
+    assert (folder / "file").read_text() == "mine"
