@@ -28,6 +28,7 @@ from bluezone_sim.tables.stages import OUTCOMES
 from bluezone_sim.tables.words import percent
 from helpers.browser import CHROMIUM, DRIVER, Browser
 from helpers.page import Page
+from helpers.paths import ROOT
 from helpers.small import scenario, smaller
 
 EXPECT = [{"metric": "recall", "at_least": 0.0}, {"metric": "recall", "at_most": 0.0}]
@@ -454,3 +455,13 @@ def test_the_data_in_the_page_is_json_that_ends_no_script(run_dir):
     text = re.search(r'id="data">(.*?)</script>', html, re.DOTALL).group(1)
     data = json.loads(text)
     assert len(data["levels"]) == len(data["arms"][0]["rows"]) == 3
+
+
+def test_the_page_says_how_to_cite_as_the_citation_file_does(run_dir):
+    page = (run_dir / "report.html").read_text(encoding="utf-8")
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    authors, title = (
+        next(x for x in citation.splitlines() if key in x) for key in ("name:", "title:")
+    )
+    assert f"{authors.partition('name: ')[2]}: {title.partition(': ')[2]}, " in page
+    assert bz.__version__ in page

@@ -137,6 +137,10 @@ def render_sweep(sweep: SweepResult) -> str:
     )
 
 
+#: As ``CITATION.cff`` has it.
+_TITLE = "bluezone_sim, a simulator and test harness for Bluetooth contact tracing"
+
+
 def _markup(table: Table | None, caption: str | None = None) -> Any:
     from markupsafe import Markup  # jinja2's own; a table escapes its cells
 
@@ -234,6 +238,7 @@ def _render(
                 ["bluezone-sim", str(versions["bluezone_sim"])],
                 ["numeric version", str(versions["numeric_version"])],
                 ["schema version", str(versions["schema_version"])],
+                ["to cite", f"The bluezone_sim developers: {_TITLE}, {versions['bluezone_sim']}"],
             ],
             stages=_markup(stages),
             panels=[(panel.title, Markup(panel.html)) for panel in sections],
