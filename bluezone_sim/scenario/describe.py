@@ -209,13 +209,12 @@ def _town(people: int, smartphone_share: float, ios_share: float | None) -> dict
     }
     if ios_share is not None:
         population["ios_share"] = ios_share
-    users = max(1, population["smartphones"] // 12)
     return {
         "name": "my-town",
         "title": "What this scenario asks",
         "date": dt.date(2020, 8, 12),
         "population": population,
-        "adoption": {"levels": [{"users": users}, *_LEVELS] if smartphone_share else [1.0]},
+        "adoption": {"levels": _LEVELS},
     }
 
 
