@@ -15,7 +15,7 @@ from ..scenario.schema.epidemic import Arm, Epidemic
 from ..simulation.epidemic import town as simulated
 from ..simulation.epidemic.arms import policy_of
 from ..simulation.epidemic.finding import Finder
-from ..simulation.epidemic.town import DAY_S
+from ..tables.days import DAY_S
 from ..tables.rows import Contacts
 from ..world import World
 

@@ -12,11 +12,12 @@ from bluezone_sim.errors import InputError
 from bluezone_sim.kernels.contacts.transmission import NEVER, States
 from bluezone_sim.simulation.epidemic import fitting, spread
 from bluezone_sim.simulation.epidemic.arms import policies_of
-from bluezone_sim.simulation.epidemic.disease import DAY_S, courses, profile, rates, uniforms
+from bluezone_sim.simulation.epidemic.disease import courses, profile, rates, uniforms
 from bluezone_sim.simulation.epidemic.engine import Simulation, first_told
 from bluezone_sim.simulation.epidemic.finding import Told
 from bluezone_sim.simulation.epidemic.states import ELSEWHERE
 from bluezone_sim.simulation.epidemic.town import Town, doses
+from bluezone_sim.tables.days import DAY_S
 from helpers.outbreaks import APP, HAND, HINCH, NONE, PLACEBO, RISKY, outbreak, simulated
 from twins import naive_transmission as naive
 

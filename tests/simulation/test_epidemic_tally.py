@@ -10,7 +10,6 @@ from bluezone_sim.errors import InputError
 from bluezone_sim.simulation.epidemic import fitting
 from bluezone_sim.simulation.epidemic.arms import policies_of
 from bluezone_sim.simulation.epidemic.disease import (
-    DAY_S,
     courses,
     infected_elsewhere,
     rates,
@@ -19,6 +18,7 @@ from bluezone_sim.simulation.epidemic.disease import (
 from bluezone_sim.simulation.epidemic.engine import Simulation
 from bluezone_sim.simulation.epidemic.states import ELSEWHERE
 from bluezone_sim.simulation.epidemic.town import Town
+from bluezone_sim.tables.days import DAY_S
 from helpers.outbreaks import APP, HAND, NONE, PLACEBO, outbreak, simulated
 
 F2 = {**APP, "name": "f2", "f2": True}

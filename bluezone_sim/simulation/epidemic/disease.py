@@ -12,8 +12,8 @@ from ...kernels import rng
 from ...kernels.contacts.meetings import permute_many
 from ...kernels.contacts.transmission import DOSES, FIRST_S, HOUR_S, LAST_S, Rates
 from ...scenario.schema.epidemic import Disease, Epidemic
+from ...tables.days import DAY_S
 
-DAY_S = 86_400
 #: Of a profile, as much may be where it does not count.
 _LEFT_OUT = 0.01
 #: Streams of draws of the purpose "epidemic". Values are fixed for good, and never reused.

@@ -11,10 +11,11 @@ from ...analysis.epidemic.result import Epidemic as EpidemicResult
 from ...kernels.contacts.transmission import NEVER
 from ...scenario.model import Scenario
 from ...scenario.schema.epidemic import Epidemic
+from ...tables.days import DAY_S
 from ...world import World
 from ..context import StageTimer
 from .arms import policies_of
-from .disease import DAY_S, courses, exponentials, infected_elsewhere, rates, uniforms
+from .disease import courses, exponentials, infected_elsewhere, rates, uniforms
 from .finding import Finder, Found, Policy, Told
 from .fitting import fit
 from .spread import spread

@@ -22,11 +22,12 @@ from ...matching.warnings import (
     in_time,
 )
 from ...scenario.schema.epidemic import Arm
+from ...tables.days import DAY_S
 from ...world.course import NO_ONSET
 from ..context import SimulationContext
 from ..publishing import first_published_day, verdicts_of
 from ..tracing import chunks, exposure_days, held_by, same_records, side_by_side
-from .disease import DAY_S, stream
+from .disease import stream
 from .near import Near, concatenate_near, met_days, near_days
 from .town import Town
 

@@ -13,8 +13,8 @@ from ...errors import InputError
 from ...kernels.contacts.meetings import permute_many
 from ...kernels.contacts.transmission import HOUR_S, HOUSEHOLD
 from ...scenario.schema.epidemic import Disease, Epidemic
-from ...tables.days import Days
-from .disease import DAY_S, Courses, latent_s, profile, stream, to_come
+from ...tables.days import DAY_S, Days
+from .disease import Courses, latent_s, profile, stream, to_come
 from .town import Town, doses
 
 #: People whose contacts the strength is fitted on; 2,000 give R0 to about 2 %.

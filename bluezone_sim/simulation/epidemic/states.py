@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...kernels.contacts.transmission import NEVER, Infections, States, fill_states
-from .disease import DAY_S, Courses
+from ...tables.days import DAY_S
+from .disease import Courses
 
 #: In place of a source: nobody of the town.
 ELSEWHERE = -1

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from ...analysis.epidemic.result import DAILY, ArmTally
 from ...kernels.contacts.transmission import NEVER
 from ...scenario.schema.epidemic import Disease
-from .disease import DAY_S, to_come
+from ...tables.days import DAY_S
+from .disease import to_come
 from .finding import Found, Policy, Told
 from .states import ELSEWHERE, ArmStates
 from .town import Town

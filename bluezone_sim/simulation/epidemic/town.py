@@ -22,7 +22,6 @@ from ..context import SimulationContext, StageTimer
 from .segments import segments_of
 
 T = TypeVar("T")
-DAY_S = 86_400
 #: What a minute counts where nothing else is said.
 TRANSMISSION = Transmission()
 
