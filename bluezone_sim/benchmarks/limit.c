@@ -765,6 +765,72 @@ INLINE long match_words(const int ahead, Derive *derive, const uint8_t *keys, co
     return found + settle(&waiting, index, hits + found);
 }
 
+/* A key's identifiers are written out; then their words are loaded one by one, and tested by the vector. */
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+enum { TESTED = 8 };
+typedef __m512i Tests;
+#define FIRST_HALVES(a, b) _mm512_unpacklo_epi64(a, b)
+#define SIGNS(x) _mm512_movepi64_mask(x)
+#elif defined(__AVX2__)
+enum { TESTED = 4 };
+typedef __m256i Tests;
+#define FIRST_HALVES(a, b) _mm256_unpacklo_epi64(a, b)
+#define SIGNS(x) _mm256_movemask_pd((__m256d)(x))
+#endif
+
+#ifdef __AVX2__
+typedef uint64_t Longs __attribute__((vector_size(8 * TESTED)));
+enum { PART = DAY / 3 };
+
+/* Identifier q of the first half stands before identifier q of the second, as they are unpacked. */
+INLINE uint32_t tested(const Index *index, const Id *ids)
+{
+    Tests a, b;
+    Longs hash, word;
+    memcpy(&a, ids, sizeof(a));
+    memcpy(&b, ids + TESTED / 2, sizeof(b));
+    hash = (Longs)FIRST_HALVES(a, b);
+    UNROLLED for (int q = 0; q < TESTED; q++)
+    {
+        word[q] = index->filter[ids[q / 2 + q % 2 * (TESTED / 2)].low >> index->filter_shift];
+    }
+    /* Each of the two bits, moved to where the sign is. */
+    return SIGNS((Tests)(word << (~hash & 63) & word << (~(hash >> 6) & 63)));
+}
+
+INLINE long match_apart(Derive *derive, const uint8_t *keys, const uint32_t *numbers, const Index *index,
+                        Hit *hits, long n)
+{
+    uint8_t derived[16 * GROUP];
+    Id ids[DAY] __attribute__((aligned(64)));
+    Schedules all;
+    Waiting waiting;
+    long found = 0;
+    waiting.n = 0;
+    for (long k = 0; k < n; k += GROUP) {
+        derive(keys + 16 * k, derived);
+        schedule(derived, &all);
+        for (int i = 0; i < GROUP; i++) {
+            encrypt_day(&all, i, numbers[k + i], (uint8_t *)ids);
+            for (int first = 0; first < DAY; first += PART) {
+                uint64_t bits = 0;
+                UNROLLED for (int j = 0; j < PART; j += TESTED)
+                {
+                    bits |= (uint64_t)tested(index, ids + first + j) << j;
+                }
+                for (; bits; bits &= bits - 1) {
+                    int bit = __builtin_ctzll(bits), q = bit % TESTED;
+                    int at = first + bit - q + q / 2 + q % 2 * (TESTED / 2);
+                    wait_for(&waiting, index, ids[at], k + i, at);
+                }
+            }
+        }
+        found += settle(&waiting, index, hits + found);
+    }
+    return found;
+}
+#endif
+
 /* ---- Every way of every job, by name */
 
 #define JOB(name) long name(const uint8_t *k, const uint32_t *numbers, const Index *x, Hit *hits, long n)
@@ -778,12 +844,20 @@ INLINE long match_words(const int ahead, Derive *derive, const uint8_t *keys, co
 #define GATHERED(SHA)                                                                                \
     JOB(match_gathered_##SHA) { return match_gathered(derive_##SHA, k, numbers, x, hits, n); }
 
+#define APART(SHA)                                                                                   \
+    JOB(match_apart_##SHA) { return match_apart(derive_##SHA, k, numbers, x, hits, n); }
+
 #ifdef __SHA__
 WAYS(shani2)
 WAYS(shani4)
 #endif
 #ifdef __AVX2__
 WAYS(lanes)
+APART(lanes)
+#ifdef __SHA__
+APART(shani2)
+APART(shani4)
+#endif
 #endif
 #if defined(__VAES__) && defined(__AVX512F__) && defined(__AVX512DQ__)
 #ifdef __SHA__

@@ -36,7 +36,7 @@ _BLUEZONE_KEYS, _GAEN_KEYS = 4_096, 16_384
 _HEATS, _FEW, _ROUNDS = 5, 3, 60
 OBSERVED = {"10k": 10_000, "100k": 100_000, "1M": 1_000_000}
 _SHA = ("shani2", "shani4", "lanes")
-_PROBES = ("words", "ahead", "gathered")
+_PROBES = ("words", "ahead", "gathered", "apart")
 #: Sizes of the C's filter that compete: about so many bits an identifier, and the next two powers of two.
 _FILTER_BITS = 24
 

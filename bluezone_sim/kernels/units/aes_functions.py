@@ -9,7 +9,7 @@ from typing import Any
 from llvmlite import ir
 
 from .aes_rounds import Aes
-from .filters import MOST, Filter
+from .filters import MOST, SPAN, Filter
 from .writing import (
     BIT,
     LONG,
@@ -117,13 +117,14 @@ class _Code:
         go to ``found``, the numbers of their key and of the identifier within it to ``where``
         (``int64[:, 2]``). Both need room for all of them.
 
-        What passes is noted without a branch, and made once more when a few keys are through: a branch
-        foretold wrongly waits for the filter's word, and throws away all that was begun behind it.
+        A key's identifiers are made first, and their words of the filter loaded after that: both at a time
+        are more than a processor looks ahead. What passes is noted without a branch, and made once more
+        when a few keys are through: a branch foretold wrongly waits for the filter's word, and throws all
+        away that was begun behind it.
         """
         total = slot(b, LONG(0))
-        table = self.filters.table(b, bloom, to_word)
-        noted = _Noted(b, self.step, self.unit.keys)
-        made = buffer(b, 16 * self.step)
+        noted = _Noted(b, self.unit.keys)
+        hashes = buffer(b, 8 * MOST)
 
         def each(k: Value, place: Value, keys: list[Value]) -> None:
             by_key = b.mul(k, LONG(4))
@@ -133,7 +134,10 @@ class _Code:
                 blocks = self._counted_blocks(b, b.load(now))
                 b.store(self._later(b, b.load(now), self.step), now)
                 done = self.unit.rounds(b, blocks, keys)
-                noted.note(b, place, i, self.filters.passing(b, table, done, made))
+                self.filters.hash_blocks(b, done, at(b, hashes, b.mul(i, LONG(8))))
+            with counted(b, count, step=SPAN) as i:
+                here = at(b, hashes, b.mul(i, LONG(8)))
+                noted.note(b, place, i, self.filters.passing(b, bloom, to_word, here))
 
         def visit(begin: Value, kept: Value) -> None:
             with noted.all(b) as (place, number):
@@ -153,6 +157,8 @@ class _Code:
             noted.forget(b)
 
         noted.forget(b)
+        with counted(b, LONG(8 * MOST), step=8) as byte:
+            store(b, hashes, LONG(0), byte)  # a short key asks for what is behind its last, too
         self._each_key(b, keys, n, 1, each, visit)
         return b.load(total)
 
@@ -274,13 +280,12 @@ class _Code:
 
 
 class _Noted:
-    """Bits of a group's identifiers: of each step whole bytes, of each key as many as MOST need."""
+    """Bits of a group's identifiers: SPAN in eight bytes, and of each key as many as MOST need."""
 
-    def __init__(self, b: Builder, step: int, keys: int):
-        self.step, self.steps = step, -(-MOST // step)
-        #: Of a step; the whole is read eight at a time.
-        self.bytes = next(n for n in (1, 2, 4, 8) if 8 * n >= step)
-        self.size = -(-keys * self.steps * self.bytes // 8) * 8
+    _SPANS = MOST // SPAN
+
+    def __init__(self, b: Builder, keys: int):
+        self.size = 8 * keys * self._SPANS
         self.here = buffer(b, self.size)
 
     def forget(self, b: Builder) -> None:
@@ -290,9 +295,8 @@ class _Noted:
 
     def note(self, b: Builder, place: Value, first: Value, mask: Value) -> None:
         """Bits of the identifiers from the first on, of the key at a place."""
-        entry = b.add(b.mul(place, LONG(self.steps)), b.udiv(first, LONG(self.step)))
-        value = mask if self.bytes == 8 else b.trunc(mask, ir.IntType(8 * self.bytes))
-        store(b, at(b, self.here, b.mul(entry, LONG(self.bytes))), value)
+        entry = b.add(b.mul(place, LONG(self._SPANS)), b.udiv(first, LONG(SPAN)))
+        store(b, at(b, self.here, b.mul(entry, LONG(8))), mask)
 
     @contextmanager
     def all(self, b: Builder) -> Iterator[tuple[Value, Value]]:
@@ -306,10 +310,8 @@ class _Noted:
             b.cbranch(b.icmp_unsigned("!=", now, LONG(0)), body, end)
             b.position_at_end(body)
             b.store(b.and_(now, b.sub(now, LONG(1))), bits)
-            bit = b.add(b.mul(byte, LONG(8)), b.cttz(now, BIT(1)))
-            entry, within = (f(bit, LONG(8 * self.bytes)) for f in (b.udiv, b.urem))
-            place, of = (f(entry, LONG(self.steps)) for f in (b.udiv, b.urem))
-            yield place, b.add(b.mul(of, LONG(self.step)), within)
+            place, of = (f(b.udiv(byte, LONG(8)), LONG(self._SPANS)) for f in (b.udiv, b.urem))
+            yield place, b.add(b.mul(of, LONG(SPAN)), b.cttz(now, BIT(1)))
             b.branch(head)
             b.position_at_end(end)
 

@@ -1,4 +1,4 @@
-"""The look-up's filter, asked by words that are loaded one at a time, or gathered (AVX-512).
+"""The look-up's filter, asked for identifiers whose hashes are in memory.
 
 A word of 64 bits an identifier, two bits in it; see :mod:`bluezone_sim.kernels.lookup.exact`.
 """
@@ -6,18 +6,17 @@ A word of 64 bits an identifier, two bits in it; see :mod:`bluezone_sim.kernels.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from llvmlite import ir
 
 from .writing import (
-    BIT,
     BYTE,
     LONG,
     WORD,
     Builder,
     Value,
     at,
+    buffer,
     call,
     define,
     load,
@@ -36,87 +35,94 @@ MOST = 144
 #: Name and shape (see :func:`.writing.define`) of each function.
 SHAPES = {"passing_3": "pip", "passing_4": "pip"}
 
-_LANES = 8
-_LONGS = ir.VectorType(LONG, _LANES)
-_BYTES = ir.VectorType(BYTE, 8 * _LANES)
-
 
 def write(module: ir.Module, filters: Filter) -> None:
     """Defines ``(bloom, to_word, identifiers)``: bits of SPAN identifiers of 3 or 4 words that pass."""
     for (name, shape), width in zip(SHAPES.items(), (3, 4), strict=True):
 
         def body(b: Builder, bloom: Value, to_word: Value, ids: Value, width: int = width) -> Value:
-            return filters.span(b, filters.table(b, bloom, to_word), ids, width, SPAN)
+            hashes = buffer(b, 8 * SPAN)
+            filters.hash_all(b, ids, width, hashes)
+            return filters.passing(b, bloom, to_word, hashes)
 
         define(module, name, shape, body)
 
 
 class Filter:
-    """A word at a time, without a branch, so that many words are on their way."""
+    """Words loaded one at a time and without a branch, so that many are on their way, and tested by four.
 
-    def table(self, b: Builder, bloom: Value, to_word: Value) -> tuple[Value, Any]:
-        """The filter ``uint64[2**f]``, and 64 - f."""
-        return bloom, to_word
+    Attributes:
+        lanes: how many are tested at a time.
+    """
 
-    def span(self, b: Builder, table: Any, ids: Value, width: int, n: int) -> Value:
-        """Bits of ``n`` identifiers in memory."""
-        out = LONG(0)
-        for i in range(n):
+    lanes = 4
+
+    def hash_all(self, b: Builder, ids: Value, width: int, hashes: Value) -> None:
+        """Hashes of SPAN identifiers in memory."""
+        for i in range(SPAN):
             low = load(b, ids, LONG, 4 * width * i)
             high = load(b, ids, LONG if width == 4 else WORD, 4 * width * i + 8)
             high = high if width == 4 else b.zext(high, LONG)
-            out = b.or_(out, b.shl(self._bit(b, table, b.xor(low, high)), LONG(i)))
-        return out
+            store(b, hashes, b.mul(b.xor(low, high), LONG(SPREAD)), 8 * i)
 
-    def passing(self, b: Builder, table: Any, blocks: Sequence[Value], ids: Value) -> Value:
-        """Bits of identifiers of four words in registers; ``ids`` has room for them."""
-        n = 0
+    def hash_blocks(self, b: Builder, blocks: Sequence[Value], hashes: Value) -> None:
+        """Hashes of identifiers of four words, which are in registers."""
+        i = 0
         for block in blocks:
-            store(b, ids, block, 16 * n)
-            n += block.type.count // 2
-        return self.span(b, table, ids, 4, n)
+            for k in range(0, block.type.count, 2):
+                low, high = (b.extract_element(block, WORD(k + j)) for j in (0, 1))
+                store(b, hashes, b.mul(b.xor(low, high), LONG(SPREAD)), 8 * i)
+                i += 1
 
-    @staticmethod
-    def _bit(b: Builder, table: Any, folded: Value) -> Value:
-        bloom, to_word = table
-        h = b.mul(folded, LONG(SPREAD))
-        word = load(b, at(b, bloom, b.mul(b.lshr(h, to_word), LONG(8))), LONG)
-        both = [
-            b.lshr(word, b.and_(b.lshr(h, LONG(place)), LONG(63)))
+    def passing(self, b: Builder, bloom: Value, to_word: Value, hashes: Value) -> Value:
+        """Bits of SPAN hashes that pass the filter ``uint64[2**f]``; ``to_word`` is 64 - f."""
+        out, some = LONG(0), ir.VectorType(LONG, self.lanes)
+        for i in range(0, SPAN, self.lanes):
+            word = ir.Constant(some, ir.Undefined)
+            for k in range(self.lanes):
+                at_word = b.mul(b.lshr(load(b, hashes, LONG, 8 * (i + k)), to_word), LONG(8))
+                word = b.insert_element(word, load(b, at(b, bloom, at_word), LONG), WORD(k))
+            passing = self._tested(b, load(b, hashes, some, 8 * i), word)
+            bits = b.zext(b.bitcast(passing, ir.IntType(self.lanes)), LONG)
+            out = b.or_(out, b.shl(bits, LONG(i)))
+        return out
+
+    def _tested(self, b: Builder, h: Value, word: Value) -> Value:
+        """A bit each, of vectors of hashes and their words."""
+        other = b.xor(h, self._all(~0))  # 63 less a number of six bits
+        # Each of the two bits, moved to where the sign is.
+        first, second = (
+            b.shl(word, b.and_(b.lshr(other, self._all(place)), self._all(63)))
             for place in (FIRST_BIT, SECOND_BIT)
-        ]
-        return b.and_(b.and_(*both), LONG(1))
+        )
+        return b.icmp_signed("<", b.and_(first, second), self._all(0))
+
+    def _all(self, value: int) -> ir.Constant:
+        return ir.Constant(ir.VectorType(LONG, self.lanes), [value] * self.lanes)
 
 
-class Gather(Filter):
-    """Eight words at a time (AVX-512, its byte permutations among it)."""
+class Wide(Filter):
+    """The same, by eight (AVX-512, its byte permutations among it).
 
-    def table(self, b, bloom, to_word):
-        shift = b.insert_element(ir.Constant(_LONGS, ir.Undefined), to_word, WORD(0))
-        return bloom, pick(b, shift, None, [0] * _LANES)
+    A gather in place of eight loads takes longer (Zen 4), and longer still where microcode keeps it from
+    telling what it has loaded.
+    """
 
-    def span(self, b, table, ids, width, n):
-        out = LONG(0)
-        for i in range(0, n, _LANES):
+    lanes = 8
+
+    def hash_all(self, b, ids, width, hashes):
+        for i in range(0, SPAN, self.lanes):
             halves = _halves(b, at(b, ids, 4 * width * i), width)
-            out = b.or_(out, b.shl(self._eight(b, table, b.xor(*halves)), LONG(i)))
-        return out
+            self._store(b, halves, hashes, i)
 
-    def passing(self, b, table, blocks, ids):
-        out = LONG(0)
+    def hash_blocks(self, b, blocks, hashes):
         for i in range(0, len(blocks), 2):
-            folded = b.xor(*_apart(b, blocks[i], blocks[i + 1]))
-            out = b.or_(out, b.shl(self._eight(b, table, folded), LONG(_LANES * i // 2)))
-        return out
+            self._store(b, _apart(b, blocks[i], blocks[i + 1]), hashes, self.lanes * i // 2)
 
-    @staticmethod
-    def _eight(b, table, folded):
-        bloom, to_word = table
-        h = b.mul(folded, _splat(SPREAD))
-        mask = ir.VectorType(BIT, _LANES)
-        zeros, ones = _splat(0), ir.Constant(mask, [1] * _LANES)
-        name = "llvm.x86.avx512.mask.gather.qpq.512"
-        word = call(b, name, _LONGS, zeros, bloom, b.lshr(h, to_word), ones, WORD(8))
+    def _store(self, b: Builder, halves: tuple[Value, Value], hashes: Value, i: int) -> None:
+        store(b, hashes, b.mul(b.xor(*halves), self._all(SPREAD)), 8 * i)
+
+    def _tested(self, b, h, word):
         # Byte k of this begins with the bit of the word that byte k of the hash names.
         named = call(
             b,
@@ -125,14 +131,13 @@ class Gather(Filter):
             b.bitcast(h, _BYTES),
             b.bitcast(word, _BYTES),
         )
-        both = _splat(1 << FIRST_BIT | 1 << SECOND_BIT)
-        missing = b.and_(b.xor(b.bitcast(named, _LONGS), _splat(~0)), both)
-        passing = b.icmp_unsigned("==", missing, _splat(0))
-        return b.zext(b.bitcast(passing, BYTE), LONG)
+        both = self._all(1 << FIRST_BIT | 1 << SECOND_BIT)
+        missing = b.and_(b.xor(b.bitcast(named, _LONGS), self._all(~0)), both)
+        return b.icmp_unsigned("==", missing, self._all(0))
 
 
-def _splat(value: int) -> ir.Constant:
-    return ir.Constant(_LONGS, [value] * _LANES)
+#: A register of eight longs, and as bytes.
+_LONGS, _BYTES = ir.VectorType(LONG, Wide.lanes), ir.VectorType(BYTE, 8 * Wide.lanes)
 
 
 def _apart(b: Builder, x: Value, y: Value) -> tuple[Value, Value]:
@@ -151,4 +156,4 @@ def _halves(b: Builder, ids: Value, width: int) -> tuple[Value, Value]:
     low = pick(b, x, y, [3 * (i // 2) + i % 2 for i in range(16)])
     high = pick(b, x, y, [3 * (i // 2) + 2 for i in range(16)])
     low, high = (b.bitcast(v, _LONGS) for v in (low, high))
-    return low, b.and_(high, _splat(0xFFFFFFFF))
+    return low, b.and_(high, ir.Constant(_LONGS, [0xFFFFFFFF] * Wide.lanes))

@@ -61,7 +61,7 @@ def write_aes(module: ir.Module, unit: str) -> None:
     elif unit == "armv8":
         made = Arm(wide=1, at_once=8, keys=4)
     else:
-        wide, at_once, keys = {"vaes512": (4, 12, 16), "vaes256": (2, 8, 8), "aesni": (1, 8, 4)}[
+        wide, at_once, keys = {"vaes512": (4, 6, 16), "vaes256": (2, 8, 8), "aesni": (1, 8, 4)}[
             unit
         ]
         made = X86(wide, at_once, keys)
@@ -74,7 +74,7 @@ def write_filters(module: ir.Module, unit: str) -> None:
 
 
 def _filter(unit: str) -> filters.Filter:
-    return filters.Gather() if unit == "vaes512" else filters.Filter()
+    return filters.Wide() if unit == "vaes512" else filters.Filter()
 
 
 #: Parts, each an object of its own, compiled when one of its functions is wanted: shapes, what writes
