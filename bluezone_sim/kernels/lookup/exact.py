@@ -1,6 +1,6 @@
 """Exact look-up of identifiers: a filter that fits the cache in front of an exact table.
 
-The filter is a blocked Bloom filter, two bits an identifier in one 64-bit word, so that a probe costs one
+The filter is a blocked Bloom filter, three bits an identifier in one 64-bit word, so that a probe costs one
 cache line and foreign identifiers pass once in fifty times or less. What passes waits until a few dozen
 are together, while the lines of the table that they need are fetched. The table holds (fingerprint, row)
 grouped by bucket; every row whose identifier is equal, to the last byte, is found.
@@ -26,8 +26,8 @@ from .prefetch_ir import prefetch
 WAITING = 64
 
 _SPREAD = np.uint64(filters.SPREAD)
-_FIRST_BIT, _SECOND_BIT = np.uint64(filters.FIRST_BIT), np.uint64(filters.SECOND_BIT)
-_ONE = np.uint64(1)
+_FIRST, _SECOND, _THIRD = map(np.uint64, filters.PLACES)
+_ONE, _SIX = np.uint64(1), np.uint64(63)
 _PASSING_3, _PASSING_4 = map(table.function, filters.SHAPES)
 
 
@@ -102,10 +102,10 @@ def _passing_few(bloom, to_word, words, at, width, n):
     for j in range(n):  # without a branch, so that many words are on their way at a time
         h = _hash(words, at + width * j, width)
         word = bloom[h >> to_word]
-        both = (word >> ((h >> _FIRST_BIT) & np.uint64(63))) & (
-            word >> ((h >> _SECOND_BIT) & np.uint64(63))
-        )
-        bits |= (both & _ONE) << np.uint64(j)
+        all_three = word >> ((h >> _FIRST) & _SIX)
+        all_three &= word >> ((h >> _SECOND) & _SIX)
+        all_three &= word >> ((h >> _THIRD) & _SIX)
+        bits |= (all_three & _ONE) << np.uint64(j)
     return bits
 
 
@@ -134,8 +134,9 @@ def _fill(words, rows, shifts, bloom, start, entry):
             prefetch(bloom, np.int64(h >> to_word))
             prefetch(start, np.int64(h >> to_bucket))
         h = _hash(flat, width * np.int64(rows[k]), width)
-        bits = _ONE << ((h >> _FIRST_BIT) & np.uint64(63))
-        bits |= _ONE << ((h >> _SECOND_BIT) & np.uint64(63))
+        bits = _ONE << ((h >> _FIRST) & _SIX)
+        bits |= _ONE << ((h >> _SECOND) & _SIX)
+        bits |= _ONE << ((h >> _THIRD) & _SIX)
         bloom[h >> to_word] |= bits
         start[h >> to_bucket] += np.uint32(1)
     total = np.uint32(0)

@@ -1,11 +1,12 @@
 """The look-up's filter, asked for identifiers whose hashes are in memory.
 
-A word of 64 bits an identifier, two bits in it; see :mod:`bluezone_sim.kernels.lookup.exact`.
+A word of 64 bits an identifier, three bits in it; see :mod:`bluezone_sim.kernels.lookup.exact`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 
 from llvmlite import ir
 
@@ -26,10 +27,10 @@ from .writing import (
 
 #: Identifiers of one call: a bit each in what it returns, and a whole part of a day's 96 and 144.
 SPAN = 48
-#: What identifiers are multiplied with, and where in the product the two bits of the filter are: each in
+#: What identifiers are multiplied with, and where in the product the bits of the filter are named: each in
 #: a byte of its own, which names a bit of the word to the instruction that shifts bytes together.
 SPREAD = 0x9E3779B97F4A7C15
-FIRST_BIT, SECOND_BIT = 24, 32
+PLACES = (24, 32, 16)
 #: Most identifiers of one key that are made and asked for in one go.
 MOST = 144
 #: Name and shape (see :func:`.writing.define`) of each function.
@@ -90,12 +91,11 @@ class Filter:
     def _tested(self, b: Builder, h: Value, word: Value) -> Value:
         """A bit each, of vectors of hashes and their words."""
         other = b.xor(h, self._all(~0))  # 63 less a number of six bits
-        # Each of the two bits, moved to where the sign is.
-        first, second = (
-            b.shl(word, b.and_(b.lshr(other, self._all(place)), self._all(63)))
-            for place in (FIRST_BIT, SECOND_BIT)
-        )
-        return b.icmp_signed("<", b.and_(first, second), self._all(0))
+        # Each of the bits, moved to where the sign is.
+        moved = [
+            b.shl(word, b.and_(b.lshr(other, self._all(place)), self._all(63))) for place in PLACES
+        ]
+        return b.icmp_signed("<", reduce(b.and_, moved), self._all(0))
 
     def _all(self, value: int) -> ir.Constant:
         return ir.Constant(ir.VectorType(LONG, self.lanes), [value] * self.lanes)
@@ -131,8 +131,8 @@ class Wide(Filter):
             b.bitcast(h, _BYTES),
             b.bitcast(word, _BYTES),
         )
-        both = self._all(1 << FIRST_BIT | 1 << SECOND_BIT)
-        missing = b.and_(b.xor(b.bitcast(named, _LONGS), self._all(~0)), both)
+        asked = self._all(sum(1 << place for place in PLACES))
+        missing = b.and_(b.xor(b.bitcast(named, _LONGS), self._all(~0)), asked)
         return b.icmp_unsigned("==", missing, self._all(0))
 
 
