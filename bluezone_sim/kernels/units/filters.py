@@ -19,6 +19,7 @@ from .writing import (
     at,
     buffer,
     call,
+    counted,
     define,
     load,
     pick,
@@ -60,11 +61,11 @@ class Filter:
 
     def hash_all(self, b: Builder, ids: Value, width: int, hashes: Value) -> None:
         """Hashes of SPAN identifiers in memory."""
-        for i in range(SPAN):
-            low = load(b, ids, LONG, 4 * width * i)
-            high = load(b, ids, LONG if width == 4 else WORD, 4 * width * i + 8)
+        with counted(b, LONG(SPAN)) as i:
+            here = at(b, ids, b.mul(i, LONG(4 * width)))
+            low, high = load(b, here, LONG), load(b, here, LONG if width == 4 else WORD, 8)
             high = high if width == 4 else b.zext(high, LONG)
-            store(b, hashes, b.mul(b.xor(low, high), LONG(SPREAD)), 8 * i)
+            store(b, hashes, b.mul(b.xor(low, high), LONG(SPREAD)), b.mul(i, LONG(8)))
 
     def hash_blocks(self, b: Builder, blocks: Sequence[Value], hashes: Value) -> None:
         """Hashes of identifiers of four words, which are in registers."""
@@ -111,16 +112,16 @@ class Wide(Filter):
     lanes = 8
 
     def hash_all(self, b, ids, width, hashes):
-        for i in range(0, SPAN, self.lanes):
-            halves = _halves(b, at(b, ids, 4 * width * i), width)
-            self._store(b, halves, hashes, i)
+        with counted(b, LONG(SPAN), step=self.lanes) as i:
+            halves = _halves(b, at(b, ids, b.mul(i, LONG(4 * width))), width)
+            self._store(b, halves, at(b, hashes, b.mul(i, LONG(8))))
 
     def hash_blocks(self, b, blocks, hashes):
         for i in range(0, len(blocks), 2):
-            self._store(b, _apart(b, blocks[i], blocks[i + 1]), hashes, self.lanes * i // 2)
+            self._store(b, _apart(b, blocks[i], blocks[i + 1]), at(b, hashes, 32 * i))
 
-    def _store(self, b: Builder, halves: tuple[Value, Value], hashes: Value, i: int) -> None:
-        store(b, hashes, b.mul(b.xor(*halves), self._all(SPREAD)), 8 * i)
+    def _store(self, b: Builder, halves: tuple[Value, Value], hashes: Value) -> None:
+        store(b, hashes, b.mul(b.xor(*halves), self._all(SPREAD)))
 
     def _tested(self, b, h, word):
         # Byte k of this begins with the bit of the word that byte k of the hash names.
