@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..kernels.decorators import entry
 from ..kernels.lanes import WIDTH
 from ..kernels.radio import scans as kernel
 from ..kernels.radio.availability import link_hours
@@ -68,7 +69,7 @@ def record(
     parts = list(itertools.pairwise(edges.tolist())) if threads > 1 else [(0, n)]
 
     def work(part: tuple[int, int]) -> list[kernel.Records]:
-        found = records_of(model, links, record_buffers(model, _BUFFER_RECORDS), *part)
+        found = records_of(links, record_buffers(model, _BUFFER_RECORDS), *part)
         return [kernel.Records._make(column.copy() for column in piece) for piece in found]
 
     with ThreadPoolExecutor(max(1, threads)) as pool:
@@ -80,10 +81,12 @@ def record(
 
 @dataclass(frozen=True)
 class RecordBuffers:
-    """One thread's scratch and buffers."""
+    """One thread's scratch and buffers, and the kernel that fills them from a model."""
 
+    medium: kernel.Medium
     room: kernel.RadioScratch
     out: kernel.Records
+    fill: Callable[..., tuple[int, int]]
 
 
 def record_buffers(model: RadioModel, records: int) -> RecordBuffers:
@@ -92,25 +95,32 @@ def record_buffers(model: RadioModel, records: int) -> RecordBuffers:
     scans = DAY_MS // int(app.scan_period_ms.min()) + 4
     parts = int(model.plan.parts.max())
     widest = scans * parts
-    return RecordBuffers(kernel.radio_scratch(parts), buffers(max(records, widest) + 2 * WIDTH))
+    medium = kernel.Medium(model.plan, model.air, model.app, model.streams)
+    room, out = kernel.radio_scratch(parts), buffers(max(records, widest) + 2 * WIDTH)
+    none = kernel.Links._make(np.empty(0, kind) for kind in _LINK_TYPES)
+    fill = entry(kernel.fill_records, medium, none, 0, 0, room, out)
+    return RecordBuffers(medium, room, out, fill)
 
 
 def records_of(
-    model: RadioModel, links: kernel.Links, buffers: RecordBuffers, first: int, last: int
+    links: kernel.Links, buffers: RecordBuffers, first: int, last: int
 ) -> Iterator[kernel.Records]:
-    """Records of links ``first`` .. ``last`` - 1, piece by piece: views of the buffers."""
-    medium = kernel.Medium(model.plan, model.air, model.app, model.streams)
+    """Records of :func:`padded` links ``first`` .. ``last`` - 1, piece by piece: views of the buffers."""
     while first < last:
-        filled, first = kernel.fill_records(medium, links, first, last, buffers.room, buffers.out)
+        filled, first = buffers.fill(buffers.medium, links, first, last, buffers.room, buffers.out)
         yield kernel.Records._make(column[:filled] for column in buffers.out)
 
 
+#: Of the columns of :class:`.kernel.Links`.
+_LINK_TYPES = ("i4", "i4", "u8", "u8", "i8", "u4", "i8", "i4", "f4", "f8", "f8")
+
+
 def padded(links: kernel.Links) -> kernel.Links:
-    """Contiguous columns, a few links repeated where there are fewer than the kernel looks at."""
-    n = len(links.observer)
-    if n < WIDTH:
-        return kernel.Links._make(np.resize(column, WIDTH) for column in links)
-    return kernel.Links._make(np.ascontiguousarray(column) for column in links)
+    """Contiguous columns of the types declared; links repeated where there are too few for the kernel."""
+    columns = map(np.ascontiguousarray, links, _LINK_TYPES)
+    if len(links.observer) < WIDTH:
+        columns = (np.resize(column, WIDTH) for column in columns)
+    return kernel.Links._make(columns)
 
 
 def _hours_of(

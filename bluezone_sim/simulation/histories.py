@@ -29,7 +29,7 @@ from ..tables.rows import Contacts, Sightings
 from .context import SimulationContext
 
 #: Records of a piece that are looked at together: its columns stay in a core's cache.
-_RECORDS = 1 << 14
+_RECORDS = 1 << 15
 #: Phones whose identifiers of a day are written out together, where they have to be.
 _PHONES_CHUNK = 10_000
 
@@ -98,7 +98,7 @@ def _recorded(
                 queue=queue,
             )
             some = np.flatnonzero(wanted[emitter if of_sender else observer])
-            for records in records_of(radio, padded(links), used, 0, n) if n else ():
+            for records in records_of(padded(links), used, 0, n) if n else ():
                 kept.append(_kept(links, records, some))
     finally:
         desks.put(used)

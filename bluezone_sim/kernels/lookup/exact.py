@@ -1,9 +1,9 @@
 """Exact look-up of identifiers: a filter that fits the cache in front of an exact table.
 
-The filter is a blocked Bloom filter, three bits an identifier in one 64-bit word, so that a probe costs one
-cache line and foreign identifiers pass once in fifty times or less. What passes waits until a few dozen
-are together, while the lines of the table that they need are fetched. The table holds (fingerprint, row)
-grouped by bucket; every row whose identifier is equal, to the last byte, is found.
+The filter is a blocked Bloom filter, three bits an identifier in one 64-bit word, so that a probe costs
+one cache line and foreign identifiers pass once in fifty times or less. What passes waits until a few
+dozen are together, while the lines of the table that they need are fetched. The table holds
+(fingerprint, row) grouped by bucket; every row whose identifier is equal, to the last byte, is found.
 """
 
 from __future__ import annotations

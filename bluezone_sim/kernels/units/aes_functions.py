@@ -117,10 +117,10 @@ class _Code:
         go to ``found``, the numbers of their key and of the identifier within it to ``where``
         (``int64[:, 2]``). Both need room for all of them.
 
-        A key's identifiers are made first, and their words of the filter loaded after that: both at a time
+        A key's identifiers are made first, and their words of the filter loaded after that: both at once
         are more than a processor looks ahead. What passes is noted without a branch, and made once more
-        when a few keys are through: a branch foretold wrongly waits for the filter's word, and throws all
-        away that was begun behind it.
+        when a few keys are through: a branch foretold wrongly waits for the filter's word, and throws
+        away all that was begun behind it.
         """
         total = slot(b, LONG(0))
         noted = _Noted(b, self.unit.keys)

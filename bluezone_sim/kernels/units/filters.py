@@ -28,8 +28,8 @@ from .writing import (
 
 #: Identifiers of one call: a bit each in what it returns, and a whole part of a day's 96 and 144.
 SPAN = 48
-#: What identifiers are multiplied with, and where in the product the bits of the filter are named: each in
-#: a byte of its own, which names a bit of the word to the instruction that shifts bytes together.
+#: What identifiers are multiplied with, and where in the product the bits of the filter are named: each
+#: in a byte of its own, which names a bit of the word to the instruction that shifts bytes together.
 SPREAD = 0x9E3779B97F4A7C15
 PLACES = (24, 32, 16)
 #: Most identifiers of one key that are made and asked for in one go.
