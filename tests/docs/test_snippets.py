@@ -21,7 +21,6 @@ NEEDS = {"docs/tutorials/bench.md": "dbus-daemon"}
 #: Files that the reader brings.
 BRINGS = {
     "README.md": ("F0.json", "btsnoop_hci.log"),
-    "docs/how-to/rules.md": ("export.zip", "btsnoop_hci.log"),
     "docs/reference/phone-files.md": (
         *("export.zip", "day1.zip", "day2.zip", "bugreport.zip", "sightings.parquet"),
     ),
