@@ -1,19 +1,27 @@
-"""Pages that are made from the program: a line ``<!-- generated: NAME ARGUMENT -->`` becomes Markdown.
+"""Pages that are made from the program: what stands between two marks becomes Markdown.
 
-What the marks stand for is in :mod:`parts`. The marks are expanded before a page is parsed, so that what
-they make has headings, links and anchors like what was written by hand. ``llms.txt``, a list of all pages
-with a line each, is written beside the pages.
+``<!-- generated: NAME ARGUMENT -->`` begins it, ``<!-- /generated -->`` ends it; between them stands what
+readers of the page itself are told, on a code host for example. What the marks stand for is in
+:mod:`parts`. They are expanded before a page is parsed, so that what they make has headings, links and
+anchors like what was written by hand. ``llms.txt``, a list of all pages with a line each, is written beside
+the pages.
+
+``python docs/_ext/generated.py PAGE`` prints a page as it is built, without Sphinx.
 """
 
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
 from parts import PARTS
 
-_MARK = re.compile(r"^<!-- generated: (?P<name>[a-z-]+)(?: (?P<argument>\S+))? -->$", re.MULTILINE)
+_MARK = re.compile(
+    r"^<!-- generated: (?P<name>[a-z-]+)(?: (?P<argument>\S+))? -->\n(?P<told>.*?)^<!-- /generated -->$",
+    re.MULTILINE | re.DOTALL,
+)
 _FENCE = re.compile(r"^(```|:::).*?^\1\s*$", re.MULTILINE | re.DOTALL)
 
 
@@ -29,6 +37,11 @@ def expand(text: str) -> str:
         return PARTS[mark["name"]](*arguments)
 
     return _MARK.sub(made, text)
+
+
+def told(text: str) -> list[str]:
+    """What a page that is not built says in the place of each of its marks."""
+    return [mark["told"] for mark in _MARK.finditer(text)]
 
 
 def first_words(text: str) -> str:
@@ -101,3 +114,8 @@ def setup(app: Any) -> dict[str, Any]:
     app.connect("autodoc-process-docstring", _names, priority=400)  # before Napoleon's
     app.connect("build-finished", _listed)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+if __name__ == "__main__":
+    for page in sys.argv[1:]:
+        print(expand(Path(page).read_text(encoding="utf-8")))
