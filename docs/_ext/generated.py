@@ -3,8 +3,11 @@
 ``<!-- generated: NAME ARGUMENT -->`` begins it, ``<!-- /generated -->`` ends it; between them stands what
 readers of the page itself are told, on a code host for example. What the marks stand for is in
 :mod:`parts`. They are expanded before a page is parsed, so that what they make has headings, links and
-anchors like what was written by hand. ``llms.txt``, a list of all pages with a line each, is written beside
-the pages.
+anchors like what was written by hand. ``llms.txt``, a list of all pages with a line each, is written
+beside the pages.
+
+What a cell of code prints may be stored below it, in a block after ``<!-- prints -->``: that is shown
+where the page is not executed.
 
 ``python docs/_ext/generated.py PAGE`` prints a page as it is built, without Sphinx.
 """
@@ -22,6 +25,11 @@ _MARK = re.compile(
     r"^<!-- generated: (?P<name>[a-z-]+)(?: (?P<argument>\S+))? -->\n(?P<told>.*?)^<!-- /generated -->$",
     re.MULTILINE | re.DOTALL,
 )
+_STORED = re.compile(
+    r"(?P<cell>^```\{code-cell\}[^\n]*\n(?:(?!```).*\n)*```\n)"
+    r"\n<!-- prints -->\n```text\n(?:(?!```).*\n)*```\n",
+    re.MULTILINE,
+)
 _FENCE = re.compile(r"^(```|:::).*?^\1\s*$", re.MULTILINE | re.DOTALL)
 
 
@@ -37,6 +45,11 @@ def expand(text: str) -> str:
         return PARTS[mark["name"]](*arguments)
 
     return _MARK.sub(made, text)
+
+
+def without_stored(text: str) -> str:
+    """A page whose cells are executed, without what is stored of their output."""
+    return _STORED.sub(r"\g<cell>", text)
 
 
 def told(text: str) -> list[str]:
@@ -70,7 +83,9 @@ def llms(pages: dict[str, tuple[str, str]], title: str) -> str:
 
 
 def _read(app: Any, name: str, source: list[str]) -> None:
-    source[0] = expand(source[0])
+    text = expand(source[0])
+    executed = f"{name}.md" not in app.config.nb_execution_excludepatterns
+    source[0] = without_stored(text) if executed else text
 
 
 def _names(app: Any, what: str, name: str, of: Any, options: Any, lines: list[str]) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import rooms
@@ -272,6 +273,18 @@ def python_names() -> str:
     return "\n".join([*lines, "```"])
 
 
+def covasim(stored: str) -> str:
+    """Whether the page about Covasim is executed; what it stores was printed by a version of it."""
+    try:
+        installed = version("covasim")
+    except PackageNotFoundError:
+        return (
+            "> Covasim was not there when this page was built, so it was not executed: what stands below "
+            f"each cell was printed by Covasim {stored}, and a test compares it. The figure is missing."
+        )
+    return f"This page was executed when it was built, with Covasim {installed}."
+
+
 #: What a mark may name.
 PARTS: dict[str, Callable[..., str]] = {
     "commands": commands,
@@ -284,6 +297,7 @@ PARTS: dict[str, Callable[..., str]] = {
     "protocol-list": protocol_list,
     "protocol": protocol,
     "python-names": python_names,
+    "covasim": covasim,
     "rooms-drawing": rooms.drawing,
     "rooms-table": rooms.listing,
 }

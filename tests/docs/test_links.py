@@ -18,7 +18,7 @@ DOCS = ROOT / "docs"
 sys.path.insert(0, str(DOCS / "_ext"))
 
 from generated import expand as expand_marks  # noqa: E402
-from generated import first_words, llms, told  # noqa: E402
+from generated import first_words, llms, told, without_stored  # noqa: E402
 
 #: What marks stand for takes a while to ask.
 expand = cache(expand_marks)
@@ -125,6 +125,17 @@ def test_a_page_that_is_not_built_says_what_it_would_hold(tmp_path, monkeypatch)
     assert len(commands) > 5
     for command in sorted(commands):
         assert call(*command.split()[1:]) == 0, command
+
+
+def test_what_a_cell_printed_is_shown_where_it_is_not_executed():
+    stored = "<!-- prints -->\n```text\n2\n```\n"
+    page = "# Page\n\n```{code-cell} ipython3\nprint(1 + 1)\n```\n\n" + stored + "\nAnd so on.\n"
+    assert without_stored(page) == page.replace("\n" + stored, "")
+    command = page.replace("{code-cell} ipython3", "sh")
+    assert without_stored(command) == command
+    covasim = (DOCS / "covasim.md").read_text(encoding="utf-8")
+    assert covasim.count("<!-- prints -->") > 2
+    assert "<!-- prints -->" not in without_stored(covasim)
 
 
 def test_a_generated_page_can_be_printed():

@@ -10,7 +10,7 @@ from sybil import Sybil
 
 from helpers import page_files
 from helpers.paths import ROOT
-from helpers.snippets import blocks, commands
+from helpers.snippets import blocks, commands, run_page
 
 DOCS = ROOT / "docs"
 PAGES = sorted([ROOT / "README.md", ROOT / "hardware" / "README.md", *DOCS.rglob("*.md")])
@@ -39,10 +39,7 @@ def _run_page(page, tmp_path, monkeypatch, *, slow=False):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NO_COLOR", "1")
     page_files.write(tmp_path, BRINGS.get(_name(page), ()))
-    document = READER.parse(page)
-    document.namespace["_slow"] = slow
-    for example in document.examples():
-        example.evaluate()
+    run_page(page, _slow=slow)
 
 
 @pytest.mark.parametrize("page", [p for p in PAGES if "```" in p.read_text("utf-8")], ids=_name)
