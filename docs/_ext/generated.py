@@ -96,6 +96,25 @@ def _names(app: Any, what: str, name: str, of: Any, options: Any, lines: list[st
     ]
 
 
+def _elsewhere(app: Any, env: Any, node: Any, content: Any) -> Any:
+    """A reference to a name of the package that a page has by another module."""
+    from sphinx.util.nodes import make_refnode
+
+    target = node.get("reftarget", "")
+    if node.get("refdomain") != "py" or not re.match(r"bluezone_sim\.|\w+$", target):
+        return None
+    last = target.rsplit(".", 1)[-1]
+    found = {
+        (known.docname, known.node_id)
+        for name, known in env.get_domain("py").objects.items()
+        if name.rsplit(".", 1)[-1] == last
+    }
+    if len(found) != 1:
+        return None
+    ((page, anchor),) = found
+    return make_refnode(app.builder, node["refdoc"], page, anchor, content, target)
+
+
 def _listed(app: Any, error: Exception | None) -> None:
     if error is not None or app.builder.name != "html":
         return
@@ -127,6 +146,7 @@ def setup(app: Any) -> dict[str, Any]:
     """Adds them to Sphinx."""
     app.connect("source-read", _read)
     app.connect("autodoc-process-docstring", _names, priority=400)  # before Napoleon's
+    app.connect("missing-reference", _elsewhere)
     app.connect("build-finished", _listed)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 

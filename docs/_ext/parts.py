@@ -109,7 +109,18 @@ def tables() -> str:
     parts: list[str] = []
     for kind in found:
         about, columns = _attributes(kind.__doc__ or "")
-        parts += [f"## {kind.__name__}", "", about, ""]
+        home = "bluezone_sim" if kind.__name__ in bluezone_sim.__all__ else kind.__module__
+        parts += [
+            f"## {kind.__name__}",
+            "",
+            "```{eval-rst}",
+            f".. py:class:: {home}.{kind.__name__}",
+            f"   :canonical: {kind.__module__}.{kind.__name__}",
+            "```",
+            "",
+            about,
+            "",
+        ]
         parts += [table(("column", "what it holds"), columns), ""]
     return "\n".join(parts)
 
@@ -268,7 +279,7 @@ def python_names() -> str:
         # A scenario's keys have a page of their own, and make a signature of some pages.
         lines.append(f".. {kind}:: {name}{'(**keys)' * keys}")
         if kind == "autoclass" and not keys:
-            lines.append("   :members:")
+            lines += ["   :members:", "   :exclude-members: of"]
         lines.append("")
     return "\n".join([*lines, "```"])
 
