@@ -20,10 +20,7 @@ READER = Sybil(parsers=[blocks], path=str(ROOT))
 NEEDS = {"docs/tutorials/bench.md": "dbus-daemon"}
 #: Files that the reader brings.
 BRINGS = {
-    "README.md": ("F0.json", "btsnoop_hci.log"),
-    "docs/reference/phone-files.md": (
-        *("export.zip", "day1.zip", "day2.zip", "bugreport.zip", "sightings.parquet"),
-    ),
+    "docs/reference/phone-files.md": (*("export.zip", "day1.zip", "day2.zip", "bugreport.zip"),),
     "docs/reference/traces.md": ("tij_InVS.dat", "mine.dat"),
 }
 
