@@ -88,6 +88,15 @@ def _read(app: Any, name: str, source: list[str]) -> None:
     source[0] = without_stored(text) if executed else text
 
 
+def _outdated(app: Any, env: Any, *pages: set[str]) -> list[str]:
+    """Pages that are made from the program are read anew at every build: it may have changed."""
+    return [
+        name
+        for name in env.found_docs
+        if _MARK.search(Path(env.doc2path(name)).read_text(encoding="utf-8"))
+    ]
+
+
 def _names(app: Any, what: str, name: str, of: Any, options: Any, lines: list[str]) -> None:
     """Attributes that share a line, ``a, b: text``: Napoleon would take the first for a type."""
     lines[:] = [
@@ -144,6 +153,7 @@ def _in_order(env: Any) -> list[str]:
 
 def setup(app: Any) -> dict[str, Any]:
     """Adds them to Sphinx."""
+    app.connect("env-get-outdated", _outdated)
     app.connect("source-read", _read)
     app.connect("autodoc-process-docstring", _names, priority=400)  # before Napoleon's
     app.connect("missing-reference", _elsewhere)
