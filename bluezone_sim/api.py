@@ -65,7 +65,7 @@ class Result(RunResult):
 
     @property
     def manifest(self) -> dict[str, Any]:
-        """What the run was made with, and what it gave: what ``manifest.json`` holds.
+        """What the run was made with and what it gave, as ``manifest.json`` holds it.
 
         Of a run that was opened, the manifest of its directory; :func:`run` of its ``scenario`` and
         ``seed`` repeats it.

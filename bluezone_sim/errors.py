@@ -79,7 +79,7 @@ class Fault:
 
 
 class ScenarioError(InputError):
-    """A scenario with one or more faults, all of them listed in :attr:`faults`."""
+    """A scenario with one or more faults, all of them listed in ``faults``."""
 
     def __init__(self, source: str, faults: Sequence[Fault]):
         self.source = source

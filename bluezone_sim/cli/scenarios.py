@@ -107,13 +107,14 @@ def new(
 
 def example(
     name: Annotated[
-        str | None, typer.Argument(help="A protocol, such as bluezone; without it all are listed.")
+        str | None,
+        typer.Argument(help="Such as bluezone or contact-trace; without it all are listed."),
     ] = None,
     folder: Annotated[
         Path | None, typer.Argument(help="To write; new, empty, or of an earlier example.")
     ] = None,
 ) -> None:
-    """Write what a simulated phone heard, published keys, and what `match` finds, to try commands on."""
+    """Write small files to try commands on: what a phone heard, published keys, a contact trace."""
     from ..examples.folder import about, names, write_example
 
     if name is None:

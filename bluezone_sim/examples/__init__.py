@@ -1,1 +1,1 @@
-"""Small examples to try commands on: what a phone heard, keys, and what is found."""
+"""Small examples to try commands on: what a phone heard and keys, a contact trace, a table of phones."""

@@ -49,7 +49,7 @@ def match(
 
     Args:
         published: keys; see :class:`bluezone_sim.tables.rows.PublishedKeys`. Or what
-            :func:`bluezone_sim.matching.index_published` made of them, where histories come in pieces.
+            :func:`.index_published` made of them, where histories come in pieces.
         sightings: one phone's history or many phones', or what
             :func:`bluezone_sim.index_sightings` made of it, where several lists are matched.
         protocol: name, or what :func:`bluezone_sim.protocols.get` gave.

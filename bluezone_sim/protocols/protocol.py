@@ -227,7 +227,7 @@ class Protocol:
         retention_s: how long phones keep sightings, seconds.
         keys: what identifiers are made of.
         wire: how they look on air.
-        radio: profile in TOML, each number with its source; see :mod:`bluezone_sim.scenario.profiles`.
+        radio: profile in TOML, each number with its source; see ``bluezone_sim.scenario.profiles``.
         record_mib: memory of the records and matches of a source of keys who runs the app, MiB a day at a
             scan in 300 s; measured.
         files: formats in which keys are published, that which is written first.
@@ -289,7 +289,7 @@ class Protocol:
 
     @property
     def published_keys(self) -> Keys:
-        """:attr:`keys` of a protocol that publishes them.
+        """``keys`` of a protocol that publishes them.
 
         Raises:
             InputError: it does not.
@@ -300,7 +300,7 @@ class Protocol:
 
     @property
     def server_ids(self) -> ServerIds:
-        """:attr:`keys` of a protocol that matches on a server.
+        """``keys`` of a protocol that matches on a server.
 
         Raises:
             InputError: it does not.

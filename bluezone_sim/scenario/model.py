@@ -41,8 +41,8 @@ class Scenario(TomlTable):
         description="last local day of the look-back; cases are confirmed then (a trace: by default "
         "its last day)"
     )
-    look_back_days: int = Field(14, ge=1, le=60)
-    seed: int = Field(1, ge=0, lt=2**63)
+    look_back_days: int = Field(14, ge=1, le=60, description="how far back phones look")
+    seed: int = Field(1, ge=0, lt=2**63, description="what all chance comes from")
     population: Population
     contacts: ContactsTable = ContactsTable()
     adoption: Adoption

@@ -1,19 +1,35 @@
-"""Pages that are made from the program: a line ``<!-- generated: NAME ARGUMENT -->`` becomes Markdown.
+"""Pages that are made from the program: what stands between two marks becomes Markdown.
 
-What the marks stand for is in :mod:`parts`. The marks are expanded before a page is parsed, so that what
-they make has headings, links and anchors like what was written by hand. ``llms.txt``, a list of all pages
-with a line each, is written beside the pages.
+``<!-- generated: NAME ARGUMENT -->`` begins it, ``<!-- /generated -->`` ends it; between them stands what
+readers of the page itself are told, on a code host for example. What the marks stand for is in
+:mod:`parts`. They are expanded before a page is parsed, so that what they make has headings, links and
+anchors like what was written by hand. ``llms.txt``, a list of all pages with a line each, is written
+beside the pages.
+
+What a cell of code prints may be stored below it, in a block after ``<!-- prints -->``: that is shown
+where the page is not executed.
+
+``python docs/_ext/generated.py PAGE`` prints a page as it is built, without Sphinx.
 """
 
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
 from parts import PARTS
 
-_MARK = re.compile(r"^<!-- generated: (?P<name>[a-z-]+)(?: (?P<argument>\S+))? -->$", re.MULTILINE)
+_MARK = re.compile(
+    r"^<!-- generated: (?P<name>[a-z-]+)(?: (?P<argument>\S+))? -->\n(?P<told>.*?)^<!-- /generated -->$",
+    re.MULTILINE | re.DOTALL,
+)
+_STORED = re.compile(
+    r"(?P<cell>^```\{code-cell\}[^\n]*\n(?:(?!```).*\n)*```\n)"
+    r"\n<!-- prints -->\n```text\n(?:(?!```).*\n)*```\n",
+    re.MULTILINE,
+)
 _FENCE = re.compile(r"^(```|:::).*?^\1\s*$", re.MULTILINE | re.DOTALL)
 
 
@@ -29,6 +45,16 @@ def expand(text: str) -> str:
         return PARTS[mark["name"]](*arguments)
 
     return _MARK.sub(made, text)
+
+
+def without_stored(text: str) -> str:
+    """A page whose cells are executed, without what is stored of their output."""
+    return _STORED.sub(r"\g<cell>", text)
+
+
+def told(text: str) -> list[str]:
+    """What a page that is not built says in the place of each of its marks."""
+    return [mark["told"] for mark in _MARK.finditer(text)]
 
 
 def first_words(text: str) -> str:
@@ -57,7 +83,18 @@ def llms(pages: dict[str, tuple[str, str]], title: str) -> str:
 
 
 def _read(app: Any, name: str, source: list[str]) -> None:
-    source[0] = expand(source[0])
+    text = expand(source[0])
+    executed = f"{name}.md" not in app.config.nb_execution_excludepatterns
+    source[0] = without_stored(text) if executed else text
+
+
+def _outdated(app: Any, env: Any, *pages: set[str]) -> list[str]:
+    """Pages that are made from the program are read anew at every build: it may have changed."""
+    return [
+        name
+        for name in env.found_docs
+        if _MARK.search(Path(env.doc2path(name)).read_text(encoding="utf-8"))
+    ]
 
 
 def _names(app: Any, what: str, name: str, of: Any, options: Any, lines: list[str]) -> None:
@@ -66,6 +103,25 @@ def _names(app: Any, what: str, name: str, of: Any, options: Any, lines: list[st
         re.sub(r"^(\s{4,})(\w+(?:, \w+)+):", lambda m: m[1] + m[2].replace(", ", ",") + ":", line)
         for line in lines
     ]
+
+
+def _elsewhere(app: Any, env: Any, node: Any, content: Any) -> Any:
+    """A reference to a name of the package that a page has by another module."""
+    from sphinx.util.nodes import make_refnode
+
+    target = node.get("reftarget", "")
+    if node.get("refdomain") != "py" or not re.match(r"bluezone_sim\.|\w+$", target):
+        return None
+    last = target.rsplit(".", 1)[-1]
+    found = {
+        (known.docname, known.node_id)
+        for name, known in env.get_domain("py").objects.items()
+        if name.rsplit(".", 1)[-1] == last
+    }
+    if len(found) != 1:
+        return None
+    ((page, anchor),) = found
+    return make_refnode(app.builder, node["refdoc"], page, anchor, content, target)
 
 
 def _listed(app: Any, error: Exception | None) -> None:
@@ -97,7 +153,14 @@ def _in_order(env: Any) -> list[str]:
 
 def setup(app: Any) -> dict[str, Any]:
     """Adds them to Sphinx."""
+    app.connect("env-get-outdated", _outdated)
     app.connect("source-read", _read)
     app.connect("autodoc-process-docstring", _names, priority=400)  # before Napoleon's
+    app.connect("missing-reference", _elsewhere)
     app.connect("build-finished", _listed)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+if __name__ == "__main__":
+    for page in sys.argv[1:]:
+        print(expand(Path(page).read_text(encoding="utf-8")))

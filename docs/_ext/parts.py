@@ -6,6 +6,7 @@ import dataclasses
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import rooms
@@ -108,7 +109,18 @@ def tables() -> str:
     parts: list[str] = []
     for kind in found:
         about, columns = _attributes(kind.__doc__ or "")
-        parts += [f"## {kind.__name__}", "", about, ""]
+        home = "bluezone_sim" if kind.__name__ in bluezone_sim.__all__ else kind.__module__
+        parts += [
+            f"## {kind.__name__}",
+            "",
+            "```{eval-rst}",
+            f".. py:class:: {home}.{kind.__name__}",
+            f"   :canonical: {kind.__module__}.{kind.__name__}",
+            "```",
+            "",
+            about,
+            "",
+        ]
         parts += [table(("column", "what it holds"), columns), ""]
     return "\n".join(parts)
 
@@ -267,9 +279,21 @@ def python_names() -> str:
         # A scenario's keys have a page of their own, and make a signature of some pages.
         lines.append(f".. {kind}:: {name}{'(**keys)' * keys}")
         if kind == "autoclass" and not keys:
-            lines.append("   :members:")
+            lines += ["   :members:", "   :exclude-members: of"]
         lines.append("")
     return "\n".join([*lines, "```"])
+
+
+def covasim(stored: str) -> str:
+    """Whether the page about Covasim is executed; what it stores was printed by a version of it."""
+    try:
+        installed = version("covasim")
+    except PackageNotFoundError:
+        return (
+            "> Covasim was not there when this page was built, so it was not executed: what stands below "
+            f"each cell was printed by Covasim {stored}, and a test compares it. The figure is missing."
+        )
+    return f"This page was executed when it was built, with Covasim {installed}."
 
 
 #: What a mark may name.
@@ -284,6 +308,7 @@ PARTS: dict[str, Callable[..., str]] = {
     "protocol-list": protocol_list,
     "protocol": protocol,
     "python-names": python_names,
+    "covasim": covasim,
     "rooms-drawing": rooms.drawing,
     "rooms-table": rooms.listing,
 }

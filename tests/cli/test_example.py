@@ -8,11 +8,14 @@ import shlex
 import pytest
 
 from bluezone_sim.examples.folder import names
+from bluezone_sim.scenario import load
 from helpers.commands import call
 from helpers.schemas import check
 
 KEYS = ("bluezone", "gaen", "dp3t-lowcost", "dp3t-hybrid", "dp3t-unlinkable", "tcn")
 SERVER = ("bluetrace", "robert")
+#: Not of protocols, with how many commands their READMEs have.
+OTHERS = {"contact-trace": 3, "phone-table": 3}
 
 
 @pytest.fixture
@@ -33,11 +36,11 @@ def commands_of(readme):
 def test_they_are_listed(capsys):
     assert call("example") == 0
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-    assert sorted(listed) == sorted(KEYS + SERVER)
+    assert sorted(listed) == sorted([*KEYS, *SERVER, *OTHERS])
     assert set(listed) == set(names())
 
 
-@pytest.mark.parametrize("name", KEYS + SERVER)
+@pytest.mark.parametrize("name", [*KEYS, *SERVER, *OTHERS])
 def test_the_commands_of_its_readme_print_what_it_says(name, folder, capsys, monkeypatch):
     assert call("example", name, "mine") == 0
     readme = (folder / "mine" / "README.txt").read_text(encoding="utf-8")
@@ -52,12 +55,14 @@ def test_the_commands_of_its_readme_print_what_it_says(name, folder, capsys, mon
             file = f"{words[0]}.json"
             assert expected == f"(what {file} holds)"
             assert printed == (folder / "mine" / file).read_text(encoding="utf-8")
-            check(words[0], json.loads(printed))
+            check("trace info" if words[0] == "trace" else words[0], json.loads(printed))
+        elif expected.startswith("("):
+            assert printed  # told in words: it has times and paths
         else:
             lines = [line.rstrip() for line in printed.splitlines()]
             assert "\n".join(lines).strip("\n") == expected
         ran += 1
-    assert ran == (2 if name in KEYS else 1)
+    assert ran == OTHERS.get(name, 2 if name in KEYS else 1)
 
 
 @pytest.mark.parametrize("name", KEYS)
@@ -82,6 +87,36 @@ def test_the_server_reads_every_row(folder):
     assert found["files"][0]["protocols"]["bluetrace"]["n_identifiers"] > 2
 
 
+def test_the_trace_holds_what_its_readme_says(folder):
+    assert call("example", "contact-trace", "mine") == 0
+    found = json.loads((folder / "mine" / "trace.json").read_text(encoding="utf-8"))
+    assert found["people"] == 60
+    assert found["days"] == 5
+    header, *rows = (folder / "mine" / "contacts.csv").read_text(encoding="ascii").splitlines()
+    assert header == "start_s,duration_s,i,j,distance_m,Ci,Cj"
+    assert len(rows) == found["rows"]
+    homes: dict[str, set[str]] = {}
+    for row in rows:
+        start, duration, i, j, distance, ci, cj = row.split(",")
+        assert 0 <= int(start) < 5 * 86_400
+        assert int(duration) > 0 < float(distance)
+        for person, home in ((i, ci), (j, cj)):
+            homes.setdefault(person, set()).add(home)
+    assert all(len(home) == 1 for home in homes.values())  # everybody lives in one household
+    assert 0 < found["risky_pair_days"] < found["pairs"]
+
+
+def test_people_of_the_other_town_own_the_phones_of_the_table(folder):
+    assert call("example", "phone-table", "mine") == 0
+    table = (folder / "mine" / "phones.csv").read_text(encoding="utf-8").splitlines()
+    models = load(folder / "mine" / "town.toml").phones.models
+    assert [m.model for m in models] == [row.split(",")[0] for row in table[1:]]
+    assert sum(m.share for m in models) == pytest.approx(1)
+    sent = [m.tx_power_dbm - m.rx_correction_db for m in models]
+    assert sent == sorted(sent)
+    assert sent[-1] - sent[0] > 10  # dB between the weakest and the strongest pair
+
+
 def test_it_is_the_same_every_time_and_replaces_itself_alone(folder, capsys):
     def files(where):
         return {p.name: p.read_bytes() for p in (folder / where).iterdir()}
@@ -91,6 +126,10 @@ def test_it_is_the_same_every_time_and_replaces_itself_alone(folder, capsys):
     assert call("example", "tcn", "one") == 0
     assert "gaen-keys.bin" not in files("one")
     (folder / "two").mkdir()
+    assert call("example", "contact-trace", "two") == 0
+    trace = files("two")
+    assert call("example", "contact-trace", "three") == 0
+    assert files("three") == trace
     assert call("example", "gaen", "two") == 0
     assert files("two") == first
     assert call("verify", "two") == 0

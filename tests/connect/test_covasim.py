@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import runpy
 import warnings
 
@@ -13,6 +14,7 @@ from bluezone_sim.connect import Arm, Town
 from bluezone_sim.simulation.epidemic.disease import uniforms
 from helpers.paths import ROOT
 from helpers.small import scenario
+from helpers.snippets import run_page
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # those of Covasim's own imports
@@ -175,3 +177,15 @@ def test_the_script_of_the_docs_runs(tmp_path, monkeypatch):
     assert names["sim"].results["cum_infections"][-1] > 60
     assert sum(table.by_app.sum() for table in names["told"]) > 0
     assert names["told"] is not names["app"].told
+
+
+def test_the_page_of_the_docs_prints_what_is_stored_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    page = ROOT / "docs" / "covasim.md"
+    version = re.search(r"generated: covasim ([\d.]+)", page.read_text(encoding="utf-8"))
+    if version[1] != cv.__version__:
+        pytest.skip(f"the page is of Covasim {version[1]}, and {cv.__version__} is installed")
+    names = run_page(page, _cells=True)
+    for without, traced in names["pairs"]:
+        assert traced.results["cum_infections"][-1] < without.results["cum_infections"][-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 import unicodedata
 from functools import cache
@@ -10,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from helpers.commands import call, environment
 from helpers.paths import ROOT
 
 DOCS = ROOT / "docs"
 sys.path.insert(0, str(DOCS / "_ext"))
 
 from generated import expand as expand_marks  # noqa: E402
-from generated import first_words, llms  # noqa: E402
+from generated import first_words, llms, told, without_stored  # noqa: E402
 
 #: What marks stand for takes a while to ask.
 expand = cache(expand_marks)
@@ -105,6 +107,49 @@ def test_every_protocol_that_ships_has_a_page():
     for name in set(protocols.names()) - set(outside):
         page = (folder / f"{name}.md").read_text(encoding="utf-8")
         assert f"<!-- generated: protocol {name} -->" in page
+
+
+def test_a_page_that_is_not_built_says_what_it_would_hold(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    commands = set()
+    for page in _pages():
+        text = page.read_text(encoding="utf-8")
+        notes = told(text)
+        assert text.count("<!-- generated: ") == len(notes), page
+        assert all(note.startswith("> Built, this page has here: ") for note in notes), page
+        code = set(re.findall(r"`([^`]*)`", "".join(notes)))
+        if notes:
+            assert f"python docs/_ext/generated.py {page.relative_to(ROOT).as_posix()}" in code
+            assert any(c.endswith("sphinx-build docs docs/_build") for c in code)
+        commands |= {c for c in code if c.startswith("bluezone-sim ")}
+    assert len(commands) > 5
+    for command in sorted(commands):
+        assert call(*command.split()[1:]) == 0, command
+
+
+def test_what_a_cell_printed_is_shown_where_it_is_not_executed():
+    stored = "<!-- prints -->\n```text\n2\n```\n"
+    page = "# Page\n\n```{code-cell} ipython3\nprint(1 + 1)\n```\n\n" + stored + "\nAnd so on.\n"
+    assert without_stored(page) == page.replace("\n" + stored, "")
+    command = page.replace("{code-cell} ipython3", "sh")
+    assert without_stored(command) == command
+    covasim = (DOCS / "covasim.md").read_text(encoding="utf-8")
+    assert covasim.count("<!-- prints -->") > 2
+    assert "<!-- prints -->" not in without_stored(covasim)
+
+
+def test_a_generated_page_can_be_printed():
+    script, page = DOCS / "_ext" / "generated.py", DOCS / "reference" / "metrics.md"
+    done = subprocess.run(
+        [sys.executable, str(script), str(page)],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == expand(page.read_text(encoding="utf-8")) + "\n"
+    assert "| `recall` |" in done.stdout
+    assert "generated" not in done.stdout
 
 
 def test_readme_is_short():

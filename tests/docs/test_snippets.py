@@ -10,7 +10,7 @@ from sybil import Sybil
 
 from helpers import page_files
 from helpers.paths import ROOT
-from helpers.snippets import blocks, commands
+from helpers.snippets import blocks, commands, run_page
 
 DOCS = ROOT / "docs"
 PAGES = sorted([ROOT / "README.md", ROOT / "hardware" / "README.md", *DOCS.rglob("*.md")])
@@ -20,11 +20,7 @@ READER = Sybil(parsers=[blocks], path=str(ROOT))
 NEEDS = {"docs/tutorials/bench.md": "dbus-daemon"}
 #: Files that the reader brings.
 BRINGS = {
-    "README.md": ("F0.json", "btsnoop_hci.log"),
-    "docs/how-to/rules.md": ("export.zip", "btsnoop_hci.log"),
-    "docs/reference/phone-files.md": (
-        *("export.zip", "day1.zip", "day2.zip", "bugreport.zip", "sightings.parquet"),
-    ),
+    "docs/reference/phone-files.md": (*("export.zip", "day1.zip", "day2.zip", "bugreport.zip"),),
     "docs/reference/traces.md": ("tij_InVS.dat", "mine.dat"),
 }
 
@@ -40,10 +36,7 @@ def _run_page(page, tmp_path, monkeypatch, *, slow=False):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NO_COLOR", "1")
     page_files.write(tmp_path, BRINGS.get(_name(page), ()))
-    document = READER.parse(page)
-    document.namespace["_slow"] = slow
-    for example in document.examples():
-        example.evaluate()
+    run_page(page, _slow=slow)
 
 
 @pytest.mark.parametrize("page", [p for p in PAGES if "```" in p.read_text("utf-8")], ids=_name)
@@ -62,7 +55,7 @@ def test_snippets_that_take_long_run_too(page, tmp_path, monkeypatch):
 def test_every_mark_is_one_that_is_known_and_every_block_is_closed():
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
-        told = re.findall(r"^<!-- (?!generated: )(.*?) -->$", text, re.MULTILINE)
+        told = re.findall(r"^<!-- (?!generated: |/generated)(.*?) -->$", text, re.MULTILINE)
         assert [
             m
             for m in told

@@ -11,7 +11,6 @@ from bluezone_sim import protocols
 
 from . import bluezone_files, heard
 from .capture_files import event, report
-from .commands import call
 
 
 def _log() -> bytes:
@@ -36,17 +35,8 @@ def write(folder: Path, names: tuple[str, ...]) -> None:
     """Writes those that a page needs."""
     for name in names:
         path = folder / name
-        if name == "F0.json":
-            path.write_bytes(bluezone_files.message())
-        elif name == "data_trace.txt":
-            path.write_bytes(bluezone_files.trace())
-        elif name == "btsnoop_hci.log":
-            path.write_bytes(_log())
-        elif name == "bugreport.zip":
+        if name == "bugreport.zip":
             _zipped(path, **{"FS/data/misc/bluetooth/logs/btsnoop_hci.log": _log()})
-        elif name == "sightings.parquet":
-            (folder / "log").write_bytes(_log())
-            assert call("import", folder / "log", "--out", path) == 0
         elif name == "mine.dat":
             path.write_text("1 2 32400 34200\n2 3 36000 37800\n", encoding="utf-8")
         elif name == "tij_InVS.dat":

@@ -12,7 +12,8 @@ A mark, an HTML comment on the line before a block, says what is out of the ordi
 
 In what is shown as printed ``…`` stands for anything within a line, and a line of its own for any lines.
 Packages are installed already, so ``pip install`` is replaced by nothing. Blocks of Python share their
-names on a page; blocks of TOML and JSON have to be sound.
+names on a page; blocks of TOML and JSON have to be sound. Cells, which the build of the
+docs executes, are run where :func:`run_page` is told so.
 """
 
 from __future__ import annotations
@@ -30,12 +31,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from sybil import Document, Example, Region
+from sybil import Document, Example, Region, Sybil
 
 from bluezone_sim.scenario import shipped
 from bluezone_sim.scenario.describe import toml_of
 
 from .commands import call, environment
+from .paths import ROOT
 from .small import smaller_table
 
 _BLOCK = re.compile(
@@ -68,7 +70,8 @@ def evaluate(example: Example) -> None:
     elif language in ("sh", "console"):
         text = _smaller(text) if "smaller" in (mark, block["what"]) else text
         names["_printed"] = _run(text, int(re.sub(r"\D", "", block["what"] or "") or 0))
-    elif language == "python":
+    elif language == "python" or (language == "{code-cell}" and names.get("_cells")):
+        text = re.sub(r"^:.*\n", "\n", text, flags=re.MULTILINE)  # options of a cell
         with contextlib.redirect_stdout(io.StringIO()) as printed:
             # As many lines before it as on the page, so that a traceback names the right one.
             exec(compile("\n" * example.line + text, example.path, "exec"), names)
@@ -77,6 +80,24 @@ def evaluate(example: Example) -> None:
         tomllib.loads(text)
     elif language == "json":
         json.loads(text)
+
+
+def run_page(page: Path, **names: Any) -> dict[str, Any]:
+    """Runs the blocks of a page in the current folder.
+
+    Args:
+        page: its file.
+        names: that its blocks of Python find. With ``_slow`` those that take long run too, with
+            ``_cells`` the cells.
+
+    Returns:
+        The names, and what blocks have added.
+    """
+    document = _READER.parse(page)
+    document.namespace.update(names)
+    for example in document.examples():
+        example.evaluate()
+    return document.namespace
 
 
 def commands(text: str) -> list[str]:
@@ -159,6 +180,9 @@ def _shown(wanted: str, printed: str | None) -> None:
 def _squeezed(line: str) -> str:
     """Columns wider or narrower are the same."""
     return " ".join(re.sub(r"─+", "─", line).split())
+
+
+_READER = Sybil(parsers=[blocks], path=str(ROOT))
 
 
 def reasons(documents: Iterable[Document]) -> list[Any]:

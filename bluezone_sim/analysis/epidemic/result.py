@@ -48,7 +48,7 @@ class ArmTally:
     """One arm of one epidemic.
 
     Attributes:
-        days: ``int64[days, 8]``, columns :data:`DAILY`: people infected, of them by nobody of the town;
+        days: ``int64[days, 8]``, columns ``DAILY``: people infected, of them by nobody of the town;
             cases that become known, that publish; people warned, that tracers call; people at home since
             they were warned or traced and are no known case; people isolated as a case or with symptoms.
         over: nobody has more than a thousandth of their infectiousness before them, and nobody will be

@@ -42,7 +42,7 @@ class ArmSummary:
         averted_beyond_placebo: the same beyond what the placebo with this arm's warnings averts; None
             where there is no such placebo.
         averted_beyond_placebo_ci95: paired bootstrap over seeds.
-        r: secondary cases of the cohort, see :class:`.result.ArmTally`: a ratio of sums over seeds.
+        r: secondary cases of the cohort, see :class:`.ArmTally`: a ratio of sums over seeds.
         r_ratio: to the baseline's.
         quarantine_days_per_person: days at home, warned or traced and no known case.
         averted_per_100_quarantine_days: 100 times infections averted by quarantine days more than the
@@ -52,7 +52,7 @@ class ArmSummary:
         averted_per_100_more: the same as an increment to the arm with the next fewer quarantine days,
             whichever it is; None for the arm with the fewest.
         published_share: of the infections, those whose keys are published.
-        warned_per_person: warnings of the app, by person and episode, see :class:`.result.ArmTally`.
+        warned_per_person: warnings of the app, by person and episode, see :class:`.ArmTally`.
         warned_infected_by_case: share of them infected by that case on a published day.
         warned_infected: share of them infected by anybody when told.
         warned_infected_beyond_random: the same less that of random users of that day.

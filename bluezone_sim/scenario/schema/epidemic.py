@@ -130,7 +130,7 @@ class ManualTracing(TomlTable):
 class Arm(TomlTable):
     """One policy over the same town and the same draws."""
 
-    name: str = Field(min_length=1)
+    name: str = Field(min_length=1, description="what its row is called")
     level: Share = Field(0.0, description="adoption, as a share of smartphone owners; 0: no app")
     finds: Literal["phones", "risky", "contacts", "random"] = Field(
         "phones",
@@ -158,7 +158,7 @@ class Epidemic(TomlTable):
     The first day is the day after the scenario's date.
     """
 
-    days: int = Field(120, ge=1, le=1000)
+    days: int = Field(120, ge=1, le=1000, description="from the day after the scenario's date on")
     infected: int = Field(30, ge=0, description="people infected as the first day begins")
     imports_per_day: NonNegative = Field(
         0.0, description="mean number of people infected elsewhere, a Poisson draw a day"

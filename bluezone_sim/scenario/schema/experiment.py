@@ -78,8 +78,8 @@ class Criterion(TomlTable):
     where: dict[str, Any] = Field(
         default={}, description="arms of a sweep, by grid key and value; by default every arm"
     )
-    at_least: float | None = None
-    at_most: float | None = None
+    at_least: float | None = Field(None, description="the least that keeps it")
+    at_most: float | None = Field(None, description="the most that keeps it")
     fall_at_most: float | None = Field(
         None, ge=0, description="compare A B: how far B may lie below A"
     )
@@ -99,13 +99,13 @@ class Limits(TomlTable):
 class SensitivityArm(TomlTable):
     """One sensitivity run: what it changes."""
 
-    label: str = Field(min_length=1)
+    label: str = Field(min_length=1, description="what its row is called")
     set: dict[str, Any] = Field(min_length=1, description="dotted keys and their values")
 
 
 class Sensitivity(TomlTable):
     """Smaller runs that change one assumption each, at one adoption level."""
 
-    cases: int = Field(500, ge=1)
-    level: Share = 0.6
+    cases: int = Field(500, ge=1, description="how many are followed in each run")
+    level: Share = Field(0.6, description="adoption, as a share of smartphone owners")
     arms: list[SensitivityArm] = Field(min_length=1)

@@ -44,7 +44,7 @@ class Course(TomlTable):
 class IndexCases(TomlTable):
     """The cases that are evaluated one by one, and what makes a contact of theirs risky."""
 
-    count: int = Field(3000, ge=1)
+    count: int = Field(3000, ge=1, description="how many cases are followed")
     f2_count: int = Field(300, ge=0, description="how many of them are followed to F2")
     near_distance_m: Positive = Field(2.0, description="white paper, Ministry of Health")
     near_duration_s: Positive = Field(900.0, description="white paper, Ministry of Health")

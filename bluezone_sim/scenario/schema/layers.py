@@ -21,8 +21,14 @@ class Layer(TomlTable):
     attendance: Share = Field(1.0, description="chance that a member attends on an open day")
     open_days: int = Field(7, ge=1, le=7, description="open days a week, from Monday")
     window_h: Span = Field(description="local hours between which it happens")
-    duration_shares: DurationShares
-    near_distance_m: DistanceQuantiles
+    duration_shares: DurationShares = Field(
+        description="shares of talks below 5 min, to 15 min, to 1 h, to 4 h, and longer; normalised "
+        "(Horby et al. 2011)"
+    )
+    near_distance_m: DistanceQuantiles = Field(
+        description="how near those who talk are: quantiles at 5, 25, 50, 75 and 95 % (scenes that "
+        "cameras tracked, DP-3T exp34)"
+    )
 
     @field_validator("window_h")
     @classmethod

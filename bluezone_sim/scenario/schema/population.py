@@ -28,7 +28,7 @@ class Occupation(TomlTable):
 class AgeBand(TomlTable):
     """People of one range of ages."""
 
-    from_age: int = Field(ge=0, le=120)
+    from_age: int = Field(ge=0, le=120, description="youngest age in years")
     to_age: int = Field(ge=1, le=121, description="up to, but without")
     share: Share = Field(description="of the population; within the band ages are as likely")
 
@@ -52,10 +52,10 @@ class Ages(TomlTable):
 class Ownership(TomlTable):
     """Relative odds of owning a smartphone; the number of owners is exact (assumed ratios)."""
 
-    under_6: NonNegative = 0.0
+    under_6: NonNegative = Field(0.0, description="relative to adults")
     age_6_17: NonNegative = Field(0.35, description="relative to adults")
-    adult: NonNegative = 1.0
-    age_60_up: NonNegative = 0.35
+    adult: NonNegative = Field(1.0, description="from 18 to 59 years")
+    age_60_up: NonNegative = Field(0.35, description="relative to adults")
     urban_factor: Positive = Field(1.4, description="weight of urban people over rural ones")
 
 
