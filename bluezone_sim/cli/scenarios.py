@@ -59,17 +59,24 @@ def show(
     ] = False,
     with_sources: Annotated[
         bool,
-        typer.Option("--sources", help="Print every value with its source, or that it is assumed."),
+        typer.Option(
+            "--sources", help="Print every value with who set it, and its default's source."
+        ),
     ] = False,
     settings: Settings = None,
 ) -> None:
     """Print a scenario."""
+    from ..reading.documents import parse_toml
     from ..scenario import load, read, resolved_toml, sources
+    from ..scenario.sources import origins
 
     if settings and not resolved and not with_sources:
         raise InputError("--set: shown only together with --resolved or --sources")
     if with_sources:
-        echo("\n".join(sources(load(scenario, settings_of(settings)))))
+        changes = settings_of(settings)
+        loaded = load(scenario, changes)
+        text, name = read(scenario)
+        echo("\n".join(sources(loaded, origins(parse_toml(text, name), name, changes))))
         return
     text = resolved_toml(load(scenario, settings_of(settings))) if resolved else read(scenario)[0]
     print_document(text)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,6 @@ from ..showing.visible import visible_toml
 from .model import Scenario
 from .profiles import profile_of
 from .schema.by_name import ByName, by_name_in
-from .schema.rules import RuleTable
-from .values.registries import RULES
 
 
 def schema() -> dict[str, Any]:
@@ -90,56 +87,6 @@ def _from_rule(scenario: Scenario) -> list[str]:
         for key, (given, app) in days.items()
         if given is None
     ]
-
-
-def sources(scenario: Scenario) -> Iterator[str]:
-    """Every number of a scenario, and what is known of where it comes from, a line each.
-
-    A key's description names its source or says "assumed"; those of a risk rule have the rule's, those of
-    the protocol's radio profile their own.
-    """
-    yield from _told(scenario, "", "", "")
-    days = scenario.published_days
-    yield f"published: from {_before(days.before_onset, 'onset')}   # {days.source}"
-    profile = profile_of(scenario)
-    values = profile.model_dump()
-    for key, text in sorted(profile.sources.items()):
-        yield f"profile {profile.protocol}: {key} = {_of_profile(values, key)}   # {text}"
-
-
-def _of_profile(values: Any, key: str) -> Any:
-    """A value by dotted key; that of a platform is its foreground's."""
-    for part in key.split("."):
-        values = values[part] if part in values else values["foreground"][part]
-    return values
-
-
-def _before(days: int | None, what: str) -> str:
-    return "the start of the look-back" if days is None else f"{days} days before {what}"
-
-
-#: Tables that say what is asked; none changes a number.
-_ASKED = ("sensitivity", "sweep", "expect", "limits")
-
-
-def _told(table: BaseModel, path: str, about: str, source: str) -> Iterator[str]:
-    """Lines of a table; ``about`` it, and the source of all its values."""
-    for name, field in type(table).model_fields.items():
-        value, full = getattr(table, name), f"{path}.{name}" if path else name
-        if full in _ASKED:
-            continue
-        if isinstance(value, RuleTable):
-            yield from _told(value, full, "", RULES.get(value.name).about)
-        elif isinstance(value, BaseModel):
-            if field.description and any(f.description for f in type(value).model_fields.values()):
-                yield f"{full}   # {field.description}"
-            yield from _told(value, full, field.description or "", source)
-        elif isinstance(value, list) and any(isinstance(row, BaseModel) for row in value):
-            for i, row in enumerate(row for row in value if isinstance(row, BaseModel)):
-                yield from _told(row, f"{full}[{i}]", field.description or "", source)
-        elif value is not None and value != []:
-            text = "; ".join(filter(None, (field.description or about, source)))
-            yield f"{full} = {value}" + (f"   # {text}" if text else "")
 
 
 def _without_effect(scenario: Scenario) -> list[str]:
