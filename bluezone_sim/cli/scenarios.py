@@ -10,7 +10,7 @@ import typer
 
 from ..errors import InputError
 from ..reading.documents import read_toml
-from .common import Scenario, Settings, settings_of
+from .common import Settings, settings_of
 from .printing import echo, print_document
 
 
@@ -53,7 +53,13 @@ def _list_rules() -> None:
 
 
 def show(
-    scenario: Scenario,
+    scenario: Annotated[
+        str,
+        typer.Argument(
+            help="Name of a shipped scenario (see `list`), path of a TOML file, or folder of a run or "
+            "sweep."
+        ),
+    ],
     resolved: Annotated[
         bool, typer.Option("--resolved", help="Validate it and write every default out.")
     ] = False,
@@ -65,21 +71,35 @@ def show(
     ] = False,
     settings: Settings = None,
 ) -> None:
-    """Print a scenario."""
+    """Print a scenario; of a folder that of its run or sweep, to be kept in a file, changed and run."""
     from ..reading.documents import parse_toml
     from ..scenario import load, read, resolved_toml, sources
+    from ..scenario.describe import toml_of, written_raw
     from ..scenario.sources import origins
+    from ..sweeping.recorded import recorded_scenario
 
+    kept = recorded_scenario(scenario)
+    if settings and kept is not None:
+        raise InputError(
+            f"--set: {scenario} holds what was run; bluezone-sim show {scenario} > my.toml writes a file "
+            "that takes it"
+        )
     if settings and not resolved and not with_sources:
         raise InputError("--set: shown only together with --resolved or --sources")
+    changes = settings_of(settings)
+    if kept is not None:
+        found, comment = kept
+        raw, text = written_raw(found), f"{comment}\n\n"
+        text += resolved_toml(found) if resolved else toml_of(raw)
+    elif resolved or with_sources:
+        found = load(scenario, changes)
+        raw, text = parse_toml(*read(scenario)), resolved_toml(found)
+    else:
+        text = read(scenario)[0]
     if with_sources:
-        changes = settings_of(settings)
-        loaded = load(scenario, changes)
-        text, name = read(scenario)
-        echo("\n".join(sources(loaded, origins(parse_toml(text, name), name, changes))))
-        return
-    text = resolved_toml(load(scenario, settings_of(settings))) if resolved else read(scenario)[0]
-    print_document(text)
+        echo("\n".join(sources(found, origins(raw, scenario, changes))))
+    else:
+        print_document(text)
 
 
 def new(

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from ..showing.visible import visible_toml
+from .by_protocol import as_written
 from .model import Scenario
 from .profiles import profile_of
 from .schema.by_name import ByName, by_name_in
@@ -46,6 +47,12 @@ def resolved_toml(scenario: Scenario) -> str:
             below = lines.index(header) + 1
             lines[below:below] = told
     return "\n".join(lines)
+
+
+def written_raw(scenario: Scenario) -> dict[str, Any]:
+    """What a scenario says that is no default, as it may be written; it loads back to an equal one."""
+    raw = as_written(scenario, scenario.model_dump(exclude_defaults=True))
+    return {key: value for key, value in raw.items() if value != {}}
 
 
 def toml_of(raw: dict[str, Any]) -> str:

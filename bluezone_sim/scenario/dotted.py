@@ -96,6 +96,12 @@ _INSTEAD = {
     "population.smartphone_share": "smartphones",
     "population.smartphones": "smartphone_share",
 }
+#: Keys that name a file, and what reading it says of it beside them.
+_OF_FILE = {
+    "contacts.trace.file": ("sha256",),
+    "contacts.trace.people": ("people_sha256",),
+    "phones.models": ("models_file", "models_sha256"),
+}
 
 
 def change(raw: Raw, key: str, value: Any) -> None:
@@ -110,6 +116,9 @@ def change(raw: Raw, key: str, value: Any) -> None:
         value = [value]
     if key in _INSTEAD and isinstance(raw.get("population"), dict):
         raw["population"].pop(_INSTEAD[key], None)
+    for of in _OF_FILE.get(key, ()):  # another file has others
+        if isinstance(table := get(raw, key.rpartition(".")[0]), dict):
+            table.pop(of, None)
     override(raw, key, value)
 
 
