@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from contextlib import contextmanager
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +13,7 @@ import typer
 
 from ..errors import BluezoneSimError, InputError
 from ..reading.documents import toml_value
-from .printing import echo, width_of_reader
+from .printing import console, echo, width_of_reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -60,16 +62,23 @@ def settings_of(given: list[str] | None, example: str = "radio.density=on") -> d
 
 
 def show(terminal: Any, tables: Iterable[Table]) -> None:
-    """Prints tables, each with its note below; one that is too wide for a reader in blocks."""
-    usual, readable = terminal.width, width_of_reader(terminal)
+    """Prints tables, each with its note below."""
     for table in tables:
-        # A console prints nothing wider than itself.
-        terminal.width = needed = table.width(terminal)
-        terminal.print(table.blocks() if readable and needed > readable else table.rich())
-        terminal.width = usual
+        terminal.print(table)
         if table.note:
             terminal.print(table.note, style="dim")
             terminal.print()
+
+
+def entries(named: Iterable[tuple[str, str]]) -> None:
+    """Prints names and what is said of each: a line each, and on a terminal as many as it takes."""
+    rows = list(named)
+    width, reader = max((len(name) for name, _ in rows), default=0), width_of_reader(console())
+    for name, text in rows:
+        room = None if reader is None else max(20, reader - width - 2)
+        lines = [text] if room is None else textwrap.wrap(text, room, break_long_words=False)
+        for head, line in zip_longest([name], lines or [""], fillvalue=""):
+            echo(f"{head:<{width}}  {line}")
 
 
 def conclude(verdicts: Sequence[Verdict], *, quiet: bool) -> None:

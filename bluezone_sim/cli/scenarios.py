@@ -10,7 +10,7 @@ import typer
 
 from ..errors import InputError
 from ..reading.documents import read_toml
-from .common import Settings, settings_of
+from .common import Settings, entries, settings_of
 from .printing import echo, print_document
 
 
@@ -32,11 +32,7 @@ def list_scenarios(
         return
     from ..scenario import shipped
 
-    found = shipped()
-    width = max(map(len, found), default=0)
-    for name, path in found.items():
-        title = read_toml(path).get("title", "")
-        echo(f"{name:<{width}}  {title}")
+    entries((name, str(read_toml(path).get("title", ""))) for name, path in shipped().items())
 
 
 def _list_rules() -> None:
@@ -46,10 +42,8 @@ def _list_rules() -> None:
     of: dict[str, list[str]] = {}
     for protocol in protocols.followed():
         of.setdefault(protocols.get(protocol).rule or "any-match", []).append(protocol)
-    width = max(map(len, RULES.names()))
-    for rule in RULES.all():
-        default = f" [default of {', '.join(of[rule.name])}]" if rule.name in of else ""
-        echo(f"{rule.name:<{width}}  {rule.about}{default}")
+    default = {name: f" [default of {', '.join(systems)}]" for name, systems in of.items()}
+    entries((rule.name, rule.about + default.get(rule.name, "")) for rule in RULES.all())
 
 
 def show(
@@ -144,9 +138,7 @@ def example(
     from ..examples.folder import about, names, write_example
 
     if name is None:
-        width = max(map(len, names()))
-        for known in names():
-            echo(f"{known:<{width}}  {about(known)}")
+        entries((known, about(known)) for known in names())
         return
     if folder is None:
         raise InputError(

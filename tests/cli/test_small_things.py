@@ -10,8 +10,11 @@ import bluezone_sim as bz
 from bluezone_sim.cli import main
 from bluezone_sim.errors import InputError, ScenarioError
 from bluezone_sim.scenario import template, trace_template
+from bluezone_sim.scenario.inputs.traces.reader import read_trace
 from bluezone_sim.scenario.loading import parse
+from bluezone_sim.scenario.schema.trace import TraceTable
 from bluezone_sim.tables.table import Column, Table
+from bluezone_sim.world.trace_summary import trace_info
 from helpers import contact_day as day
 from helpers import small
 from helpers.small import TOWN
@@ -103,11 +106,73 @@ def test_a_table_too_wide_for_a_terminal_is_in_blocks(monkeypatch, capsys):
     show(console(), [WIDE])
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if not line.startswith(" ")][:3] == ["Wide", "a, x", "a, y"]
+    assert max(map(len, lines)) <= 60
     assert any(re.fullmatch(r"  of phones +1\.25", line) for line in lines)
     assert any(line.endswith("67890") for line in lines)
     monkeypatch.delenv("COLUMNS")
     show(console(), [WIDE])
     assert max(map(len, capsys.readouterr().out.splitlines())) > 100  # a pipe is as wide as needed
+
+
+def blocks(table):
+    """What is printed of a table where a reader has 30 columns."""
+    from bluezone_sim.cli.printing import console
+
+    console().print(table)
+
+
+def test_a_block_says_what_its_numbers_are(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "30")
+    heads = ("users", "recall of all\n%", "precision of them all\n%")
+    blocks(Table("T", tuple(map(Column, heads)), ((1200, 5.5, 7), (9, None, 8))))
+    assert capsys.readouterr().out.splitlines() == [
+        "T",
+        "users 1200",
+        "  recall of all %          5.5",
+        "  precision of them all %  7",
+        "users 9",
+        "  precision of them all %  8",
+    ]
+    # With text alone, the first column names a row, and the others are named.
+    adapter = [["hci0", "00:11:22:33", "central, peripheral", "no"]]
+    blocks(Table.of_text("", ("adapter", "address", "roles", "on"), adapter, 4))
+    assert capsys.readouterr().out.splitlines() == [
+        "hci0",
+        "  address  00:11:22:33",
+        "  roles    central, peripheral",
+        "  on       no",
+    ]
+    blocks(Table("none", tuple(map(Column, ("a" * 20, "b" * 20))), ()))
+    assert capsys.readouterr().out.splitlines() == ["none"]
+
+
+@pytest.mark.parametrize("columns", ["60", "80", None])
+def test_trace_info_is_never_cut(tmp_path, monkeypatch, capsys, columns):
+    rows = [f"{a},{b},{1385971200 + s},{d + 0.123 * b}" for s, d, a, b in day.contacts()]
+    file = day.write(tmp_path, "met.csv", rows, "i,j,start,duration_s\n")
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", columns)
+    assert main(["trace", "info", str(file)]) == 0
+    out = capsys.readouterr().out
+    assert "…" not in out
+    found = trace_info(read_trace(TraceTable(file=str(file)), "Asia/Ho_Chi_Minh"))
+    assert ", ".join(f"{s:g}" for s in found.duration_quantiles_s) in " ".join(out.split())
+    assert " ".join(out.split()).count("a row is its duration from t; t is unix time") == 1
+    assert max(map(len, out.splitlines())) <= int(columns or 200)
+
+
+def test_lists_are_wrapped_beside_their_names(monkeypatch, capsys):
+    assert main(["list", "--rules"]) == 0
+    whole = capsys.readouterr().out
+    assert main(["list"]) == main(["example"]) == 0
+    capsys.readouterr()
+    monkeypatch.setenv("COLUMNS", "60")
+    assert main(["list", "--rules"]) == 0
+    narrow = capsys.readouterr().out
+    assert max(map(len, narrow.splitlines())) <= 60
+    assert "".join(narrow.split()) == "".join(whole.split())
+    named = [line.split()[0] for line in whole.splitlines()]
+    assert [line.split()[0] for line in narrow.splitlines() if line[0] != " "] == named
 
 
 def test_no_number_is_cut_in_a_narrow_terminal(tmp_path, monkeypatch, capsys):
