@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from ..errors import InputError
 from ..reading.documents import read_toml
 from .common import Settings, entries, settings_of
 from .printing import echo, print_document
+from .trace import Columns, Dialect, Encoding, Ends, Start, Step, Unit, read, table_of
 
 
 def register(app: typer.Typer) -> None:
@@ -67,7 +69,8 @@ def show(
 ) -> None:
     """Print a scenario; of a folder that of its run or sweep, to be kept in a file, changed and run."""
     from ..reading.documents import parse_toml
-    from ..scenario import load, read, resolved_toml, sources
+    from ..scenario import load, resolved_toml, sources
+    from ..scenario import read as text_of
     from ..scenario.describe import toml_of, written_raw
     from ..scenario.sources import origins
     from ..sweeping.recorded import recorded_scenario
@@ -87,9 +90,9 @@ def show(
         text += resolved_toml(found) if resolved else toml_of(raw)
     elif resolved or with_sources:
         found = load(scenario, changes)
-        raw, text = parse_toml(*read(scenario)), resolved_toml(found)
+        raw, text = parse_toml(*text_of(scenario)), resolved_toml(found)
     else:
-        text = read(scenario)[0]
+        text = text_of(scenario)[0]
     if with_sources:
         echo("\n".join(sources(found, origins(raw, scenario, changes))))
     else:
@@ -98,10 +101,13 @@ def show(
 
 def new(
     file: Annotated[Path, typer.Argument(help="File to write; it must not exist.")],
-    people: Annotated[int, typer.Option(min=2, help="Size of the population.")] = 20_000,
+    people: Annotated[
+        int | None, typer.Option(min=2, help="Size of the population; by default 20,000.")
+    ] = None,
     smartphone_share: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of people who own a smartphone.")
-    ] = 0.6,
+        float | None,
+        typer.Option(min=0, max=1, help="Share of people who own a smartphone; by default 0.6."),
+    ] = None,
     ios_share: Annotated[
         float | None, typer.Option(min=0, max=1, help="Share of smartphones that are iPhones.")
     ] = None,
@@ -109,21 +115,87 @@ def new(
         Path | None,
         typer.Option(metavar="FILE", help="Contacts from a measured trace; see `trace info`."),
     ] = None,
+    columns: Columns = None,
+    dialect: Dialect = None,
+    encoding: Encoding = "utf-8",
+    step_s: Step = None,
+    t_unit_s: Unit = 1.0,
+    t_ends: Ends = False,
+    start: Start = None,
+    timezone: Annotated[
+        str | None, typer.Option(help="Of a trace, an IANA name such as Europe/Paris.")
+    ] = None,
 ) -> None:
-    """Write a commented scenario to start from."""
+    """Write a commented scenario to start from.
+
+    Options from --columns on are of a trace, as `trace info` has them.
+    """
     from ..files import check_file, write_file
-    from ..scenario import template, trace_template
+    from ..scenario.starting import (
+        GUESSED_START,
+        guesses,
+        name_of,
+        template,
+        trace_template,
+        without_date,
+    )
 
     check_file(file)
     if file.exists():
         raise InputError(f"{file}: exists already; give another name, or remove it")
-    text = (
-        template(people, smartphone_share, ios_share)
-        if trace is None
-        else trace_template(trace, smartphone_share, ios_share)
-    )
+    if trace is None:
+        of_trace = {
+            "--columns": columns,
+            "--dialect": dialect,
+            "--step": step_s,
+            "--start": start,
+            "--timezone": timezone,
+            "--unit": t_unit_s != 1 or None,
+            "--t-ends": t_ends or None,
+            "--encoding": encoding != "utf-8" or None,
+        }
+        if given := [option for option, value in of_trace.items() if value is not None]:
+            raise InputError(f"{given[0]}: of a trace; give its file with --trace FILE")
+        text = template(people, smartphone_share, ios_share, name_of(file))
+    else:
+        if people is not None:
+            raise InputError("--people: the trace says who there is; leave it out")
+        table = table_of(
+            file=str(trace),
+            columns=columns,
+            dialect=dialect,
+            encoding=encoding,
+            start=start,
+            step_s=step_s,
+            t_unit_s=t_unit_s,
+            t_ends=t_ends,
+        )
+        found = read(table, timezone or "Etc/UTC")
+        if undated := without_date(table, found):
+            table = table.model_copy(update={"start": GUESSED_START})
+            found = read(table, timezone or "Etc/UTC")
+        text = trace_template(
+            _beside(file, trace),
+            table,
+            found,
+            timezone,
+            smartphone_share,
+            ios_share,
+            name_of(file),
+            start_guessed=undated,
+        )
     write_file(file, text)
     echo(f"Written: {file}. Run it: bluezone-sim run {file}")
+    if guessed := guesses(text):
+        echo(f"Guessed, as comments in it say: {', '.join(guessed)}")
+
+
+def _beside(file: Path, trace: Path) -> str:
+    """A trace's path as a scenario in ``file`` names it: from the scenario's own folder."""
+    try:
+        return Path(os.path.relpath(trace.absolute(), file.absolute().parent)).as_posix()
+    except ValueError:  # on another drive
+        return trace.absolute().as_posix()
 
 
 def example(

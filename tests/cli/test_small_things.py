@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
 import bluezone_sim as bz
 from bluezone_sim.cli import main
 from bluezone_sim.errors import InputError, ScenarioError
-from bluezone_sim.scenario import template, trace_template
+from bluezone_sim.scenario import template
 from bluezone_sim.scenario.inputs.traces.reader import read_trace
 from bluezone_sim.scenario.loading import parse
 from bluezone_sim.scenario.schema.trace import TraceTable
@@ -59,30 +60,113 @@ def test_a_sweep_takes_the_number_of_smartphones():
 
 
 def test_new_writes_the_town_that_is_asked_for(tmp_path, capsys):
-    file = tmp_path / "town.toml"
+    file = tmp_path / "Yên Bái 2.toml"
     asked = ["--people", "5000", "--smartphone-share", "0.4", "--ios-share", "0.1"]
     assert main(["new", str(file), *asked]) == 0
     found = bz.load(file).population
     assert (found.people, found.smartphones, found.ios_share) == (5000, 2000, 0.1)
     assert sum(d.people for d in found.districts) == 5000
-    assert bz.load(file) == parse(template(5000, 0.4, 0.1))
+    assert bz.load(file) == parse(template(5000, 0.4, 0.1, "yen-bai-2"))
+    assert bz.load(file).title == "yen-bai-2: 5,000 people, 40 % of them with a smartphone"
+    text = file.read_text(encoding="utf-8")
+    assert (
+        "ios_share = 0.1   # set by --ios-share (default 0.364: iOS share of smartphones (" in text
+    )
+    assert "Guessed, as comments in it say: date\n" in capsys.readouterr().out
     for people in (2, 3, 7):
         assert parse(template(people, 1.0)).population.people == people
     assert parse(template(100, 0.0)).population.smartphones == 0
     assert main(["new", str(tmp_path / "x.toml"), "--people", "1"]) == 2
+    assert main(["new", str(tmp_path / "x.toml"), "--columns", "t,i,j"]) == 2
+    assert "--columns: of a trace" in capsys.readouterr().err
 
 
-def test_new_writes_a_scenario_of_a_trace(tmp_path, monkeypatch):
+def test_what_new_guesses_it_calls_a_guess(tmp_path, capsys):
+    file = tmp_path / "town.toml"
+    assert main(["new", str(file)]) == 0
+    assert (
+        "Guessed, as comments in it say: date, people, smartphone_share" in capsys.readouterr().out
+    )
+    assert "ios_share = 0.364   # iOS share" in file.read_text(encoding="utf-8")
+    assert "set by --ios-share" not in file.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("people", "cases", "f2", "why"),
+    [
+        (2, 2, 2, "everybody, each once"),
+        (250, 250, 250, "everybody, each once"),
+        (2000, 300, 300, "15 % of the people"),
+        (8000, 400, 300, "5 % of the people"),
+        (821_030, 3000, 300, "followed one by one"),
+    ],
+)
+def test_cases_of_a_new_town_fit_its_people(people, cases, f2, why):
+    text = template(people)
+    found = parse(text).index_cases
+    assert (found.count, found.f2_count) == (cases, f2)
+    assert f"count = {cases}   # {why}" in text
+
+
+def trace_of_steps(folder, head="t,i,j\n"):
     rows = [f"{t},{a:03d},{b:03d}" for t, a, b in day.steps()]
-    trace = day.write(tmp_path, "met.csv", rows, "t,i,j\n")
-    file = tmp_path / "mine.toml"
-    assert main(["new", str(file), "--trace", trace.name, "--smartphone-share", "0.5"]) == 0
+    return day.write(folder, "met.csv", rows, head)
+
+
+def test_new_writes_a_scenario_of_what_a_trace_holds(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    trace_of_steps(tmp_path)
+    Path("sub").mkdir()
+    file = Path("sub", "mine.toml")
+    zone = ["--timezone", day.ZONE, "--start", str(day.DAY)]
+    assert main(["new", str(file), "--trace", "met.csv", "--smartphone-share", "0.5", *zone]) == 0
+    assert "Guessed" not in capsys.readouterr().out
+    found = bz.load(file)
+    assert found.population.people == found.index_cases.count == day.PEOPLE
+    assert found.population.smartphones == day.PEOPLE // 2
+    assert (found.name, found.timezone, found.date) == ("mine", day.ZONE, day.DAY)
+    assert found.title == f"Contacts of met.csv: {day.PEOPLE} people, 1 day"
     text = file.read_text(encoding="utf-8")
-    assert text == trace_template(trace.relative_to(tmp_path), 0.5)
-    file.write_text(text.replace("# start = 2020-08-01", f"start = {day.DAY}"), encoding="utf-8")
+    assert f"# met.csv: {len(day.steps()):,} rows, {day.PEOPLE} people, 1 day, {day.DAY}." in text
+    assert "# Read as t, i, j (by header)" in text
+
+
+def test_new_marks_what_a_trace_does_not_say(tmp_path, capsys):
+    trace, file = trace_of_steps(tmp_path), tmp_path / "mine.toml"
+    assert main(["new", str(file), "--trace", str(trace)]) == 0
+    guessed = "Guessed, as comments in it say: timezone, smartphone_share, start"
+    assert guessed in capsys.readouterr().out
+    text = file.read_text(encoding="utf-8")
+    for key in ("timezone = ", "smartphone_share = ", "start = "):
+        assert "a guess" in next(line for line in text.splitlines() if line.startswith(key))
     found = bz.load(file)
     assert found.population.people == day.PEOPLE
-    assert found.population.smartphones == day.PEOPLE // 2
+    # How it was read is written too.
+    again = tmp_path / "again.toml"
+    said = ["--columns", "t,i,j", "--unit", "60", "--step", "20"]
+    assert main(["new", str(again), "--trace", str(trace), *said]) == 0
+    table = bz.load(again).contacts.trace
+    assert (table.columns, table.t_unit_s, table.step_s) == (("t", "i", "j"), 60.0, 20)
+    assert bz.load(again).look_back_days > found.look_back_days
+
+
+@pytest.mark.parametrize(
+    ("rows", "said", "why"),
+    [
+        (["0,1,2", "x,1,3"], [], "row 3: a time, duration, distance or RSSI is missing"),
+        (["0,1,2"], ["--columns", "t,i"], "has 3 columns in row 1, and columns names 2"),
+        (["0,1,2"], ["--timezone", "Nowhere"], "--timezone Nowhere: expected an IANA name"),
+        (["0,1,2"], ["--people", "30"], "--people: the trace says who there is"),
+        (None, [], "met.csv: cannot be read"),
+    ],
+)
+def test_new_refuses_a_trace_that_cannot_be_read(tmp_path, capsys, rows, said, why):
+    trace, file = tmp_path / "met.csv", tmp_path / "mine.toml"
+    if rows is not None:
+        day.write(tmp_path, trace.name, rows, "t,i,j\n")
+    assert main(["new", str(file), "--trace", str(trace), *said]) == 2
+    assert why in capsys.readouterr().err
+    assert not file.exists()
 
 
 WIDE = Table(

@@ -41,8 +41,14 @@ class Layout:
         return {column.role for column in self.columns}
 
     def __str__(self) -> str:
-        titles = {"skip": "-", "distance": "distance (m)", "rssi": "RSSI (dBm)"}
-        return ", ".join(titles.get(c.role, c.role) for c in self.columns) + f" (by {self.by})"
+        titles = {"skip": "-", "rssi": "RSSI"}
+        units = {"distance": "m", "rssi": "dBm"}
+
+        def told(column: Column) -> str:
+            unit = column.unit or units.get(column.role, "")
+            return titles.get(column.role, column.role) + (f" ({unit})" if unit else "")
+
+        return ", ".join(map(told, self.columns)) + f" (by {self.by})"
 
 
 def how_to_say(words: Sequence[str] = (), remarks: str = "") -> str:
