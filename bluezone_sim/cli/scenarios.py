@@ -27,10 +27,20 @@ def list_scenarios(
     rules: Annotated[
         bool, typer.Option("--rules", help="List the risk rules instead, with their sources.")
     ] = False,
+    metrics: Annotated[
+        bool, typer.Option("--metrics", help="List the metrics instead, by their names in files.")
+    ] = False,
 ) -> None:
-    """List the shipped scenarios, or the risk rules."""
+    """List the shipped scenarios, the risk rules, or the metrics."""
+    if rules and metrics:
+        raise InputError("--rules and --metrics: one list at a time")
     if rules:
         _list_rules()
+        return
+    if metrics:
+        from ..tables.metrics import METRICS
+
+        entries((metric.name, metric.title) for metric in METRICS.all())
         return
     from ..scenario import shipped
 

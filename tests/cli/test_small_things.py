@@ -14,6 +14,7 @@ from bluezone_sim.scenario import template
 from bluezone_sim.scenario.inputs.traces.reader import read_trace
 from bluezone_sim.scenario.loading import parse
 from bluezone_sim.scenario.schema.trace import TraceTable
+from bluezone_sim.tables.metrics import METRICS
 from bluezone_sim.tables.table import Column, Table
 from bluezone_sim.world.trace_summary import trace_info
 from helpers import contact_day as day
@@ -257,6 +258,20 @@ def test_lists_are_wrapped_beside_their_names(monkeypatch, capsys):
     assert "".join(narrow.split()) == "".join(whole.split())
     named = [line.split()[0] for line in whole.splitlines()]
     assert [line.split()[0] for line in narrow.splitlines() if line[0] != " "] == named
+
+
+def test_metrics_are_listed_rather_than_told_in_an_error(capsys):
+    assert main(["list", "--metrics"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert tuple(line.split()[0] for line in lines) == METRICS.names()
+    assert re.fullmatch(r"recall +recall", lines[METRICS.names().index("recall")])
+    with pytest.raises(InputError) as caught:
+        METRICS.get("recal")
+    assert str(caught.value) == (
+        f"metric 'recal': expected one of {len(lines)} names, which `bluezone-sim list --metrics` tells; "
+        "did you mean 'recall'?"
+    )
+    assert main(["list", "--metrics", "--rules"]) == 2
 
 
 def test_no_number_is_cut_in_a_narrow_terminal(tmp_path, monkeypatch, capsys):
