@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from .by_protocol import filled_tables
-from .dotted import Raw, change, dotted, get
+from .dotted import SHORT, Raw, dotted, get, override
 from .model import Scenario
 from .profiles import profile_of
 from .schema.rules import RuleTable
@@ -60,7 +60,7 @@ def origins(raw: Raw, source: str, overrides: Mapping[str, Any]) -> Origins:
     found = dict.fromkeys(_keys(raw), f"set in {source}")
     for key, value in overrides.items():
         given: Raw = {}
-        change(given, key, value)
+        override(given, SHORT.get(key, key), value)
         found.update(dict.fromkeys(_keys(given), "set by --set"))
     files = {}
     if isinstance(name := get(raw, "radio.profile"), str):
