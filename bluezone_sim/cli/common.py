@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import textwrap
 from contextlib import contextmanager
-from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -39,6 +38,10 @@ Settings = Annotated[
         "--set", metavar="KEY=VALUE", help="Change a scenario key, such as radio.density=on."
     ),
 ]
+
+
+#: Columns that words need beside a name.
+_LEAST_ROOM = 24
 
 
 def tell_private(path: Path) -> None:
@@ -75,10 +78,19 @@ def entries(named: Iterable[tuple[str, str]]) -> None:
     rows = list(named)
     width, reader = max((len(name) for name, _ in rows), default=0), width_of_reader(console())
     for name, text in rows:
-        room = None if reader is None else max(20, reader - width - 2)
-        lines = [text] if room is None else textwrap.wrap(text, room, break_long_words=False)
-        for head, line in zip_longest([name], lines or [""], fillvalue=""):
-            echo(f"{head:<{width}}  {line}")
+        if reader is None:
+            echo(f"{name:<{width}}  {text}")
+            continue
+        # Beside the longest name there may be too little room for words.
+        indent = width + 2 if reader - width > _LEAST_ROOM else 4
+        lines = textwrap.wrap(text, max(_LEAST_ROOM, reader - indent), break_long_words=False)
+        if indent > width:
+            echo(f"{name:<{width}}  {next(iter(lines), '')}")
+            lines = lines[1:]
+        else:
+            echo(name)
+        for line in lines:
+            echo(f"{'':<{indent}}{line}")
 
 
 def conclude(verdicts: Sequence[Verdict], *, quiet: bool) -> None:

@@ -260,7 +260,7 @@ def test_lists_are_wrapped_beside_their_names(monkeypatch, capsys):
     assert [line.split()[0] for line in narrow.splitlines() if line[0] != " "] == named
 
 
-def test_metrics_are_listed_rather_than_told_in_an_error(capsys):
+def test_metrics_are_listed_rather_than_told_in_an_error(capsys, monkeypatch):
     assert main(["list", "--metrics"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert tuple(line.split()[0] for line in lines) == METRICS.names()
@@ -272,6 +272,13 @@ def test_metrics_are_listed_rather_than_told_in_an_error(capsys):
         "did you mean 'recall'?"
     )
     assert main(["list", "--metrics", "--rules"]) == 2
+    capsys.readouterr()
+    # Where names leave no room, the words are below them.
+    monkeypatch.setenv("COLUMNS", "50")
+    assert main(["list", "--metrics"]) == 0
+    narrow = capsys.readouterr().out.splitlines()
+    assert max(map(len, narrow)) <= 50
+    assert narrow[:2] == ["users", "    users"]
 
 
 def test_no_number_is_cut_in_a_narrow_terminal(tmp_path, monkeypatch, capsys):
