@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from ..errors import InputError
+from ..reading.bounded import is_file, is_folder
 from ..reading.documents import read_toml
 from .common import Settings, entries, settings_of
 from .printing import echo, print_document
@@ -83,9 +84,12 @@ def show(
     from ..scenario import read as text_of
     from ..scenario.describe import toml_of, written_raw
     from ..scenario.sources import origins
-    from ..sweeping.recorded import recorded_scenario
 
-    kept = recorded_scenario(scenario)
+    kept = None
+    if is_folder(path := Path(scenario)) or (is_file(path) and path.name == "manifest.json"):
+        from ..sweeping.recorded import recorded_scenario
+
+        kept = recorded_scenario(scenario)
     if settings and kept is not None:
         raise InputError(
             f"--set: {scenario} holds what was run; bluezone-sim show {scenario} > my.toml writes a file "
