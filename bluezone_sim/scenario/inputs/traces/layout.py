@@ -45,7 +45,8 @@ class Layout:
         units = {"distance": "m", "rssi": "dBm"}
 
         def told(column: Column) -> str:
-            unit = column.unit or units.get(column.role, "")
+            # Seconds go without saying.
+            unit = column.unit if column.factor != 1 else units.get(column.role, "")
             return titles.get(column.role, column.role) + (f" ({unit})" if unit else "")
 
         return ", ".join(map(told, self.columns)) + f" (by {self.by})"
