@@ -16,6 +16,8 @@ from typing import Any, Generic, TypeVar
 from .errors import InputError
 
 T = TypeVar("T")
+#: So many names may stand in a message.
+_MOST_NAMES = 16
 
 
 class Registry(Generic[T]):
@@ -27,10 +29,13 @@ class Registry(Generic[T]):
         kind: the type of its values, as ``"module:class"``.
         shipped: name to the value or to ``"module:value"``, in the order in which they are listed and
             tried.
+        listed: what lists them, where they are too many for a message: "`bluezone-sim list --rules`".
     """
 
-    def __init__(self, group: str, what: str, kind: str, shipped: Mapping[str, str | T]):
-        self.group, self.what = group, what
+    def __init__(
+        self, group: str, what: str, kind: str, shipped: Mapping[str, str | T], listed: str = ""
+    ):
+        self.group, self.what, self.listed = group, what, listed
         self._kind, self._shipped = kind, shipped
         self._found: dict[str, T] = {}
 
@@ -84,9 +89,11 @@ class Registry(Generic[T]):
         if home is None:
             near = get_close_matches(str(name), self._homes, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise InputError(
-                f"{self.what} {name!r}: expected one of {', '.join(self._homes)}{hint}"
-            )
+            if self.listed and len(self._homes) > _MOST_NAMES:
+                expected = f"one of {len(self._homes)} names, which {self.listed} tells"
+            else:
+                expected = f"one of {', '.join(self._homes)}"
+            raise InputError(f"{self.what} {name!r}: expected {expected}{hint}")
         if not isinstance(home, EntryPoint):
             value: T = resolve(home) if isinstance(home, str) else home
             return value

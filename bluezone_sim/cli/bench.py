@@ -69,7 +69,7 @@ def bench(
     if json_file is not None and not to_stdout:
         check_file(json_file)
     verdict = _judged(names, {} if before is None else before.ratios, max_regression)
-    console(stderr=to_stdout).print(table(verdict.results).rich())
+    console(stderr=to_stdout).print(table(verdict.results))
     echo(f"peak memory {peak_memory_mib():,.0f} MiB", err=True)
     if to_stdout:
         echo(to_json(verdict.results), nl=False)
@@ -268,4 +268,4 @@ def limit(as_json: Json = False) -> None:
         print_json("bench limit", document)
         return
     echo(f"{processor()}, {units()}")
-    console().print(limit_table(figures).rich())
+    console().print(limit_table(figures))

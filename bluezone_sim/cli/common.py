@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +12,7 @@ import typer
 
 from ..errors import BluezoneSimError, InputError
 from ..reading.documents import toml_value
-from .printing import echo, width_of_reader
+from .printing import console, echo, width_of_reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -39,6 +40,10 @@ Settings = Annotated[
 ]
 
 
+#: Columns that words need beside a name.
+_LEAST_ROOM = 24
+
+
 def tell_private(path: Path) -> None:
     """Says of a recording what it has in it; its first line."""
     echo(
@@ -60,16 +65,32 @@ def settings_of(given: list[str] | None, example: str = "radio.density=on") -> d
 
 
 def show(terminal: Any, tables: Iterable[Table]) -> None:
-    """Prints tables, each with its note below; one that is too wide for a reader in blocks."""
-    usual, readable = terminal.width, width_of_reader(terminal)
+    """Prints tables, each with its note below."""
     for table in tables:
-        # A console prints nothing wider than itself.
-        terminal.width = needed = table.width(terminal)
-        terminal.print(table.blocks() if readable and needed > readable else table.rich())
-        terminal.width = usual
+        terminal.print(table)
         if table.note:
             terminal.print(table.note, style="dim")
             terminal.print()
+
+
+def entries(named: Iterable[tuple[str, str]]) -> None:
+    """Prints names and what is said of each: a line each, and on a terminal as many as it takes."""
+    rows = list(named)
+    width, reader = max((len(name) for name, _ in rows), default=0), width_of_reader(console())
+    for name, text in rows:
+        if reader is None:
+            echo(f"{name:<{width}}  {text}")
+            continue
+        # Beside the longest name there may be too little room for words.
+        indent = width + 2 if reader - width > _LEAST_ROOM else 4
+        lines = textwrap.wrap(text, max(_LEAST_ROOM, reader - indent), break_long_words=False)
+        if indent > width:
+            echo(f"{name:<{width}}  {next(iter(lines), '')}")
+            lines = lines[1:]
+        else:
+            echo(name)
+        for line in lines:
+            echo(f"{'':<{indent}}{line}")
 
 
 def conclude(verdicts: Sequence[Verdict], *, quiet: bool) -> None:

@@ -41,8 +41,7 @@ def check(
         print_json("keys check", found.to_dict())
     else:
         if found.files:
-            terminal, table = console(), found.table()
-            terminal.print(table, width=table.width(terminal))
+            console().print(found.table())
         echo(found.summary())
     if found.exit_code:
         raise typer.Exit(found.exit_code)

@@ -111,24 +111,39 @@ def width_of_reader(terminal: Any) -> int | None:
 
 
 def console(width: int = 0, *, stderr: bool = False) -> Any:
-    """A console on stdout or stderr, wide enough for the tables, or as wide as is asked."""
+    """A console on stdout or stderr, as wide as its reader's terminal.
+
+    Args:
+        width: where nobody says how wide they read, as into a pipe; by default that of most tables.
+        stderr: on stderr.
+    """
     from rich.console import Console
 
-    from ..tables.table import WIDTH
+    from ..tables.table import WIDTH, Table
 
     class Terminal(Console):
         """What a scenario calls its measures or districts is text, whatever brackets it has."""
 
         def print(self, *objects: Any, **kwargs: Any) -> None:
-            super().print(
-                *(visible(o, "\n") if isinstance(o, str) else o for o in objects), **kwargs
-            )
+            """Tables are in blocks where a reader's terminal is too narrow for them, and never cut."""
+            usual, shown = self.width, [self.fitting(o) for o in objects]
+            if width_of_reader(self) is None:
+                # A console prints nothing wider than itself.
+                tables = [o for o in objects if isinstance(o, Table)]
+                self.width = max((t.width(self) for t in tables), default=usual)
+            super().print(*shown, **kwargs)
+            self.width = usual
 
-    width = width or WIDTH
-    # A table that a narrow terminal wraps can still be read; one with its numbers cut off cannot.
+        def fitting(self, shown: Any) -> Any:
+            """Of a table what fits here; text with what is hidden in it made visible."""
+            if isinstance(shown, Table):
+                folded = width_of_reader(self) is not None and shown.width(self) > self.width
+                return shown.blocks() if folded else shown.rich()
+            return visible(shown, "\n") if isinstance(shown, str) else shown
+
     terminal = Terminal(highlight=False, markup=False, stderr=stderr)
-    if not terminal.is_terminal or terminal.width < width:
-        terminal.width = width
+    if width_of_reader(terminal) is None:
+        terminal.width = width or WIDTH
     return terminal
 
 

@@ -6,7 +6,7 @@ import datetime as dt
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -48,11 +48,11 @@ def run(
     """Run a scenario: print its tables, write its run directory with a report.
 
     The folder of an earlier run, or its manifest.json, is run again, and compared: exit 1 where other
-    numbers come out.
+    numbers come out. Where its trace is now is said with --set contacts.trace.file=PATH.
     """
     from ..storage.repeat import folder_of
 
-    earlier = _earlier(folder_of(scenario), settings, seed, seeds)
+    earlier = _earlier(folder_of(scenario), settings_of(settings), quiet, seed, seeds)
     from ..scenario import load
 
     chosen = load(scenario, settings_of(settings)) if earlier is None else earlier.scenario
@@ -87,18 +87,23 @@ def run(
 
 
 def _earlier(
-    folder: Path | None, settings: list[str] | None, *seeds: int | None
+    folder: Path | None, changes: dict[str, Any], quiet: bool, *seeds: int | None
 ) -> Recorded | None:
     """The run that is to be repeated, where a folder is given."""
     if folder is None:
         return None
+    from ..storage.inputs import TRACE_FILES, with_files
     from ..storage.repeat import recorded
 
-    if settings or any(seed is not None for seed in seeds):
+    if changes.keys() - TRACE_FILES.keys() or any(seed is not None for seed in seeds):
         raise InputError(
-            f"{folder}: is run again as it was; to change it, run the scenario with --seed or --set"
+            f"{folder}: is run again as it was. To change it, write its scenario to a file and run that: "
+            f"bluezone-sim show {folder} > my.toml, then bluezone-sim run my.toml with --seed or --set"
         )
-    return recorded(folder)
+    found, notes = with_files(recorded(folder), {key: str(at) for key, at in changes.items()})
+    for note in [] if quiet else notes:
+        echo(f"note: {note}", err=True)
+    return found
 
 
 def _compare(earlier: Recorded, target: Path, *, quiet: bool, as_json: bool) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ..errors import InputError
+from ..reading.bounded import is_file, is_folder
 from ..reading.documents import read_toml
-from .common import Scenario, Settings, settings_of
+from .common import Settings, entries, settings_of
 from .printing import echo, print_document
+from .trace import Columns, Dialect, Encoding, Ends, Start, Step, Unit, read, table_of
 
 
 def register(app: typer.Typer) -> None:
@@ -25,18 +28,24 @@ def list_scenarios(
     rules: Annotated[
         bool, typer.Option("--rules", help="List the risk rules instead, with their sources.")
     ] = False,
+    metrics: Annotated[
+        bool, typer.Option("--metrics", help="List the metrics instead, by their names in files.")
+    ] = False,
 ) -> None:
-    """List the shipped scenarios, or the risk rules."""
+    """List the shipped scenarios, the risk rules, or the metrics."""
+    if rules and metrics:
+        raise InputError("--rules and --metrics: one list at a time")
     if rules:
         _list_rules()
         return
+    if metrics:
+        from ..tables.metrics import METRICS
+
+        entries((metric.name, metric.title) for metric in METRICS.all())
+        return
     from ..scenario import shipped
 
-    found = shipped()
-    width = max(map(len, found), default=0)
-    for name, path in found.items():
-        title = read_toml(path).get("title", "")
-        echo(f"{name:<{width}}  {title}")
+    entries((name, str(read_toml(path).get("title", ""))) for name, path in shipped().items())
 
 
 def _list_rules() -> None:
@@ -46,41 +55,73 @@ def _list_rules() -> None:
     of: dict[str, list[str]] = {}
     for protocol in protocols.followed():
         of.setdefault(protocols.get(protocol).rule or "any-match", []).append(protocol)
-    width = max(map(len, RULES.names()))
-    for rule in RULES.all():
-        default = f" [default of {', '.join(of[rule.name])}]" if rule.name in of else ""
-        echo(f"{rule.name:<{width}}  {rule.about}{default}")
+    default = {name: f" [default of {', '.join(systems)}]" for name, systems in of.items()}
+    entries((rule.name, rule.about + default.get(rule.name, "")) for rule in RULES.all())
 
 
 def show(
-    scenario: Scenario,
+    scenario: Annotated[
+        str,
+        typer.Argument(
+            help="Name of a shipped scenario (see `list`), path of a TOML file, or folder of a run or "
+            "sweep."
+        ),
+    ],
     resolved: Annotated[
         bool, typer.Option("--resolved", help="Validate it and write every default out.")
     ] = False,
     with_sources: Annotated[
         bool,
-        typer.Option("--sources", help="Print every value with its source, or that it is assumed."),
+        typer.Option(
+            "--sources", help="Print every value with who set it, and its default's source."
+        ),
     ] = False,
     settings: Settings = None,
 ) -> None:
-    """Print a scenario."""
-    from ..scenario import load, read, resolved_toml, sources
+    """Print a scenario; of a folder that of its run or sweep, to be kept in a file, changed and run."""
+    from ..reading.documents import parse_toml
+    from ..scenario import load, resolved_toml, sources
+    from ..scenario import read as text_of
+    from ..scenario.describe import toml_of, written_raw
+    from ..scenario.sources import origins
 
+    kept = None
+    if is_folder(path := Path(scenario)) or (is_file(path) and path.name == "manifest.json"):
+        from ..sweeping.recorded import recorded_scenario
+
+        kept = recorded_scenario(scenario)
+    if settings and kept is not None:
+        raise InputError(
+            f"--set: {scenario} holds what was run; bluezone-sim show {scenario} > my.toml writes a file "
+            "that takes it"
+        )
     if settings and not resolved and not with_sources:
         raise InputError("--set: shown only together with --resolved or --sources")
+    changes = settings_of(settings)
+    if kept is not None:
+        found, comment = kept
+        raw, text = written_raw(found), f"{comment}\n\n"
+        text += resolved_toml(found) if resolved else toml_of(raw)
+    elif resolved or with_sources:
+        found = load(scenario, changes)
+        raw, text = parse_toml(*text_of(scenario)), resolved_toml(found)
+    else:
+        text = text_of(scenario)[0]
     if with_sources:
-        echo("\n".join(sources(load(scenario, settings_of(settings)))))
-        return
-    text = resolved_toml(load(scenario, settings_of(settings))) if resolved else read(scenario)[0]
-    print_document(text)
+        echo("\n".join(sources(found, origins(raw, scenario, changes))))
+    else:
+        print_document(text)
 
 
 def new(
     file: Annotated[Path, typer.Argument(help="File to write; it must not exist.")],
-    people: Annotated[int, typer.Option(min=2, help="Size of the population.")] = 20_000,
+    people: Annotated[
+        int | None, typer.Option(min=2, help="Size of the population; by default 20,000.")
+    ] = None,
     smartphone_share: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of people who own a smartphone.")
-    ] = 0.6,
+        float | None,
+        typer.Option(min=0, max=1, help="Share of people who own a smartphone; by default 0.6."),
+    ] = None,
     ios_share: Annotated[
         float | None, typer.Option(min=0, max=1, help="Share of smartphones that are iPhones.")
     ] = None,
@@ -88,21 +129,87 @@ def new(
         Path | None,
         typer.Option(metavar="FILE", help="Contacts from a measured trace; see `trace info`."),
     ] = None,
+    columns: Columns = None,
+    dialect: Dialect = None,
+    encoding: Encoding = "utf-8",
+    step_s: Step = None,
+    t_unit_s: Unit = 1.0,
+    t_ends: Ends = False,
+    start: Start = None,
+    timezone: Annotated[
+        str | None, typer.Option(help="Of a trace, an IANA name such as Europe/Paris.")
+    ] = None,
 ) -> None:
-    """Write a commented scenario to start from."""
+    """Write a commented scenario to start from.
+
+    Options from --columns on are of a trace, as `trace info` has them.
+    """
     from ..files import check_file, write_file
-    from ..scenario import template, trace_template
+    from ..scenario.starting import (
+        GUESSED_START,
+        guesses,
+        name_of,
+        template,
+        trace_template,
+        without_date,
+    )
 
     check_file(file)
     if file.exists():
         raise InputError(f"{file}: exists already; give another name, or remove it")
-    text = (
-        template(people, smartphone_share, ios_share)
-        if trace is None
-        else trace_template(trace, smartphone_share, ios_share)
-    )
+    if trace is None:
+        of_trace = {
+            "--columns": columns,
+            "--dialect": dialect,
+            "--step": step_s,
+            "--start": start,
+            "--timezone": timezone,
+            "--unit": t_unit_s != 1 or None,
+            "--t-ends": t_ends or None,
+            "--encoding": encoding != "utf-8" or None,
+        }
+        if given := [option for option, value in of_trace.items() if value is not None]:
+            raise InputError(f"{given[0]}: of a trace; give its file with --trace FILE")
+        text = template(people, smartphone_share, ios_share, name_of(file))
+    else:
+        if people is not None:
+            raise InputError("--people: the trace says who there is; leave it out")
+        table = table_of(
+            file=str(trace),
+            columns=columns,
+            dialect=dialect,
+            encoding=encoding,
+            start=start,
+            step_s=step_s,
+            t_unit_s=t_unit_s,
+            t_ends=t_ends,
+        )
+        found = read(table, timezone or "Etc/UTC")
+        if undated := without_date(table, found):
+            table = table.model_copy(update={"start": GUESSED_START})
+            found = read(table, timezone or "Etc/UTC")
+        text = trace_template(
+            _beside(file, trace),
+            table,
+            found,
+            timezone,
+            smartphone_share,
+            ios_share,
+            name_of(file),
+            start_guessed=undated,
+        )
     write_file(file, text)
     echo(f"Written: {file}. Run it: bluezone-sim run {file}")
+    if guessed := guesses(text):
+        echo(f"Guessed, as comments in it say: {', '.join(guessed)}")
+
+
+def _beside(file: Path, trace: Path) -> str:
+    """A trace's path as a scenario in ``file`` names it: from the scenario's own folder."""
+    try:
+        return Path(os.path.relpath(trace.absolute(), file.absolute().parent)).as_posix()
+    except ValueError:  # on another drive
+        return trace.absolute().as_posix()
 
 
 def example(
@@ -118,9 +225,7 @@ def example(
     from ..examples.folder import about, names, write_example
 
     if name is None:
-        width = max(map(len, names()))
-        for known in names():
-            echo(f"{known:<{width}}  {about(known)}")
+        entries((known, about(known)) for known in names())
         return
     if folder is None:
         raise InputError(

@@ -15,6 +15,7 @@ from .printing import console, echo, print_json
 
 if TYPE_CHECKING:
     from ..scenario.schema.trace import TraceTable
+    from ..tables.trace import Trace
 
 _ZONE = "Asia/Ho_Chi_Minh"
 
@@ -28,34 +29,41 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group)
 
 
+Columns = Annotated[
+    str | None,
+    typer.Option(help="What the columns are, from the left, such as t,i,j,duration or i,j,skip,t."),
+]
+Dialect = Annotated[
+    str | None,
+    typer.Option(help="sociopatterns, copenhagen, haggle, konect, one, haslemere or netsense."),
+]
+Encoding = Annotated[str, typer.Option(help="Of text, such as latin-1.")]
+Step = Annotated[
+    int | None,
+    typer.Option(
+        "--step", help="Seconds that a row with t stands for; by default what they are apart."
+    ),
+]
+Unit = Annotated[
+    float, typer.Option("--unit", help="Seconds in one unit of t; 0.001 for milliseconds.")
+]
+Ends = Annotated[
+    bool, typer.Option("--t-ends", help="t ends the row's step instead of beginning it.")
+]
+Start = Annotated[
+    str | None, typer.Option(help="Local day at whose midnight t is 0, as 2013-06-24.")
+]
+
+
 def info(
     file: Annotated[Path, typer.Argument(help="Text (gzip too) or Parquet.")],
-    columns: Annotated[
-        str | None,
-        typer.Option(
-            help="What the columns are, from the left, such as t,i,j,duration or i,j,skip,t."
-        ),
-    ] = None,
-    dialect: Annotated[
-        str | None,
-        typer.Option(help="sociopatterns, copenhagen, haggle, konect, one, haslemere or netsense."),
-    ] = None,
-    encoding: Annotated[str, typer.Option(help="Of text, such as latin-1.")] = "utf-8",
-    step_s: Annotated[
-        int | None,
-        typer.Option(
-            "--step", help="Seconds that a row with t stands for; by default what they are apart."
-        ),
-    ] = None,
-    t_unit_s: Annotated[
-        float, typer.Option("--unit", help="Seconds in one unit of t; 0.001 for milliseconds.")
-    ] = 1.0,
-    t_ends: Annotated[
-        bool, typer.Option("--t-ends", help="t ends the row's step instead of beginning it.")
-    ] = False,
-    start: Annotated[
-        str | None, typer.Option(help="Local day at whose midnight t is 0, as 2013-06-24.")
-    ] = None,
+    columns: Columns = None,
+    dialect: Dialect = None,
+    encoding: Encoding = "utf-8",
+    step_s: Step = None,
+    t_unit_s: Unit = 1.0,
+    t_ends: Ends = False,
+    start: Start = None,
     observed: Annotated[
         str | None,
         typer.Option(
@@ -86,7 +94,6 @@ def info(
     as_json: Json = False,
 ) -> None:
     """Print people, contacts, days, durations and repeated pairs of a trace, and how it was read."""
-    from ..scenario.inputs.traces.reader import read_trace
     from ..world.trace_summary import trace_info
 
     days = None if observed is None else tuple(_day("observed", d) for d in observed.split(","))
@@ -94,29 +101,24 @@ def info(
         raise InputError(
             f"--observed {observed}: expected the first and the last day, such as 2013-06-24,2013-07-03"
         )
-    table = _table(
+    table = table_of(
         file=str(file),
         people=None if people is None else str(people),
-        columns=None if columns is None else tuple(w.strip() for w in columns.split(",")),
+        columns=columns,
         dialect=dialect,
         encoding=encoding,
-        start=None if start is None else _day("start", start),
+        start=start,
         observed=days,
         step_s=step_s,
         t_unit_s=t_unit_s,
-        t_ends=t_ends or None,
+        t_ends=t_ends,
         steps_per_day=steps_per_day,
         first_step=first_step,
         day_start_h=day_start_h,
         distance_m=distance_m,
         bad_rows="refuse" if strict else "count",
     )
-    try:
-        trace = read_trace(table, timezone or _ZONE)
-    except (KeyError, OSError):
-        raise InputError(
-            f"--timezone {timezone}: expected an IANA name such as Europe/Paris"
-        ) from None
+    trace = read(table, timezone or _ZONE)
     found = trace_info(trace)
     dated = found.first_day > 3650
     notes = list(found.notes)
@@ -142,6 +144,34 @@ def _day(option: str, text: str) -> dt.date:
         return dt.date.fromisoformat(text.strip())
     except ValueError:
         raise InputError(f"--{option} {text}: expected a day such as 2013-06-24") from None
+
+
+def read(table: TraceTable, timezone: str) -> Trace:
+    """The trace, with its days by the clock of ``timezone``.
+
+    Raises:
+        InputError: there is no such time zone.
+        FormatError: the file cannot be read.
+    """
+    from ..scenario.inputs.traces.reader import read_trace
+
+    try:
+        return read_trace(table, timezone)
+    except (KeyError, OSError):
+        raise InputError(
+            f"--timezone {timezone}: expected an IANA name such as Europe/Paris"
+        ) from None
+
+
+def table_of(*, columns: str | None, start: str | None, t_ends: bool, **keys: object) -> TraceTable:
+    """``[contacts.trace]`` by options.
+
+    Raises:
+        InputError: one of them cannot be; by its name.
+    """
+    words = None if columns is None else tuple(w.strip() for w in columns.split(","))
+    day = None if start is None else _day("start", start)
+    return _table(**keys, columns=words, start=day, t_ends=t_ends or None)
 
 
 def _table(**keys: object) -> TraceTable:

@@ -33,6 +33,13 @@ class Filter(Protocol):
         """Rows that are in it."""
 
 
+#: What the two kinds of minutes are, below them.
+MINUTES = (
+    "minutes near: what the records at that level stand for, whatever the rule",
+    "weighted minutes: what the rule makes of all records of a day, by its own count and weights",
+)
+
+
 @dataclass(frozen=True, eq=False)
 class PhoneMatches:
     """What a phone finds, or the phones of one capture.
@@ -226,11 +233,12 @@ class PhoneMatches:
         if days is None:
             return [f"{told}: not judged, the history has no attenuations"]
         columns = (days.day_s, days.weighted_s, days.fired)
-        return [
+        judged = [
             f"  {told}, {_utc(day_s):%Y-%m-%d}: {seconds / 60:.1f} weighted minutes"
             + (", warns" if warns else "")
             for day_s, seconds, warns in zip(*(c.tolist() for c in columns), strict=True)
         ]
+        return [*judged, *MINUTES] if judged else []
 
 
 def find(

@@ -52,6 +52,6 @@ def trace_table(found: TraceInfo, *, dated: bool = True) -> Table:
     """What is in it, and what was counted."""
     heads = (
         Column("", left=True, style=lambda what: "yellow" if what in ("counted", "note") else ""),
-        Column("", left=True),
+        Column("", left=True, wrap=True),
     )
     return Table("The contact trace", heads, (*info_rows(found, dated=dated), *counted_rows(found)))

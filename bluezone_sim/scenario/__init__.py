@@ -1,8 +1,10 @@
 """Scenarios: TOML in, validated :class:`Scenario` out, every fault at once."""
 
-from .describe import resolved_toml, schema, sources, template, trace_template
+from .describe import resolved_toml, schema
 from .loading import LeftOut, arm_scenario, load, parse, read, shipped
 from .model import Scenario
+from .sources import sources
+from .starting import template, trace_template
 
 __all__ = [
     "LeftOut",

@@ -1,22 +1,14 @@
-"""What scenarios can say: JSON Schema, a commented template, the resolved form."""
+"""What scenarios say, as text: JSON Schema, TOML, the resolved form."""
 
 from __future__ import annotations
 
 import datetime as dt
-import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
-from pydantic.fields import FieldInfo
-
 from ..showing.visible import visible_toml
+from .by_protocol import as_written
 from .model import Scenario
 from .profiles import profile_of
-from .schema.by_name import ByName, by_name_in
-from .schema.rules import RuleTable
-from .values.registries import RULES
 
 
 def schema() -> dict[str, Any]:
@@ -51,6 +43,12 @@ def resolved_toml(scenario: Scenario) -> str:
     return "\n".join(lines)
 
 
+def written_raw(scenario: Scenario) -> dict[str, Any]:
+    """What a scenario says that is no default, as it may be written; it loads back to an equal one."""
+    raw = as_written(scenario, scenario.model_dump(exclude_defaults=True))
+    return {key: value for key, value in raw.items() if value != {}}
+
+
 def toml_of(raw: dict[str, Any]) -> str:
     """A mapping as the text of a TOML file."""
     return "\n".join(_tables(raw, "")).lstrip("\n") + "\n"
@@ -70,7 +68,7 @@ def _from_profile(scenario: Scenario) -> list[str]:
         "advertise_interval_ms": does.advertise_interval_ms,
     }
     return [
-        f"# {key} = {_value(value)}   # Android, profile {profile.protocol}"
+        f"# {key} = {value_toml(value)}   # Android, profile {profile.protocol}"
         for key, value in values.items()
         if getattr(scenario.radio, key) is None
     ]
@@ -92,56 +90,6 @@ def _from_rule(scenario: Scenario) -> list[str]:
     ]
 
 
-def sources(scenario: Scenario) -> Iterator[str]:
-    """Every number of a scenario, and what is known of where it comes from, a line each.
-
-    A key's description names its source or says "assumed"; those of a risk rule have the rule's, those of
-    the protocol's radio profile their own.
-    """
-    yield from _told(scenario, "", "", "")
-    days = scenario.published_days
-    yield f"published: from {_before(days.before_onset, 'onset')}   # {days.source}"
-    profile = profile_of(scenario)
-    values = profile.model_dump()
-    for key, text in sorted(profile.sources.items()):
-        yield f"profile {profile.protocol}: {key} = {_of_profile(values, key)}   # {text}"
-
-
-def _of_profile(values: Any, key: str) -> Any:
-    """A value by dotted key; that of a platform is its foreground's."""
-    for part in key.split("."):
-        values = values[part] if part in values else values["foreground"][part]
-    return values
-
-
-def _before(days: int | None, what: str) -> str:
-    return "the start of the look-back" if days is None else f"{days} days before {what}"
-
-
-#: Tables that say what is asked; none changes a number.
-_ASKED = ("sensitivity", "sweep", "expect", "limits")
-
-
-def _told(table: BaseModel, path: str, about: str, source: str) -> Iterator[str]:
-    """Lines of a table; ``about`` it, and the source of all its values."""
-    for name, field in type(table).model_fields.items():
-        value, full = getattr(table, name), f"{path}.{name}" if path else name
-        if full in _ASKED:
-            continue
-        if isinstance(value, RuleTable):
-            yield from _told(value, full, "", RULES.get(value.name).about)
-        elif isinstance(value, BaseModel):
-            if field.description and any(f.description for f in type(value).model_fields.values()):
-                yield f"{full}   # {field.description}"
-            yield from _told(value, full, field.description or "", source)
-        elif isinstance(value, list) and any(isinstance(row, BaseModel) for row in value):
-            for i, row in enumerate(row for row in value if isinstance(row, BaseModel)):
-                yield from _told(row, f"{full}[{i}]", field.description or "", source)
-        elif value is not None and value != []:
-            text = "; ".join(filter(None, (field.description or about, source)))
-            yield f"{full} = {value}" + (f"   # {text}" if text else "")
-
-
 def _without_effect(scenario: Scenario) -> list[str]:
     from .checks.cross import cross_faults
 
@@ -149,7 +97,8 @@ def _without_effect(scenario: Scenario) -> list[str]:
     return [f.path for f in cross_faults(raw, raw) if f.unused]
 
 
-def _value(value: Any) -> str:
+def value_toml(value: Any) -> str:
+    """A value as TOML has it."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
@@ -159,9 +108,9 @@ def _value(value: Any) -> str:
     if isinstance(value, float):
         return repr(value)
     if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(_value(v) for v in value) + "]"
+        return "[" + ", ".join(value_toml(v) for v in value) + "]"
     if isinstance(value, dict):
-        inner = ", ".join(f"{_key(k)} = {_value(v)}" for k, v in value.items())
+        inner = ", ".join(f"{_key(k)} = {value_toml(v)}" for k, v in value.items())
         return "{ " + inner + " }"
     raise TypeError(f"no TOML for {type(value)}")
 
@@ -171,7 +120,8 @@ def _key(key: str) -> str:
     return key if bare else visible_toml(key)
 
 
-def _is_tables(value: Any) -> bool:
+def is_tables(value: Any) -> bool:
+    """A list of tables, which is an array of tables in TOML."""
     return isinstance(value, list) and bool(value) and all(isinstance(v, dict) for v in value)
 
 
@@ -185,139 +135,11 @@ def _tables(raw: dict[str, Any], path: str) -> list[str]:
         full = f"{path}.{_key(key)}" if path else _key(key)
         if isinstance(value, dict) and value and key != "set":
             nested.append((full, value, False))
-        elif _is_tables(value) and key != "levels":
+        elif is_tables(value) and key != "levels":
             nested += [(full, v, True) for v in value]
         else:
-            lines.append(f"{_key(key)} = {_value(value)}")
+            lines.append(f"{_key(key)} = {value_toml(value)}")
     for full, value, array in nested:
         header = f"[[{full}]]" if array else f"[{full}]"
         lines += ["", header, *_tables(value, full)]
     return lines
-
-
-_LEVELS = [0.2, 0.4, 0.6, 0.8, 1.0]
-
-
-def _town(people: int, smartphone_share: float, ios_share: float | None) -> dict[str, Any]:
-    """What must be set of a town: two districts, three fifths of the people in the first."""
-    centre = -(-3 * people // 5)
-    hills = [{"name": "Hills", "people": people - centre}] if people > centre else []
-    population: dict[str, Any] = {
-        "people": people,
-        "districts": [{"name": "Centre", "people": centre, "urban_share": 0.7}, *hills],
-        "smartphones": round(smartphone_share * people),
-    }
-    if ios_share is not None:
-        population["ios_share"] = ios_share
-    return {
-        "name": "my-town",
-        "title": "What this scenario asks",
-        "date": dt.date(2020, 8, 12),
-        "population": population,
-        "adoption": {"levels": _LEVELS},
-    }
-
-
-def trace_template(
-    trace: Path, smartphone_share: float = 0.6, ios_share: float | None = None
-) -> str:
-    """A scenario whose contacts are those of a measured trace, with what cannot be read out of it.
-
-    Args:
-        trace: its file, by the name that the scenario is to have.
-        smartphone_share: share of its people who own a smartphone.
-        ios_share: share of the smartphones that are iPhones; by default the schema's.
-    """
-    platform = [] if ios_share is None else [f"ios_share = {ios_share:g}"]
-    return "\n".join(
-        [
-            "# What does this scenario teach? Say it here.",
-            "#",
-            "# People, days and groups are those of the trace; `bluezone-sim trace info` says what is",
-            "# read of it, and how. `bluezone-sim schema` has every key that may be added.",
-            "",
-            'name = "my-trace"',
-            'title = "What this scenario asks"',
-            'timezone = "Etc/UTC"   # IANA name of the place; days are cut at its midnights',
-            "",
-            "[population]",
-            f"smartphone_share = {smartphone_share:g}",
-            *platform,
-            "",
-            "[adoption]",
-            f"levels = {_LEVELS}",
-            "",
-            "[contacts]",
-            'source = "trace"',
-            "",
-            "[contacts.trace]",
-            f"file = {json.dumps(trace.as_posix(), ensure_ascii=False)}",
-            "# start = 2020-08-01   # first day, where times count seconds from it",
-            "",
-        ]
-    )
-
-
-def template(
-    people: int = 20_000, smartphone_share: float = 0.6, ios_share: float | None = None
-) -> str:
-    """A scenario to start from: what must be set is set, every default stands in a comment.
-
-    Args:
-        people: of the population.
-        smartphone_share: share of them who own a smartphone.
-        ios_share: share of the smartphones that are iPhones; by default the schema's, in a comment.
-    """
-    lines = [
-        "# What does this scenario teach? Say it here.",
-        "#",
-        "# Keys without a comment sign have no default. The others show their default: take the sign",
-        "# away to change one. A key that is misspelt, or that has no effect, is an error.",
-        "",
-    ]
-    lines += _template(Scenario, _town(people, smartphone_share, ios_share), "", False)
-    return "\n".join(lines) + "\n"
-
-
-def _template(model: type[BaseModel], given: dict[str, Any], path: str, quiet: bool) -> list[str]:
-    plain, nested = [], []
-    for name, field in model.model_fields.items():
-        full = f"{path}.{name}" if path else name
-        value, choice = given.get(name, field.default), by_name_in(field)
-        if isinstance(value, BaseModel):
-            nested += ["", f"# [{full}]", *_doc(type(value), field)]
-            nested += _template(type(value), value.model_dump(), full, True)
-            nested += [] if choice is None else _others(choice, full)
-        elif name in given and isinstance(value, dict):
-            inner: Any = field.annotation
-            nested += ["", f"{'# ' if quiet else ''}[{full}]", *_doc(inner, field)]
-            nested += _template(inner, value, full, quiet)
-        elif _is_tables(value) and name in given and name == "districts":
-            for item in value:
-                nested += ["", f"[[{full}]]", *(f"{k} = {_value(v)}" for k, v in item.items())]
-        elif value is not None and not field.is_required() | (name in given) | quiet:
-            plain.append(f"# {name} = {_value(value)}{_comment(field)}")
-        elif value is not None:
-            sign = "# " if quiet else ""
-            plain.append(f"{sign}{name} = {_value(value)}{_comment(field)}")
-    return plain + nested
-
-
-def _others(choice: ByName, path: str) -> list[str]:
-    """The tables of the values that are not chosen, in comments."""
-    lines = []
-    for value in choice.registry.all():
-        if value.name != choice.default:
-            lines += ["", f"# With {choice.key} = {_value(value.name)}: {value.about}"]
-            made = value.parameters.model_construct(**{choice.key: value.name})
-            lines += _template(value.parameters, made.model_dump(), path, True)
-    return lines
-
-
-def _comment(field: FieldInfo) -> str:
-    return f"   # {field.description}" if field.description else ""
-
-
-def _doc(model: type[BaseModel], field: FieldInfo) -> list[str]:
-    text = (model.__doc__ or "").strip().splitlines()
-    return [f"# {text[0]}"] if text else []

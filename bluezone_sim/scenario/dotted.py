@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
+
+from pydantic import BaseModel
 
 from .model import Scenario
 
@@ -96,6 +98,12 @@ _INSTEAD = {
     "population.smartphone_share": "smartphones",
     "population.smartphones": "smartphone_share",
 }
+#: Keys that name a file, and what reading it says of it beside them.
+_OF_FILE = {
+    "contacts.trace.file": ("sha256",),
+    "contacts.trace.people": ("people_sha256",),
+    "phones.models": ("models_file", "models_sha256"),
+}
 
 
 def change(raw: Raw, key: str, value: Any) -> None:
@@ -110,7 +118,50 @@ def change(raw: Raw, key: str, value: Any) -> None:
         value = [value]
     if key in _INSTEAD and isinstance(raw.get("population"), dict):
         raw["population"].pop(_INSTEAD[key], None)
+    _check_rows(raw, key)
+    for of in _OF_FILE.get(key, ()):  # another file has others
+        if isinstance(table := get(raw, key.rpartition(".")[0]), dict):
+            table.pop(of, None)
     override(raw, key, value)
+
+
+def _check_rows(raw: Raw, key: str) -> None:
+    """Refuses the key of a row of a list of tables that the scenario does not have.
+
+    Raises:
+        ValueError: there is no such list; the message says how to add one.
+    """
+    parts = [p for p in re.split(r"\.|\[(\d+)\]", key) if p]
+    at: Any = raw
+    for i, part in enumerate(parts):
+        if not isinstance(at, dict):
+            return
+        table = ".".join(parts[:i])
+        if part.isdigit() and not at and (row := _row_of(parts[:i])) is not None:
+            keys = ", ".join(f"{k} = ..." for k, f in row.model_fields.items() if f.is_required())
+            raise ValueError(
+                f"the scenario has no [[{table}]], so none to change; add one to its file, or give the "
+                f"list whole: --set '{table}=[{{{keys}}}]'"
+            )
+        at = at.get(part, {})
+
+
+def _row_of(parts: Sequence[str]) -> type[BaseModel] | None:
+    """The table that is a row of the list at a path; None where there is no list of tables."""
+    model: type[BaseModel] | None = Scenario
+    field = None
+    for part in parts:
+        field = None if model is None else model.model_fields.get(part)
+        model = None if field is None else _table_in(field.annotation)
+    return model if field is not None and "list[" in str(field.annotation) else None
+
+
+def _table_in(annotation: Any) -> type[BaseModel] | None:
+    """The table in a type such as ``list[Arm] | None``; None where it holds none, or several."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    found = [t for t in map(_table_in, getattr(annotation, "__args__", ())) if t is not None]
+    return found[0] if len(found) == 1 else None
 
 
 def value_at(scenario: Scenario, key: str) -> Any:

@@ -12,7 +12,8 @@ from pydantic import BaseModel
 from .. import protocols
 from ..errors import Fault
 from ..showing.visible import quoted
-from ..tables.metrics import level_names
+from ..tables.metrics import METRICS, level_names
+from ..tables.platforms import split
 from .schema.experiment import Criterion, SensitivityArm
 
 #: What a unit suffix of a key means.
@@ -113,13 +114,24 @@ def nearest(key: str, names: list[str]) -> str:
 
 
 def near_metrics(name: str) -> str:
-    """What to say of a metric that there is none of: those whose names have it in them, or nearly."""
+    """What to say of a metric that there is none of: those whose names have it in them, or nearly.
+
+    Ends of intervals and numbers by platform are many: they come where the name has one, or nothing else
+    is near.
+    """
+    asked = name.lower()
     known = level_names()
-    inside = [n for n in known if len(name) > 3 and name.lower() in n]
-    near = (inside or get_close_matches(name.lower(), known, 3, 0.6))[:4]
+    plain = [n for n in known if split(n) is None and not n.endswith(("_lo", "_hi"))]
+    near = (
+        [n for n in plain if len(name) > 3 and asked in n]
+        or [n for n in known if len(name) > 3 and asked in n]
+        or get_close_matches(asked, plain, 3, 0.6)
+        or get_close_matches(asked, known, 3, 0.6)
+    )[:3]
+    where = f"{METRICS.listed} tells all {len(known)}"
     if near:
-        return f"did you mean {' or '.join(repr(n) for n in near)}?"
-    return f"known: {', '.join(known)}"
+        return f"did you mean {' or '.join(repr(n) for n in near)}? {where}"
+    return f"such as recall, precision or n_warned_f1; {where}"
 
 
 def _either(names: Sequence[str]) -> str:

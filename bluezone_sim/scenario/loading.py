@@ -70,7 +70,14 @@ def read(name_or_path: str | Path) -> tuple[str, str]:
     known = shipped()
     if str(name_or_path) in known:
         path = known[str(name_or_path)]
-    elif not is_file(path) and not is_folder(path):
+    elif is_folder(path):
+        if not any(is_file(path / name) for name in ("manifest.json", "sweep.json")):
+            raise InputError(f"{path}: is a folder, and no run's; expected a scenario's TOML file")
+        raise InputError(
+            f"{path}: is a folder, expected a scenario's TOML file; bluezone-sim show {path} > my.toml "
+            "writes that of its run or sweep"
+        )
+    elif not is_file(path):
         near = get_close_matches(str(name_or_path), known, 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise InputError(
@@ -273,7 +280,6 @@ def _changed(raw: Raw, changes: Mapping[str, Any]) -> Raw:
     out = copy.deepcopy({k: v for k, v in raw.items() if k != "sensitivity"})
     if isinstance(out.get("epidemic"), dict):  # what an arm sets, not the arms again
         out["epidemic"].pop("arms", None)
-    _forget_digests(out, changes)
     for key, value in changes.items():
         change(out, key, value)
     return out
@@ -317,13 +323,6 @@ def _effective(merged: Raw, changes: Mapping[str, Any]) -> Raw | LeftOut:
 def _covers(path: str, key: str) -> bool:
     """``key`` is at a dotted path or below it."""
     return key == path or key.startswith(path + ".")
-
-
-def _forget_digests(raw: Raw, changes: Mapping[str, Any]) -> None:
-    """Another file of a trace has another digest."""
-    for key in ("file", "people"):
-        if f"contacts.trace.{key}" in changes:
-            raw["contacts"]["trace"].pop("sha256" if key == "file" else "people_sha256", None)
 
 
 def arm_scenario(scenario: Scenario, arm: SensitivityArm) -> Scenario | LeftOut:
@@ -405,7 +404,6 @@ def point_scenario(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
     raw = as_written(scenario, scenario.model_dump(exclude_defaults=True))
     for key in ("sensitivity", "sweep", "expect"):
         raw.pop(key, None)
-    _forget_digests(raw, changes)
     for key, value in changes.items():
         change(raw, key, value)
     raw = with_smartphones(with_models(raw, Path(), []), Path(), [])

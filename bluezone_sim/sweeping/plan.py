@@ -168,6 +168,8 @@ def _numbers_of(scenario: Scenario) -> dict[str, Any]:
             del what[name]
     if "epidemic" in what:
         del what["epidemic"]["seeds"]
+    for name in ("models_file", "models_sha256"):
+        del what["phones"][name]
     trace = what["contacts"]["trace"]
     if trace is not None:
         table = scenario.contacts.trace

@@ -140,6 +140,7 @@ METRICS: Registry[Metric] = Registry(
     "metric",
     "bluezone_sim.tables.metrics:Metric",
     {metric.name: metric for metric in _SHIPPED},
+    "`bluezone-sim list --metrics`",
 )
 
 #: The built-in numbers of a level, in the order of columns: an interval is ``_lo`` and ``_hi``, a stage

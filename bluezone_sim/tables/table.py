@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
@@ -13,6 +14,8 @@ from ..showing.visible import csv_cell, visible
 
 #: Characters that the metrics table needs, and those of tables with arms of long names.
 WIDTH, WIDE = 104, 130
+#: Characters of a head beside its value, in a narrow terminal.
+_LABEL = 34
 
 #: What a notebook's page needs for :meth:`Table.html`.
 _NOTEBOOK = (
@@ -131,36 +134,42 @@ class Table:
         from rich.cells import cell_len
 
         needed = 2
-        columns = zip(self.columns, self.heads(), zip(*self.cells(), strict=True), strict=False)
-        for column, head, cells in columns:
-            lines = [line for cell in (head, *cells) for line in cell.split("\n")]
+        rows = [self.heads(), *self.cells()]
+        for column, *cells in zip(self.columns, *rows, strict=True):
+            lines = [line for cell in cells for line in cell.split("\n")]
             pieces = [word for line in lines for word in line.split()] if column.wrap else lines
             needed += 2 + max(map(cell_len, pieces), default=0)
         return max(int(console.width), needed)
 
     def blocks(self) -> Any:
-        """For rich, where the table is too wide: a block a row, its values below each other."""
+        """For rich, where the table is too wide: a block a row, its values below each other.
+
+        What stands on the left before the first number names a block; where that is nothing, or all, the
+        first column alone.
+        """
         from rich.console import Group
         from rich.text import Text
 
         heads = [" ".join(head.split()) for head in self.heads()]
-        widest = max(
-            (len(h) for c, h in zip(self.columns, heads, strict=True) if not c.left), default=0
-        )
+        numbers = (k for k, column in enumerate(self.columns) if not column.left)
+        n = max(1, next(numbers, 1))
+        folded = [textwrap.wrap(head, _LABEL) or [""] for head in heads]
+        widest = max((len(line) for head in folded[n:] for line in head), default=0)
         lines = [Text(visible(self.title, keep="\n"), style="italic")] if self.title else []
         before: list[str] = []
         for row, cells in zip(self.rows, self.cells(), strict=True):
-            names = [c for column, c in zip(self.columns, cells, strict=True) if column.left]
             # An empty cell stands for the one above it.
-            before = [c or above for c, above in zip(names, before or names, strict=True)]
-            lines.append(Text(", ".join(filter(None, before)), style="bold"))
-            lines += [
-                Text(f"  {head:<{widest}}  ").append(
-                    cell, style=column.style(value) if column.style else ""
-                )
-                for column, head, value, cell in zip(self.columns, heads, row, cells, strict=True)
-                if not column.left and cell
-            ]
+            before = [c or above for c, above in zip(cells[:n], before or cells[:n], strict=True)]
+            # A number alone would not say what of.
+            named = [(h, c) for h, c in zip(heads, before, strict=False) if c]
+            words = [f"{h} {c}".strip() if c.replace(",", "").isdecimal() else c for h, c in named]
+            lines.append(Text(", ".join(words), style="bold"))
+            rest = list(zip(self.columns, folded, row, cells, strict=True))[n:]
+            for column, (*above, head), value, cell in rest:
+                if cell:
+                    style = column.style(value) if column.style else ""
+                    lines += [Text(f"  {line}") for line in above]
+                    lines.append(Text(f"  {head:<{widest}}  ").append(cell, style=style))
         return Group(*lines)
 
     def __rich__(self) -> Any:

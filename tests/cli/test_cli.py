@@ -170,6 +170,15 @@ def test_a_failure_while_writing_leaves_what_was_there(town, monkeypatch):
         (["run"], "Missing"),
         (["run", "town.toml", "--seed", "x"], "--seed"),
         (["run", "town.toml", "--set", "radio.density"], "KEY=VALUE"),
+        (
+            ["run", "town.toml", "--set", "epidemic.arms[0].level=0.5"],
+            "--set epidemic.arms[0].level: the scenario has no [[epidemic.arms]], so none to change; add "
+            "one to its file, or give the list whole: --set 'epidemic.arms=[{name = ...}]'",
+        ),
+        (["run", "town.toml", "--set", "campaign.measures.0.share=1"], "no [[campaign.measures]]"),
+        (["run", "town.toml", "--set", "phones.models[0].share=1"], "no [[phones.models]]"),
+        (["run", "town.toml", "--set", "population.districts[9].people=1"], "elements, no '9'"),
+        (["run", "town.toml", "--set", "protocol.0=x"], "protocol.0: unknown key"),
         (["run", "town.toml", "--set", "radio.densty=on"], "did you mean 'density'"),
         (["run", "town.toml", "--set", "name.x=1"], "is a value, not a table"),
         (["run", "town.toml", "--threads", "0"], "threads"),

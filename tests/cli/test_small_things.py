@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
 import bluezone_sim as bz
 from bluezone_sim.cli import main
 from bluezone_sim.errors import InputError, ScenarioError
-from bluezone_sim.scenario import template, trace_template
+from bluezone_sim.scenario import template
+from bluezone_sim.scenario.inputs.traces.reader import read_trace
 from bluezone_sim.scenario.loading import parse
+from bluezone_sim.scenario.schema.trace import TraceTable
+from bluezone_sim.tables.metrics import METRICS
 from bluezone_sim.tables.table import Column, Table
+from bluezone_sim.world.trace_summary import trace_info
 from helpers import contact_day as day
 from helpers import small
 from helpers.small import TOWN
@@ -56,30 +61,113 @@ def test_a_sweep_takes_the_number_of_smartphones():
 
 
 def test_new_writes_the_town_that_is_asked_for(tmp_path, capsys):
-    file = tmp_path / "town.toml"
+    file = tmp_path / "Yên Bái 2.toml"
     asked = ["--people", "5000", "--smartphone-share", "0.4", "--ios-share", "0.1"]
     assert main(["new", str(file), *asked]) == 0
     found = bz.load(file).population
     assert (found.people, found.smartphones, found.ios_share) == (5000, 2000, 0.1)
     assert sum(d.people for d in found.districts) == 5000
-    assert bz.load(file) == parse(template(5000, 0.4, 0.1))
+    assert bz.load(file) == parse(template(5000, 0.4, 0.1, "yen-bai-2"))
+    assert bz.load(file).title == "yen-bai-2: 5,000 people, 40 % of them with a smartphone"
+    text = file.read_text(encoding="utf-8")
+    assert (
+        "ios_share = 0.1   # set by --ios-share (default 0.364: iOS share of smartphones (" in text
+    )
+    assert "Guessed, as comments in it say: date\n" in capsys.readouterr().out
     for people in (2, 3, 7):
         assert parse(template(people, 1.0)).population.people == people
     assert parse(template(100, 0.0)).population.smartphones == 0
     assert main(["new", str(tmp_path / "x.toml"), "--people", "1"]) == 2
+    assert main(["new", str(tmp_path / "x.toml"), "--columns", "t,i,j"]) == 2
+    assert "--columns: of a trace" in capsys.readouterr().err
 
 
-def test_new_writes_a_scenario_of_a_trace(tmp_path, monkeypatch):
+def test_what_new_guesses_it_calls_a_guess(tmp_path, capsys):
+    file = tmp_path / "town.toml"
+    assert main(["new", str(file)]) == 0
+    assert (
+        "Guessed, as comments in it say: date, people, smartphone_share" in capsys.readouterr().out
+    )
+    assert "ios_share = 0.364   # iOS share" in file.read_text(encoding="utf-8")
+    assert "set by --ios-share" not in file.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("people", "cases", "f2", "why"),
+    [
+        (2, 2, 2, "everybody, each once"),
+        (250, 250, 250, "everybody, each once"),
+        (2000, 300, 300, "15 % of the people"),
+        (8000, 400, 300, "5 % of the people"),
+        (821_030, 3000, 300, "followed one by one"),
+    ],
+)
+def test_cases_of_a_new_town_fit_its_people(people, cases, f2, why):
+    text = template(people)
+    found = parse(text).index_cases
+    assert (found.count, found.f2_count) == (cases, f2)
+    assert f"count = {cases}   # {why}" in text
+
+
+def trace_of_steps(folder, head="t,i,j\n"):
     rows = [f"{t},{a:03d},{b:03d}" for t, a, b in day.steps()]
-    trace = day.write(tmp_path, "met.csv", rows, "t,i,j\n")
-    file = tmp_path / "mine.toml"
-    assert main(["new", str(file), "--trace", trace.name, "--smartphone-share", "0.5"]) == 0
+    return day.write(folder, "met.csv", rows, head)
+
+
+def test_new_writes_a_scenario_of_what_a_trace_holds(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    trace_of_steps(tmp_path)
+    Path("sub").mkdir()
+    file = Path("sub", "mine.toml")
+    zone = ["--timezone", day.ZONE, "--start", str(day.DAY)]
+    assert main(["new", str(file), "--trace", "met.csv", "--smartphone-share", "0.5", *zone]) == 0
+    assert "Guessed" not in capsys.readouterr().out
+    found = bz.load(file)
+    assert found.population.people == found.index_cases.count == day.PEOPLE
+    assert found.population.smartphones == day.PEOPLE // 2
+    assert (found.name, found.timezone, found.date) == ("mine", day.ZONE, day.DAY)
+    assert found.title == f"Contacts of met.csv: {day.PEOPLE} people, 1 day"
     text = file.read_text(encoding="utf-8")
-    assert text == trace_template(trace.relative_to(tmp_path), 0.5)
-    file.write_text(text.replace("# start = 2020-08-01", f"start = {day.DAY}"), encoding="utf-8")
+    assert f"# met.csv: {len(day.steps()):,} rows, {day.PEOPLE} people, 1 day, {day.DAY}." in text
+    assert "# Read as t, i, j (by header)" in text
+
+
+def test_new_marks_what_a_trace_does_not_say(tmp_path, capsys):
+    trace, file = trace_of_steps(tmp_path), tmp_path / "mine.toml"
+    assert main(["new", str(file), "--trace", str(trace)]) == 0
+    guessed = "Guessed, as comments in it say: timezone, smartphone_share, start"
+    assert guessed in capsys.readouterr().out
+    text = file.read_text(encoding="utf-8")
+    for key in ("timezone = ", "smartphone_share = ", "start = "):
+        assert "a guess" in next(line for line in text.splitlines() if line.startswith(key))
     found = bz.load(file)
     assert found.population.people == day.PEOPLE
-    assert found.population.smartphones == day.PEOPLE // 2
+    # How it was read is written too.
+    again = tmp_path / "again.toml"
+    said = ["--columns", "t,i,j", "--unit", "60", "--step", "20"]
+    assert main(["new", str(again), "--trace", str(trace), *said]) == 0
+    table = bz.load(again).contacts.trace
+    assert (table.columns, table.t_unit_s, table.step_s) == (("t", "i", "j"), 60.0, 20)
+    assert bz.load(again).look_back_days > found.look_back_days
+
+
+@pytest.mark.parametrize(
+    ("rows", "said", "why"),
+    [
+        (["0,1,2", "x,1,3"], [], "row 3: a time, duration, distance or RSSI is missing"),
+        (["0,1,2"], ["--columns", "t,i"], "has 3 columns in row 1, and columns names 2"),
+        (["0,1,2"], ["--timezone", "Nowhere"], "--timezone Nowhere: expected an IANA name"),
+        (["0,1,2"], ["--people", "30"], "--people: the trace says who there is"),
+        (None, [], "met.csv: cannot be read"),
+    ],
+)
+def test_new_refuses_a_trace_that_cannot_be_read(tmp_path, capsys, rows, said, why):
+    trace, file = tmp_path / "met.csv", tmp_path / "mine.toml"
+    if rows is not None:
+        day.write(tmp_path, trace.name, rows, "t,i,j\n")
+    assert main(["new", str(file), "--trace", str(trace), *said]) == 2
+    assert why in capsys.readouterr().err
+    assert not file.exists()
 
 
 WIDE = Table(
@@ -103,11 +191,94 @@ def test_a_table_too_wide_for_a_terminal_is_in_blocks(monkeypatch, capsys):
     show(console(), [WIDE])
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if not line.startswith(" ")][:3] == ["Wide", "a, x", "a, y"]
+    assert max(map(len, lines)) <= 60
     assert any(re.fullmatch(r"  of phones +1\.25", line) for line in lines)
     assert any(line.endswith("67890") for line in lines)
     monkeypatch.delenv("COLUMNS")
     show(console(), [WIDE])
     assert max(map(len, capsys.readouterr().out.splitlines())) > 100  # a pipe is as wide as needed
+
+
+def blocks(table):
+    """What is printed of a table where a reader has 30 columns."""
+    from bluezone_sim.cli.printing import console
+
+    console().print(table)
+
+
+def test_a_block_says_what_its_numbers_are(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "30")
+    heads = ("users", "recall of all\n%", "precision of them all\n%")
+    blocks(Table("T", tuple(map(Column, heads)), ((1200, 5.5, 7), (9, None, 8))))
+    assert capsys.readouterr().out.splitlines() == [
+        "T",
+        "users 1200",
+        "  recall of all %          5.5",
+        "  precision of them all %  7",
+        "users 9",
+        "  precision of them all %  8",
+    ]
+    # With text alone, the first column names a row, and the others are named.
+    adapter = [["hci0", "00:11:22:33", "central, peripheral", "no"]]
+    blocks(Table.of_text("", ("adapter", "address", "roles", "on"), adapter, 4))
+    assert capsys.readouterr().out.splitlines() == [
+        "hci0",
+        "  address  00:11:22:33",
+        "  roles    central, peripheral",
+        "  on       no",
+    ]
+    blocks(Table("none", tuple(map(Column, ("a" * 20, "b" * 20))), ()))
+    assert capsys.readouterr().out.splitlines() == ["none"]
+
+
+@pytest.mark.parametrize("columns", ["60", "80", None])
+def test_trace_info_is_never_cut(tmp_path, monkeypatch, capsys, columns):
+    rows = [f"{a},{b},{1385971200 + s},{d + 0.123 * b}" for s, d, a, b in day.contacts()]
+    file = day.write(tmp_path, "met.csv", rows, "i,j,start,duration_s\n")
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", columns)
+    assert main(["trace", "info", str(file)]) == 0
+    out = capsys.readouterr().out
+    assert "…" not in out
+    found = trace_info(read_trace(TraceTable(file=str(file)), "Asia/Ho_Chi_Minh"))
+    assert ", ".join(f"{s:g}" for s in found.duration_quantiles_s) in " ".join(out.split())
+    assert " ".join(out.split()).count("a row is its duration from t; t is unix time") == 1
+    assert max(map(len, out.splitlines())) <= int(columns or 200)
+
+
+def test_lists_are_wrapped_beside_their_names(monkeypatch, capsys):
+    assert main(["list", "--rules"]) == 0
+    whole = capsys.readouterr().out
+    assert main(["list"]) == main(["example"]) == 0
+    capsys.readouterr()
+    monkeypatch.setenv("COLUMNS", "60")
+    assert main(["list", "--rules"]) == 0
+    narrow = capsys.readouterr().out
+    assert max(map(len, narrow.splitlines())) <= 60
+    assert "".join(narrow.split()) == "".join(whole.split())
+    named = [line.split()[0] for line in whole.splitlines()]
+    assert [line.split()[0] for line in narrow.splitlines() if line[0] != " "] == named
+
+
+def test_metrics_are_listed_rather_than_told_in_an_error(capsys, monkeypatch):
+    assert main(["list", "--metrics"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert tuple(line.split()[0] for line in lines) == METRICS.names()
+    assert re.fullmatch(r"recall +recall", lines[METRICS.names().index("recall")])
+    with pytest.raises(InputError) as caught:
+        METRICS.get("recal")
+    assert str(caught.value) == (
+        f"metric 'recal': expected one of {len(lines)} names, which `bluezone-sim list --metrics` tells; "
+        "did you mean 'recall'?"
+    )
+    assert main(["list", "--metrics", "--rules"]) == 2
+    capsys.readouterr()
+    # Where names leave no room, the words are below them.
+    monkeypatch.setenv("COLUMNS", "50")
+    assert main(["list", "--metrics"]) == 0
+    narrow = capsys.readouterr().out.splitlines()
+    assert max(map(len, narrow)) <= 50
+    assert narrow[:2] == ["users", "    users"]
 
 
 def test_no_number_is_cut_in_a_narrow_terminal(tmp_path, monkeypatch, capsys):

@@ -253,7 +253,7 @@ def test_uncommenting_every_default_of_a_table_changes_nothing():
     lines = []
     inside = False
     for line in template().splitlines():
-        if line.startswith("# ["):
+        if line.startswith(("# [", "[")):
             inside = line.startswith("# [radio]")
         lines.append(line.removeprefix("# ") if inside else line)
     text = "\n".join(line for line in lines if not line.startswith("From distance"))

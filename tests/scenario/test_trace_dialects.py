@@ -185,6 +185,83 @@ def test_what_has_to_be_said(tmp_path, make, said, why):
         assert numbers(file, **keys) == day.right()
 
 
+#: Heads of (i, j, start, minutes, centimetres), the words that are proposed, and what is said of them.
+PROPOSED = {
+    "First,Second,Start,Duration (min),Distance [cm]": (
+        "i,j,start,duration_min,distance_cm",
+        "if 'First' is i and 'Second' is j",
+    ),
+    "Person A,Person B,When,Length (min),Dist [cm]": (
+        "i,j,t,duration_min,distance_cm",
+        "if 'When' is t and 'Length (min)' is duration_min",
+    ),
+    "userA,userB,startTime,Minutes,cm": (
+        "i,j,start,duration_minutes,distance_cm",
+        "if 'Minutes' is duration_minutes and 'cm' is distance_cm",
+    ),
+    "node_1,node_2,t_start,contact duration min,dist_cm": (
+        "i,j,start,duration_min,distance_cm",
+        "if 'node_1' is i and 'node_2' is j and 't_start' is start "
+        "and 'contact duration min' is duration_min",
+    ),
+    "ID1,ID2,moment,dur_min,DIST_CM": ("i,j,t,duration_min,distance_cm", "if 'moment' is t"),
+}  # fmt: skip
+
+
+def in_minutes_and_centimetres(tmp_path, head):
+    rows = [f"{a},{b},{MIDNIGHT + s},{d / 60},170" for s, d, a, b in day.contacts()]
+    return day.write(tmp_path, "trace.csv", rows, head + "\n")
+
+
+@pytest.mark.parametrize(("head", "proposed"), PROPOSED.items(), ids=PROPOSED)
+def test_what_is_proposed_for_a_header_loses_nothing(tmp_path, head, proposed):
+    file = in_minutes_and_centimetres(tmp_path, head)
+    words, remarks = proposed
+    with pytest.raises(FormatError) as error:
+        read(file, start=None)
+    assert f"--columns {words} ({remarks}) or with --dialect" in str(error.value)
+    trace = read(file, start=None, columns=tuple(words.split(",")))
+    assert trace.duration_s.sum() == sum(d for _, d, _, _ in day.contacts())
+    assert trace.distance_m.tolist() == pytest.approx([1.7] * len(trace.a))
+
+
+@pytest.mark.parametrize(
+    ("head", "proposed"),
+    [
+        ("id,user1,user2,t,dur", " skip,i,j,t,duration (which leaves out 'id')"),
+        ("i,j,start,end,dur_min", " i,j,start,end,skip (which leaves out 'dur_min')"),
+        ("i,j,t,rssi,Ci", " i,j,t,rssi,skip (which leaves out 'Ci')"),
+        (
+            "foo,bar,baz,dur_min,dist",
+            " ?,?,?,duration_min,distance (with what it is in place of each ?)",
+        ),
+        ("t,i,j,,dist", " t,i,j,skip,distance (which leaves out a column without a name)"),
+        ("i,start,length_m,dur", " i,start,?,duration (with what it is in place of each ?)"),
+        ("start,dur", ", such as t,i,j,duration,"),
+    ],
+)
+def test_a_proposal_says_what_it_leaves_out(tmp_path, head, proposed):
+    file = day.write(tmp_path, "t.csv", [",".join("1" * (head.count(",") + 1))], head + "\n")
+    with pytest.raises(FormatError) as error:
+        read(file)
+    assert f"--columns{proposed} or with --dialect" in str(error.value)
+
+
+@pytest.mark.parametrize("mark", ["# ", "%"])
+def test_a_comment_that_names_the_columns_is_proposed_with_its_units(tmp_path, mark):
+    file = in_minutes_and_centimetres(tmp_path, mark + "i,j,start,duration_min,distance_cm")
+    with pytest.raises(FormatError, match="--columns i,j,start,duration_min,distance_cm or with"):
+        read(file, start=None)
+
+
+def test_columns_beside_a_header_that_says_more(tmp_path):
+    file = in_minutes_and_centimetres(tmp_path, "i,j,start,duration_min,distance_cm")
+    with pytest.raises(FormatError, match=r"column 4 is 'duration_min' .* write duration_min \(or"):
+        read(file, start=None, columns=("i", "j", "start", "duration", "distance_cm"))
+    trace = read(file, start=None, columns=("i", "j", "start", "duration_min", "skip"))
+    assert "column 'distance_cm' of the header is left out, as columns says" in trace.notes
+
+
 def test_the_one(tmp_path):
     rows = [(s, "CONN", a, b, "up") for s, d, a, b in day.contacts()]
     rows += [(s + d, "CONN", a, b, "down") for s, d, a, b in day.contacts()]
@@ -238,7 +315,9 @@ def test_netsense(tmp_path):
 def test_copenhagen(tmp_path, said):
     rows = [",".join(map(str, row)) for row in day.scans()]
     file = day.write(tmp_path, "bt_symmetric.csv", rows, "# timestamp,user_a,user_b,rssi\n")
-    with pytest.raises(FormatError, match=r"'# timestamp,user_a,user_b,rssi'.* such as t,i,j,rssi"):
+    with pytest.raises(
+        FormatError, match=r"'# timestamp,user_a,user_b,rssi'.* --columns t,i,j,rssi or"
+    ):
         read(file)
     trace = read(file, **said)
     found = trace_info(trace)

@@ -69,7 +69,8 @@ def scan(
                 if now_us - phone.last_us < 2_000_000:
                     print_json("ble scan line", phone.to_dict(now_us))
         elif live is not None:
-            live.update(phones_table(phones, now_us, "Ctrl-C ends"), refresh=True)
+            table = phones_table(phones, now_us, "Ctrl-C ends")
+            live.update(live.console.fitting(table), refresh=True)
 
     with live if live is not None else _nothing():
         summary = run(

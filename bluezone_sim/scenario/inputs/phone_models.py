@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import math
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from ...errors import Fault, FormatError, InputError
-from ...reading.bounded import csv_rows, read_text
+from ...reading.bounded import csv_rows, read_bytes, read_text
 from ...showing.visible import quoted
 from ..dotted import Raw
 
@@ -54,11 +55,30 @@ def with_models(raw: Raw, folder: Path, faults: list[Fault]) -> Raw:
         if not isinstance(at, dict) or not isinstance(at.get(key), str):
             continue
         try:
-            at[key] = read_models(at[key], folder)
+            name = str(at[key])
+            at[key] = read_models(name, folder)
+            if key != KEY:  # [phones] itself
+                path = place_of(name, folder)
+                at["models_file"] = name if name in shipped_models() else str(path)
+                at["models_sha256"] = digest_of_table(path)
         except FormatError as error:
             faults.append(Fault(KEY, str(error)))
             del at[key]
     return raw
+
+
+def place_of(name: str, folder: Path = Path()) -> Path:
+    """The file of a table that is shipped, by its name, or of another one."""
+    return Path(shipped_models().get(name, folder / name))
+
+
+def digest_of_table(path: Path) -> str:
+    """SHA-256 of a table's bytes.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    return hashlib.sha256(read_bytes(path, _MOST_BYTES)).hexdigest()
 
 
 def read_models(name: str, folder: Path = Path()) -> list[dict[str, Any]]:
@@ -71,12 +91,11 @@ def read_models(name: str, folder: Path = Path()) -> list[dict[str, Any]]:
     Raises:
         FormatError: there is no such table, or a column or a value is at fault.
     """
-    shipped = shipped_models()
-    path = shipped.get(name, folder / name)
     try:
-        text = read_text(path, _MOST_BYTES)
+        text = read_text(place_of(name, folder), _MOST_BYTES)
     except InputError as error:
-        raise FormatError(f"{error}; expected a CSV, or one of {', '.join(shipped)}") from None
+        tables = ", ".join(shipped_models())
+        raise FormatError(f"{error}; expected a CSV, or one of {tables}") from None
     lines = [(i, line) for i, line in enumerate(text.split("\n"), 1) if line[:1] != "#"]
     lines = [(i, line) for i, line in lines if line.strip()]
     numbers = [i for i, _ in lines]

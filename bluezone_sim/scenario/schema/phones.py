@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, field_validator
 
-from .table import NonNegative, Positive, Share, TomlTable
+from .table import NonNegative, Positive, Sha256, Share, TomlTable
 
 #: Standard deviation of the logarithm of a session's length (assumed): the mean is 1.65 medians.
 SESSION_SD = 1.0
@@ -151,6 +151,10 @@ class Phones(TomlTable):
         "share), or tables; phones beyond the shares have their platform's normal spread",
         json_schema_extra=_or_a_name,
     )
+    models_file: str | None = Field(
+        None, description="the table that models were read from; reading the scenario fills it in"
+    )
+    models_sha256: Sha256 | None = Field(None, description="of that table's bytes; the same")
     carry: list[Carry] | None = Field(
         None,
         min_length=1,

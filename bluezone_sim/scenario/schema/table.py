@@ -13,6 +13,8 @@ NonNegative = Annotated[float, Field(ge=0)]
 DistanceQuantiles = Annotated[list[Positive], Field(min_length=5, max_length=5)]
 #: Shares of durations < 5 min, 5-15 min, 15 min-1 h, 1-4 h, > 4 h; normalised.
 DurationShares = Annotated[list[Share], Field(min_length=5, max_length=5)]
+#: In small letters, as ``sha256sum`` prints it.
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Span = Annotated[list[NonNegative], Field(min_length=2, max_length=2)]
 
 

@@ -7,14 +7,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from .table import Positive, TomlTable
+from .table import Positive, Sha256, TomlTable
 
 #: Files that have a name of their own: see ``scenario/inputs/traces/dialects.py``.
 DialectName = Literal[
     "sociopatterns", "copenhagen", "haggle", "konect", "one", "haslemere", "netsense"
 ]
 Words = Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
-Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class TraceTable(TomlTable):

@@ -45,7 +45,8 @@ _LENGTH = {
     "m": 1.0, "metres": 1.0, "meters": 1.0, "cm": 0.01, "mm": 1e-3, "km": 1000.0, "ft": 0.3048,
     "feet": 0.3048,
 }  # fmt: skip
-_UNITS = {
+#: Units that a name may end with, by what the column is.
+UNITS: Mapping[str, Mapping[str, float]] = {
     "t": _TIME, "end": _TIME, "duration": _TIME, "distance": _LENGTH, "rssi": {"dbm": 1.0},
 }  # fmt: skip
 
@@ -63,13 +64,24 @@ class Column:
 
 def column_of(word: str) -> Column | None:
     """The column that a word stands for; None where it stands for none that is known here."""
-    plain = re.sub(r"[\s\-/]+", "_", re.sub(r"[()\[\]\"']", " ", word).strip()).lower()
-    if plain in _ROLES:
-        return Column(_ROLES[plain], word)
-    stem, _, unit = plain.rpartition("_")
-    role = _ROLES.get(stem, "")
-    factor = _UNITS.get(role, {}).get(unit)
-    return None if factor is None else Column(role, word, unit, factor)
+    for plain in (_plain(word), plain_of(word)):
+        if plain in _ROLES:
+            return Column(_ROLES[plain], word)
+        stem, _, unit = plain.rpartition("_")
+        role = _ROLES.get(stem, "")
+        factor = UNITS.get(role, {}).get(unit)
+        if factor is not None:
+            return Column(role, word, unit, factor)
+    return None
+
+
+def plain_of(word: str) -> str:
+    """A name in small letters, with ``_`` between its words: ``durationMin`` is ``duration_min``."""
+    return _plain(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", word))
+
+
+def _plain(word: str) -> str:
+    return re.sub(r"[\s\-/.:]+", "_", re.sub(r"[()\[\]\"']", " ", word).strip()).lower().strip("_")
 
 
 def missing(columns: Sequence[Column]) -> str:

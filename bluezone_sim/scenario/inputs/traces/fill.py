@@ -27,7 +27,7 @@ TRACE_SAYS = (
 )
 
 #: Bluetooth Low Energy is of 2009: nobody measured contacts of phones or badges with it before.
-_FIRST_YEAR = 2000
+FIRST_YEAR = 2000
 
 
 def with_trace(raw: Raw, folder: Path, faults: list[Fault]) -> Raw:
@@ -78,7 +78,7 @@ def with_trace(raw: Raw, folder: Path, faults: list[Fault]) -> Raw:
     _population(raw, trace, faults)
     last = trace.last_day
     start = table.start or (DIALECTS[table.dialect].says.get("start") if table.dialect else None)
-    if start is None and last.year < _FIRST_YEAR:
+    if start is None and last.year < FIRST_YEAR:
         faults.append(
             Fault(
                 "contacts.trace.start",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,6 +11,7 @@ from ....errors import FormatError
 from ...schema.trace import TraceTable
 from .columns import Column, column_of, missing
 from .dialects import DIALECTS, Dialect
+from .proposal import proposal_of, proposal_of_comment
 from .text import Lines, is_number, is_time
 
 #: Rows whose values are looked at where there is no header.
@@ -28,29 +28,44 @@ class Layout:
         columns: from the left.
         by: what says so, in words.
         header: the first row is one.
+        skipped: names in the header that are known here, and that ``columns`` leaves out.
     """
 
     columns: tuple[Column, ...]
     by: str
     header: bool = False
+    skipped: tuple[str, ...] = ()
 
     def roles(self) -> set[str]:
         """What there is."""
         return {column.role for column in self.columns}
 
     def __str__(self) -> str:
-        titles = {"skip": "-", "distance": "distance (m)", "rssi": "RSSI (dBm)"}
-        return ", ".join(titles.get(c.role, c.role) for c in self.columns) + f" (by {self.by})"
+        titles = {"skip": "-", "rssi": "RSSI"}
+        units = {"distance": "m", "rssi": "dBm"}
+
+        def told(column: Column) -> str:
+            # Seconds go without saying.
+            unit = column.unit if column.factor != 1 else units.get(column.role, "")
+            return titles.get(column.role, column.role) + (f" ({unit})" if unit else "")
+
+        return ", ".join(map(told, self.columns)) + f" (by {self.by})"
 
 
-def how_to_say(words: Sequence[str] = ()) -> str:
-    """The remedy of every doubt about columns."""
+def how_to_say(words: Sequence[str] = (), remarks: str = "") -> str:
+    """The remedy of every doubt about columns.
+
+    Args:
+        words: for each column of the file what it may be; by default those of an example.
+        remarks: on ``words``.
+    """
     said = ",".join(words) or "t,i,j,duration"
     listed = ", ".join(f'"{word}"' for word in said.split(","))
+    which = f" {said}" if words else f", such as {said},"
     return (
-        f"say what the columns are with --columns, such as {said}, or with --dialect (in a scenario: "
-        f"columns = [{listed}] or dialect = ...); known are t, start, end, duration, i, j, rssi, "
-        f"distance_m, Ci, Cj and skip, and the dialects {', '.join(DIALECTS)}"
+        f"say what the columns are with --columns{which}{f' ({remarks})' if remarks else ''} or with "
+        f"--dialect (in a scenario: columns = [{listed}] or dialect = ...); known are t, start, end, "
+        f"duration, i, j, rssi, distance_m, Ci, Cj and skip, and the dialects {', '.join(DIALECTS)}"
     )
 
 
@@ -64,7 +79,9 @@ def text_layout(path: Path, table: TraceTable, lines: Lines) -> Layout:
     if (said := said_columns(path, table, len(head))) is not None:
         columns, by = said
         at = next(k for k, c in enumerate(columns) if c.role == "t")
-        return Layout(columns, by, header=not (is_number(head[at]) or is_time(head[at])))
+        if is_number(head[at]) or is_time(head[at]):
+            return Layout(columns, by)
+        return Layout(columns, by, True, beside_header(path, table, columns, head))
     if not any(is_number(cell) or is_time(cell) for cell in head):
         return Layout(header_columns(path, head), "header", header=True)
     return _by_position(path, lines)
@@ -90,6 +107,32 @@ def said_columns(path: Path, table: TraceTable, n: int) -> tuple[tuple[Column, .
     return _named(path, words, n), f"dialect {table.dialect}"
 
 
+def beside_header(
+    path: Path, table: TraceTable, columns: Sequence[Column], head: Sequence[str]
+) -> tuple[str, ...]:
+    """What ``columns`` leaves out of a header that names it.
+
+    Raises:
+        FormatError: the header has a unit where ``columns`` takes seconds or metres without a word.
+    """
+    skipped = []
+    for k, (column, cell) in enumerate(zip(columns, head, strict=True)):
+        named = column_of(cell)
+        if named is None or named.role == "skip":
+            continue
+        if column.role == "skip":
+            skipped.append(cell)
+        elsewhere = column.role in ("t", "end") and table.t_unit_s != 1
+        if named.role == column.role and not column.unit and named.factor != 1 and not elsewhere:
+            own = f"{column.role}_{'m' if column.role == 'distance' else 's'}"
+            raise FormatError(
+                f"{path}: column {k + 1} is {cell!r} in the header, and columns says {column.word}, "
+                f"which has no unit; write {column.role}_{named.unit} (or {own}, where the header is "
+                "wrong)"
+            )
+    return tuple(skipped)
+
+
 def _named(path: Path, words: Sequence[str], n: int) -> tuple[Column, ...]:
     columns = [column_of(word) for word in words]
     for word, column in zip(words, columns, strict=True):
@@ -113,17 +156,17 @@ def header_columns(path: Path, head: Sequence[str]) -> tuple[Column, ...]:
         FormatError: one of them is not known here, is there twice, or is missing.
     """
     found = [column_of(cell) for cell in head]
-    words = ["skip" if c is None else c.word for c in found]
+    proposal = proposal_of(head)
+    how = how_to_say(proposal.words, proposal.remarks())
     unknown = [cell for cell, column in zip(head, found, strict=True) if column is None]
     known = tuple(c for c in found if c is not None)
     if what := missing(known):
         more = f" (not known: {', '.join(map(repr, unknown))})" if unknown else ""
-        raise FormatError(f"{path}: in its header {what}{more}; {how_to_say()}")
+        raise FormatError(f"{path}: in its header {what}{more}; {how}")
     if unknown:
         which = ", ".join(repr(w) if w else "without a name" for w in unknown)
         raise FormatError(
-            f"{path}: column{'s' if len(unknown) > 1 else ''} {which} would not be used; "
-            f"{how_to_say(words)}"
+            f"{path}: column{'s' if len(unknown) > 1 else ''} {which} would not be used; {how}"
         )
     return known
 
@@ -133,29 +176,28 @@ def _by_position(path: Path, lines: Lines) -> Layout:
     rows = lines.head(_SAMPLE)
     n = len(rows[0])
     hint = f"; above it stands the comment {lines.comment!r}" if n > 3 and lines.comment else ""
-    guess = _words_of(lines.comment, n)
+    guess = proposal_of_comment(lines.comment, lines.delimiter, n)
+    how = how_to_say(guess.words, guess.remarks())
     words = ["t", "i", "j"]
     if n == 5:
         rows = [row for row in rows if len(row) == n]
         if any(is_number(row[3]) or is_number(row[4]) for row in rows):
+            how = (
+                how
+                if guess.words
+                else how_to_say(["t", "i", "j", "Ci", "Cj"], "if they are groups")
+            )
             raise FormatError(
                 f"{path}: has 5 columns and no header, and columns 4 and 5 hold numbers, which may be "
-                f"groups, distances or times{hint}; {how_to_say(['t', 'i', 'j', 'Ci', 'Cj'])}"
+                f"groups, distances or times{hint}; {how}"
             )
         words += ["Ci", "Cj"]
     elif n != 3:
         which = "a fourth column" if n == 4 else f"{n} columns"
-        raise FormatError(f"{path}: has {which} and no header{hint}; {how_to_say(guess)}")
+        raise FormatError(f"{path}: has {which} and no header{hint}; {how}")
     _one_reading(path, [row for row in rows if len(row) == n])
     columns = tuple(c for c in map(column_of, words) if c is not None)
     return Layout(columns, "position")
-
-
-def _words_of(comment: str, n: int) -> list[str]:
-    """The columns that a comment names, where it names ``n``; else none."""
-    words = [w for w in re.split(r"[\s,;#%]+", comment) if w]
-    found = [column_of(word) for word in words]
-    return [c.role for c in found if c is not None] if len(words) == n and all(found) else []
 
 
 def _one_reading(path: Path, rows: Sequence[Sequence[str]]) -> None:

@@ -15,7 +15,7 @@ from ....reading.parquet import arrow, read_parquet
 from ...schema.trace import TraceTable
 from .columns import GROUPS, NUMBERS, PEOPLE, TraceRows
 from .dialects import DIALECTS
-from .layout import Layout, header_columns, said_columns, text_layout
+from .layout import Layout, beside_header, header_columns, said_columns, text_layout
 from .text import Lines, cells_of, is_number, is_time, lines_of
 
 _BLOCK = 1 << 23
@@ -145,7 +145,8 @@ def _cell_by_cell(
 def _parquet(path: Path, raw: bytes, table: TraceTable) -> tuple[TraceRows, Layout]:
     found = read_parquet(raw, path)
     if (said := said_columns(path, table, found.num_columns)) is not None:
-        layout = Layout(*said)
+        skipped = beside_header(path, table, said[0], found.column_names)
+        layout = Layout(*said, skipped=skipped)
     else:
         layout = Layout(header_columns(path, found.column_names), "its columns' names")
     with arrow(path, "Parquet of contacts"):

@@ -88,7 +88,9 @@ def read_trace(table: TraceTable, timezone: str) -> Trace:
     n_rows = len(rows) + sum(map(len, bad.values())) + rows.others
     table = with_dialect(table)
     counted: dict[str, int] = {"other_event": rows.others}
-    notes: list[str] = []
+    notes = [
+        f"column {name!r} of the header is left out, as columns says" for name in layout.skipped
+    ]
     dialect = DIALECTS[table.dialect] if table.dialect else None
     if rows.state is not None:
         rows = with_ends(rows, path, counted)
