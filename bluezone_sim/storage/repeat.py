@@ -10,8 +10,8 @@ from ..errors import InputError
 from ..files import check_digests, digest_of, recover
 from ..reading.bounded import is_file, is_folder, read_bytes, reading_as
 from ..reading.parquet import arrow
-from ..scenario.loading import stored_scenario
 from ..scenario.model import Scenario
+from ..scenario.stored import stored_scenario
 from .run_load import manifest_of
 
 _MANIFEST = "manifest.json"

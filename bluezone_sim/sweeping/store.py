@@ -28,8 +28,8 @@ from typing import Any
 from ..errors import FormatError, InputError
 from ..files import DIGESTS, check_digests, digest_of, read_document, recover
 from ..reading.bounded import reading_as
-from ..scenario.loading import stored_text
 from ..scenario.model import Scenario
+from ..scenario.stored import stored_text
 from ..storage.run_load import report_again
 
 RESULTS, HISTOGRAMS, TIMINGS = "results.parquet", "histograms.parquet", "timings.parquet"

@@ -167,7 +167,7 @@ def _sweeps() -> list[bytes]:
 
 DOCUMENTS: tuple[Reader, ...] = (
     Reader("scenario", lambda: [TOWN.encode(), TOWN.encode() + _SWEEP], _scenario,
-           ("scenario.loading", "scenario.faults", "reading.documents"), _TOML),
+           ("scenario.loading", "scenario.merging", "scenario.faults", "reading.documents"), _TOML),
     Reader("settings", lambda: [b"radio.density=on", b"adoption.levels=[0.1]"], _settings,
            ("scenario.dotted:override|get|with_dotted|_dotted",)),
     Reader("radio profile", lambda: [b"[radio]\nexponent = 2.0\n"],
