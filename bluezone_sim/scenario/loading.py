@@ -138,15 +138,17 @@ def _arm_faults(raw: Raw, known: Collection[Fault]) -> Iterator[Fault]:
             yield Fault(f"{path}: {RADIO_FILE}", "no key of an arm", "set the file's keys instead")
             continue
         try:
-            merged = with_defaults(Scenario, raw) if merged is None else merged
-            effective = _effective(merged, changes)
-            if isinstance(effective, LeftOut):
-                continue  # the result names it
+            effective: Raw | LeftOut = changes
+            if path.startswith("sensitivity"):
+                merged = with_defaults(Scenario, raw) if merged is None else merged
+                effective = _effective(merged, changes)
+                if isinstance(effective, LeftOut):
+                    continue  # the result names it
             validate(_changed(raw, effective), path)
         except ScenarioError as error:
             for fault in error.faults:
-                # An arm may well switch off what the scenario describes.
-                if fault not in known and not fault.unused:
+                # An arm may well switch off what the scenario describes, and not what it sets itself.
+                if fault not in known and not (fault.unused and not _sets(effective, fault.path)):
                     yield Fault(f"{path}: {fault.path}", fault.message, fault.hint)
         except ValueError as error:
             yield Fault(path, str(error))
@@ -230,6 +232,11 @@ def _effective(merged: Raw, changes: Mapping[str, Any]) -> Raw | LeftOut:
     return kept or LeftOut("; ".join(f"{key} {fault.message}" for key, fault in why.items()))
 
 
+def _sets(changes: Mapping[str, Any], path: str) -> bool:
+    """One of the dotted keys is this, or a table with it."""
+    return any(_covers(key, path) for key in changes)
+
+
 def _covers(path: str, key: str) -> bool:
     """``key`` is at a dotted path or below it."""
     return key == path or key.startswith(path + ".")
@@ -292,7 +299,7 @@ def point_scenario(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
     try:
         return validate(raw)
     except ScenarioError as error:
-        faults = [f for f in error.faults if not f.unused or f.path in changes]
+        faults = [f for f in error.faults if not f.unused or _sets(changes, f.path)]
         if faults:
             raise ScenarioError(error.source, faults) from None
     filled = with_protocol(raw)
