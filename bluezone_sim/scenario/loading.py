@@ -138,17 +138,17 @@ def _arm_faults(raw: Raw, known: Collection[Fault]) -> Iterator[Fault]:
             yield Fault(f"{path}: {RADIO_FILE}", "no key of an arm", "set the file's keys instead")
             continue
         try:
-            effective: Raw | LeftOut = changes
             if path.startswith("sensitivity"):
                 merged = with_defaults(Scenario, raw) if merged is None else merged
                 effective = _effective(merged, changes)
                 if isinstance(effective, LeftOut):
                     continue  # the result names it
-            validate(_changed(raw, effective), path)
+                changes = effective
+            validate(_changed(raw, changes), path)
         except ScenarioError as error:
             for fault in error.faults:
                 # An arm may well switch off what the scenario describes, and not what it sets itself.
-                if fault not in known and not (fault.unused and not _sets(effective, fault.path)):
+                if fault not in known and not (fault.unused and not _sets(changes, fault.path)):
                     yield Fault(f"{path}: {fault.path}", fault.message, fault.hint)
         except ValueError as error:
             yield Fault(path, str(error))

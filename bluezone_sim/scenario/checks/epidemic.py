@@ -24,9 +24,13 @@ SETTABLE = (
     "epidemic.tests",
     "epidemic.manual",
 )
-#: Tables beside ``epidemic`` that arms read in which no phone finds anybody: whose keys are published, and
-#: of which days.
-_READ = {"risky": ("protocol", "publication"), "contacts": ("protocol", "publication"), "random": ()}
+#: Tables beside ``epidemic`` that arms read in which no phone finds anybody: whose keys are published,
+#: and of which days.
+_READ = {
+    "risky": ("protocol", "publication"),
+    "contacts": ("protocol", "publication"),
+    "random": (),
+}
 _DEFAULTS = {name: field.default for name, field in Arm.model_fields.items()}
 #: Of these, calibration belongs to people.
 _OF_PEOPLE = ("phones.models", "tx_power", "rx_correction")
