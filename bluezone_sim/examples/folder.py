@@ -13,7 +13,7 @@ from ..captures.formats.btsnoop import BtsnoopWriter
 from ..captures.importing import Import, history_of
 from ..captures.key_sets import read_key_set
 from ..errors import FormatError, InputError
-from ..files import check_place, named, others_in, read_digests, recover, whole_folder
+from ..files import check_place, faults_of, named, others_in, read_digests, recover, whole_folder
 from ..matching.one_phone import find
 from ..protocols.protocol import called
 from .phones import DISTANCES_M, STAYS_S, ThreePhones, three_phones
@@ -78,6 +78,12 @@ def _check_own(folder: Path) -> None:
     if others:
         raise InputError(
             f"{folder}: holds {others[0]}, which is of no example; give a folder that is empty or new"
+        )
+    changed = faults_of(folder, listed) if own and listed is not None else []
+    if changed:
+        raise InputError(
+            f"{folder / changed[0].name}: is not as the example was written, so it is not replaced; "
+            "give a folder that is empty or new"
         )
 
 
