@@ -317,7 +317,7 @@ def _document(plan: SweepPlan, base: dict[str, Any], axes: dict[str, list[Any]])
         "digests": DIGESTS,
         "axes": axes,
         "base": base,
-        "scenario": resolved_toml(plan.scenario),
+        "scenario": resolved_toml(plan.scenario, stored=True),
     }
     return json.dumps(about, indent=2, ensure_ascii=False) + "\n"
 
