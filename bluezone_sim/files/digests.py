@@ -158,9 +158,19 @@ def read_digests(folder: Path) -> Digests | None:
 
 
 def _is_place(name: str) -> bool:
-    """Inside the folder, and not the list itself."""
+    """Inside the folder, a name that a file can have, and not the list itself."""
     place = PurePosixPath(name)
-    return bool(name) and not place.is_absolute() and ".." not in place.parts and name != DIGESTS
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # half a letter
+        return False
+    return (
+        bool(name)
+        and "\0" not in name
+        and not place.is_absolute()
+        and ".." not in place.parts
+        and name != DIGESTS
+    )
 
 
 def _is_digest(text: object) -> bool:
