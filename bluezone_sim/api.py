@@ -12,7 +12,7 @@ from typing import Any, Self
 from .analysis.result import RunResult
 from .analysis.sweep import SweepResult
 from .errors import InputError
-from .files import make_folder, read_digests, recover, write_file, write_listed
+from .files import absolute, make_folder, read_digests, recover, write_file, write_listed
 from .reading.bounded import is_file, is_folder
 from .report.epidemic.answer import answer
 from .report.export import reports
@@ -257,7 +257,7 @@ def write_reports(directory: Path, formats: Sequence[str], out: Path) -> list[Pa
     Raises:
         InputError: it is no run or sweep, or ``out`` cannot be written.
     """
-    at_home = out.resolve() == directory.resolve()
+    at_home = absolute(out).resolve() == absolute(directory).resolve()
     found = _open(directory, partial(_is_written, formats) if at_home else lambda name: False)
     about = run_load.manifest_of(directory) if isinstance(found, Result) else {}
     files = reports(found, about, formats)

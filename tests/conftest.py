@@ -6,9 +6,14 @@ import os
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from bluezone_sim.cli import printing
 from helpers.schemas import validated
+
+# A first call compiles, and the machine may be busy: how long an example takes is no fault of it.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -48,13 +48,14 @@ def import_(
     """Read what real phones heard into one table of sightings."""
     from ..captures.formats.parquet import SightingsWriter
     from ..captures.importing import Import
-    from ..files import check_file
+    from ..files import absolute, check_file
 
     files = _files(files, partial=partial)
-    twice = [f for i, f in enumerate(files) if f.resolve() in [g.resolve() for g in files[:i]]]
+    places = [absolute(file).resolve() for file in files]
+    twice = [file for i, file in enumerate(files) if places[i] in places[:i]]
     if twice:
         raise InputError(f"{twice[0]}: is given twice")
-    if out.resolve() in [f.resolve() for f in files]:
+    if absolute(out).resolve() in places:
         raise InputError(f"{out}: is read and would be written; give another --out")
     check_file(out)
     tell_private(out)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import CriterionError, InputError
+from ..reading.bounded import is_folder
 from .common import Json, Scenario, Settings, conclude, progress_bar, settings_of, show
 from .printing import console, echo, print_json
 
@@ -64,6 +65,11 @@ def run(
     target = _default_out(chosen.name, seed) if out is None else out
     from ..storage.run_save import check_free
 
+    if earlier is not None and is_folder(target) and target.samefile(earlier.folder):
+        raise InputError(
+            f"{target}: is the run that is repeated, and would go before both are compared; give another "
+            "--out"
+        )
     check_free(target, force=force)
     from ..api import run as simulate
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .. import protocols
 from ..errors import FormatError, InputError
-from ..files import check_place, named, others_in, read_digests, recover, whole_folder
+from ..files import check_place, faults_of, named, others_in, read_digests, recover, whole_folder
 from . import heard, models, trace
 
 HOLDS = "example"
@@ -70,4 +70,10 @@ def _check_own(folder: Path) -> None:
     if others:
         raise InputError(
             f"{folder}: holds {others[0]}, which is of no example; give a folder that is empty or new"
+        )
+    changed = faults_of(folder, listed) if own and listed is not None else []
+    if changed:
+        raise InputError(
+            f"{folder / changed[0].name}: is not as the example was written, so it is not replaced; "
+            "give a folder that is empty or new"
         )

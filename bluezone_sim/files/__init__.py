@@ -21,7 +21,7 @@ from .digests import (
     promises,
     read_digests,
 )
-from .disk import named, take_lock
+from .disk import absolute, named, take_lock
 from .documents import read_document
 from .listed import check_growing, list_files, write_listed
 from .whole import WholeFile, check_file, whole_folder, write_file, write_folder
@@ -41,6 +41,7 @@ __all__ = [
     "Digests",
     "Fault",
     "WholeFile",
+    "absolute",
     "check_absent",
     "check_digests",
     "check_file",

@@ -71,6 +71,11 @@ class Digests:
         return cls(holds, {name: digest for name, digest in files.items() if name != DIGESTS})
 
     @property
+    def what(self) -> str:
+        """What it holds, with its article."""
+        return f"{'an' if self.holds[:1] in 'aeiou' else 'a'} {self.holds}"
+
+    @property
     def names(self) -> set[str]:
         """Every file that is the program's, the list itself too."""
         return {*self.files, *self.changing, DIGESTS}
@@ -128,7 +133,7 @@ def read_digests(folder: Path) -> Digests | None:
     """
     path = folder / DIGESTS
     try:
-        data = path.read_bytes()
+        data = plain(path).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -153,17 +158,38 @@ def read_digests(folder: Path) -> Digests | None:
 
 
 def _is_place(name: str) -> bool:
-    """Inside the folder, and not the list itself."""
+    """Inside the folder, a name that a file can have, and not the list itself."""
     place = PurePosixPath(name)
-    return bool(name) and not place.is_absolute() and ".." not in place.parts and name != DIGESTS
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # half a letter
+        return False
+    return (
+        bool(name)
+        and "\0" not in name
+        and not place.is_absolute()
+        and ".." not in place.parts
+        and name != DIGESTS
+    )
 
 
 def _is_digest(text: object) -> bool:
     return isinstance(text, str) and len(text) == 64 and set(text) <= _HEX
 
 
+def plain(path: Path) -> Path:
+    """The path of a file that ends: a pipe would be waited for, and a device may have no end.
+
+    Raises:
+        OSError: it is neither a file nor a folder.
+    """
+    if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
+        raise OSError("no plain file")
+    return path
+
+
 def _digest_at(path: Path) -> str:
-    with path.open("rb") as stream:
+    with plain(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
@@ -235,7 +261,7 @@ def check_digests(
         _tell_none(folder, document, remedy)
         return None
     if listed.holds != of:
-        raise InputError(f"{folder}: holds a {listed.holds}, not a {of}")
+        raise InputError(f"{folder}: holds {listed.what}, not a {of}")
     faults = faults_of(folder, listed, passing_over)
     if faults:
         again = read_digests(folder)
@@ -252,7 +278,7 @@ def check_digests(
 def promises(document: Path) -> bool | None:
     """Whether a folder's JSON says that there is a list beside it; None where it is not one of ours."""
     try:
-        return DIGESTS in parse_json(document.read_bytes(), document).values()
+        return DIGESTS in parse_json(plain(document).read_bytes(), document).values()
     except (OSError, FormatError, AttributeError, TypeError):
         return None
 

@@ -114,9 +114,24 @@ class _NamedFile(io.FileIO):
             return super().write(data)
 
 
+def absolute(path: Path) -> Path:
+    """The path from the root of its file system on.
+
+    Raises:
+        InputError: it begins at the working folder, and that has been removed, or replaced by another.
+    """
+    try:
+        return path.absolute()
+    except FileNotFoundError:
+        raise InputError(
+            f"{path}: cannot be found from here (this folder has been removed or replaced); change to "
+            "one that is there, or give the whole path"
+        ) from None
+
+
 def unwritable(path: Path, error: OSError) -> InputError:
     """What could not be written, why, and the remedy."""
-    parent = path.absolute().parent
+    parent = absolute(path).parent
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         remedy = "make room, or give another place"
     elif not os.path.isdir(parent):

@@ -8,6 +8,7 @@ from typing import Any
 from .._version import SCHEMA_VERSION
 from ..errors import FormatError, InputError
 from ..reading.documents import read_json
+from .digests import plain
 from .writing import recover
 
 
@@ -24,8 +25,10 @@ def read_document(path: Path, of: str) -> dict[str, Any]:
     """
     recover(path.parent)
     try:
-        document = read_json(path)
+        document = read_json(plain(path))
         version = document["schema_version"]
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
     except InputError:
         if path.exists():
             raise

@@ -31,7 +31,7 @@ def check_growing(folder: Path, holds: str, names: Collection[str]) -> None:
         check_place(folder)
     listed = read_digests(folder)
     if listed is not None and listed.holds != holds:
-        raise InputError(f"{folder}: holds a {listed.holds}; give another folder")
+        raise InputError(f"{folder}: holds {listed.what}; give another folder")
     known = listed.names if listed is not None else set()
     others = sorted(n for n in names if n not in known and os.path.lexists(folder / n))
     if others:

@@ -32,7 +32,7 @@ from typing import IO
 from ..errors import FormatError, InputError, InUseError
 from . import disk
 from .digests import others_in, read_digests
-from .disk import named, take_lock
+from .disk import absolute, named, take_lock
 
 _SUFFIX = ".bluezone-writing"
 #: Readers of a folder of Parquet files pass over what begins with a dot.
@@ -53,7 +53,7 @@ def place_of(path: Path) -> Path:
     """
     if "\0" in str(path):
         raise InputError(f"{str(path)!r}: cannot be written (a NUL in its name); give another name")
-    place = path.absolute()
+    place = absolute(path)
     if place.name == "..":
         place = place.resolve()
     if not place.name:
@@ -284,7 +284,7 @@ def recover(path: Path) -> None:
     Raises:
         InputError: it cannot be ended, or its writer lives.
     """
-    place = Path(os.path.realpath(path)) if os.path.islink(path) else path.absolute()
+    place = Path(os.path.realpath(path)) if os.path.islink(path) else absolute(path)
     if place.name and not os.path.lexists(place) and os.path.lexists(_working_folder(place) / _OLD):
         Writing(place).end()
 
@@ -304,7 +304,7 @@ def make_folder(path: Path) -> None:
         InputError: it cannot be made.
     """
     with named(path):
-        place = path.absolute()
+        place = absolute(path)
         missing = [p for p in (place, *place.parents) if not os.path.isdir(p)]
         for folder in reversed(missing):
             try:

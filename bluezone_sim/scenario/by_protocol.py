@@ -25,7 +25,7 @@ from .values.registries import RULES
 #: The rule of a protocol of which no app's rule is published.
 NO_RULE = "any-match"
 #: Keys that the protocol fills, by table.
-_FILLED = {"rule": "name", "confirmation": "by"}
+FILLED = {"rule": "name", "confirmation": "by"}
 
 
 def with_protocol(raw: Raw) -> Raw:
@@ -38,7 +38,7 @@ def with_protocol(raw: Raw) -> Raw:
     system = protocols.get(name)
     says = {"rule": system.rule or NO_RULE, "confirmation": system.confirmed_by}
     out = dict(raw)
-    for table, key in _FILLED.items():
+    for table, key in FILLED.items():
         given = raw.get(table, {})
         if isinstance(given, dict) and key not in given:
             out[table] = {key: says[table], **given}
@@ -86,7 +86,7 @@ def chosen_rule(protocol: str, name: str | None, changes: Mapping[str, Any]) -> 
 
 def mark_filled(scenario: Scenario, raw: Raw) -> Scenario:
     """Remembers which of these keys ``raw`` left to the protocol: their tables are not *set*."""
-    for table, key in _FILLED.items():
+    for table, key in FILLED.items():
         if get(raw, f"{table}.{key}") is None:
             scenario.model_fields_set.discard(table)
     return scenario
@@ -94,19 +94,19 @@ def mark_filled(scenario: Scenario, raw: Raw) -> Scenario:
 
 def filled_tables(scenario: Scenario) -> list[str]:
     """Tables that a scenario left to its protocol, which another protocol fills otherwise."""
-    return [table for table in _FILLED if table not in scenario.model_fields_set]
+    return [table for table in FILLED if table not in scenario.model_fields_set]
 
 
 def mark_tables(scenario: Scenario, tables: Collection[str]) -> Scenario:
     """Remembers that these tables, of :func:`filled_tables`, were left to the protocol."""
-    scenario.model_fields_set.difference_update(table for table in tables if table in _FILLED)
+    scenario.model_fields_set.difference_update(table for table in tables if table in FILLED)
     return scenario
 
 
 def as_written(scenario: Scenario, raw: Raw) -> Raw:
     """``raw``, dumped from a scenario, with such keys where the scenario set them, and only there."""
     out = dict(raw)
-    for table, key in _FILLED.items():
+    for table, key in FILLED.items():
         keys = {k: v for k, v in out.get(table, {}).items() if k != key}
         if table in scenario.model_fields_set:
             keys = {key: getattr(getattr(scenario, table), key), **keys}

@@ -6,7 +6,8 @@ import datetime as dt
 from typing import Any
 
 from ..showing.visible import visible_toml
-from .by_protocol import as_written
+from .by_protocol import FILLED, as_written
+from .dotted import SHORT
 from .model import Scenario
 from .profiles import profile_of
 
@@ -19,12 +20,18 @@ def schema() -> dict[str, Any]:
     return out
 
 
-def resolved_toml(scenario: Scenario) -> str:
+def resolved_toml(scenario: Scenario, *, stored: bool = False) -> str:
     """The scenario with every default written out; it loads back to an equal one.
 
-    Keys that would be refused because they have no effect here are left out.
+    Keys that would be refused because they have no effect here are left out. Where arms or a grid change
+    the protocol or the rule, what follows from these is in comments: written out it would hold in each.
+
+    Args:
+        scenario: any.
+        stored: for :func:`.stored.stored_text`, which fills nothing in: all values are there.
     """
     raw = scenario.model_dump()
+    follows = [] if stored or not _changes_rules(scenario) else _follow_protocol(scenario, raw)
     for path in _without_effect(scenario):
         # A table above it may be left out already.
         at: Any = raw
@@ -40,7 +47,32 @@ def resolved_toml(scenario: Scenario) -> str:
         if header in lines:
             below = lines.index(header) + 1
             lines[below:below] = told
-    return "\n".join(lines)
+    return "\n".join([*lines[:-1], *follows, ""])
+
+
+def _changes_rules(scenario: Scenario) -> bool:
+    """An arm or an axis sets the protocol or the rule."""
+    grid, arms = scenario.sweep.grid if scenario.sweep else {}, []
+    for table in (scenario.sensitivity, scenario.epidemic):
+        arms += [arm.set for arm in table.arms] if table else []
+    keys = [SHORT.get(key, key) for changes in (grid, *arms) for key in changes]
+    return any(key.partition(".")[0] in ("protocol", "rule") for key in keys)
+
+
+def _follow_protocol(scenario: Scenario, raw: dict[str, Any]) -> list[str]:
+    """Takes out of ``raw`` what the protocol, or the rule's name, says; lines that tell it."""
+    given = as_written(scenario, scenario.model_dump(exclude_defaults=True))
+    lines = []
+    for table, key in FILLED.items():
+        said = {k: v for k, v in raw[table].items() if k not in given[table] and v is not None}
+        if said:
+            of = f"rule {scenario.rule.name}" if key in given[table] else scenario.protocol.name
+            lines += ["", f"# {table}, as {of} has it, and what an arm names has its own:"]
+            lines += [line and f"#   {line}" for line in _tables(said, table)]
+        raw[table] = given[table]
+        if not given[table]:
+            del raw[table]
+    return lines
 
 
 def written_raw(scenario: Scenario) -> dict[str, Any]:

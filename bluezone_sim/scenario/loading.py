@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from ..errors import Fault, InputError, ScenarioError
 from ..reading.bounded import is_file, is_folder, read_text
 from ..reading.documents import MOST_TOML, parse_toml
-from .by_protocol import as_written, mark_filled, mark_tables, with_protocol
+from .by_protocol import as_written, mark_filled, with_protocol
 from .checks.cross import cross_faults
-from .dotted import SHORT, change, override, with_dotted_axes
+from .dotted import SHORT, Raw, change, override, with_dotted_axes
 from .dotted import get as _get
 from .faults import fault_of
 from .inputs.phone_models import with_models
@@ -25,11 +24,9 @@ from .inputs.radio_file import KEY as RADIO_FILE
 from .inputs.radio_file import with_radio_file
 from .inputs.smartphones import with_smartphones
 from .inputs.traces.fill import TRACE_SAYS, with_trace
+from .merging import with_defaults, without_others
 from .model import Scenario
-from .schema.by_name import by_name_in, parameters_of
 from .schema.experiment import SensitivityArm
-
-Raw = dict[str, Any]
 
 
 def _folders() -> list[Path]:
@@ -121,7 +118,7 @@ def validate(raw: Raw, source: str = "scenario", folder: Path | None = None) -> 
     for fill in (with_radio_file, with_trace, with_smartphones, with_models):
         raw = fill(raw, folder or Path(), faults)
     written, raw = raw, with_protocol(raw)
-    raw, others = _without_others(raw)
+    raw, others = without_others(raw)
     faults += others
     merged = with_defaults(Scenario, raw)
     scenario: Scenario | None = None
@@ -140,87 +137,6 @@ def validate(raw: Raw, source: str = "scenario", folder: Path | None = None) -> 
     return scenario
 
 
-def with_defaults(model: type[BaseModel], raw: Any) -> Any:
-    """``raw`` over the defaults of nested tables, so that a table may set only some of its keys."""
-    if not isinstance(raw, dict):
-        return raw
-    out = dict(raw)
-    for name, field in model.model_fields.items():
-        default, choice = field.default, by_name_in(field)
-        if choice is not None and isinstance(default, BaseModel):
-            given = raw.get(name, {})
-            table = choice.table(given)
-            if table is not None:
-                out[name] = {choice.key: choice.default, **_over(_defaults(table), given)}
-        elif (of_named := parameters_of(field)) is not None:
-            if of_named.table(raw) is not None:
-                out[name] = {} if out.get(name) is None else out[name]
-        elif isinstance(default, BaseModel):
-            given = raw.get(name, {})
-            if isinstance(given, dict):
-                out[name] = with_defaults(type(default), _over(default.model_dump(), given))
-        elif (
-            isinstance(field.annotation, type)
-            and issubclass(field.annotation, BaseModel)
-            and name in raw
-        ):
-            out[name] = with_defaults(field.annotation, raw[name])
-    if model is Scenario:
-        _shrink_cases(out, raw)
-    return out
-
-
-def _defaults(table: type[BaseModel]) -> Raw:
-    """Keys of a table that have a default, and it."""
-    fields = table.model_fields
-    made = table.model_construct()
-    return {k: v for k, v in made.model_dump().items() if not fields[k].is_required()}
-
-
-def _without_others(raw: Raw) -> tuple[Raw, list[Fault]]:
-    """``raw`` without the keys of ``[rule]`` that only other rules have, and faults that name them."""
-    choice = by_name_in(Scenario.model_fields["rule"])
-    assert choice is not None
-    given = raw.get("rule")
-    others = choice.of_others(given) if given is not None else {}
-    if not others or not isinstance(given, dict):
-        return raw, []
-    because = f'has no effect with rule.name = "{given.get(choice.key, choice.default)}"'
-    faults = [
-        Fault(
-            f"rule.{key}",
-            because,
-            f"remove it, or name a rule that has it: {', '.join(names)}",
-            True,
-        )
-        for key, names in others.items()
-    ]
-    return {**raw, "rule": {k: v for k, v in given.items() if k not in others}}, faults
-
-
-def _over(base: Raw, top: Raw) -> Raw:
-    out = dict(base)
-    for key, value in top.items():
-        if isinstance(value, dict) and isinstance(out.get(key), dict):
-            out[key] = _over(out[key], value)
-        else:
-            out[key] = value
-    return out
-
-
-def _shrink_cases(merged: Raw, raw: Raw) -> None:
-    """Unless they are set, cases are no more than people, and those followed no more than cases."""
-    cases, given = merged.get("index_cases"), raw.get("index_cases", {})
-    people = (merged.get("population") or {}) if isinstance(merged.get("population"), dict) else {}
-    n = people.get("people")
-    if not isinstance(cases, dict) or not isinstance(given, dict):
-        return
-    if "count" not in given and isinstance(n, int):
-        cases["count"] = max(1, min(cases["count"], n))
-    if "f2_count" not in given and isinstance(cases.get("count"), int):
-        cases["f2_count"] = max(0, min(cases["f2_count"], cases["count"]))
-
-
 def _arm_faults(raw: Raw, known: Collection[Fault]) -> Iterator[Fault]:
     """Faults that an arm, of sensitivity or of an epidemic, adds to those ``known`` without it."""
     merged: Raw | None = None
@@ -229,15 +145,17 @@ def _arm_faults(raw: Raw, known: Collection[Fault]) -> Iterator[Fault]:
             yield Fault(f"{path}: {RADIO_FILE}", "no key of an arm", "set the file's keys instead")
             continue
         try:
-            merged = with_defaults(Scenario, raw) if merged is None else merged
-            effective = _effective(merged, changes)
-            if isinstance(effective, LeftOut):
-                continue  # the result names it
-            validate(_changed(raw, effective), path)
+            if path.startswith("sensitivity"):
+                merged = with_defaults(Scenario, raw) if merged is None else merged
+                effective = _effective(merged, changes)
+                if isinstance(effective, LeftOut):
+                    continue  # the result names it
+                changes = effective
+            validate(_changed(raw, changes), path)
         except ScenarioError as error:
             for fault in error.faults:
-                # An arm may well switch off what the scenario describes.
-                if fault not in known and not fault.unused:
+                # An arm may well switch off what the scenario describes, and not what it sets itself.
+                if fault not in known and not (fault.unused and not _sets(changes, fault.path)):
                     yield Fault(f"{path}: {fault.path}", fault.message, fault.hint)
         except ValueError as error:
             yield Fault(path, str(error))
@@ -266,7 +184,7 @@ def _grid_faults(raw: Raw, merged: Raw) -> Iterator[Fault]:
         try:
             change(changed, name, values[0])
             changed = with_smartphones(changed, Path(), [])
-            Scenario.model_validate(_without_others(with_protocol(changed))[0])
+            Scenario.model_validate(without_others(with_protocol(changed))[0])
         except ValidationError as error:
             for found in (e for e in error.errors() if e["type"] == "extra_forbidden"):
                 fault = fault_of(found, Scenario, changed)
@@ -306,7 +224,7 @@ def _effective(merged: Raw, changes: Mapping[str, Any]) -> Raw | LeftOut:
     rule: Raw = {}
     if isinstance(given.get("rule"), dict):
         rule = {"rule": {"name": _get(changed, "rule.name"), **given["rule"]}}
-    faults = [*_without_others({**given, **rule})[1], *cross_faults(given, changed)]
+    faults = [*without_others({**given, **rule})[1], *cross_faults(given, changed)]
     for fault in faults:
         if fault.of_protocol and any(fault.path == key for key in changes):
             return LeftOut(f"{fault.path}: {fault.message}")
@@ -318,6 +236,11 @@ def _effective(merged: Raw, changes: Mapping[str, Any]) -> Raw | LeftOut:
     }
     kept = {key: value for key, value in changes.items() if key not in why}
     return kept or LeftOut("; ".join(f"{key} {fault.message}" for key, fault in why.items()))
+
+
+def _sets(changes: Mapping[str, Any], path: str) -> bool:
+    """One of the dotted keys is this, or a table with it."""
+    return any(_covers(key, path) for key in changes)
 
 
 def _covers(path: str, key: str) -> bool:
@@ -338,7 +261,7 @@ def arm_scenario(scenario: Scenario, arm: SensitivityArm) -> Scenario | LeftOut:
     # Another rule has defaults of its own.
     raw["rule"] = scenario.rule.model_dump(exclude_defaults=True)
     changed = with_protocol(_changed(as_written(scenario, raw), effective))
-    return Scenario.model_validate(_without_others(changed)[0])
+    return Scenario.model_validate(without_others(changed)[0])
 
 
 def with_arm(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
@@ -354,42 +277,6 @@ def with_arm(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
     bare = scenario.epidemic.model_copy(update={"arms": []})
     changed = point_scenario(scenario.model_copy(update={"epidemic": bare}), changes)
     return changed.model_copy(update={"name": scenario.name})
-
-
-def stored_scenario(raw: Raw, left_to_protocol: Collection[str] = ()) -> Scenario:
-    """The scenario of a result that is opened again.
-
-    Args:
-        raw: as its manifest has it. Earlier versions wrote the keys of every rule with each.
-        left_to_protocol: tables that it left to its protocol; earlier versions wrote none.
-    """
-    rule = raw.get("rule")
-    if isinstance(rule, dict):
-        raw = {**raw, "rule": {k: v for k, v in rule.items() if v is not None}}
-    made = Scenario.model_validate_json(json.dumps(_without_others(_without_width(raw))[0]))
-    return mark_tables(made, left_to_protocol)
-
-
-def stored_text(text: str, source: str) -> Scenario:
-    """The scenario of results that are opened again, from its TOML; no file that it names is read.
-
-    Raises:
-        FormatError: it is not TOML.
-        ScenarioError: it is at fault.
-    """
-    raw = _without_width(parse_toml(text, source))
-    try:
-        return Scenario.model_validate(with_defaults(Scenario, raw))
-    except ValidationError as error:
-        raise ScenarioError(source, [fault_of(e, Scenario, raw) for e in error.errors()]) from None
-
-
-def _without_width(raw: Raw) -> Raw:
-    """Without ``sweep.width``: earlier versions had it, in points of recall; no result depends on it."""
-    sweep = raw.get("sweep")
-    if not isinstance(sweep, dict):
-        return raw
-    return {**raw, "sweep": {k: v for k, v in sweep.items() if k != "width"}}
 
 
 def point_scenario(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
@@ -410,9 +297,9 @@ def point_scenario(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
     try:
         return validate(raw)
     except ScenarioError as error:
-        faults = [f for f in error.faults if not f.unused or f.path in changes]
+        faults = [f for f in error.faults if not f.unused or _sets(changes, f.path)]
         if faults:
             raise ScenarioError(error.source, faults) from None
     filled = with_protocol(raw)
-    made = Scenario.model_validate(with_defaults(Scenario, _without_others(filled)[0]))
+    made = Scenario.model_validate(with_defaults(Scenario, without_others(filled)[0]))
     return mark_filled(made, raw)

@@ -23,7 +23,7 @@ from ..world import Trace, World, build_world
 from ..world.trace_summary import TraceInfo, trace_info
 from .campaign import run_campaign
 from .context import SimulationContext, StageTimer
-from .epidemic.over_seeds import run_epidemics
+from .epidemic.over_seeds import check_seeds, run_epidemics
 from .evaluating import ProgressCallback, evaluate, index_cases
 from .memory import check_limit, peak_memory_mib
 from .rehearsal import helped
@@ -41,10 +41,8 @@ def run(
     seed = scenario.seed if seed is None else seed
     if seed < 0 or seed >= 2**63:
         raise InputError(f"seed: expected 0 <= seed < 2**63, found {seed}")
-    if scenario.epidemic is not None and seed + scenario.epidemic.seeds > 2**63:
-        raise InputError(
-            f"epidemic.seeds: {scenario.epidemic.seeds} from {seed} upwards exceed 2**63"
-        )
+    if scenario.epidemic is not None:
+        check_seeds(seed, scenario.epidemic.seeds)
     if threads is not None and threads < 1:
         raise InputError(f"threads: expected at least 1, found {threads}")
     check_limit(scenario)

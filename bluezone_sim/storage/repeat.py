@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..files import check_digests, digest_of, recover
+from ..files import DIGESTS, check_digests, digest_of, recover
 from ..reading.bounded import is_file, is_folder, read_bytes, reading_as
 from ..reading.parquet import arrow
-from ..scenario.loading import stored_scenario
 from ..scenario.model import Scenario
+from ..scenario.stored import stored_scenario
 from .run_load import manifest_of
 
 _MANIFEST = "manifest.json"
@@ -40,7 +40,9 @@ def folder_of(given: str | Path) -> Path | None:
     path = Path(given)
     if path.name == _MANIFEST and is_file(path):
         return path.parent
-    return path if is_folder(path) and is_file(path / _MANIFEST) else None
+    # Without a manifest a list of files says what is missing, or that something else is there.
+    known = is_folder(path) and any(is_file(path / name) for name in (_MANIFEST, DIGESTS))
+    return path if known else None
 
 
 def recorded(folder: Path) -> Recorded:
@@ -51,7 +53,8 @@ def recorded(folder: Path) -> Recorded:
         FormatError: its manifest or a table is damaged, or of a version that cannot be read.
     """
     recover(folder)
-    check_digests(folder, "run", _MANIFEST, lambda name: "run the scenario itself", _is_beside)
+    remedy = "copy it again from where it came, or run the scenario itself"
+    check_digests(folder, "run", _MANIFEST, lambda name: remedy, _is_beside)
     about = manifest_of(folder)
     with reading_as("a run's", folder / _MANIFEST):
         return Recorded(

@@ -20,7 +20,7 @@ from ..analysis.result import Metrics, RunResult, SensitivityRow
 from ..files import check_digests, read_document, recover
 from ..reading.bounded import reading_as
 from ..reading.parquet import arrow
-from ..scenario.loading import stored_scenario
+from ..scenario.stored import stored_scenario
 from ..tables.levels import CampaignDay, LevelMetrics
 from ..tables.platforms import PlatformPair
 from ..tables.rows import Warnings

@@ -81,7 +81,7 @@ def _check_own(out: Path, folder: Path) -> None:
         except FormatError:
             listed = None
         if listed is not None and listed.holds != "run":
-            raise InputError(f"{out}: holds a {listed.holds} and no run, so it is not replaced")
+            raise InputError(f"{out}: holds {listed.what} and no run, so it is not replaced")
         if listed is None and not _has_manifest(folder):
             raise InputError(
                 f"{out}: holds no run (no manifest.json of this program), so it is not replaced"

@@ -160,7 +160,7 @@ class Appending(Store):
                 if listed.holds == "sweep":
                     return  # whose sweep.json is gone, as will be told
                 raise InputError(
-                    f"{self.path}: holds a {listed.holds} and no sweep; give another --out"
+                    f"{self.path}: holds {listed.what} and no sweep; give another --out"
                 )
         with named(self.path):
             there = [path for path in self.path.iterdir() if path.is_file()]
@@ -187,9 +187,7 @@ class Appending(Store):
         if listed is None:
             return Digests("sweep")
         if listed.holds != "sweep":
-            raise InputError(
-                f"{self.path}: holds a {listed.holds} and no sweep; give another --out"
-            )
+            raise InputError(f"{self.path}: holds {listed.what} and no sweep; give another --out")
         faults = faults_of(self.path, listed, of_jobs)
         if faults:
             name = faults[0].name
@@ -319,7 +317,7 @@ def _document(plan: SweepPlan, base: dict[str, Any], axes: dict[str, list[Any]])
         "digests": DIGESTS,
         "axes": axes,
         "base": base,
-        "scenario": resolved_toml(plan.scenario),
+        "scenario": resolved_toml(plan.scenario, stored=True),
     }
     return json.dumps(about, indent=2, ensure_ascii=False) + "\n"
 

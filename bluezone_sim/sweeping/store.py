@@ -28,8 +28,9 @@ from typing import Any
 from ..errors import FormatError, InputError
 from ..files import DIGESTS, check_digests, digest_of, read_document, recover
 from ..reading.bounded import reading_as
-from ..scenario.loading import stored_text
+from ..reading.parquet import arrow
 from ..scenario.model import Scenario
+from ..scenario.stored import stored_text
 from ..storage.run_load import report_again
 
 RESULTS, HISTOGRAMS, TIMINGS = "results.parquet", "histograms.parquet", "timings.parquet"
@@ -168,7 +169,7 @@ def read_table(path: Path) -> tuple[bytes, Any]:
     """The bytes and the table of a file of which the bytes are those that its name says.
 
     Raises:
-        FormatError: they are not.
+        FormatError: they are not, or not a table.
         InputError: it cannot be read.
     """
     import pyarrow as pa
@@ -183,4 +184,5 @@ def read_table(path: Path) -> tuple[bytes, Any]:
             f"{path}: damaged (its {len(data):,} bytes are not those that were written)"
         )
     # Without Arrow's threads: where Python ends while one still holds the bytes, it ends by SIGABRT.
-    return data, pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
+    with arrow(path, "a table of a sweep"):
+        return data, pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)

@@ -12,6 +12,7 @@ from typing import Any
 from ..analysis.arms import label_of
 from ..analysis.sweep import SweepResult
 from ..errors import BluezoneSimError, InputError
+from ..reading.bounded import reading_as
 from ..scenario.model import Scenario
 from .appending import Appending
 from .plan import SweepPlan, plan
@@ -176,20 +177,21 @@ def open_sweep(
     """
     store = Store(Path(path))
     store.check(passing_over)
-    about = store.about()
-    table = store.results()
-    axes = {key: tuple(values) for key, values in about["axes"].items()}
-    rank = {key: {repr(v): i for i, v in enumerate(values)} for key, values in axes.items()}
-    rows = table.to_pylist()
-    order = sorted(
-        range(len(rows)),
-        key=lambda i: (
-            *(rank[key][repr(rows[i][key])] for key in axes),
-            rows[i]["users"],
-            rows[i]["seed"],
-        ),
-    )
-    return _sweep(store, store.scenario(), axes, table.take(order))
+    about, scenario = store.about(), store.scenario()
+    with reading_as("tables of one sweep", store.path):
+        table = store.results()
+        axes = {key: tuple(values) for key, values in about["axes"].items()}
+        rank = {key: {repr(v): i for i, v in enumerate(values)} for key, values in axes.items()}
+        rows = table.to_pylist()
+        order = sorted(
+            range(len(rows)),
+            key=lambda i: (
+                *(rank[key][repr(rows[i][key])] for key in axes),
+                rows[i]["users"],
+                rows[i]["seed"],
+            ),
+        )
+        return _sweep(store, scenario, axes, table.take(order))
 
 
 def _sweep(

@@ -13,7 +13,7 @@ from bluezone_sim.errors import FolderWarning, ScenarioError
 from bluezone_sim.report.findings import tiles
 from bluezone_sim.report.panels import tables
 from bluezone_sim.scenario import resolved_toml
-from bluezone_sim.scenario.loading import stored_text
+from bluezone_sim.scenario.stored import stored_text
 from bluezone_sim.tables.metrics import METRICS, number_of
 from bluezone_sim.tables.platforms import NO_PHONE, PAIRS, PLATFORMS
 from bluezone_sim.tables.stages import OUTCOMES

@@ -101,7 +101,7 @@ def test_stale_uuids_of_an_address_do_not_push_the_identifier_out():
     assert len(heard.decoded.data) <= 31
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(
         st.builds(
@@ -659,7 +659,7 @@ def test_no_answers_end_a_session(monkeypatch):
 # -- the timeline of a drive -------------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.integers(0, 5000), st.integers(1, 900)), min_size=1, max_size=12),
     st.floats(0.5, 500),

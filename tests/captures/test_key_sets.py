@@ -157,7 +157,7 @@ def test_a_revision_replaces_whatever_the_order_of_files(match):
         assert found["n_revised"] == 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(

@@ -138,6 +138,13 @@ def test_it_is_the_same_every_time_and_replaces_itself_alone(folder, capsys):
     assert call("example", "gaen", "two") == 2
     assert "notes.txt" in capsys.readouterr().err
     assert files("two") == first | {"notes.txt": b"mine"}
+    (folder / "two" / "notes.txt").unlink()
+    with (folder / "two" / "README.txt").open("a") as readme:
+        readme.write("what I have found")
+    changed = files("two")
+    assert call("example", "gaen", "two") == 2
+    assert "README.txt: is not as the example was written" in capsys.readouterr().err
+    assert files("two") == changed
 
 
 def test_what_is_asked_wrongly_is_told(folder, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from helpers.commands import call
 from helpers.results import files
 from helpers.small import scenario
 
+posix = pytest.mark.skipif(os.name != "posix", reason="needs pipes and devices of POSIX")
 GRID = {"phones.off_share": [0.1, 0.5]}
 
 
@@ -92,6 +94,18 @@ def more(path):
     path.write_bytes(path.read_bytes() + b"\n")
 
 
+def pipe(path):
+    """Nobody writes to it: whoever read it would wait for ever."""
+    path.unlink()
+    os.mkfifo(path)
+
+
+def device(path):
+    """It has no end."""
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
 @pytest.mark.parametrize("kind", OPENS)
 def test_one_bit_in_any_file_is_told_by_all_that_opens_the_folder(folders, tmp_path, kind, capsys):
     random = np.random.default_rng(20200812)
@@ -104,6 +118,7 @@ def test_one_bit_in_any_file_is_told_by_all_that_opens_the_folder(folders, tmp_p
     for name in names:
         whole = (folder / name).read_bytes()
         damages = [flip(random.random()), flip(0.0), cut, empty, more, Path.unlink]
+        damages += [pipe, device] if os.name == "posix" else []
         for damage in damages:
             damage(folder / name)
             for how in sorted(OPENS[kind]):
@@ -115,6 +130,7 @@ def test_one_bit_in_any_file_is_told_by_all_that_opens_the_folder(folders, tmp_p
                 said = "".join(capsys.readouterr())
                 assert f"{folder / name}: " in said, (name, damage, how)
                 told += 1
+            (folder / name).unlink(missing_ok=True)
             (folder / name).write_bytes(whole)
     assert told == len(names) * len(damages) * len(OPENS[kind]) - (kind in SILENT)
     assert not (tmp_path / "away").exists()
@@ -249,6 +265,16 @@ def test_the_list_is_right_after_each_job_and_a_long_one_lags_a_little(tmp_path,
     bz.sweep(scenario(), {}, 9, workers=1, out=tmp_path / "out", progress=look)
     assert seen[5:] == [(4, 12), (5, 12), (6, 12), (7, 12), (8, 24), (9, 24)]
     assert len([n for n in read_digests(tmp_path / "out").names if of_jobs(n)]) == 27
+
+
+@posix
+def test_a_pipe_in_place_of_the_document_of_an_earlier_version_is_not_waited_for(folders, tmp_path):
+    shutil.copytree(folders / "run", tmp_path / "run")
+    as_earlier(tmp_path / "run", "manifest.json")
+    pipe(tmp_path / "run" / "manifest.json")
+    with pytest.raises(InputError, match=r"manifest\.json: cannot be read .no plain file"):
+        bz.open_run(tmp_path / "run")
+    assert call("verify", tmp_path / "run") == 5
 
 
 # -- folders of earlier versions ----------------------------------------------------------------------

@@ -495,3 +495,16 @@ def test_names_relative_to_the_folder_that_one_is_in(tmp_path, monkeypatch):
         (part / "d").write_bytes(b"1")
     assert sorted(os.listdir(tmp_path / "in")) == ["d", "digests.json"]
     assert sorted(os.listdir(tmp_path)) == ["b", "in"]
+
+
+@posix
+def test_from_a_folder_that_is_gone_the_way_on_is_told(tmp_path, monkeypatch):
+    """As of a shell in a folder that has been removed, or that a run has replaced."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    told = "this folder has been removed or replaced"
+    for write in (lambda path: write_file(path, b""), check_absent, recover, make_folder):
+        with pytest.raises(InputError, match=f"x: cannot be found from here .{told}"):
+            write(Path("x"))
+    assert write_file(tmp_path / "whole", b"1").read_bytes() == b"1"

@@ -106,7 +106,7 @@ def test_logarithms_and_powers_are_those_of_numpy():
     np.testing.assert_allclose(powers, np.exp2(y.astype(float)), rtol=5e-7)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.integers(1, 90_000_000),
     st.lists(st.integers(-(1 << 30), 1 << 30), min_size=WIDTH, max_size=WIDTH),
@@ -155,7 +155,7 @@ def test_halves_are_lower_and_upper_words():
     np.testing.assert_array_equal(high, longs >> 32)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.integers(0, 9), min_size=WIDTH, max_size=WIDTH), st.integers(0, 10))
 def test_packing_keeps_the_order(values, least):
     x = np.array(values, np.int32)

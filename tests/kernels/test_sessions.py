@@ -169,7 +169,7 @@ def all_iphones(seed: int = 7, **table) -> tuple[np.ndarray, np.ndarray]:
     return seen, (kind < m.sessions.never).reshape(PAIRS, 2).all(axis=1)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     never=st.floats(0, 1),
     leaves_open=st.floats(0, 0.5),

@@ -119,7 +119,7 @@ def test_nothing_published_or_nothing_seen_matches_nothing():
     assert len(match(index, sightings.take(none), "bluezone")) == 0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 400), st.sampled_from([4, 12, 16]))
 def test_lookup_finds_every_copy_of_every_identifier(seed, n, size):
     rng = np.random.default_rng(seed)
@@ -148,7 +148,7 @@ def test_lookup_finds_every_copy_of_every_identifier(seed, n, size):
     assert sorted(zip(needle.tolist(), row.tolist(), strict=True)) == want
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(1, 70), st.integers(0, 55), st.integers(0, 2**32 - 1))
 def test_sha256_equals_hashlib(n, size, seed):
     data = np.random.default_rng(seed).integers(0, 256, (n, size), np.uint8)

@@ -90,7 +90,7 @@ _ROWS = st.lists(
 
 
 @given(_ROWS, st.booleans(), st.randoms(use_true_random=False))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_scan_instances_equal_the_naive_twin(rows, known, random):
     m = matches(rows)
     previous = None
@@ -132,7 +132,7 @@ def naive_previous(s: Sightings) -> list[int]:
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(T0, T0 + 400)), min_size=1, max_size=40))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_previous_scans_equal_the_naive_twin(rows):
     observer, time = (np.array(c) for c in zip(*rows, strict=True))
     s = Sightings(
@@ -439,7 +439,7 @@ EXTREMES = {
     st.integers(-14, 14),
     st.booleans(),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_at_the_extremes_of_its_parameters_a_rule_is_any_match(name, rows, since_onset, known):
     table = RULES.get(name).parameters
     keys = {k: v for k, v in EXTREMES.items() if k in table.model_fields}
@@ -495,7 +495,7 @@ def naive_days(scans, rule: AppliedRule, tell: KeysTell | None) -> list[tuple]:
     st.sampled_from([None, [0, -4, 2], [5, NO_ONSET, 4]]),
     st.sampled_from([None, 240.0]),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_day_scores_equal_the_naive_twin(rows, rule, since_onset, scan_period_s):
     scans = scan_instances(matches(rows), scan_period_s=scan_period_s)
     tell = None

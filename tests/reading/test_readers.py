@@ -22,7 +22,7 @@ def test_whole_inputs_are_read_and_damaged_ones_read_or_refused(reader):
     assert whole.faults == {}
     assert whole.n_read == len(seeds)
     rng = random.Random(reader.name)
-    slow = reader.modules[0].startswith(("captures.formats", "storage"))
+    slow = reader.modules[0].startswith(("captures.formats", "storage", "sweeping"))
     for _ in range(_INPUTS // 4 if slow else _INPUTS):
         attempt(reader, damaged(rng, reader, seeds), found)
     assert found.faults == {}

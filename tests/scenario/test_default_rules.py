@@ -12,7 +12,8 @@ from bluezone_sim.errors import ScenarioError
 from bluezone_sim.protocols.registry import PROTOCOLS
 from bluezone_sim.scenario import parse, resolved_toml
 from bluezone_sim.scenario.by_protocol import filled_tables, rule_document, rule_in_words
-from bluezone_sim.scenario.loading import arm_scenario, point_scenario, stored_scenario, validate
+from bluezone_sim.scenario.loading import arm_scenario, point_scenario, validate
+from bluezone_sim.scenario.stored import stored_scenario
 from bluezone_sim.scenario.values.registries import RULES
 from bluezone_sim.sweeping.plan import plan, task_id
 from helpers.commands import call

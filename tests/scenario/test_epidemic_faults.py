@@ -55,6 +55,47 @@ RANDOM = {"name": "b", "level": 0.5, "finds": "random", "as_many": "app"}
         ),
         ([{**APP, "set": {"rule.nam": "x"}}], "epidemic.arms[0].set: rule.nam", "unknown key"),
         ([{**APP, "levle": 1.0}], "epidemic.arms[0].levle", "unknown key"),
+        # What an arm sets and nothing reads, as with the values of a sweep.
+        (
+            [{**APP, "set": {"protocol.name": "gaen", "phones.gatt_success": 0.4}}],
+            "epidemic.arms[0].set: phones.gatt_success",
+            'no effect with protocol.name = "gaen"',
+        ),
+        (
+            [{**APP, "set": {"publication": {"offline_share": 0, "offline_h": 30.0}}}],
+            "epidemic.arms[0].set: publication.offline_h",
+            "no effect with publication.offline_share = 0",
+        ),
+        (
+            [{**APP, "set": {"rule.attenuation_2m_db": 60.0}}],
+            "epidemic.arms[0].set: rule.attenuation_2m_db",
+            'no effect with rule.name = "any-match"',
+        ),
+        (
+            [{**HAND, "set": {"rule.name": "minutes-near"}}],
+            "epidemic.arms[0].set.rule.name",
+            "no effect with level = 0",
+        ),
+        (
+            [{**APP, "finds": "risky", "set": {"radio.exponent": 2.0}}],
+            "epidemic.arms[0].set.radio.exponent",
+            'no effect with finds = "risky"',
+        ),
+        (
+            [APP, {**RANDOM, "set": {"publication": {"offline_share": 0.0}}}],
+            "epidemic.arms[1].set.publication.offline_share",
+            'no effect with finds = "random"',
+        ),
+        (
+            [{**APP, "set": {"f2": {"confirm": "none"}}}],
+            "epidemic.arms[0].set.f2.confirm",
+            "no effect with f2 = false",
+        ),
+        (
+            [{**APP, "manual": False, "set": {"epidemic.manual.named": 0.4}}],
+            "epidemic.arms[0].set.epidemic.manual.named",
+            "no effect with manual = false",
+        ),
     ],
 )
 def test_arms_that_mean_nothing_are_refused(arms, path, words):
@@ -93,3 +134,11 @@ def test_an_arm_may_be_of_another_protocol_and_rule():
     changes = {"protocol.name": "gaen", "epidemic.behaviour.compliance": 0.9}
     found = outbreak([HAND, {**APP, "set": changes}])
     assert found.epidemic.arms[1].set == changes
+
+
+def test_what_an_arm_sets_and_something_reads_is_taken():
+    risky = {**APP, "name": "b", "finds": "risky", "set": {"publication.offline_share": 0.0}}
+    f2 = {**APP, "f2": True, "set": {"f2": {"confirm": "none"}, "confirmation.by": "nobody"}}
+    away = {**HAND, "set": {"epidemic.behaviour.compliance": 0.2, "epidemic.manual.named": 0.4}}
+    found = outbreak([away, f2, risky])
+    assert [len(arm.set) for arm in found.epidemic.arms] == [2, 2, 1]

@@ -11,7 +11,8 @@ import pytest
 from bluezone_sim.errors import ScenarioError
 from bluezone_sim.scenario import parse, resolved_toml, schema, template
 from bluezone_sim.scenario.dotted import override
-from bluezone_sim.scenario.loading import arm_scenario, stored_scenario, validate
+from bluezone_sim.scenario.loading import arm_scenario, validate
+from bluezone_sim.scenario.stored import stored_scenario
 from bluezone_sim.scenario.values.registries import INTERVENTIONS, RULES, SOURCES
 from helpers.small import raw_scenario, scenario
 

@@ -24,8 +24,10 @@ from bluezone_sim.scenario import (
     shipped,
     template,
 )
+from bluezone_sim.scenario.by_protocol import filled_tables
 from bluezone_sim.scenario.dotted import override
-from bluezone_sim.scenario.loading import validate
+from bluezone_sim.scenario.loading import point_scenario, validate, with_arm
+from bluezone_sim.scenario.stored import stored_text
 from bluezone_sim.scenario.values.shipped_rules import SHIPPED
 from helpers.small import raw_scenario, scenario
 
@@ -223,7 +225,12 @@ def test_a_scenario_with_any_rule_reaches_a_worker(rule):
 def test_shipped_scenarios_load_and_survive_being_resolved(name):
     scenario = load(name)
     assert scenario.name == name
-    assert parse(resolved_toml(scenario)) == scenario
+    again = parse(resolved_toml(scenario))
+    assert again == scenario
+    for arm in scenario.epidemic.arms if scenario.epidemic else ():
+        assert with_arm(again, arm.set) == with_arm(scenario, arm.set), arm.name
+    for arm in scenario.sensitivity.arms if scenario.sensitivity else ():
+        assert arm_scenario(again, arm) == arm_scenario(scenario, arm), arm.label
     assert shipped()[name].read_text(encoding="utf-8").startswith("# ")
 
 
@@ -309,3 +316,30 @@ def test_whatever_is_written_gives_a_scenario_or_a_scenario_error(value, key):
 
 def test_date_is_a_day():
     assert load("yen-bai-2020").date == dt.date(2020, 8, 12)
+
+
+@pytest.mark.parametrize(
+    ("rule", "changes"),
+    [
+        ({}, {"protocol.name": "gaen"}),
+        ({}, {"rule.name": "minutes-near"}),
+        ({"name": "minutes-near"}, {"protocol.name": "gaen", "rule.name": "cwa"}),
+        ({"name": "minutes-near", "minutes": 5.0}, {"protocol.name": "gaen"}),
+    ],
+)
+@pytest.mark.parametrize("stands", ["sensitivity", "epidemic", "sweep"])
+def test_what_arms_change_is_not_fixed_by_the_resolved_form(rule, changes, stands):
+    """Written out, the rule of the scenario's protocol was that of each arm as well."""
+    raw = {**raw_scenario(), "rule": rule} if rule else raw_scenario()
+    arm = {"set": changes, **({"label": "x"} if stands == "sensitivity" else {"name": "x"})}
+    raw[stands] = {"arms": [arm]}
+    if stands == "epidemic":
+        arm["level"] = 1.0
+    if stands == "sweep":
+        raw[stands] = {"seeds": 1, "grid": {key: [value] for key, value in changes.items()}}
+    scenario = validate(raw)
+    again = parse(resolved_toml(scenario))
+    assert again == scenario
+    assert filled_tables(again) == filled_tables(scenario)
+    assert point_scenario(again, changes) == point_scenario(scenario, changes)
+    assert stored_text(resolved_toml(scenario, stored=True), "sweep.json") == scenario

@@ -207,7 +207,7 @@ def test_files_that_are_no_trace(tmp_path, text, message):
         read_trace(TraceTable(file=str(tmp_path / "none")), "UTC")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(

@@ -513,7 +513,7 @@ def test_times_with_a_zone_and_without_do_not_mix(tmp_path):
         read(day.write(tmp_path, "t.csv", rows, "t,i,j\n"), start=None)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(st.integers(0, 5000), *[st.sampled_from(["1", "01", "1.0", "x", "é 2"])] * 2),

@@ -11,8 +11,9 @@ import bluezone_sim as bz
 from bluezone_sim.errors import FormatError, ScenarioError
 from bluezone_sim.radio.records import record
 from bluezone_sim.scenario.inputs.traces.reader import read_trace
-from bluezone_sim.scenario.loading import stored_scenario, stored_text, validate
+from bluezone_sim.scenario.loading import validate
 from bluezone_sim.scenario.schema.trace import TraceTable
+from bluezone_sim.scenario.stored import stored_scenario, stored_text
 from bluezone_sim.simulation.context import SimulationContext, StageTimer
 from bluezone_sim.simulation.evaluating import index_cases
 from bluezone_sim.world import build_world

@@ -123,7 +123,7 @@ def assert_one_funnel(result) -> None:
             assert level.recall <= level.share_recorded <= level.share_both_have_app
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=25, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(scenarios())
 def test_every_stage_is_a_part_of_the_one_before(drawn):
     changes, seed = drawn

@@ -81,9 +81,27 @@ def test_what_cannot_be_repeated_is_told(before, tmp_path, capsys):
     (damaged / "metrics.parquet").write_bytes(b"PAR1")
     assert call(["run", str(damaged), *out]) == 2
     assert "metrics.parquet" in capsys.readouterr().err
+    (damaged / "manifest.json").unlink()
+    assert call(["run", str(damaged), *out]) == 2
+    assert f"{damaged / 'manifest.json'}: missing" in capsys.readouterr().err
+    (damaged / "digests.json").write_bytes(Digests("example").text())
+    assert call(["run", str(damaged), *out]) == 2
+    assert "holds an example, not a run" in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
     assert folder_of(tmp_path) is None
     assert folder_of("yen-bai-2020") is None
+
+
+def test_a_run_does_not_take_the_place_of_the_one_it_repeats(before, tmp_path, capsys):
+    """Beside itself it would always be the same."""
+    own, link = tmp_path / "own", tmp_path / "link"
+    bz.open_run(before).save(own)
+    link.symlink_to(own)
+    whole = (own / "manifest.json").read_bytes()
+    for out in (own, link):
+        assert call(["run", str(own), "--out", str(out), "--force"]) == 2
+        assert "is the run that is repeated" in capsys.readouterr().err
+    assert (own / "manifest.json").read_bytes() == whole
 
 
 def test_a_result_has_its_manifest(before):

@@ -184,9 +184,7 @@ def changes(draw):
     return key, draw(st.one_of(choices))
 
 
-@settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
-)
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 @given(
     st.lists(changes(), min_size=1, max_size=4),
     st.sampled_from(["bluezone", "gaen", "dp3t-lowcost"]),

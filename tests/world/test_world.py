@@ -34,7 +34,7 @@ def town():
     return s, build_world(s, 3)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**64 - 1), st.integers(1, 3000))
 def test_the_keyed_permutation_is_one(key, n):
     x = np.arange(n)

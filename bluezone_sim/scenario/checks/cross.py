@@ -281,7 +281,8 @@ def _unused(raw: Raw, merged: Raw) -> Iterator[Fault]:
         yield from useless("publication.offline_h", "publication.offline_share = 0")
     if _get(merged, "f2.confirm") in ("none", "mutual"):
         yield from useless("f2.test_share", f'f2.confirm = "{_get(merged, "f2.confirm")}"')
-    if _number(raw, "index_cases.f2_count") == 0:
+    # Arms of an epidemic may warn F2s, however many those of single cases are.
+    if _number(raw, "index_cases.f2_count") == 0 and _get(merged, "epidemic") is None:
         yield from useless("f2", "index_cases.f2_count = 0")
     if _number(merged, "population.ios_share") == 0:
         for key in ("ios", *_FRONT, "gatt_success"):

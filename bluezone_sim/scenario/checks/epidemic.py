@@ -24,6 +24,13 @@ SETTABLE = (
     "epidemic.tests",
     "epidemic.manual",
 )
+#: Tables beside ``epidemic`` that arms read in which no phone finds anybody: whose keys are published,
+#: and of which days.
+_READ = {
+    "risky": ("protocol", "publication"),
+    "contacts": ("protocol", "publication"),
+    "random": (),
+}
 _DEFAULTS = {name: field.default for name, field in Arm.model_fields.items()}
 #: Of these, calibration belongs to people.
 _OF_PEOPLE = ("phones.models", "tx_power", "rx_correction")
@@ -88,6 +95,21 @@ def _arm(arm: Raw, path: str, names: list[Any], arms: list[Raw]) -> Iterator[Fau
                 "changes people, contacts or days, which all arms share",
                 f"an arm may set keys of {', '.join(SETTABLE)}",
             )
+        elif (why := _unread(key, arm, level)) is not None:
+            yield Fault(f"{path}.set.{key}", f"has no effect with {why}", "remove it", True)
+
+
+def _unread(key: str, arm: Raw, level: float) -> str | None:
+    """Why nothing in an arm reads a key that it sets; None where something does."""
+    finds, table = arm.get("finds", "phones"), key.partition(".")[0]
+    if table == "epidemic":
+        by_hand = key == "epidemic.manual" or key.startswith("epidemic.manual.")
+        return "manual = false" if by_hand and not arm.get("manual", True) else None
+    if level == 0:
+        return "level = 0"
+    if finds in _READ and table not in _READ[finds]:
+        return f'finds = "{finds}"'
+    return "f2 = false" if table == "f2" and not arm.get("f2", False) else None
 
 
 CHECKS = (_epidemic,)

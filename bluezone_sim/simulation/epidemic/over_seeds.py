@@ -7,6 +7,7 @@ from functools import partial
 
 from ...analysis.epidemic.result import Epidemic
 from ...analysis.epidemic.summary import EpidemicResult, summarise
+from ...errors import InputError
 from ...scenario.model import Scenario
 from ...scenario.schema.epidemic import Arm
 from ...world import World
@@ -31,11 +32,13 @@ def run_epidemics(
         world: of the scenario and the seed, where it is there already.
 
     Raises:
-        InputError: there is no transmission that gives its R0, or no contacts on its days.
+        InputError: seeds exceed 2**63, there is no transmission that gives its R0, or no contacts on
+            its days.
         ScenarioError: what an arm sets is at fault.
     """
     table = scenario.epidemic
     assert table is not None
+    check_seeds(seed, table.seeds)
     seeds = range(seed, seed + table.seeds)
     found: list[Epidemic] = []
 
@@ -48,6 +51,12 @@ def run_epidemics(
         town = world if each == seed else None
         found.append(run_epidemic(scenario, each, threads, partial(tell, each), town))
     return summarise(rounded_arms(scenario), found)
+
+
+def check_seeds(seed: int, n: int) -> None:
+    """Raises InputError where so many seeds upwards are not all seeds."""
+    if seed < 0 or seed + n > 2**63:
+        raise InputError(f"epidemic.seeds: {n} from {seed} upwards exceed 2**63")
 
 
 def rounded_arms(scenario: Scenario) -> list[Arm]:

@@ -7,11 +7,12 @@ for as long as it is let.
 from .air import AIR
 from .damage import damaged
 from .documents import DOCUMENTS
+from .folders import FOLDERS
 from .heard import HEARD
 from .keys import KEYS
 from .reader import Found, Reader, attempt
 from .traces import TRACES
 
-READERS: tuple[Reader, ...] = (*HEARD, *KEYS, *DOCUMENTS, *TRACES, *AIR)
+READERS: tuple[Reader, ...] = (*HEARD, *KEYS, *DOCUMENTS, *FOLDERS, *TRACES, *AIR)
 
 __all__ = ["READERS", "Found", "Reader", "attempt", "damaged"]

@@ -1,14 +1,11 @@
-"""Scenarios, the files that they name, and what runs, sweeps and benches write."""
+"""Scenarios, the files that they name, and what benches write."""
 
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Callable
-from functools import cache
-from pathlib import Path
 
-from ..small import TOWN, scenario
+from ..small import TOWN
 from .reader import Reader, folder, in_file
 
 _TOML = (
@@ -39,6 +36,27 @@ at_least = 0.0
 [sweep]
 seeds = 2
 grid = { "protocol.name" = ["bluezone", "gaen"] }
+"""
+
+
+_EPIDEMIC = b"""
+[epidemic]
+days = 20
+infected = 5
+[epidemic.disease]
+immune_share = 0.1
+[[epidemic.arms]]
+name = "by hand"
+set = { "epidemic.behaviour.compliance" = 0.4 }
+[[epidemic.arms]]
+name = "app"
+level = 0.6
+set = { "protocol.name" = "gaen", "rule.name" = "cwa" }
+[[epidemic.arms]]
+name = "placebo"
+level = 0.6
+finds = "random"
+as_many = "app"
 """
 
 
@@ -97,6 +115,12 @@ def _session(data: bytes) -> None:
     to_dict(load(in_file("session.json", data)))
 
 
+def _office(data: bytes) -> None:
+    from bluezone_sim.validation.tracing.barrat import read_trace
+
+    read_trace(in_file("office.txt", data))
+
+
 def _sessions() -> list[bytes]:
     from bluezone_sim.ble.guided.whitepaper import CaseOutcome, to_dict
 
@@ -111,63 +135,10 @@ def _settings(data: bytes) -> None:
     parse(TOWN, "s.toml", settings_of([text]))
 
 
-@cache
-def _run() -> Path:
-    from bluezone_sim.api import run
-
-    place = folder() / "run"
-    run(scenario(), seed=1).save(place)
-    # A folder of an earlier version: what is damaged is read, and not refused for its digest.
-    (place / "digests.json").unlink()
-    about = json.loads((place / "manifest.json").read_bytes())
-    del about["digests"]
-    (place / "manifest.json").write_text(json.dumps(about), encoding="utf-8")
-    return place
-
-
-def _of_run(name: str) -> Reader:
-    @cache
-    def seeds() -> tuple[bytes]:
-        return ((_run() / name).read_bytes(),)
-
-    def read(data: bytes) -> None:
-        from bluezone_sim.errors import FolderWarning
-        from bluezone_sim.storage.run_load import open_run
-
-        (_run() / name).write_bytes(data)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", FolderWarning)
-                open_run(_run())
-        finally:
-            (_run() / name).write_bytes(seeds()[0])
-
-    return Reader(f"run, {name}", seeds, read, ("storage.run_load",))
-
-
-def _sweep(data: bytes) -> None:
-    from bluezone_sim.sweeping.store import Store
-
-    place = folder() / "sweep"
-    place.mkdir(exist_ok=True)
-    (place / "sweep.json").write_bytes(data)
-    store = Store(place)
-    store.about()
-    store.scenario()
-
-
-def _sweeps() -> list[bytes]:
-    from bluezone_sim.sweeping.appending import _document
-    from bluezone_sim.sweeping.plan import base_of, plan
-
-    planned = plan(scenario(), {"radio.density": ["off", "on"]}, 1)
-    axes = {key: list(values) for key, values in planned.axes.items()}
-    return [_document(planned, base_of(planned.scenario, planned.axes), axes).encode()]
-
-
 DOCUMENTS: tuple[Reader, ...] = (
-    Reader("scenario", lambda: [TOWN.encode(), TOWN.encode() + _SWEEP], _scenario,
-           ("scenario.loading", "scenario.faults", "reading.documents"), _TOML),
+    Reader("scenario", lambda: [TOWN.encode() + more for more in (b"", _SWEEP, _EPIDEMIC)], _scenario,
+           ("scenario.loading", "scenario.merging", "scenario.faults", "scenario.checks.epidemic",
+            "reading.documents"), _TOML),
     Reader("settings", lambda: [b"radio.density=on", b"adoption.levels=[0.1]"], _settings,
            ("scenario.dotted:override|get|with_dotted|_dotted",)),
     Reader("radio profile", lambda: [b"[radio]\nexponent = 2.0\n"],
@@ -175,15 +146,13 @@ DOCUMENTS: tuple[Reader, ...] = (
            ("scenario.inputs.radio_file",), _TOML),
     Reader("phone models", lambda: [b"model,rssi correction,tx,share\na,1,-20,0.5\nb,2,-25,0.5\n"],
            _of_scenario('[phones]\nmodels = "named"\n'), ("scenario.inputs.phone_models",)),
-    _of_run("manifest.json"),
-    _of_run("outcomes.parquet"),
-    _of_run("warnings.parquet"),
-    _of_run("histograms.parquet"),
-    Reader("sweep", _sweeps, _sweep, ("sweeping.store:Store.about|Store.scenario",)),
     Reader("limits", _shipped_limits, _limits, ("ble.conformance.limits",), _TOML),
     Reader("bench", lambda: [_BENCH], _bench, ("ble.bench.file",), _TOML),
     Reader("baseline", lambda: [b'[{"name": "a", "ratio": 2.5}, {"name": "b", "ratio": null}]'],
            _baseline,
            ("benchmarks.results:parse",)),
+    Reader("office trace", lambda: [b"".join(b"%d %d %d 300\n" % (5 * k, 1 + k % 3, 4 + k % 2)
+                                             for k in range(400))], _office,
+           ("validation.tracing.barrat:read_trace|OfficeTrace.of_rows",)),
     Reader("session", _sessions, _session, ("ble.guided.whitepaper:load|to_dict|_who|differ",)),
 )  # fmt: skip
