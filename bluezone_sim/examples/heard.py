@@ -9,6 +9,7 @@ from .._version import SCHEMA_VERSION
 from ..captures.formats.btsnoop import BtsnoopWriter
 from ..captures.importing import Import, history_of
 from ..captures.key_sets import read_key_set
+from ..files import write_file
 from ..matching.one_phone import find
 from ..protocols.protocol import called
 from .phones import DISTANCES_M, STAYS_S, ThreePhones, three_phones
@@ -61,7 +62,7 @@ def _write_heard(part: Path, phones: ThreePhones) -> tuple[str, str]:
         f"{time_ms},{identifier.tobytes().hex()},{rssi},{phones.system.name}"
         for time_ms, identifier, rssi in zip(*columns, strict=True)
     ]
-    (part / _ROWS).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_file(part / _ROWS, "\n".join(lines) + "\n", private=True)
     return _ROWS, "the rows of its app"
 
 
@@ -71,7 +72,7 @@ def _write_keys(part: Path, phones: ThreePhones) -> str:
         return ""
     form = phones.system.files[0]
     name = f"{phones.system.name}-keys{form.suffix}"
-    (part / name).write_bytes(called(form.write)(phones.keys()))
+    write_file(part / name, called(form.write)(phones.keys()), private=True)
     return name
 
 

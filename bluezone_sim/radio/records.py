@@ -117,10 +117,10 @@ _LINK_TYPES = ("i4", "i4", "u8", "u8", "i8", "u4", "i8", "i4", "f4", "f8", "f8")
 
 def padded(links: kernel.Links) -> kernel.Links:
     """Contiguous columns of the types declared; links repeated where there are too few for the kernel."""
-    columns = map(np.ascontiguousarray, links, _LINK_TYPES)
+    columns = kernel.Links._make(map(np.ascontiguousarray, links, _LINK_TYPES))
     if len(links.observer) < WIDTH:
-        columns = (np.resize(column, WIDTH) for column in columns)
-    return kernel.Links._make(columns)
+        return kernel.Links._make(np.resize(column, WIDTH) for column in columns)
+    return columns
 
 
 def _hours_of(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 
 import pytest
 
-from bluezone_sim.examples.folder import names
+from bluezone_sim.examples.folder import names, write_example
 from bluezone_sim.scenario import load
 from helpers.commands import call
 from helpers.schemas import check
@@ -158,3 +159,15 @@ def test_what_is_asked_wrongly_is_told(folder, capsys):
     (folder / "file").write_text("mine")
     assert call("example", "gaen", "file") == 2
     assert (folder / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["bluetrace", "gaen"])
+def test_what_was_heard_and_keys_are_the_owners_alone(name, tmp_path):
+    heard = {"bluetrace": "heard.csv", "gaen": "btsnoop_hci.log"}[name]
+    before = os.umask(0o022)
+    try:
+        made = write_example(name, tmp_path / name)
+    finally:
+        os.umask(before)
+    private = {path.name for path in made.iterdir() if path.stat().st_mode & 0o777 == 0o600}
+    assert private == {heard, *(path.name for path in made.glob("*-keys*"))}
