@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -201,25 +202,55 @@ class _Scans:
         stop = start + of_platform(b, plan.scan_on_ms, self.mine)
         return start.max(0), stop.min(self.of(self.linked.length))
 
-    def change(self, low: Lanes, later: Lanes | int) -> Lanes:
+    def change(self, low: Lanes, later: Lanes) -> Lanes:
         """The first change of identifier after an instant, or so many later."""
-        b, plan = self.b, self.plan
-        first, rotation = self.of(self.linked.cut), splat(b, _rotation(b, plan))
-        passed = (low - first).whole_of(rotation, rotation.floats().inverse())
+        passed, at = self._changes(low)
 
         def shared() -> list[Lanes]:
-            return [first + rotation * (passed + 1 + later)]
+            return [self._earliest(passed + 1 + later)]
 
         def lived() -> list[Lanes]:
-            def at(number: Lanes) -> Lanes:
-                h = mixed(self.of(self.linked.lives) + number.longs() * GOLDEN)
-                return first + rotation * number + _delay(b, plan, h)
-
             # A change that is due may be late.
             return [at((at(passed) > low).pick(passed, passed + 1) + later)]
 
-        (change,) = chosen(b, _own_lives(b, plan), lived, shared)
+        (change,) = chosen(self.b, _own_lives(self.b, self.plan), lived, shared)
         return change
+
+    def cut(self, low: Lanes, stop: Lanes) -> Lanes:
+        """The first change of identifier after ``low``, where it is before ``stop``; else any time from
+        that on."""
+        b, (passed, at) = self.b, self._changes(low)
+        earliest = self._earliest(passed + 1)
+
+        def lived() -> list[Lanes]:
+            due = at(passed)
+            late = due > low
+            # Few scans reach the next change; its delay is drawn where one of those at hand does.
+            reached = b.and_(b.not_(late.value), (earliest < stop).value)
+            return chosen(
+                b,
+                Lanes(b, reached).any(),
+                lambda: [late.pick(due, at(passed + 1))],
+                lambda: [late.pick(due, stop)],
+            )
+
+        (cut,) = chosen(b, _own_lives(b, self.plan), lived, lambda: [earliest])
+        return cut
+
+    def _changes(self, low: Lanes) -> tuple[Lanes, Callable[[Lanes], Lanes]]:
+        """Number of the last change that is due at an instant, and when changes are, by number."""
+        rotation = splat(self.b, _rotation(self.b, self.plan))
+        since = low - self.of(self.linked.cut)
+
+        def at(number: Lanes) -> Lanes:
+            h = mixed(self.of(self.linked.lives) + number.longs() * GOLDEN)
+            return self._earliest(number) + _delay(self.b, self.plan, h)
+
+        return since.whole_of(rotation, rotation.floats().inverse()), at
+
+    def _earliest(self, number: Lanes) -> Lanes:
+        rotation = splat(self.b, _rotation(self.b, self.plan))
+        return self.of(self.linked.cut) + rotation * number
 
 
 @vectorised
@@ -230,7 +261,7 @@ def place(b, plan, linked, pairs, i):
     maybe = scans.of(linked.parts) > 1
 
     def change() -> list[Lanes]:
-        return [maybe.pick(scans.change(low, 0), stop)]
+        return [maybe.pick(scans.cut(low, stop), stop)]
 
     (cut,) = chosen(b, maybe.any(), change, lambda: [stop])
     pairs.low.store(i, low)
