@@ -28,7 +28,7 @@ needs_compiler = pytest.mark.skipif(
 
 @pytest.fixture(scope="module", params=LEVELS)
 def library(request):
-    """The C with a level's instructions, hardly optimised: its answers count, and it is compiled in a tenth
+    """The C with a level's instructions, hardly optimised: its answers count, and it is there in a tenth
     of the time. As it is timed, the command compiles it, which compares the answers itself.
     """
     level = frozenset(LEVELS[request.param])
