@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 from helpers.paths import PACKAGE
@@ -17,6 +18,7 @@ def _modules() -> dict[str, Path]:
     return names
 
 
+@cache
 def imports() -> dict[str, set[str]]:
     """Module to the modules it imports: at the top, inside functions, for types, and as text."""
     modules = _modules()

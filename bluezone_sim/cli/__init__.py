@@ -11,6 +11,7 @@ import threading
 import traceback
 import warnings
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -36,7 +37,7 @@ from . import (
 from .printing import ReaderLeftError, echo, prepare_streams
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
 #: Exit code of a run that the user stopped, as shells have it: 128 + SIGINT.
@@ -90,13 +91,19 @@ for _room in _ROOMS:
     _room.register(app)
 
 
+@cache
+def _command() -> Callable[..., Any]:
+    """All commands, as a process needs them once however often it calls :func:`main`."""
+    return typer.main.get_command(app)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Runs a command; the exit code says how it went (docs/reference/files.md lists them)."""
     # Without a home Matplotlib has two lines to say of a folder that it then makes and removes itself.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     with _interrupts() as interrupted, _warnings():
         try:
-            code = app(arguments, standalone_mode=False, prog_name="bluezone-sim")
+            code = _command()(arguments, standalone_mode=False, prog_name="bluezone-sim")
             sys.stdout.flush()
             if code == INTERRUPTED:  # newer Typer turns the interrupt into an exit code
                 raise KeyboardInterrupt

@@ -315,7 +315,7 @@ def test_it_is_seen_live_and_recorded(toy, tmp_path, capsys, monkeypatch):
                 ),
             )
         for name in ("x.parquet", "x.pcapng"):
-            options = ["--adapter", "hci0", "--seconds", "1.5", "--json"]
+            options = ["--adapter", "hci0", "--seconds", "0.6", "--json"]
             assert cli.main(["ble", "record", name, *options]) == 0
             (phone,) = json.loads(capsys.readouterr().out)["phones"]
             assert phone["protocol"] == ["toy"]

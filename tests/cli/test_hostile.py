@@ -9,6 +9,8 @@ import re
 import subprocess
 import sys
 import tomllib
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 from xml.etree import ElementTree
 
 import pytest
@@ -45,15 +47,10 @@ def evil(tmp_path_factory):
     """A run whose names are hostile, and what it printed."""
     folder = tmp_path_factory.mktemp("evil")
     (folder / "evil.toml").write_text(SMALL, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-m", "bluezone_sim", "run", "evil.toml", "--out", "out"],
-        cwd=folder,
-        env=environment(),
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr.decode()
-    return folder, done.stdout.decode() + done.stderr.decode()
+    with redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
+        code = call("run", folder / "evil.toml", "--out", folder / "out")
+    assert code == 0, err.getvalue()
+    return folder, out.getvalue() + err.getvalue()
 
 
 def harmless(text: str) -> None:

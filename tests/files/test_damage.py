@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -108,8 +109,11 @@ def device(path):
 
 @pytest.mark.parametrize("kind", OPENS)
 def test_one_bit_in_any_file_is_told_by_all_that_opens_the_folder(folders, tmp_path, kind, capsys):
+    """The first damage of a file by all, the others by one of them each in turn: all pairs of damage and
+    opener, of file and opener, and of file and damage.
+    """
     random = np.random.default_rng(20200812)
-    folder, told = tmp_path / kind, 0
+    folder, told, turns = tmp_path / kind, 0, cycle(sorted(OPENS[kind]))
     shutil.copytree(folders / kind, folder)
     names = [*read_digests(folder).files, DIGESTS]
     assert set(names) == {
@@ -118,10 +122,14 @@ def test_one_bit_in_any_file_is_told_by_all_that_opens_the_folder(folders, tmp_p
     for name in names:
         whole = (folder / name).read_bytes()
         damages = [flip(random.random()), flip(0.0), cut, empty, more, Path.unlink]
+<<<<<<< HEAD
         damages += [pipe, device] if os.name == "posix" else []
         for damage in damages:
+=======
+        for number, damage in enumerate(damages):
+>>>>>>> w-tests
             damage(folder / name)
-            for how in sorted(OPENS[kind]):
+            for how in [next(turns)] if number else sorted(OPENS[kind]):
                 if name == DIGESTS and damage == Path.unlink and kind in SILENT:
                     assert call("verify", folder) == 5  # nothing says that there was a list
                     continue
@@ -132,7 +140,7 @@ def test_one_bit_in_any_file_is_told_by_all_that_opens_the_folder(folders, tmp_p
                 told += 1
             (folder / name).unlink(missing_ok=True)
             (folder / name).write_bytes(whole)
-    assert told == len(names) * len(damages) * len(OPENS[kind]) - (kind in SILENT)
+    assert told == len(names) * (len(damages) - 1 + len(OPENS[kind])) - (kind in SILENT)
     assert not (tmp_path / "away").exists()
     assert call("verify", folder) == 0
 

@@ -236,9 +236,9 @@ class CampaignTwin(Twin):
         return out
 
 
-@pytest.mark.parametrize("rule", ["any-match", "minutes-near"])
-def test_warnings_of_a_campaign_equal_those_of_the_twin(rule):
-    s = validate(
+def hamlet(rule):
+    """So few people that the twin follows them all."""
+    return validate(
         raw_campaign(
             population={
                 "people": 160, "smartphones": 130,
@@ -252,13 +252,30 @@ def test_warnings_of_a_campaign_equal_those_of_the_twin(rule):
             rule={"name": rule},
         )
     )  # fmt: skip
+
+
+def followed(rule):
+    """(window, plan of installs, cases, twin) of the hamlet."""
+    s = hamlet(rule)
     world = build_world(s, SEED)
     cases = np.arange(0, 160, 4, dtype=np.int32)
     span = campaign_window(s, world, cases, 2, StageTimer())
     plan = installs(s, world)
     twin = CampaignTwin(span.tracer.scenario, replace(world, install_day=plan.install_day))
     twin.back = s.look_back_days
-    histories = twin.plan_histories(plan, twin.segments())
+    return span, plan, cases, twin
+
+
+@pytest.fixture(scope="module")
+def histories():
+    """What the hamlet's phones hear, whatever the rule."""
+    _, plan, _, twin = followed("any-match")
+    return twin.plan_histories(plan, twin.segments())
+
+
+@pytest.mark.parametrize("rule", ["any-match", "minutes-near"])
+def test_warnings_of_a_campaign_equal_those_of_the_twin(rule, histories):
+    span, plan, cases, twin = followed(rule)
     seen = set()
     for day in range(span.first, len(twin.days)):
         told = notified_on(span, plan, day)

@@ -43,7 +43,7 @@ def told_by_day(scenario, seed=1):
 def test_the_warned_are_counted_by_person_and_episode():
     """Four shares of the warned as they are defined, in plain loops."""
     table = {
-        "people": 1500,
+        "people": 1000,
         "days": 32,
         "infected": 40,
         "publication": {"before_onset_days": 0, "consent": 1.0},
