@@ -122,12 +122,8 @@ def test_one_bit_in_any_file_is_told_by_all_that_opens_the_folder(folders, tmp_p
     for name in names:
         whole = (folder / name).read_bytes()
         damages = [flip(random.random()), flip(0.0), cut, empty, more, Path.unlink]
-<<<<<<< HEAD
         damages += [pipe, device] if os.name == "posix" else []
-        for damage in damages:
-=======
         for number, damage in enumerate(damages):
->>>>>>> w-tests
             damage(folder / name)
             for how in [next(turns)] if number else sorted(OPENS[kind]):
                 if name == DIGESTS and damage == Path.unlink and kind in SILENT:

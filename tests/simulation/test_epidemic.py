@@ -103,10 +103,10 @@ def test_threads_change_nothing():
 def test_an_arm_does_not_depend_on_the_others():
     # Two levels of one app hold the same records, which are made once for both.
     half = {**APP, "name": "half", "level": 0.5}
-    together = simulated(outbreak([*ALL, half], people=1000, days=30))
+    together = simulated(outbreak([*ALL, half], people=800, days=30))
     assert infections(together) > 100
     for arm, own in ((0, [HAND]), (1, [APP]), (4, [HINCH]), (5, [NONE]), (6, [half])):
-        alone = simulated(outbreak(own, people=1000, days=30))
+        alone = simulated(outbreak(own, people=800, days=30))
         assert state_of(alone) == state_of(together, arm)
 
 
