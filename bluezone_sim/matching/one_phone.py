@@ -235,7 +235,7 @@ class PhoneMatches:
         columns = (days.day_s, days.weighted_s, days.fired)
         judged = [
             f"  {told}, {_utc(day_s):%Y-%m-%d}: {seconds / 60:.1f} weighted minutes"
-            + (", warns" if warns else "")
+            + (", warns" if warns else ", does not warn")
             for day_s, seconds, warns in zip(*(c.tolist() for c in columns), strict=True)
         ]
         return [*judged, *MINUTES] if judged else []

@@ -172,7 +172,7 @@ def test_a_rule_of_ones_own_choice_judges(tmp_path, capsys):
     # Its log tells that a scan began each five minutes; Exposure Notification counts two for the first.
     assert "25.0 minutes near (at 58 dB of attenuation or less)" in text
     assert "dBm or more" not in text
-    assert "30.8 weighted minutes" in text
+    assert "30.8 weighted minutes, " in text
     # Why they differ is said below both.
     assert text.splitlines()[-3:-1] == [
         "minutes near: what the records at that level stand for, whatever the rule",
