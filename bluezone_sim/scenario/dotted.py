@@ -119,9 +119,14 @@ def change(raw: Raw, key: str, value: Any) -> None:
     if key in _INSTEAD and isinstance(raw.get("population"), dict):
         raw["population"].pop(_INSTEAD[key], None)
     _check_rows(raw, key)
-    for of in _OF_FILE.get(key, ()):  # another file has others
-        if isinstance(table := get(raw, key.rpartition(".")[0]), dict):
-            table.pop(of, None)
+    for (
+        file,
+        says,
+    ) in _OF_FILE.items():  # another file has others, and no file what is changed by hand
+        if key.startswith(file) and key[len(file) :][:1] in ("", ".", "["):
+            table = get(raw, file.rpartition(".")[0])
+            for of in says if isinstance(table, dict) else ():
+                table.pop(of, None)
     override(raw, key, value)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,7 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from .by_protocol import filled_tables
-from .dotted import SHORT, Raw, dotted, get, override
+from .dotted import SHORT, Raw, change, dotted, get, override
 from .model import Scenario
 from .profiles import profile_of
 from .schema.rules import RuleTable
@@ -57,11 +58,13 @@ def origins(raw: Raw, source: str, overrides: Mapping[str, Any]) -> Origins:
         source: what the file is called.
         overrides: as ``--set`` has them.
     """
-    found = dict.fromkeys(_keys(raw), f"set in {source}")
+    raw, said = copy.deepcopy(raw), set[str]()
     for key, value in overrides.items():
         given: Raw = {}
         override(given, SHORT.get(key, key), value)
-        found.update(dict.fromkeys(_keys(given), "set by --set"))
+        said.update(_keys(given))
+        change(raw, key, value)
+    found = dict.fromkeys(_keys(raw), f"set in {source}") | dict.fromkeys(said, "set by --set")
     files = {}
     if isinstance(name := get(raw, "radio.profile"), str):
         files["radio"] = f"set in {name}"

@@ -30,8 +30,13 @@ def stored_scenario(raw: Raw, left_to_protocol: Collection[str] = ()) -> Scenari
     return mark_tables(made, left_to_protocol)
 
 
-def stored_text(text: str, source: str) -> Scenario:
+def stored_text(text: str, source: str, left_to_protocol: Collection[str] = ()) -> Scenario:
     """The scenario of results that are opened again, from its TOML; no file that it names is read.
+
+    Args:
+        text: of :func:`.describe.resolved_toml`, stored.
+        source: what messages call it.
+        left_to_protocol: as in :func:`stored_scenario`.
 
     Raises:
         FormatError: it is not TOML.
@@ -39,9 +44,10 @@ def stored_text(text: str, source: str) -> Scenario:
     """
     raw = _without_width(parse_toml(text, source))
     try:
-        return Scenario.model_validate(with_defaults(Scenario, raw))
+        made = Scenario.model_validate(with_defaults(Scenario, raw))
     except ValidationError as error:
         raise ScenarioError(source, [fault_of(e, Scenario, raw) for e in error.errors()]) from None
+    return mark_tables(made, left_to_protocol)
 
 
 def _without_width(raw: Raw) -> Raw:

@@ -40,9 +40,12 @@ def folder_of(given: str | Path) -> Path | None:
     path = Path(given)
     if path.name == _MANIFEST and is_file(path):
         return path.parent
-    # Without a manifest a list of files says what is missing, or that something else is there.
-    known = is_folder(path) and any(is_file(path / name) for name in (_MANIFEST, DIGESTS))
-    return path if known else None
+    if not is_folder(path):
+        return None
+    # Without a manifest a list of files says what is missing, or that something else is there; a sweep
+    # says itself what it is.
+    listed = is_file(path / DIGESTS) and not is_file(path / "sweep.json")
+    return path if listed or is_file(path / _MANIFEST) else None
 
 
 def recorded(folder: Path) -> Recorded:

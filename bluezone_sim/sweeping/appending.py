@@ -29,6 +29,7 @@ from ..files import (
     write_listed,
 )
 from ..scenario import resolved_toml
+from ..scenario.by_protocol import filled_tables
 from .lock import locked
 from .plan import SweepPlan, base_of
 from .store import (
@@ -318,6 +319,7 @@ def _document(plan: SweepPlan, base: dict[str, Any], axes: dict[str, list[Any]])
         "axes": axes,
         "base": base,
         "scenario": resolved_toml(plan.scenario, stored=True),
+        "left_to_protocol": filled_tables(plan.scenario),
     }
     return json.dumps(about, indent=2, ensure_ascii=False) + "\n"
 

@@ -22,9 +22,8 @@ def recorded_scenario(given: str | Path) -> tuple[Scenario, str] | None:
     path = Path(given)
     if (folder := folder_of(path)) is not None:
         run = recorded(folder)
-        return run.scenario.model_copy(
-            update={"seed": run.seed}
-        ), f"# The scenario of the run {folder}."
+        scenario = run.scenario.model_copy(update={"seed": run.seed})
+        return scenario, f"# The scenario of the run {folder}."
     if is_file(path / "sweep.json"):
         store = Store(path)
         store.check()

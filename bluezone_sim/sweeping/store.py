@@ -97,11 +97,14 @@ class Store:
                     raise TypeError(f"{key}: expected {kind.__name__}")
             if not all(isinstance(values, list) for values in about["axes"].values()):
                 raise TypeError("axes: expected lists")
+            if not all(isinstance(name, str) for name in about.get("left_to_protocol", ())):
+                raise TypeError("left_to_protocol: expected names")
         return about
 
     def scenario(self) -> Scenario:
         """What the grid changed."""
-        return stored_text(self.about()["scenario"], f"{self.path / 'sweep.json'}")
+        about, source = self.about(), f"{self.path / 'sweep.json'}"
+        return stored_text(about["scenario"], source, about.get("left_to_protocol", ()))
 
     # -- reading --------------------------------------------------------------------------------------
 

@@ -61,6 +61,31 @@ def test_the_command_line_comes_after_the_file(lines):
     assert lines()["adoption.levels = [0.4]"].startswith("set in town.toml")
 
 
+def test_what_the_command_line_replaces_is_not_the_files_any_more(lines, tmp_path):
+    model = 'model = "One"\nshare = 0.5\ntx_power_dbm = -24.0\nrx_correction_db = 3.0\n'
+    Path("models.toml").write_text(
+        f'{TOWN}[phones]\nmodels_file = "one.csv"\n[[phones.models]]\n{model}'
+    )
+    Path("two.csv").write_text("model,rssi correction,tx,share\nTwo,0,-30,0.2\n")
+    found = lines("--set", "phones.models=two.csv", scenario="models.toml")
+    assert found["phones.models[0].model = Two"].startswith("set by --set")
+    (file,) = (key for key in found if key.startswith("phones.models_file"))
+    assert file.endswith("two.csv")
+    assert "models.toml" not in found[file]
+    found = lines("--set", "phones.models[0].share=0.25", scenario="models.toml")
+    assert found["phones.models[0].share = 0.25"].startswith("set by --set")
+    assert found["phones.models[0].model = One"].startswith("set in models.toml")
+    assert not [key for key in found if key.startswith("phones.models_file")]
+    Path("one.csv").write_text("t,i,j,duration\n1596240000,a,b,1000\n")
+    Path("other.csv").write_text("t,i,j,duration\n1596240000,a,b,1000\n1596250000,a,c,90\n")
+    Path("met.toml").write_text(
+        'name = "met"\n[adoption]\nlevels = [1.0]\n[contacts]\nsource = "trace"\n'
+        '[contacts.trace]\nfile = "one.csv"\n'
+    )
+    found = lines("--set", "contacts.trace.file=other.csv", scenario="met.toml")
+    assert found["population.people = 3"] == "read from other.csv"
+
+
 def test_what_nobody_set_and_is_no_default_says_why(lines):
     found = lines()
     assert found["index_cases.count = 300"].startswith("follows from other keys (default 3000")

@@ -207,3 +207,11 @@ def test_faults_of_models_and_places_are_named(changes, words):
     with pytest.raises(ScenarioError) as caught:
         scenario(**changes)
     assert words in str(caught.value)
+
+
+def test_the_file_of_models_that_are_not_there_is_told():
+    """Reading fills it in; by itself it would be a table of phones that nobody reads."""
+    with pytest.raises(
+        ScenarioError, match=r'models_file: has no effect without.*models = "phones'
+    ):
+        scenario(phones__models_file="phones.csv")

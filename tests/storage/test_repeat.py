@@ -11,6 +11,7 @@ import bluezone_sim as bz
 from bluezone_sim.cli import main as call
 from bluezone_sim.files import Digests
 from bluezone_sim.scenario.describe import toml_of, written_raw
+from bluezone_sim.scenario.loading import point_scenario
 from bluezone_sim.storage.repeat import compared, folder_of, recorded
 from bluezone_sim.sweeping.plan import task_id
 from helpers import small
@@ -171,6 +172,18 @@ def test_show_prints_the_scenario_of_a_sweep_with_its_grid(tmp_path, capsys):
     assert f"bluezone-sim show {out} > my.toml" in capsys.readouterr().err
     assert call(["run", str(tmp_path)]) == 2
     assert "is a folder, and no run's" in capsys.readouterr().err
+
+
+def test_show_of_a_sweep_leaves_to_each_protocol_what_the_sweep_did(tmp_path, capsys):
+    """Written out, the rule of the scenario's own protocol would be that of each."""
+    out, gaen = tmp_path / "swept", {"protocol.name": "gaen"}
+    bz.sweep(small.scenario(), {"protocol": ["bluezone", "gaen"]}, seeds=1, workers=1, out=out)
+    again = bz.parse(shown(capsys, out))
+    assert again == small.scenario()
+    assert point_scenario(again, gaen) == point_scenario(small.scenario(), gaen)
+    assert "rule.name = any-match   # as protocol bluezone has it" in shown(
+        capsys, out, "--sources"
+    )
 
 
 TRACE = "t,i,j,duration\n" + "".join(f"{1596240000 + 9000 * k},a,{k},1000\n" for k in range(9))

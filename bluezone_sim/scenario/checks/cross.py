@@ -279,6 +279,14 @@ def _unused(raw: Raw, merged: Raw) -> Iterator[Fault]:
         yield from useless("index_cases.onset_to_confirmation_days", "index_cases.course")
     if _number(merged, "publication.offline_share") == 0:
         yield from useless("publication.offline_h", "publication.offline_share = 0")
+    if _get(merged, "phones.models") is None:
+        for key in ("phones.models_file", "phones.models_sha256"):
+            if _get(raw, key) is not None:
+                why, how = (
+                    "has no effect without phones.models",
+                    'models = "phones.csv" reads a table',
+                )
+                yield Fault(key, why, how, unused=True)
     if _get(merged, "f2.confirm") in ("none", "mutual"):
         yield from useless("f2.test_share", f'f2.confirm = "{_get(merged, "f2.confirm")}"')
     # Arms of an epidemic may warn F2s, however many those of single cases are.
