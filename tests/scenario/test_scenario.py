@@ -343,3 +343,12 @@ def test_what_arms_change_is_not_fixed_by_the_resolved_form(rule, changes, stand
     assert filled_tables(again) == filled_tables(scenario)
     assert point_scenario(again, changes) == point_scenario(scenario, changes)
     assert stored_text(resolved_toml(scenario, stored=True), "sweep.json") == scenario
+
+
+@pytest.mark.parametrize("key", ["at_least", "at_most", "fall_at_most", "rise_at_most"])
+def test_a_criterion_in_per_cent_is_told(key):
+    raw = raw_scenario()
+    raw["expect"] = [{"metric": "recall", key: 15}, {"metric": "n_warned_f1", key: 15}]
+    found = faults(raw)
+    assert list(found) == [f"expect[0].{key}"]
+    assert "write 0.15" in found[f"expect[0].{key}"]

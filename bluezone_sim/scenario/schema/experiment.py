@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from ...tables.metrics import METRICS, NUMBERS, level_names
+from ...tables.words import SHARE
 from .table import Positive, Share, TomlTable
 
 
@@ -16,6 +17,10 @@ def _known_metric(name: str) -> str:
     if name not in NUMBERS and name not in METRICS.outside():
         raise PydanticCustomError("unknown_metric", "unknown metric")
     return name
+
+
+def _is_share(name: str) -> bool:
+    return METRICS.get(name).unit == SHARE
 
 
 class _Names:
@@ -86,6 +91,17 @@ class Criterion(TomlTable):
     rise_at_most: float | None = Field(
         None, ge=0, description="compare A B: how far B may lie above A"
     )
+
+    @field_validator("at_least", "at_most", "fall_at_most", "rise_at_most")
+    @classmethod
+    def _no_percentage(cls, bound: float | None, info: ValidationInfo) -> float | None:
+        """A share above 1 is meant in per cent, and would be kept by nothing, or by anything."""
+        metric = info.data.get("metric")
+        if bound is not None and bound > 1 and metric in NUMBERS and _is_share(metric):
+            raise PydanticCustomError(
+                "percentage", "a share, from 0 to 1: write {share}", {"share": f"{bound / 100:g}"}
+            )
+        return bound
 
 
 class Limits(TomlTable):
