@@ -308,9 +308,7 @@ def test_other_protocols_equal_those_of_the_twin(base, name):
     s = scenario(protocol__name=name, look_back_days=2)
     days = Days.look_back(s.date, 2, s.timezone)
     segments = [
-        dataclasses.replace(g, day=g.day - 1)
-        for g in segments
-        if g.start_s >= int(days.start_s[0])
+        dataclasses.replace(g, day=g.day - 1) for g in segments if g.start_s >= int(days.start_s[0])
     ]
     twin = Twin(s, world)
     cases = np.sort(index_cases(SEED, world.n_people, 40))
