@@ -88,6 +88,7 @@ def test_the_command_sets_the_figures_beside_the_limit(optimised, monkeypatch, c
         monkeypatch.setattr(limit_library, "flags", lambda: [*flags(), "-Og"])
     monkeypatch.setattr(limit, "OBSERVED", {"10k": 10_000})
     monkeypatch.setattr(limit, "_ROUNDS", 2)
+    monkeypatch.setattr(limit, "_GAEN_KEYS", 4_096)
     assert cli.main(["bench", "limit", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["processor"] is not None
