@@ -17,6 +17,7 @@ from bluezone_sim.scenario.stored import stored_text
 from bluezone_sim.tables.metrics import METRICS, number_of
 from bluezone_sim.tables.platforms import NO_PHONE, PAIRS, PLATFORMS
 from bluezone_sim.tables.stages import OUTCOMES
+from helpers.results import saved
 from helpers.small import scenario
 
 
@@ -97,7 +98,7 @@ def test_a_run_without_platforms_still_opens(run, tmp_path, capsys):
     """As earlier versions wrote it."""
     import pyarrow.parquet as pq
 
-    out = run.save(tmp_path / "out")
+    out = saved(run, tmp_path / "out")
     path = out / "outcomes.parquet"
     whole = pq.read_table(path)
     pq.write_table(whole.drop_columns(["case_platform", "other_platform"]), path)

@@ -10,7 +10,9 @@ from bluezone_sim import cli
 from bluezone_sim.benchmarks import epidemics, whole_runs
 
 
-def test_an_epidemic_is_measured_by_part():
+def test_an_epidemic_is_measured_by_part(monkeypatch):
+    monkeypatch.setattr(epidemics, "_FEW", 1_500)
+    monkeypatch.setattr(epidemics, "_FEW_DAYS", 5)
     figure = epidemics.measure_here(1_500, 20, 2)
     assert (figure.people, figure.days, figure.arms, figure.threads) == (1_500, 20, 7, 2)
     assert min(figure.parts_s.values()) > 0

@@ -29,7 +29,7 @@ needs_compiler = pytest.mark.skipif(
 @pytest.fixture(scope="module", params=LEVELS)
 def library(request):
     """The C with a level's instructions, hardly optimised: its answers count, and it is there in a tenth
-    of the time. As it is timed, the command compiles it, which compares the answers itself.
+    of the time. As it is timed a slow test has the command compile it, which compares the answers.
     """
     level = frozenset(LEVELS[request.param])
     if not level <= features():
@@ -81,9 +81,14 @@ def test_every_way_expands_and_finds(library):
 
 
 @needs_compiler
-def test_the_command_sets_the_figures_beside_the_limit(monkeypatch, capsys):
+@pytest.mark.parametrize("optimised", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_the_command_sets_the_figures_beside_the_limit(optimised, monkeypatch, capsys):
+    """By default beside C that is hardly optimised: most of the time is the compiler's."""
+    if not optimised:
+        monkeypatch.setattr(limit_library, "flags", lambda: [*flags(), "-Og"])
     monkeypatch.setattr(limit, "OBSERVED", {"10k": 10_000})
     monkeypatch.setattr(limit, "_ROUNDS", 2)
+    monkeypatch.setattr(limit, "_GAEN_KEYS", 4_096)
     assert cli.main(["bench", "limit", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["processor"] is not None

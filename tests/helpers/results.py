@@ -10,6 +10,8 @@ import pytest
 
 from bluezone_sim.api import Result
 from bluezone_sim.files import DIGESTS, Digests, read_digests
+from bluezone_sim.storage import run_save
+from bluezone_sim.storage.provenance import manifest
 
 
 def same(a: Result, b: Result) -> bool:
@@ -19,6 +21,11 @@ def same(a: Result, b: Result) -> bool:
         for x, y in ((a.outcomes, b.outcomes), (a.warnings, b.warnings))
         for k in x._columns()
     ) and repr(a.metrics) == repr(b.metrics)
+
+
+def saved(result: Result, out: Path) -> Path:
+    """A run's folder without its page and its picture: to draw them takes longer than the rest."""
+    return run_save.save(result, out, manifest(result), {}, force=False)
 
 
 def assert_close(got: Any, want: Any, where: str) -> None:

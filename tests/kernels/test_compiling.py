@@ -26,13 +26,13 @@ from bluezone_sim.kernels.compiling import stamp
 from bluezone_sim.kernels.compiling.cache import CodeCache
 from bluezone_sim.kernels.compiling.folders import folders
 from bluezone_sim.kernels.compiling.watch import watching
-from bluezone_sim.kernels.contacts.meetings import permute_many
 from bluezone_sim.kernels.decorators import Kernel, bare, compiled, inlined
+from bluezone_sim.kernels.radio.pdus import _rssi_dbm
 from helpers.commands import environment
 from helpers.paths import PACKAGE
 
-#: Prints what a kernel gives whose parts stand in another file, and how often Numba compiled.
-PERMUTED = """
+#: Prints what a small kernel gives whose parts stand in another file, and whether Numba compiled.
+IMPORTS = """
 from numba.core import event
 class Count(event.Listener):
     n = 0
@@ -40,16 +40,16 @@ class Count(event.Listener):
     def on_end(self, event): pass
 count = Count()
 event.register("numba:compile", count)
-import numpy as np
-from bluezone_sim.kernels.contacts.meetings import permute_many
-print(permute_many(np.uint64(7), np.arange(5), 1000).tolist(), count.n > 0)
+from bluezone_sim.kernels.radio.pdus import _rssi_dbm
 """
+CALL = "print(_rssi_dbm(0.0, 1.0, 7, 5), count.n > 0)"
+DRAWN = IMPORTS + CALL
 
 
-def permuted(cache: Path, root: Path = PACKAGE.parent, **more: str) -> tuple[str, str]:
-    """What :data:`PERMUTED` prints, and says."""
+def drawn(cache: Path, root: Path = PACKAGE.parent, **more: str) -> tuple[str, str]:
+    """What :data:`DRAWN` prints, and says."""
     done = subprocess.run(
-        [sys.executable, "-c", PERMUTED],
+        [sys.executable, "-c", DRAWN],
         env=environment(PYTHONPATH=str(root), NUMBA_CACHE_DIR=str(cache), **more),
         cwd=root,
         capture_output=True,
@@ -62,22 +62,28 @@ def permuted(cache: Path, root: Path = PACKAGE.parent, **more: str) -> tuple[str
 
 @pytest.fixture(scope="module")
 def want():
-    return str(permute_many(np.uint64(7), np.arange(5), 1000).tolist())
+    return str(_rssi_dbm(0.0, 1.0, 7, 5))
 
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory):
-    """A folder for code that was empty when two processes began at once, and what each printed."""
+    """A folder for code that was empty when two processes called at once, and what each printed."""
     kept = tmp_path_factory.mktemp("kept")
     both = [
         subprocess.Popen(
-            [sys.executable, "-c", PERMUTED],
+            [sys.executable, "-c", f"{IMPORTS}print(flush=True)\ninput()\n{CALL}"],
             env=environment(NUMBA_CACHE_DIR=str(kept)),
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
         for _ in range(2)
     ]
+    for process in both:
+        process.stdout.readline()  # it has imported
+    for process in both:
+        process.stdin.write("\n")
+        process.stdin.flush()
     return kept, sorted(process.communicate()[0].strip() for process in both)
 
 
@@ -86,7 +92,7 @@ def test_two_processes_compile_a_kernel_once(first, want):
 
 
 def test_code_is_compiled_once(first, want):
-    assert permuted(first[0]) == (f"{want} False", "")
+    assert drawn(first[0]) == (f"{want} False", "")
 
 
 def test_a_change_in_another_file_of_the_kernels_is_seen(tmp_path):
@@ -96,18 +102,18 @@ def test_a_change_in_another_file_of_the_kernels_is_seen(tmp_path):
     for name in ("errors.py", "_version.py"):
         shutil.copy(PACKAGE / name, root / "bluezone_sim")
     (root / "bluezone_sim" / "__init__.py").touch()
-    before, _ = permuted(cache, root)
+    before, _ = drawn(cache, root)
     callee = root / "bluezone_sim" / "kernels" / "rng.py"
     text = callee.read_text()
     changed = text.replace("0x94D049BB133111EB)\n    return", "0x94D049BB133111ED)\n    return")
     assert changed != text
     callee.write_text(changed)
-    after, _ = permuted(cache, root)
+    after, _ = drawn(cache, root)
     assert before.endswith("True")
     assert after.endswith("True")
     assert before != after
     callee.write_text(text)
-    assert permuted(cache, root)[0] == before.replace("True", "False")
+    assert drawn(cache, root)[0] == before.replace("True", "False")
 
 
 def test_a_change_beside_a_kernel_of_somebody_elses_is_seen(tmp_path):
@@ -138,8 +144,8 @@ def test_settings_that_do_not_change_the_code_leave_its_stamp(monkeypatch):
 
 
 def test_another_optimisation_level_compiles_anew(first, want):
-    assert permuted(first[0], NUMBA_OPT="1")[0] == f"{want} True"
-    assert permuted(first[0], NUMBA_OPT="1")[0] == f"{want} False"
+    assert drawn(first[0], NUMBA_OPT="1")[0] == f"{want} True"
+    assert drawn(first[0], NUMBA_OPT="1")[0] == f"{want} False"
 
 
 @pytest.fixture
@@ -233,7 +239,7 @@ def test_a_kernel_that_cannot_be_compiled_keeps_nobody_waiting(cache):
 def test_without_a_folder_for_code_it_is_compiled_and_one_line_says_so(tmp_path, want):
     (tmp_path / "file").touch()
     (tmp_path / "tmp").mkdir()
-    found, said = permuted(tmp_path / "file" / "cache", TMPDIR=str(tmp_path / "tmp"))
+    found, said = drawn(tmp_path / "file" / "cache", TMPDIR=str(tmp_path / "tmp"))
     assert found == f"{want} True"
     assert said.count("\n") == 1
     assert "NUMBA_CACHE_DIR" in said
@@ -243,7 +249,7 @@ def test_without_a_folder_for_code_it_is_compiled_and_one_line_says_so(tmp_path,
 def test_without_any_folder_it_is_compiled_as_well(tmp_path):
     (tmp_path / "file").touch()
     nowhere = str(tmp_path / "file" / "tmp")
-    code = "import tempfile; tempfile.tempdir = " + repr(nowhere) + PERMUTED
+    code = "import tempfile; tempfile.tempdir = " + repr(nowhere) + DRAWN
     done = subprocess.run(
         [sys.executable, "-c", code],
         env=environment(NUMBA_CACHE_DIR=nowhere),
@@ -271,7 +277,7 @@ folders._replace = full
 def test_a_disk_that_fills_up_costs_the_code_and_not_the_run(tmp_path):
     (tmp_path / "tmp").mkdir()
     done = subprocess.run(
-        [sys.executable, "-c", FULL.replace('"code"', '"kept"') + PERMUTED],
+        [sys.executable, "-c", FULL.replace('"code"', '"kept"') + DRAWN],
         env=environment(NUMBA_CACHE_DIR=str(tmp_path / "kept"), TMPDIR=str(tmp_path / "tmp")),
         capture_output=True,
         text=True,

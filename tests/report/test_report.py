@@ -29,6 +29,7 @@ from bluezone_sim.tables.words import percent
 from helpers.browser import CHROMIUM, DRIVER, Browser
 from helpers.page import Page
 from helpers.paths import ROOT
+from helpers.results import saved
 from helpers.small import scenario, smaller
 
 EXPECT = [{"metric": "recall", "at_least": 0.0}, {"metric": "recall", "at_most": 0.0}]
@@ -82,7 +83,7 @@ def test_the_report_of_a_run_can_be_written_again(run_dir, tmp_path):
 @pytest.mark.parametrize("name", sorted(bz.shipped()))
 def test_a_shipped_scenario_is_reported_the_same_when_read_back(name, tmp_path):
     made = bz.run(smaller(name), 1)
-    made.save(tmp_path / "run")
+    saved(made, tmp_path / "run")
     read = open_any(tmp_path / "run")
     assert read.to_dict() == json.loads(json.dumps(made.to_dict()))
     assert (read.adopters, read.campaign) == (made.adopters, made.campaign)

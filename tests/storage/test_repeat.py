@@ -16,13 +16,13 @@ from bluezone_sim.storage.repeat import compared, folder_of, recorded
 from bluezone_sim.sweeping.plan import task_id
 from helpers import small
 from helpers.epidemics import small_epidemic
+from helpers.results import saved
 
 
 @pytest.fixture(scope="module")
 def before(tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "before"
-    bz.run(small.scenario(radio__density="on"), seed=7).save(out)
-    return out
+    return saved(bz.run(small.scenario(radio__density="on"), seed=7), out)
 
 
 def listed(folder):
@@ -45,7 +45,7 @@ def test_a_folder_or_its_manifest_is_run_again(before, tmp_path, capsys, given):
 
 def test_other_numbers_are_told_with_versions(before, tmp_path, capsys):
     other = tmp_path / "other"
-    bz.run(small.scenario(radio__density="on"), seed=8).save(other)
+    saved(bz.run(small.scenario(radio__density="on"), seed=8), other)
     about = json.loads((other / "manifest.json").read_text())
     about.update(seed=7, numeric_version=1)
     (other / "manifest.json").write_text(json.dumps(about))
@@ -59,7 +59,7 @@ def test_other_numbers_are_told_with_versions(before, tmp_path, capsys):
 
 def test_other_bytes_of_the_same_numbers_are_told_as_that(before, tmp_path):
     other = tmp_path / "other"
-    bz.open_run(before).save(other)
+    saved(bz.open_run(before), other)
     path = other / "outcomes.parquet"
     pq.write_table(pq.read_table(path), path, compression="none")
     found = compared(recorded(before), other)
@@ -78,7 +78,7 @@ def test_what_cannot_be_repeated_is_told(before, tmp_path, capsys):
     assert f"bluezone-sim show {before} > my.toml" in err
     assert call(["run", str(before), "--set", "seed=1", *out]) == 2
     damaged = tmp_path / "damaged"
-    bz.open_run(before).save(damaged)
+    saved(bz.open_run(before), damaged)
     (damaged / "metrics.parquet").write_bytes(b"PAR1")
     assert call(["run", str(damaged), *out]) == 2
     assert "metrics.parquet" in capsys.readouterr().err
@@ -96,7 +96,7 @@ def test_what_cannot_be_repeated_is_told(before, tmp_path, capsys):
 def test_a_run_does_not_take_the_place_of_the_one_it_repeats(before, tmp_path, capsys):
     """Beside itself it would always be the same."""
     own, link = tmp_path / "own", tmp_path / "link"
-    bz.open_run(before).save(own)
+    saved(bz.open_run(before), own)
     link.symlink_to(own)
     whole = (own / "manifest.json").read_bytes()
     for out in (own, link):
@@ -124,7 +124,7 @@ def test_arms_of_other_protocols_are_followed_again(tmp_path, capsys):
     table = {"days": 10, "infected": 30, "arms": arms}
     before, after = tmp_path / "before", tmp_path / "after"
     result = bz.run(small_epidemic(epidemic=table), seed=3)
-    result.save(before)
+    saved(result, before)
     robert = result.epidemic.seeds[0].arms[1]
     assert robert.warned > 0
     assert call(["run", str(before), "--out", str(after)]) == 0

@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -29,7 +30,7 @@ from helpers.results import files
 from helpers.small import TOWN, scenario
 
 GRID = {"phones.off_share": [0.1, 0.4], "adoption": [0.6, 1.0]}
-SEEDS = 4
+SEEDS = 2
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 
 
@@ -217,11 +218,18 @@ def empty(path):
     path.write_bytes(b"")
 
 
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    """A sweep of two seeds, for tests to damage a copy of."""
+    out = tmp_path_factory.mktemp("two") / "out"
+    bz.sweep(scenario(), {}, 2, workers=1, out=out)
+    return out
+
+
 @pytest.mark.parametrize("damage", [truncate, flip, empty])
 @pytest.mark.parametrize("folder", ["results.parquet", "histograms.parquet", "timings.parquet"])
-def test_a_damaged_file_is_found_named_and_redone(tmp_path, damage, folder):
-    out = tmp_path / "out"
-    bz.sweep(scenario(), {}, 2, workers=1, out=out)
+def test_a_damaged_file_is_found_named_and_redone(tmp_path, two, damage, folder):
+    out = shutil.copytree(two, tmp_path / "out")
     before = files(out)
     victim = sorted((out / folder).iterdir())[0]
     damage(victim)
@@ -244,9 +252,8 @@ def test_a_damaged_file_is_found_named_and_redone(tmp_path, damage, folder):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"schema_version": 99}'])
-def test_a_damaged_sweep_json_is_named(tmp_path, text):
-    out = tmp_path / "out"
-    bz.sweep(scenario(), {}, 1, workers=1, out=out)
+def test_a_damaged_sweep_json_is_named(tmp_path, two, text):
+    out = shutil.copytree(two, tmp_path / "out")
     (out / "sweep.json").write_text(text, encoding="utf-8")
     with pytest.raises(bz.FormatError, match=r"sweep\.json"):
         bz.sweep(scenario(), {}, 1, workers=1, out=out)

@@ -14,6 +14,7 @@ from bluezone_sim.sweeping import plan as planning
 from bluezone_sim.sweeping.work import Done, Failed
 from helpers import contact_day as day
 from helpers.commands import call
+from helpers.results import saved
 
 TEXT = (
     'name = "x"\ntimezone = "Europe/Paris"\n[adoption]\nlevels = [0.5, 1.0]\n[contacts]\n'
@@ -72,7 +73,7 @@ def test_the_digest_is_in_the_task_and_in_the_manifest(scenario, tmp_path):
     before = planning.task_id(scenario, 10, 1)
     assert len(table.sha256) == 64
     result = bz.run(scenario, seed=1)
-    result.save(tmp_path / "out")
+    saved(result, tmp_path / "out")
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert manifest["scenario"]["contacts"]["trace"]["sha256"] == table.sha256
     assert manifest["result"]["trace"]["sha256"] == [table.sha256, None]
@@ -89,7 +90,7 @@ def test_the_digest_is_in_the_task_and_in_the_manifest(scenario, tmp_path):
 
 def test_finished_results_do_without_the_trace(scenario, tmp_path, capsys):
     result = bz.run(scenario, seed=1)
-    result.save(tmp_path / "run")
+    saved(result, tmp_path / "run")
     bz.sweep(scenario, {}, 2, workers=1, out=tmp_path / "sweep")
     (tmp_path / "trace.csv").unlink()
     opened = bz.open_run(tmp_path / "run")

@@ -22,6 +22,7 @@ if __name__ == "__main__":  # its own folder is where Python looks
 
 import bluezone_sim as bz
 from helpers.paths import BASELINES
+from helpers.results import saved
 from helpers.small import TOWN, smaller
 
 
@@ -39,7 +40,7 @@ def _numbers(scenario: bz.Scenario, seed: int) -> dict[str, Any]:
         out["campaign"]["days"] = out["campaign"]["days"][::7]
         del out["campaign"]["parts"]
     with tempfile.TemporaryDirectory() as folder:
-        out["tables"] = digests(result.save(Path(folder) / "run"))
+        out["tables"] = digests(saved(result, Path(folder) / "run"))
     return out
 
 

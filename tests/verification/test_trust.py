@@ -109,8 +109,9 @@ print(bz.run(scenario, 1, threads=2).peak_memory_mib)
     [
         (resolved_toml(scenario()), {}),
         (TOWN, {}),
-        (TOWN, {"protocol.name": "tcn"}),
-        (TOWN, {"protocol.histories": "whole"}),
+        # Where more is held; that the two above are within it is seen by default.
+        pytest.param(TOWN, {"protocol.name": "tcn"}, marks=pytest.mark.slow),
+        pytest.param(TOWN, {"protocol.histories": "whole"}, marks=pytest.mark.slow),
     ],
     ids=["small", "town", "tcn", "whole"],
 )

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from ..epidemics import small_epidemic
+from ..results import saved
 from ..small import scenario
 from .reader import Reader, folder, in_file
 
@@ -36,7 +37,7 @@ def _run() -> Path:
     from bluezone_sim.api import run
 
     place = folder() / "run"
-    run(scenario(), seed=1).save(place)
+    saved(run(scenario(), seed=1), place)
     _unlisted(place, "manifest.json")
     return place
 
@@ -53,7 +54,7 @@ def _outbreak() -> Path:
     from bluezone_sim.api import run
 
     place = folder() / "outbreak"
-    run(small_epidemic(**_FEW), seed=1).save(place)
+    saved(run(small_epidemic(**_FEW), seed=1), place)
     _unlisted(place, "manifest.json")
     return place
 
