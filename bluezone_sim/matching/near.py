@@ -180,8 +180,8 @@ def in_words(listening: Listening | None, observer: int) -> str:
     mine = None if listening is None else _of(listening, observer)
     if mine is None:
         return (
-            "when it listened is not told: a scan is taken to stand for a period of "
-            f"{scan_period_s():g} s (assumed)"
+            "when it listened is not told: a scan is taken to stand until the next one, "
+            f"{scan_period_s():g} s at most (assumed)"
         )
     seconds = observed_s(mine, observer)
     span = (int(mine.end_ms[-1]) - int(mine.start_ms[0])) / 1000

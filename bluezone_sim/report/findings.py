@@ -257,7 +257,7 @@ def tiles(m: LevelMetrics, scenario: Scenario) -> list[Tile]:
             "days",
             "days to a warning",
             number(m.days_contact_to_warning_p50),
-            "median, from the contact",
+            "median, from the midnight before the contact",
         ),
     ]
 
