@@ -159,6 +159,7 @@ def new(
         without_date,
     )
 
+    told: list[str] = []
     check_file(file)
     if file.exists():
         raise InputError(f"{file}: exists already; give another name, or remove it")
@@ -195,6 +196,10 @@ def new(
         if undated := without_date(table, found):
             table = table.model_copy(update={"start": GUESSED_START})
             found = read(table, timezone or ZONE)
+        if table.bad_rows == "count":
+            from ..scenario.inputs.traces.reader import describe_counted
+
+            told = [f"counted: {n:,}: {what}" for what, n in describe_counted(found.counted)]
         text = trace_template(
             _beside(file, trace),
             table,
@@ -206,6 +211,8 @@ def new(
             start_guessed=undated,
         )
     write_file(file, text)
+    for line in told:
+        echo(line)
     echo(f"Written: {file}. Run it: bluezone-sim run {file}")
     if guessed := guesses(text):
         echo(f"Guessed, as comments in it say: {', '.join(guessed)}")

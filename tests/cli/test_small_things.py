@@ -160,6 +160,7 @@ def test_new_leaves_bad_rows_out_where_that_is_asked_for(tmp_path, capsys):
     assert main(new) == 2
     assert "(new: --bad-rows count)" in capsys.readouterr().err
     assert main([*new, "--bad-rows", "count"]) == 0
+    assert "counted: 1: a time, duration, distance or RSSI is missing" in capsys.readouterr().out
     assert 'bad_rows = "count"' in file.read_text(encoding="utf-8")
     assert bz.load(file).contacts.trace.bad_rows == "count"
     assert main(["new", str(tmp_path / "b.toml"), "--trace", str(trace), "--bad-rows", "x"]) == 2

@@ -56,8 +56,11 @@ def cell_of(path: Path, raw: bytes, table: TraceTable, layout: Layout, role: str
         found = read_parquet(raw, path).column(at)[row - 1].as_py()
         return "" if found is None else str(found)
     lines = lines_of(path, raw, table.encoding)
-    text = lines.data.split(b"\n")[int(np.searchsorted(lines.line, row))]
-    return cells_of(text.decode(), lines.delimiter, path, (row,))[0][at]
+    text = lines.data.split(b"\n")[int(np.searchsorted(lines.line, row))].decode()
+    cells = cells_of(text, lines.delimiter, path, (row,))[0]
+    return (
+        cells[at] if at < len(cells) else text
+    )  # quotes within a cell are cut in more than one way
 
 
 def _is_parquet(path: Path, raw: bytes) -> bool:
