@@ -34,6 +34,7 @@ class FileReport:
         n_untimed: packets that tell no time, which were left out.
         damage: what was passed over of a file at fault.
         n_without_rssi: sightings whose RSSI is not told.
+        columns_not_used: of a table, those that say nothing here.
         first_ms, last_ms: earliest and latest sighting, unix milliseconds; None where there is none.
         fault: why reading ended early; empty where it did not.
     """
@@ -54,6 +55,7 @@ class FileReport:
     n_untimed: int = 0
     damage: Damage = field(default_factory=Damage)
     n_without_rssi: int = 0
+    columns_not_used: list[str] = field(default_factory=list)
     first_ms: int | None = None
     last_ms: int | None = None
     fault: str = ""
@@ -101,6 +103,7 @@ class FileReport:
             "n_untimed": self.n_untimed,
             "left_out": {"stretches": self.damage.told, "n_bytes": self.damage.n_bytes},
             "n_without_rssi": self.n_without_rssi,
+            "columns_not_used": self.columns_not_used,
             "first_unix_ms": self.first_ms,
             "last_unix_ms": self.last_ms,
             "fault": self.fault or next(iter(self.damage.told), None),

@@ -251,7 +251,8 @@ class Import:
     def _csv(self, report: FileReport, file: Path) -> Iterator[Sightings]:
         number = self.phones.of(str(report.path))
         pass_over = report.damage.note if self.partial else None
-        return self._rows(report, csv_rows.read_rows(file, number, self.protocol, pass_over))
+        told = report.columns_not_used.extend
+        return self._rows(report, csv_rows.read_rows(file, number, self.protocol, pass_over, told))
 
     def _ramble(self, report: FileReport, file: Path) -> Iterator[Sightings]:
         number = self.phones.of(str(report.path))
@@ -313,6 +314,7 @@ class History:
         listening: when the phones listened, as far as it is known.
         phones: their names, by observer.
         left_out: what was passed over of files at fault, in words.
+        not_used: columns of tables that say nothing here, in words.
     """
 
     sightings: Sightings
@@ -320,6 +322,7 @@ class History:
     listening: Listening | None = None
     phones: dict[int, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    not_used: tuple[str, ...] = ()
 
 
 def history_of(paths: Path | Sequence[Path], protocol: str, *, partial: bool = False) -> History:
@@ -341,6 +344,7 @@ def history_of(paths: Path | Sequence[Path], protocol: str, *, partial: bool = F
     reading = Import(protocol=protocol, partial=partial)
     found: list[Sightings] = []
     left_out: list[str] = []
+    not_used: list[str] = []
     held: dict[str, int] = {}
     n_back = 0
     for path in reading.in_order(paths):
@@ -355,6 +359,8 @@ def history_of(paths: Path | Sequence[Path], protocol: str, *, partial: bool = F
             raise FormatError(f"{error}{kept if report.n_records else ''}") from None
         n_back += report.n_backwards
         left_out += [f"{path}: {fault}" for fault in report.damage.told]
+        if report.columns_not_used:
+            not_used.append(f"{path}: not used: {', '.join(report.columns_not_used)}")
         for name, n in report.n_sightings.items():
             held[name] = held.get(name, 0) + n
     if not found and held:
@@ -367,4 +373,5 @@ def history_of(paths: Path | Sequence[Path], protocol: str, *, partial: bool = F
         reading.listening(),
         reading.phones.names(),
         tuple(left_out),
+        tuple(not_used),
     )

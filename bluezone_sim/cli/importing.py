@@ -175,6 +175,8 @@ def _print(document: dict[str, Any], reports: list[FileReport]) -> None:
             echo(f"  {name}: {n:,} advertisements without identifier, it is read over GATT")
         if report.own:
             echo(f"  the phone set {len(report.own):,} identifiers of its own")
+        if report.columns_not_used:
+            echo(f"  not used: {', '.join(report.columns_not_used)}")
         for n, what in (
             (report.n_backwards, "records are a little earlier than the one before"),
             (report.n_cut, "records are kept in part only"),

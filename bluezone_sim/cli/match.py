@@ -28,8 +28,8 @@ def match(
     history: Annotated[
         list[Path],
         typer.Option(
-            help="What a phone heard: data_trace.txt, a btsnoop, pcap or pcapng, a bug report, or "
-            "sightings in Parquet; may be repeated: parts of one log are one phone."
+            help="What a phone heard: data_trace.txt, a CSV, a btsnoop, pcap or pcapng, a bug report, "
+            "or sightings in Parquet; may be repeated: parts of one log are one phone."
         ),
     ],
     protocol: Annotated[
@@ -79,6 +79,8 @@ def match(
     heard = history_of(history, published.protocol, partial=partial)
     for fault in heard.left_out:
         echo(f"bluezone-sim: {fault}; passed over", err=True)
+    for columns in heard.not_used:
+        echo(f"bluezone-sim: {columns}", err=True)
     changes = settings_of(settings, "rule.minutes=10")
     found = find(
         published.published_for(heard.sightings),

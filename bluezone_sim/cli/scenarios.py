@@ -139,6 +139,10 @@ def new(
     timezone: Annotated[
         str | None, typer.Option(help="Of a trace, an IANA name such as Europe/Paris.")
     ] = None,
+    bad_rows: Annotated[
+        str | None,
+        typer.Option(help="Of a trace: refuse a file with bad rows (default), or count them."),
+    ] = None,
 ) -> None:
     """Write a commented scenario to start from.
 
@@ -147,6 +151,7 @@ def new(
     from ..files import check_file, write_file
     from ..scenario.starting import (
         GUESSED_START,
+        ZONE,
         guesses,
         name_of,
         template,
@@ -154,6 +159,7 @@ def new(
         without_date,
     )
 
+    told: list[str] = []
     check_file(file)
     if file.exists():
         raise InputError(f"{file}: exists already; give another name, or remove it")
@@ -167,6 +173,7 @@ def new(
             "--unit": t_unit_s != 1 or None,
             "--t-ends": t_ends or None,
             "--encoding": encoding != "utf-8" or None,
+            "--bad-rows": bad_rows,
         }
         if given := [option for option, value in of_trace.items() if value is not None]:
             raise InputError(f"{given[0]}: of a trace; give its file with --trace FILE")
@@ -183,11 +190,16 @@ def new(
             step_s=step_s,
             t_unit_s=t_unit_s,
             t_ends=t_ends,
+            bad_rows=bad_rows or "refuse",
         )
-        found = read(table, timezone or "Etc/UTC")
+        found = read(table, timezone or ZONE)
         if undated := without_date(table, found):
             table = table.model_copy(update={"start": GUESSED_START})
-            found = read(table, timezone or "Etc/UTC")
+            found = read(table, timezone or ZONE)
+        if table.bad_rows == "count":
+            from ..scenario.inputs.traces.reader import describe_counted
+
+            told = [f"counted: {n:,}: {what}" for what, n in describe_counted(found.counted)]
         text = trace_template(
             _beside(file, trace),
             table,
@@ -199,6 +211,8 @@ def new(
             start_guessed=undated,
         )
     write_file(file, text)
+    for line in told:
+        echo(line)
     echo(f"Written: {file}. Run it: bluezone-sim run {file}")
     if guessed := guesses(text):
         echo(f"Guessed, as comments in it say: {', '.join(guessed)}")

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from ..scenario.schema.trace import TraceTable
     from ..tables.trace import Trace
 
-_ZONE = "Asia/Ho_Chi_Minh"
-
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
@@ -72,7 +70,8 @@ def info(
         ),
     ] = None,
     timezone: Annotated[
-        str | None, typer.Option(help=f"IANA name; without it {_ZONE}, and a note says so.")
+        str | None,
+        typer.Option(help="IANA name; without it that of scenarios, and a note says which."),
     ] = None,
     distance_m: Annotated[
         float, typer.Option("--distance", help="Metres, of rows without a distance.")
@@ -94,6 +93,7 @@ def info(
     as_json: Json = False,
 ) -> None:
     """Print people, contacts, days, durations and repeated pairs of a trace, and how it was read."""
+    from ..scenario.starting import ZONE
     from ..world.trace_summary import trace_info
 
     days = None if observed is None else tuple(_day("observed", d) for d in observed.split(","))
@@ -118,7 +118,7 @@ def info(
         distance_m=distance_m,
         bad_rows="refuse" if strict else "count",
     )
-    trace = read(table, timezone or _ZONE)
+    trace = read(table, timezone or ZONE)
     found = trace_info(trace)
     dated = found.first_day > 3650
     notes = list(found.notes)
@@ -127,7 +127,7 @@ def info(
             "as unix seconds its times fall in 1970: t may count from a midnight (--start)"
         )
     if timezone is None:
-        notes.append(f"its days are taken as those of {_ZONE} (--timezone)")
+        notes.append(f"its time zone is assumed: its days are those of {ZONE} (--timezone)")
     found = replace(found, notes=tuple(notes))
     if as_json:
         for note in notes:

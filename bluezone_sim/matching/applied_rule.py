@@ -54,7 +54,12 @@ class AppliedRule:
     def check(self, told: MatchedRecords | Matches) -> None:
         """Raises TableError where the rule weighs attenuations and none are told."""
         if self.rule.needs == "attenuation" and told.attenuation_db is None:
-            raise TableError(f"matches: no attenuation, which the rule {self.rule.name} weighs")
+            others = ", ".join(r.name for r in RULES.all() if r.needs != "attenuation")
+            raise TableError(
+                f"matches: no attenuation, which the rule {self.rule.name} weighs; add what GAEN sends "
+                "behind its identifiers (to a CSV a column payload with the 4 encrypted bytes), or take "
+                f"a rule that needs none: {others}"
+            )
 
     def enough(self, days: ExposureDays) -> NDArray[np.bool_]:
         """``bool[n]``: the days that warn."""

@@ -25,7 +25,9 @@ if TYPE_CHECKING:  # a town is written without NumPy
 
 _LEVELS = [0.2, 0.4, 0.6, 0.8, 1.0]
 #: Guesses, each with a comment that says so.
-_PEOPLE, _SMARTPHONES, _ZONE = 20_000, 0.6, "Etc/UTC"
+_PEOPLE, _SMARTPHONES = 20_000, 0.6
+#: Of a trace of which nothing says the place.
+ZONE: str = Scenario.model_fields["timezone"].default
 #: A Monday, for times that count from a midnight of which the file does not say the day.
 GUESSED_START = dt.date(2020, 8, 3)
 _GUESS = "a guess, put in that of your place"
@@ -134,7 +136,7 @@ def trace_template(
         file: the trace, by the name that the scenario is to have.
         table: how it was read; what is not by default is written.
         trace: what was read.
-        timezone: IANA name of the place; by default a guess, as a comment says.
+        timezone: IANA name of the place; by default the schema's is assumed, a guess, as a comment says.
         smartphone_share: share of its people who own a smartphone; by default a guess, as a comment says.
         ios_share: share of the smartphones that are iPhones; by default the schema's.
         name: of the scenario.
@@ -147,8 +149,8 @@ def trace_template(
     when = "" if start_guessed else f", {first}" if n_days == 1 else f", {first} to {last}"
     who = f"{trace.n_people:,} people" + (f" in {groups} groups" if groups else "")
     cases, why = _cases(trace.n_people, everybody=True)
-    given = table.model_dump(exclude_defaults=True, exclude={"file", "start", "bad_rows"})
-    zone = _ZONE if timezone is None else timezone
+    given = table.model_dump(exclude_defaults=True, exclude={"file", "start"})
+    zone = ZONE if timezone is None else timezone
     share = _SMARTPHONES if smartphone_share is None else smartphone_share
     lines = [
         "# What does this scenario teach? Say it here.",
@@ -161,7 +163,7 @@ def trace_template(
         f"name = {value_toml(name)}",
         f"title = {value_toml(f'Contacts of {Path(file).name}: {who}, {days}')}",
         f"timezone = {value_toml(zone)}   # IANA name; days are cut at its midnights"
-        + (f"; {_GUESS}" if timezone is None else ""),
+        + (f"; assumed, {_GUESS}" if timezone is None else ""),
         "",
         "[population]",
         f"smartphone_share = {share:g}   # of the people"

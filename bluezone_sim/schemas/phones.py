@@ -244,6 +244,7 @@ class ReadFile(Document):
         n_backwards, n_cut, n_malformed, n_fragments, n_stale_fragments, n_untimed: what was odd.
         left_out: of a file at fault.
         n_without_rssi: sightings whose RSSI is not told.
+        columns_not_used: of a CSV, those that say nothing here.
         first_unix_ms, last_unix_ms: earliest and latest sighting.
         fault: null where there is none.
     """
@@ -263,6 +264,7 @@ class ReadFile(Document):
     n_untimed: int
     left_out: LeftOut
     n_without_rssi: int
+    columns_not_used: list[str]
     first_unix_ms: int | None
     last_unix_ms: int | None
     fault: str | None

@@ -6,17 +6,19 @@ import base64
 import gzip
 import io
 import json
+import re
 import sqlite3
 import struct
 import subprocess
 import tarfile
 import zipfile
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bluezone_sim.captures.formats import btsnooz, containers
+from bluezone_sim.captures.formats import btsnooz, containers, csv_rows
 from bluezone_sim.captures.formats.parquet import read_sightings
 from bluezone_sim.captures.importing import Import
 from bluezone_sim.captures.sources import told_by_content
@@ -434,6 +436,29 @@ def test_a_csv_whose_header_names_its_columns(head, row, tmp_path):
 def test_a_csv_at_fault_is_named(text, words, tmp_path):
     (tmp_path / "x.csv").write_text(text)
     fails(tmp_path / "x.csv", *words)
+
+
+def test_columns_of_a_csv_that_are_not_used_are_told(tmp_path, capsys):
+    (tmp_path / "x.csv").write_text(f"time,Metadata,rpi,attenuation_db\n1606644000,?,{1:032x},50\n")
+    arguments = ("import", tmp_path / "x.csv", "--out", tmp_path / "x.parquet")
+    assert call(*arguments) == 0
+    assert "  not used: metadata, attenuation_db\n" in capsys.readouterr().out
+    assert call(*arguments, "--json") == 0
+    (file,) = json.loads(capsys.readouterr().out)["files"]
+    assert file["columns_not_used"] == ["metadata", "attenuation_db"]
+
+
+def test_the_docs_have_every_column_of_a_csv():
+    page = Path(__file__).parents[2] / "docs" / "reference" / "phone-files.md"
+    rows = [line.split("|") for line in page.read_text(encoding="utf-8").splitlines()]
+    told = {
+        row[1].strip().strip("`"): {*re.findall(r"`(\w+)`", row[1] + row[2])}
+        for row in rows
+        if len(row) == 6
+    }
+    known = (csv_rows.TIME, csv_rows.IDENTIFIER, csv_rows.PROTOCOL, csv_rows.RSSI, csv_rows.PAYLOAD)
+    for names in known:
+        assert told[next(iter(names))] == set(names)
 
 
 def test_a_row_of_a_csv_at_fault_costs_that_row(tmp_path, capsys):

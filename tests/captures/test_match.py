@@ -211,6 +211,28 @@ def test_a_rule_of_attenuations_needs_them(tmp_path, capsys):
     assert "no attenuation, which the rule cwa weighs" in capsys.readouterr().err
 
 
+def test_a_csv_s_columns_that_match_does_not_use_are_told(tmp_path, capsys):
+    published, _, _ = gaen_case()
+    (tmp_path / "keys").write_bytes(gaen_export.write_export(published))
+    own = protocols.get("gaen").identifiers(published.key, DAY)[0]
+    (tmp_path / "x.csv").write_text(
+        f"time,rpi,rssi,metadata\n{DAY + 60},{bytes(own[0]).hex()},-60,?\n"
+    )
+    match = ("match", "--keys", tmp_path / "keys", "--history", tmp_path / "x.csv")
+    assert call(*match, "--json") == 0
+    out, err = capsys.readouterr()
+    assert len(json.loads(out)["matches"]) == 1
+    assert err == f"bluezone-sim: {tmp_path / 'x.csv'}: not used: metadata\n"
+    assert call(*match, "--rule", "swisscovid") == 2
+    err = capsys.readouterr().err
+    assert (
+        "a column payload with the 4 encrypted bytes), or take a rule that needs none: any-match"
+        in err
+    )
+    needs_none = err.rpartition(": ")[2].split(", ")
+    assert call(*match, "--rule", needs_none[1]) == 0
+
+
 def test_signatures_are_verified_with_the_key_given(tmp_path, capsys):
     published, table, _ = gaen_case()
     with PcapngWriter(tmp_path / "history") as out:

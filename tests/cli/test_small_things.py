@@ -142,6 +142,7 @@ def test_new_marks_what_a_trace_does_not_say(tmp_path, capsys):
         assert "a guess" in next(line for line in text.splitlines() if line.startswith(key))
     found = bz.load(file)
     assert found.population.people == day.PEOPLE
+    assert found.timezone == parse(template()).timezone  # one default
     # How it was read is written too.
     again = tmp_path / "again.toml"
     said = ["--columns", "t,i,j", "--unit", "60", "--step", "20"]
@@ -151,10 +152,37 @@ def test_new_marks_what_a_trace_does_not_say(tmp_path, capsys):
     assert bz.load(again).look_back_days > found.look_back_days
 
 
+def test_new_leaves_bad_rows_out_where_that_is_asked_for(tmp_path, capsys):
+    trace, file = trace_of_steps(tmp_path), tmp_path / "mine.toml"
+    with trace.open("a") as out:
+        out.write("x,001,002\n")
+    new = ["new", str(file), "--trace", str(trace)]
+    assert main(new) == 2
+    assert "(new: --bad-rows count)" in capsys.readouterr().err
+    assert main([*new, "--bad-rows", "count"]) == 0
+    assert "counted: 1: a time, duration, distance or RSSI is missing" in capsys.readouterr().out
+    assert 'bad_rows = "count"' in file.read_text(encoding="utf-8")
+    assert bz.load(file).contacts.trace.bad_rows == "count"
+    assert main(["new", str(tmp_path / "b.toml"), "--trace", str(trace), "--bad-rows", "x"]) == 2
+    assert "--bad-rows x: expected 'refuse' or 'count'" in capsys.readouterr().err
+    assert main(["new", str(tmp_path / "b.toml"), "--bad-rows", "count"]) == 2
+    assert "--bad-rows: of a trace" in capsys.readouterr().err
+
+
+def test_a_trace_s_time_zone_that_nobody_says_is_told_as_assumed(tmp_path, capsys):
+    trace, file = trace_of_steps(tmp_path), tmp_path / "mine.toml"
+    assert main(["trace", "info", str(trace), "--json"]) == 0
+    zone = parse(template()).timezone
+    assert f"its time zone is assumed: its days are those of {zone}" in capsys.readouterr().err
+    assert main(["new", str(file), "--trace", str(trace)]) == 0
+    line = f'timezone = "{zone}"   # IANA name; days are cut at its midnights; assumed, a guess'
+    assert line in file.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("rows", "said", "why"),
     [
-        (["0,1,2", "x,1,3"], [], "row 3: a time, duration, distance or RSSI is missing"),
+        (["0,1,2", "x,1,3"], [], "row 3: t: expected seconds, found 'x'"),
         (["0,1,2"], ["--columns", "t,i"], "has 3 columns in row 1, and columns names 2"),
         (["0,1,2"], ["--timezone", "Nowhere"], "--timezone Nowhere: expected an IANA name"),
         (["0,1,2"], ["--people", "30"], "--people: the trace says who there is"),

@@ -83,7 +83,7 @@ def test_parquet(tmp_path):
     assert sorted(rows_of(trace)) == sorted(ROWS)
     table = table.set_column(0, "t", pa.array([0, None, 20, 80]))
     pq.write_table(table, tmp_path / "t.parquet")
-    with pytest.raises(FormatError, match=r"row 2: a time"):
+    with pytest.raises(FormatError, match=r"row 2: t: expected seconds, found nothing"):
         read_trace(TraceTable(file=str(tmp_path / "t.parquet")), "UTC")
     (tmp_path / "t.parquet").write_bytes(b"not one")
     with pytest.raises(FormatError, match="not Parquet"):
@@ -143,7 +143,7 @@ def test_bad_rows_are_refused_with_their_row(tmp_path):
     for part in (
         "row 5: negative time",
         "row 6: a contact of a person with themself",
-        "row 7: a time, duration, distance or RSSI is missing or not a number",
+        "row 7: distance_m: expected a number, found 'nan' (and 1 more)",
         "(and 1 more)",
         "row 8: has 1 columns where the first row has 4 (mixed separators?)",
         "row 9: negative distance",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import gzip
 import json
+import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -501,7 +502,7 @@ def test_trace_info_takes_what_is_to_be_said(tmp_path, capsys):
     assert call("trace", "info", file, "--columns", "i,j,t", "--json") == 0
     said = capsys.readouterr()
     assert "fall in 1970" in said.err
-    assert "Asia/Ho_Chi_Minh" in said.err
+    assert "its time zone is assumed: its days are those of Asia/Ho_Chi_Minh" in said.err
     assert {k: json.loads(said.out)[k] for k in day.right()} == day.right()
     assert call("trace", "info", file, "--columns", "i,j,t", "--observed", "2013-12-02") == 2
     assert "--observed" in capsys.readouterr().err
@@ -537,9 +538,44 @@ def test_text_is_read_as_python_reads_it(rows, sign, comments):
     assert found.line.tolist() == [2 + k * (3 if comments else 1) for k in range(len(rows))]
 
 
+DATES = "2013-12-02T08:00:20"
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "said"),
+    [
+        (
+            "i;j;time;duration_min;distance_m",
+            ["P25;P05;03.05.2021 07:07;4,6;2,67"],
+            f"row 2: time: expected seconds, or a date such as {DATES}, found '03.05.2021 07:07'",
+        ),
+        (
+            "i,j,start,end",
+            [f"a,b,{DATES},2013-12-02T08:05:20", f"a,b,{DATES},02/12/2013 08:05"],
+            f"row 3: end: expected a date such as {DATES}, found '02/12/2013 08:05'",
+        ),
+        (
+            "t,i,j",
+            ["20,a,b", f"{DATES},a,b"],
+            f"row 3: t: expected seconds as in other rows, found '{DATES}'",
+        ),
+        ("t_ms,i,j,rssi", ["20,a,b,-60", "x,a,b,-60"], "row 3: t_ms: expected a number, found 'x'"),
+        (
+            "t,i,j,duration_min",
+            ["20,a,b,1", "40,a,b,"],
+            "row 3: duration_min: expected a number, found nothing",
+        ),
+    ],
+)
+def test_a_cell_that_is_no_number_is_named(tmp_path, header, rows, said):
+    file = day.write(tmp_path, "t.csv", rows, header + "\n")
+    with pytest.raises(FormatError, match=re.escape(said)):
+        read(file, start=None)
+
+
 def test_a_thousands_comma_is_no_decimal_comma(tmp_path):
     file = day.write(tmp_path, "t.csv", ['"31,280",1,2', "31300,1,2"], "t,i,j\n")
-    with pytest.raises(FormatError, match=r"row 2: a time, .* is missing or not a number"):
+    with pytest.raises(FormatError, match=r"row 2: t: expected seconds, found '31,280'"):
         read(file)
 
 

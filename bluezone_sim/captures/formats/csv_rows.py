@@ -1,7 +1,7 @@
 """Identifiers with times in a CSV, as people's own scripts write it.
 
 A header names the columns: one of :data:`TIME`, one of :data:`IDENTIFIER`, and where they are there
-:data:`RSSI`, :data:`PAYLOAD`, ``protocol``, ``address``. Nothing is told by position.
+:data:`RSSI`, :data:`PAYLOAD`, :data:`PROTOCOL`. Others are not used. Nothing is told by position.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import TextIO
@@ -28,6 +28,7 @@ TIME = ("time", "timestamp", "unix_s", "unix_ms", "time_ms", "time_s", "datetime
 IDENTIFIER = {"identifier": "", "id": "", "rpi": "gaen", "tcn": "tcn", "hello": "robert"}
 RSSI = ("rssi", "rssi_dbm")
 PAYLOAD = ("payload", "aem")
+PROTOCOL = ("protocol",)
 _CHUNK_ROWS = 50_000
 _MOST_LINE = 1 << 16
 #: Unix times from here on are milliseconds: seconds of the year 5138.
@@ -53,6 +54,7 @@ def read_rows(
     observer: int,
     protocol: str | None = None,
     pass_over: Callable[[str], None] | None = None,
+    not_used: Callable[[Iterable[str]], None] | None = None,
 ) -> Iterator[Sightings]:
     """Rows as sightings, a table a protocol and some ten thousand rows; without RSSI they are never near.
 
@@ -61,6 +63,7 @@ def read_rows(
         observer: number of the phone.
         protocol: of identifiers, where neither a column nor the name of one tells it.
         pass_over: told of each row at fault, which is then left out; None: the first one is an error.
+        not_used: told of the columns that say nothing here.
 
     Raises:
         FormatError: a column that is missing or named twice, or a row at fault, which is named.
@@ -69,6 +72,8 @@ def read_rows(
         with path.open(encoding="utf-8-sig", newline="") as stream:
             first = stream.readline(_MOST_LINE)
             columns = _Columns(path, _names(first), protocol)
+            if not_used is not None:
+                not_used(columns.not_used())
             kept: dict[tuple[str, int], list[tuple[int, bytes, int, bytes]]] = {}
             for number, cells in enumerate(
                 split(_lines(stream, path), _delimiter(first), path, count(2)), 2
@@ -114,7 +119,7 @@ class _Columns:
                 f"{path}: expected a column {' or '.join(wanted)}, found {', '.join(names)}"
             )
         self.rssi, self.payload = self._one(RSSI), self._one(PAYLOAD)
-        self.protocol = self._one(("protocol",))
+        self.protocol = self._one(PROTOCOL)
         told = IDENTIFIER[names[self.identifier]] or protocol
         if told is None and self.protocol is None:
             raise FormatError(
@@ -122,6 +127,11 @@ class _Columns:
                 f"column protocol with one of {', '.join(protocols.names())}"
             )
         self.told = told or ""
+
+    def not_used(self) -> list[str]:
+        """Names of the columns that say nothing here."""
+        used = (self.time, self.identifier, self.rssi, self.payload, self.protocol)
+        return [name or "(no name)" for i, name in enumerate(self.names) if i not in used]
 
     def _one(self, wanted: tuple[str, ...]) -> int | None:
         found = [i for i, name in enumerate(self.names) if name in wanted]

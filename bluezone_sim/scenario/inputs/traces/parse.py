@@ -28,7 +28,7 @@ def rows_of(path: Path, raw: bytes, table: TraceTable) -> tuple[TraceRows, Layou
     Raises:
         FormatError: the file cannot be read, or nothing says what its columns are.
     """
-    if raw[:4] == b"PAR1" or path.suffix == ".parquet":
+    if _is_parquet(path, raw):
         return _parquet(path, raw, table)
     lines, others = lines_of(path, raw, table.encoding), 0
     if table.dialect is not None and (event := DIALECTS[table.dialect].event):
@@ -38,6 +38,33 @@ def rows_of(path: Path, raw: bytes, table: TraceTable) -> tuple[TraceRows, Layou
     rows = _text(path, lines, layout)
     rows.others = others
     return rows, layout
+
+
+def cell_of(path: Path, raw: bytes, table: TraceTable, layout: Layout, role: str, row: int) -> str:
+    """A cell as the file has it, read once more: what is kept of a column are its numbers.
+
+    Args:
+        path: what messages call the file.
+        raw: its bytes.
+        table: how it is read.
+        layout: its columns.
+        role: of the cell's column.
+        row: of the file, from 1, as :attr:`TraceRows.line` has it.
+    """
+    at = next(k for k, column in enumerate(layout.columns) if column.role == role)
+    if _is_parquet(path, raw):
+        found = read_parquet(raw, path).column(at)[row - 1].as_py()
+        return "" if found is None else str(found)
+    lines = lines_of(path, raw, table.encoding)
+    text = lines.data.split(b"\n")[int(np.searchsorted(lines.line, row))].decode()
+    cells = cells_of(text, lines.delimiter, path, (row,))[0]
+    return (
+        cells[at] if at < len(cells) else text
+    )  # quotes within a cell are cut in more than one way
+
+
+def _is_parquet(path: Path, raw: bytes) -> bool:
+    return raw[:4] == b"PAR1" or path.suffix == ".parquet"
 
 
 # -- text ----------------------------------------------------------------------------------------------

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ....errors import FormatError
+from ....showing.visible import quoted
 from ....tables.fields import RSSI_DBM
 from ....tables.trace import PeopleKnown, Trace, merge_rows
 from ...schema.trace import TraceTable
@@ -17,15 +19,15 @@ from .columns import TraceRows
 from .dialects import DIALECTS
 from .events import with_ends
 from .layout import Layout, how_to_say
-from .parse import rows_of
+from .parse import cell_of, rows_of
 from .people import read_people
-from .text import raw_bytes
+from .text import is_time, raw_bytes
 from .times import days_of, times_of
 
+_DATE = "a date such as 2013-12-02T08:00:20"
 #: What can be wrong with a row that could be read; in this order one row has one fault.
 _FAULTS = {
-    "no_number": "a time, duration, distance or RSSI is missing or not a number (times may be dates such "
-    "as 2013-12-02T08:00:20)",
+    "no_number": f"a time, duration, distance or RSSI is missing or not a number (times may be {_DATE})",
     "negative_time": "negative time",
     "no_duration": "duration is not above 0",
     "bad_distance": "negative distance",
@@ -114,10 +116,11 @@ def read_trace(table: TraceTable, timezone: str) -> Trace:
     if value is None:
         value = np.full(len(rows), table.distance_m)
     kinds = _kinds(rows, start_s, duration_s, value, rssi is not None, i, j, seen)
-    _refuse(path, table, rows, kinds, bad)
+    told = partial(_no_number, path, raw, table, layout, rows)
+    _refuse(path, table, rows, kinds, bad, told)
     good = seen & ~np.logical_or.reduce(list(kinds.values()))
     if not good.any():
-        why = _parts({name: lines for name, lines in bad.items() if lines})
+        why = _parts({name: lines for name, lines in bad.items() if lines}, told)
         raise FormatError(
             f"{path}: holds no contact" + (f" that can be read: {why}" if why else "")
         )
@@ -128,7 +131,7 @@ def read_trace(table: TraceTable, timezone: str) -> Trace:
         int(start_s[there].min()), int(end_s[there].max()), table.observed, timezone, path
     )
     outside = good & ((start_s < days.start_s[0]) | (end_s > days.end_s))
-    _refuse(path, table, rows, {"not_observed": outside}, bad)
+    _refuse(path, table, rows, {"not_observed": outside}, bad, told)
     good &= ~outside
     if not good.any():
         raise FormatError(f"{path}: holds no contact on the days that were observed")
@@ -243,29 +246,49 @@ def _refuse(
     rows: TraceRows,
     kinds: Mapping[str, NDArray[np.bool_]],
     bad: dict[str, list[int]],
+    told: Callable[[int], str],
 ) -> None:
     """Adds the bad rows to those that are known, and refuses the file unless they are to be counted."""
     for name, mask in kinds.items():
         bad.setdefault(name, []).extend(rows.line[mask].tolist())
     found = {name: lines for name, lines in bad.items() if lines}
     if found and table.bad_rows == "refuse":
-        raise FormatError(_refusal(path, found))
+        raise FormatError(
+            f"{path}: {_parts(found, told)}. Correct the file, or leave such rows out and have them "
+            'counted with bad_rows = "count" (new: --bad-rows count)'
+        )
 
 
-def _refusal(path: Path, bad: dict[str, list[int]]) -> str:
-    """What to say of a file with bad rows."""
-    return (
-        f"{path}: {_parts(bad)}. Correct the file, or leave such rows out and have them counted "
-        'with bad_rows = "count"'
-    )
+def _no_number(
+    path: Path, raw: bytes, table: TraceTable, layout: Layout, rows: TraceRows, line: int
+) -> str:
+    """What is at fault with a row of which a cell is no number: its column, and what stands there."""
+    at = np.flatnonzero(rows.line == line)[0]
+    for column in layout.columns:
+        role = column.role
+        if role not in rows.numbers or np.isfinite(rows.numbers[role][at]):
+            continue
+        text = cell_of(path, raw, table, layout, role, line)
+        plain = role in ("t", "end") and not column.unit and table.t_unit_s == 1
+        expected = "seconds" if plain and table.steps_per_day is None else "a number"
+        if role in ("t", "end") and rows.iso:
+            expected = _DATE
+        elif role in ("t", "end") and not np.isfinite(rows.numbers[role]).any():
+            expected += f", or {_DATE}"
+        elif is_time(text):
+            expected += " as in other rows"
+        return f"{column.word}: expected {expected}, found {quoted(text) if text else 'nothing'}"
+    return _FAULTS["no_number"]
 
 
-def _parts(bad: Mapping[str, list[int]]) -> str:
-    """Each kind of bad row, how many, where the first is."""
+def _parts(bad: Mapping[str, list[int]], told: Callable[[int], str]) -> str:
+    """Each kind of bad row, how many, where the first is; ``told`` says what is no number in a row."""
     parts = []
     for name, lines in sorted(bad.items(), key=lambda item: min(item[1])):
         more = f" (and {len(lines) - 1:,} more)" if len(lines) > 1 else ""
-        parts.append(f"row {min(lines)}: {_FAULTS.get(name, name)}{more}")
+        first = min(lines)
+        what = told(first) if name == "no_number" else _FAULTS.get(name, name)
+        parts.append(f"row {first}: {what}{more}")
     return "; ".join(parts)
 
 
