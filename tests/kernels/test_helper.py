@@ -17,7 +17,8 @@ from helpers.paths import ROOT
 
 WORK = "helpers.linger:linger"
 PARENT = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what is started behind a shell ignores it
 sys.path.insert(0, {tests!r})
 from bluezone_sim.kernels.compiling.helper import Helper
 helper = Helper("helpers.linger:linger", {file!r})
