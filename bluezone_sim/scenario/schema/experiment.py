@@ -95,9 +95,9 @@ class Criterion(TomlTable):
     @field_validator("at_least", "at_most", "fall_at_most", "rise_at_most")
     @classmethod
     def _no_percentage(cls, bound: float | None, info: ValidationInfo) -> float | None:
-        """A share above 1 is meant in per cent, and would be kept by nothing, or by anything."""
+        """A share of 2 or more is meant in per cent, and would be kept by nothing, or by anything."""
         metric = info.data.get("metric")
-        if bound is not None and bound > 1 and metric in NUMBERS and _is_share(metric):
+        if bound is not None and bound >= 2 and metric in NUMBERS and _is_share(metric):
             raise PydanticCustomError(
                 "percentage", "a share, from 0 to 1: write {share}", {"share": f"{bound / 100:g}"}
             )
