@@ -136,7 +136,7 @@ def test_minutes_near_count_a_scan_period_once():
     found = look_up(message(), trace())
     # 60 s of rows ten seconds apart are of one scan, as in the simulator.
     assert [near.minutes for near in found.near] == [5.0]
-    assert "a period of 300 s (assumed)" in found.summary()
+    assert "until the next one, 300 s at most (assumed)" in found.summary()
 
 
 KEY_FAULTS = {
