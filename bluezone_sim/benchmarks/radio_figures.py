@@ -11,14 +11,15 @@ from ..kernels.radio.availability import ALL_HOURS
 from ..kernels.radio.link_budget import Phones
 from ..radio.events import simulate
 from ..radio.parameters import always_on, model_of
-from ..radio.records import buffers
+from ..radio.records import record_buffers, records_of
 from ..scenario.profiles import load_profile
 from ..validation.whitepaper.simulate import START_S, contacts_at
 from . import naive
 from .rounds import BenchmarkCase
 
 _PEOPLE = 100_000
-_BUFFER_RECORDS = 1 << 16
+#: As of a piece of whole histories.
+_BUFFER_RECORDS = 1 << 15
 
 
 def vectorised(
@@ -50,14 +51,10 @@ def vectorised(
         p_clear=np.ones(links),
         queue=np.zeros(links),
     )
-    out = buffers(links * (duration_s * 1000 // int(model.app.scan_period_ms.min()) + 4) * 2)
-
-    room = kernel.radio_scratch(int(model.plan.parts.max()))
-    medium = kernel.Medium(model.plan, model.air, model.app, model.streams)
+    used = record_buffers(model, _BUFFER_RECORDS)
 
     def work() -> int:
-        filled, _ = kernel.fill_records(medium, table, 0, links, room, out)
-        return int(filled)
+        return sum(len(piece.row) for piece in records_of(table, used, 0, links))
 
     few = (table.distance_m[:500], table.start_s[:500])
     records = naive.scan_records(*few, duration_s)

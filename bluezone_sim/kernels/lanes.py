@@ -140,6 +140,10 @@ class Lanes:
         """Whole part, downwards."""
         return self._unary("floor")
 
+    def ceil(self) -> Lanes:
+        """Whole part, upwards."""
+        return self._unary("ceil")
+
     def sqrt(self) -> Lanes:
         """Square root, correctly rounded."""
         return self._unary("sqrt")

@@ -1,4 +1,5 @@
-"""Arrays on large pages, so that random look-ups in them miss the translation cache less often."""
+"""Where arrays lie: on large pages, so that random look-ups miss the translation cache less often, or
+from the beginning of a cache line on, so that registers of lanes do not lie across two."""
 
 from __future__ import annotations
 
@@ -12,6 +13,8 @@ from numpy.typing import DTypeLike, NDArray
 LARGE_PAGE = 2 << 20
 #: Smaller arrays stay on ordinary pages.
 _SMALLEST = 128 << 10
+#: Bytes of a line of the cache, and of the widest register.
+LINE = 64
 
 
 def zeros(n: int, dtype: DTypeLike) -> NDArray[Any]:
@@ -29,4 +32,12 @@ def zeros(n: int, dtype: DTypeLike) -> NDArray[Any]:
         return np.zeros(n, dtype)
     raw = np.frombuffer(memory, np.uint8)
     begin = -raw.ctypes.data % LARGE_PAGE
+    return raw[begin : begin + size].view(dtype)
+
+
+def line_aligned(n: int, dtype: DTypeLike) -> NDArray[Any]:
+    """``dtype[n]`` of zeros that begins with a line of the cache."""
+    size = n * np.dtype(dtype).itemsize
+    raw = np.zeros(size + LINE, np.uint8)
+    begin = -raw.ctypes.data % LINE
     return raw[begin : begin + size].view(dtype)

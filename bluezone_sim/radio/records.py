@@ -15,6 +15,7 @@ from ..kernels.lanes import WIDTH
 from ..kernels.radio import scans as kernel
 from ..kernels.radio.availability import link_hours
 from ..kernels.radio.link_budget import IDENTIFIER
+from ..kernels.radio.wanted import fill_wanted
 from ..protocols.protocol import DAY_MS
 from ..tables.rows import Contacts
 from ..world import Days
@@ -97,8 +98,7 @@ def record_buffers(model: RadioModel, records: int) -> RecordBuffers:
     widest = scans * parts
     medium = kernel.Medium(model.plan, model.air, model.app, model.streams)
     room, out = kernel.radio_scratch(parts), buffers(max(records, widest) + 2 * WIDTH)
-    none = kernel.Links._make(np.empty(0, kind) for kind in _LINK_TYPES)
-    fill = entry(kernel.fill_records, medium, none, 0, 0, room, out)
+    fill = entry(kernel.fill_records, medium, _NO_LINKS, 0, 0, room, out)
     return RecordBuffers(medium, room, out, fill)
 
 
@@ -111,8 +111,39 @@ def records_of(
         yield kernel.Records._make(column[:filled] for column in buffers.out)
 
 
+@dataclass(frozen=True)
+class WantedBuffers:
+    """One thread's, and the kernel that keeps of the records those of some links."""
+
+    made: RecordBuffers
+    kept: kernel.Records
+    fill: Callable[..., tuple[int, int, int]]
+
+
+def wanted_buffers(model: RadioModel, records: int) -> WantedBuffers:
+    """:func:`record_buffers`, and room for those that are kept."""
+    made = record_buffers(model, records)
+    kept, rows = buffers(2 * len(made.out.row)), np.empty(0, np.int64)
+    given = made.medium, _NO_LINKS, 0, rows, (0, 0), made.room, made.out, kept
+    return WantedBuffers(made, kept, entry(fill_wanted, *given))
+
+
+def wanted_of(
+    links: kernel.Links, buffers: WantedBuffers, n: int, rows: NDArray[np.int64]
+) -> Iterator[kernel.Records]:
+    """Records of the first ``n`` of :func:`padded` links are made; of links ``rows``, which ascend, they
+    are shown, piece by piece: views of the buffers."""
+    made, first, at = buffers.made, 0, 0
+    while first < n:
+        filled, first, at = buffers.fill(
+            made.medium, links, n, rows, (first, at), made.room, made.out, buffers.kept
+        )
+        yield kernel.Records._make(column[:filled] for column in buffers.kept)
+
+
 #: Of the columns of :class:`.kernel.Links`.
 _LINK_TYPES = ("i4", "i4", "u8", "u8", "i8", "u4", "i8", "i4", "f4", "f8", "f8")
+_NO_LINKS = kernel.Links._make(np.empty(0, kind) for kind in _LINK_TYPES)
 
 
 def padded(links: kernel.Links) -> kernel.Links:

@@ -24,7 +24,7 @@ from ..protocols.protocol import DAY_S
 from ..protocols.schedule import KeySchedule
 from ..radio.parameters import p_clear
 from ..radio.places import places_of
-from ..radio.records import RecordBuffers, others_to_read, padded, record_buffers, records_of
+from ..radio.records import WantedBuffers, others_to_read, padded, wanted_buffers, wanted_of
 from ..tables.rows import Contacts, Sightings
 from .context import SimulationContext
 
@@ -48,9 +48,9 @@ def histories(
     radio, threads = tracer.radio, tracer.threads
     who = tracer.contact_model.participants(tracer.world.rank < level)
     phones = radio.life, radio.phones, radio.streams, who.people
-    desks: SimpleQueue[RecordBuffers] = SimpleQueue()
+    desks: SimpleQueue[WantedBuffers] = SimpleQueue()
     for _ in range(threads):
-        desks.put(record_buffers(radio, _RECORDS))
+        desks.put(wanted_buffers(radio, _RECORDS))
     for day, wanted in zip(range(len(tracer.days)), asked, strict=False):
         awake = day_hours(*phones, int(tracer.days.number[day]), threads=threads)
         tracer.clock.lap("radio")
@@ -69,37 +69,40 @@ def _recorded(
     awake: AvailableHours,
     wanted: NDArray[np.bool_],
     of_sender: bool,
-    desks: SimpleQueue[RecordBuffers],
+    desks: SimpleQueue[WantedBuffers],
     piece: Contacts,
 ) -> tuple[float, list[_Kept]]:
     """Seconds that it took, and what is wanted of the records of a piece, both ways."""
     begin = time.perf_counter()
     radio, n, kept = tracer.radio, len(piece), [_NONE]
-    midnight_s, clear, queue = int(tracer.days.start_s[day]), np.ones(n), np.zeros(n)
+    midnight, clear, queue = np.full(n, tracer.days.start_s[day]), np.ones(n), np.zeros(n)
     if tracer.scenario.radio.density == "on":
         crowd = tracer.contact_model.crowds(piece, tracer.days, tracer.world.rank, level)
         clear, queue = p_clear(radio, crowd), others_to_read(radio, crowd)
     place = places_of(piece, int(tracer.days.number[day]))
+    both = (piece.b, piece.a), (piece.a, piece.b)
+    when = piece.start_s, piece.duration_s
+    shared = shared_hours(awake, piece.a, piece.b, *when, int(tracer.days.start_s[day]))
     used = desks.get()
     try:
-        for observer, emitter in ((piece.b, piece.a), (piece.a, piece.b)):
-            when = piece.start_s, piece.duration_s
-            links = Links(
-                observer=observer,
-                emitter=emitter,
-                contact=piece.contact,
-                place=place,
-                midnight_s=np.full(n, midnight_s),
-                hours=shared_hours(awake, observer, emitter, *when, midnight_s),
-                start_s=piece.start_s,
-                duration_s=piece.duration_s,
-                distance_m=piece.distance_m,
-                p_clear=clear,
-                queue=queue,
+        for observer, emitter, hours in zip(*both, shared, strict=True):
+            links = padded(
+                Links(
+                    observer=observer,
+                    emitter=emitter,
+                    contact=piece.contact,
+                    place=place,
+                    midnight_s=midnight,
+                    hours=hours,
+                    start_s=piece.start_s,
+                    duration_s=piece.duration_s,
+                    distance_m=piece.distance_m,
+                    p_clear=clear,
+                    queue=queue,
+                )
             )
             some = np.flatnonzero(wanted[emitter if of_sender else observer])
-            for records in records_of(padded(links), used, 0, n) if n else ():
-                kept.append(_kept(links, records, some))
+            kept += [_kept(links, records) for records in wanted_of(links, used, n, some)]
     finally:
         desks.put(used)
     return time.perf_counter() - begin, kept
@@ -120,20 +123,16 @@ _Kept = tuple[
 _NONE: _Kept = tuple(np.empty(0, kind) for kind in ("i4", "i4", "i8", "i4", "i2", "i2"))  # type: ignore[assignment]
 
 
-def _kept(links: Links, records: Records, some: NDArray[np.int64]) -> _Kept:
-    """Emitter, observer, time, packets, RSSI and its maximum of the records of some links."""
-    # Records are in the order of their links.
-    first = np.searchsorted(records.row, some, side="left")
-    length = np.searchsorted(records.row, some, side="right") - first
-    at = np.repeat(first - (np.cumsum(length) - length), length) + np.arange(length.sum())
-    row = records.row[at]
+def _kept(links: Links, records: Records) -> _Kept:
+    """Emitter, observer, time, packets, RSSI and its maximum of records."""
+    kept = Records._make(column.copy() for column in records)
     return (
-        links.emitter[row],
-        links.observer[row],
-        records.time_ms[at],
-        records.packets[at],
-        records.rssi_dbm[at],
-        records.rssi_max_dbm[at],
+        links.emitter[kept.row],
+        links.observer[kept.row],
+        kept.time_ms,
+        kept.packets,
+        kept.rssi_dbm,
+        kept.rssi_max_dbm,
     )
 
 

@@ -12,7 +12,14 @@ import pytest
 from scipy import stats
 
 from bluezone_sim.errors import ScenarioError
-from bluezone_sim.kernels.radio.availability import ALL_HOURS, hour_bits, link_hours, phone_hours
+from bluezone_sim.kernels.radio.availability import (
+    ALL_HOURS,
+    day_hours,
+    hour_bits,
+    link_hours,
+    phone_hours,
+    shared_hours,
+)
 from bluezone_sim.kernels.radio.link_budget import Phones
 from bluezone_sim.radio.parameters import RadioModel, model_of
 from bluezone_sim.scenario.profiles import load_profile
@@ -158,6 +165,43 @@ def test_a_link_needs_a_sender_that_sends_and_a_listener_that_hears():
     assert 0 < (part == ALL_HOURS).mean() < 1
     plain = model()
     assert (link_hours(plain.life, plain.phones, plain.streams, b, a, day) == ALL_HOURS).all()
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"off_share": 0.3, "off_h": 5.0, "night_off_share": 0.4, "night_h": [23, 7]},
+        platform(saver_share=0.3, saver_h=3.0, away_share=0.2, away_h=1.0),
+        {"off_share": 0.4, "off_h": 1.0, **platform(killed_share=0.5, killed_h=200.0)},
+        {},
+    ],
+    ids=["off", "saver", "killed", "on"],
+)
+def test_hours_of_many_phones_are_those_of_each(table):
+    m = model(**table)
+    for who in (np.arange(PEOPLE), np.arange(5, 22), np.array([7]), np.array([], int)):
+        sends, hears = day_hours(m.life, m.phones, m.streams, who.astype(np.int32), DAY, threads=2)
+        each = [phone_hours(m.life, m.phones, m.streams, p, DAY) for p in who]
+        assert list(zip(sends[who].tolist(), hears[who].tolist(), strict=True)) == each
+        others = np.setdiff1d(np.arange(PEOPLE), who)
+        assert not sends[others].any()
+        assert not hears[others].any()
+
+
+def test_both_ends_of_a_segment_share_hours():
+    m = model(off_share=0.3, off_h=5.0, **platform(saver_share=0.3, saver_h=3.0))
+    rng = np.random.default_rng(2)
+    a, b = rng.permutation(PEOPLE).astype(np.int32), rng.permutation(PEOPLE).astype(np.int32)
+    begin = rng.integers(0, 25 * 3600 - 1, PEOPLE)  # a local day may have 25 hours
+    duration = np.minimum(rng.integers(1, 20_000, PEOPLE), 25 * 3600 - begin).astype(np.int32)
+    everybody = np.arange(PEOPLE, dtype=np.int32)
+    known = day_hours(m.life, m.phones, m.streams, everybody, DAY)
+    midnight_s = DAY * 86_400
+    got = shared_hours(known, a, b, midnight_s + begin, duration, midnight_s)
+    day, last = np.full(PEOPLE, DAY), begin + duration - 1
+    for bits, observer, emitter in zip(got, (b, a), (a, b), strict=True):
+        expected = link_hours(m.life, m.phones, m.streams, observer, emitter, day, begin, last)
+        np.testing.assert_array_equal(bits, expected)
 
 
 def test_bits_of_hours():

@@ -71,7 +71,8 @@ class _Normal:
 def _arrive(b, normal, caught, chance, bits, out, i):
     n = splat(b, b.trunc(caught, WORD))
     p = splat(b, b.fptrunc(chance, FLOAT))
-    out.store(i, radio_spans_ir.binomial(_Normal(normal), n, p, bits.load(i)))
+    first = radio_spans_ir.none_arrive(n, p)
+    out.store(i, radio_spans_ir.binomial(_Normal(normal), n, p, bits.load(i), first))
     return LONG(0)
 
 
@@ -165,7 +166,7 @@ def test_packing_keeps_the_order(values, least):
 
 
 @pytest.mark.parametrize("n", [1, 3, 16, 40, 150, 1000])
-@pytest.mark.parametrize("p", [0.0, 1e-4, 0.01, 0.1, 0.4, 0.54, 0.9, 1.0])
+@pytest.mark.parametrize("p", [0.0, 1e-9, 1e-4, 0.01, 0.1, 0.4, 0.54, 0.9, 1.0])
 def test_arrivals_are_binomial(n, p):
     """The distribution function within 0.004 everywhere; where few arrive, within 1e-4."""
     bits = np.arange(0, 1 << 24, 1 << 10, dtype=np.int32) + 511

@@ -19,10 +19,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..decorators import compiled, inlined
+from ..decorators import bare, compiled, inlined
+from ..lanes import WIDTH
 from ..rng import draw, mix64, to_unit
 from ..threads import in_threads
 from .link_budget import Phones, Streams
+from .spells_ir import add_spells, begin_spells, phone_lanes
 
 HOURS = 24
 HOUR_S = 3600
@@ -170,11 +172,44 @@ def link_hours(
     return out
 
 
-@compiled
-def _day_hours(life, phones, streams, person, day, sends, hears):
-    for i in range(len(person)):
-        who = person[i]
-        sends[who], hears[who] = phone_hours(life, phones, streams, who, day)
+@inlined
+def _spend(life, cause, stream, since, lanes):
+    """Adds the hours in a spell of a cause to those of sixteen phones."""
+    shares = life.share[cause, 0], life.share[cause, 1]
+    if max(shares) <= 0.0 and max(life.always[cause, 0], life.always[cause, 1]) <= 0.0:
+        return
+    begin_spells(life, cause, stream, since, ALL_HOURS, lanes)
+    shortest_h = HOURS + 0.0
+    for platform in (0, 1):
+        if shares[platform] > 0.0:
+            shortest_h = min(shortest_h, life.block_h[cause, platform])
+    if max(shares) > 0.0:
+        for number in range(np.int64(math.ceil(HOURS / shortest_h)) + 2):
+            add_spells(life, cause, since, number, lanes)
+
+
+@bare
+def _day_hours(life, phones, streams, person, day, lanes, sends, hears):
+    """At least :data:`~..lanes.WIDTH` people."""
+    since = np.int64(day * HOURS)
+    for i in range(0, len(person), WIDTH):
+        first = min(i, len(person) - WIDTH)
+        for k in range(WIDTH):
+            who = person[first + k]
+            lanes.person[k], lanes.ios[k], lanes.spent[k] = who, phones.ios[who], 0
+        _spend(life, OFF, streams.off, since, lanes)
+        _spend(life, KILLED, streams.killed, since, lanes)
+        _spend(life, AWAY, streams.away, since, lanes)
+        for k in range(WIDTH):
+            who = person[first + k]
+            spent = np.uint32(lanes.spent[k])
+            if life.night_share > 0.0 and to_unit(draw(streams.night, who)) < life.night_share:
+                spent |= np.uint32(life.night)
+            sends[who], lanes.spent[k] = np.uint32(ALL_HOURS) & ~spent, 0
+        _spend(life, SAVER, streams.saver, since, lanes)
+        for k in range(WIDTH):
+            who = person[first + k]
+            hears[who] = sends[who] & ~np.uint32(lanes.spent[k])
 
 
 def day_hours(
@@ -202,35 +237,45 @@ def day_hours(
     else:
 
         def work(a: int, b: int) -> None:
-            _day_hours(life, phones, streams, person[a:b], day, sends, hears)
+            some = person[a:b] if b - a >= WIDTH else np.resize(person[a:b], WIDTH)
+            _day_hours(life, phones, streams, some, day, phone_lanes(), sends, hears)
 
         in_threads(work, len(person), threads)
     return sends, hears
 
 
-@compiled
-def _shared_hours(sends, hears, observer, emitter, start_s, duration_s, midnight_s, out):
-    for i in range(len(out)):
-        begin = start_s[i] - midnight_s
-        low = min(begin // HOUR_S, HOURS - 1)
-        high = min((begin + duration_s[i] - 1) // HOUR_S, HOURS - 1) + 1
-        asked = (np.int64(1) << high) - (np.int64(1) << low)
-        bits = np.int64(sends[emitter[i]] & hears[observer[i]]) & asked
-        out[i] = ALL_HOURS if bits == asked else bits
+@inlined
+def _both(sends, hears, asked):
+    bits = sends & hears & asked
+    return np.uint32(ALL_HOURS) if bits == asked else bits
+
+
+@bare
+def _shared_hours(hours, a, b, begin_s, duration_s, b_hears, a_hears):
+    sends, hears = hours
+    for i in range(len(a)):
+        # Without a sign a division by a constant is a multiplication.
+        begin, length = np.uint32(begin_s[i]), np.uint32(duration_s[i])
+        low = min(begin // np.uint32(HOUR_S), np.uint32(HOURS - 1))
+        high = min((begin + length - np.uint32(1)) // np.uint32(HOUR_S), np.uint32(HOURS - 1))
+        asked = np.uint32((2 << high) - (1 << low))
+        b_hears[i] = _both(sends[a[i]], hears[b[i]], asked)
+        a_hears[i] = _both(sends[b[i]], hears[a[i]], asked)
 
 
 def shared_hours(
     hours: AvailableHours,
-    observer: NDArray[np.int32],
-    emitter: NDArray[np.int32],
+    a: NDArray[np.int32],
+    b: NDArray[np.int32],
     start_s: NDArray[np.int64],
     duration_s: NDArray[np.int32],
     midnight_s: int,
-) -> NDArray[np.uint32]:
-    """:func:`link_hours` of segments of one day, out of :func:`day_hours`."""
-    out = np.empty(len(observer), np.uint32)
-    _shared_hours(*hours, observer, emitter, start_s, duration_s, midnight_s, out)
-    return out
+) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """:func:`link_hours` of segments of one day out of :func:`day_hours`: ``b`` hears ``a``, then ``a``
+    hears ``b``."""
+    found = np.empty((2, len(a)), np.uint32)
+    _shared_hours(hours, a, b, start_s - midnight_s, duration_s, *found)
+    return found[0], found[1]
 
 
 def hour_bits(first_s: NDArray[np.integer], last_s: NDArray[np.integer]) -> NDArray[np.uint32]:

@@ -23,11 +23,12 @@ from numpy.typing import NDArray
 from ..bits_ir import lowest_bit
 from ..decorators import bare, inlined
 from ..lanes import WIDTH
+from ..pages import line_aligned
 from ..rng import draw, mix64, to_unit
 from .lane_columns import Linked, Pairs, Parts, Spans
 from .link_budget import POLL_MS, read_works
 from .links_ir import enlist, expand, expand_cut, fronts, link, place, settle
-from .spans_ir import arrive, begin, hear, reach, write
+from .spans_ir import arrive, begin, hear, reach, weigh, write
 
 #: Spans that are collected before they are heard.
 _SPANS = 192
@@ -96,7 +97,7 @@ class RadioScratch(NamedTuple):
 
 def radio_scratch(parts: int) -> RadioScratch:
     """Scratch of a thread, for scans that are cut into so many parts at most."""
-    more = max(_PAIRS, parts)
+    more = max(2 * _PAIRS, parts)
     return RadioScratch(
         Linked(**_columns(Linked._fields, WIDTH)),
         Pairs(**_columns(Pairs._fields, _PAIRS + WIDTH)),
@@ -106,15 +107,20 @@ def radio_scratch(parts: int) -> RadioScratch:
     )
 
 
-_FLOATS = ("level", "clear", "middle", "spread", "skew", "mean", "top")
+_FLOATS = ("level", "clear", "middle", "chance", "odds", "none", "spread", "skew", "mean", "top")
 _LONGS = ("stream", "begin", "jitter", "lives")
 
 
 def _columns(names: tuple[str, ...], n: int) -> dict[str, Any]:
+    """Columns of at least ``n`` elements, each of which begins with a line of the cache.
+
+    A register of lanes that lies across two lines takes twice as long to load, and several times as long
+    to store.
+    """
     kinds: dict[str, Any] = dict.fromkeys(names, np.int32)
     kinds |= {k: np.float32 for k in _FLOATS if k in kinds}
     kinds |= {k: np.int64 for k in _LONGS if k in kinds}
-    return {name: np.zeros(n, kind) for name, kind in kinds.items()}
+    return {name: line_aligned(n, kind) for name, kind in kinds.items()}
 
 
 @inlined
@@ -215,6 +221,8 @@ def _hear_spans(medium, links, scratch, count, out, at):
     for i in range(0, count, WIDTH):
         reach(plan, scratch.spans, i)
     for i in range(0, count, WIDTH):
+        weigh(plan, scratch.spans, i)
+    for i in range(0, count, WIDTH):
         arrive(plan, scratch.spans, i)
     for i in range(0, count, WIDTH):
         begin(plan, scratch.spans, i)
@@ -262,6 +270,16 @@ def fill_records(medium, links, first, last, scratch, out):
                 fronts(plan, streams, links, scratch.linked, base)
             row += here
         pairs, full = np.int64(0), False
+        if scan == 0 and at + count + listed * most + WIDTH <= len(out.row):
+            # Most links have few scans, for which there is room in any case.
+            while live and pairs + WIDTH <= listed:
+                k = lowest_bit(np.uint64(live))
+                scans = np.int64(scratch.linked.scans[k])
+                if scans > WIDTH:
+                    break
+                enlist(scratch.pairs, pairs, k, 0)
+                pairs += scans
+                live &= live - 1
         while live and pairs < listed and not full:
             k = lowest_bit(np.uint64(live))
             scans = np.int64(scratch.linked.scans[k])

@@ -38,27 +38,36 @@ _FAR_MS = 1 << 30
 _TO_20_BITS, _TO_24_BITS = 2.0**-20, 2.0**-24
 
 
-def binomial(plan: Any, caught: Lanes, chance: Lanes, bits: Lanes) -> Lanes:
-    """How many of ``caught`` packets arrive, each with a chance; from 24 bits.
+def none_arrive(caught: Lanes, chance: Lanes) -> tuple[Lanes, Lanes]:
+    """Odds of a packet, and chance of none of ``caught``, of what is less likely of arriving and not."""
+    p = (chance > 0.5).pick(chance.like(1.0) - chance, chance)
+    q = p.like(1.0) - p
+    return p / q, (caught.floats() * q.log2()).max(-100.0).exp2()
+
+
+def binomial(
+    plan: Any, caught: Lanes, chance: Lanes, bits: Lanes, first: tuple[Lanes, Lanes]
+) -> Lanes:
+    """How many of ``caught`` packets arrive, each with a chance; from 24 bits, and :func:`none_arrive`.
 
     The least numbers, of those that arrive or of those that do not, by inversion; from :data:`FEWEST` on
     by the normal and the skewness.
     """
-    b = caught.b
-    n = caught.floats()
+    n, (odds, term) = caught.floats(), first
     flip = chance > 0.5
-    p = flip.pick(constant(b, FLOAT, 1.0) - chance, chance)
-    q = constant(b, FLOAT, 1.0) - p
+    p = flip.pick(chance.like(1.0) - chance, chance)
+    q = p.like(1.0) - p
     mean, u = n * p, bits.floats() * _TO_24_BITS
     z = plan.normal.gather(bits >> 12)
     many = mean + (mean * q).sqrt() * z + (q - p) * ((z * z - 1.0) * (1 / 6)) + 0.5
     found = many.floor().max(float(FEWEST)).min(n)
-    odds = p / q
-    term = (n * q.log2()).max(-100.0).exp2()
-    total, few = term, constant(b, FLOAT, 0.0)
+    total, few = term, term.like(0.0)
     for k in range(FEWEST):
         few = (u >= total).pick(few + 1.0, few)
         term = term * (odds * (1 / (k + 1))) * (n - float(k))
+        if k > 1:
+            # It changes no sum, and numbers too small for a float's exponent are slow.
+            term = term.max(2.0**-100)
         total = total + term
     found = (few < float(FEWEST)).pick(few.min(n), found).words()
     return flip.pick(caught - found, found)
@@ -111,14 +120,27 @@ def reach(b, plan, spans, i):
 
 
 @vectorised
-def arrive(b, plan, spans, i):
-    """How many packets of spans ``i`` .. ``i`` + 15 arrive, and how strong those are."""
+def weigh(b, plan, spans, i):
+    """How likely packets of spans ``i`` .. ``i`` + 15 arrive, and how strong those are that do."""
     chance, shift, spread, skew = plan.tail.rows(spans.place, i)
     spans.middle.store(i, spans.middle.load(i) + shift)
     spans.spread.store(i, spread)
     spans.skew.store(i, skew)
-    chance, bits = chance * spans.clear.load(i), spans.draws_c.load(i) >> 8
-    spans.packets.store(i, binomial(plan, spans.caught.load(i), chance, bits))
+    chance = chance * spans.clear.load(i)
+    spans.chance.store(i, chance)
+    for column, lanes in zip(
+        (spans.odds, spans.none), none_arrive(spans.caught.load(i), chance), strict=True
+    ):
+        column.store(i, lanes)
+    return LONG(0)
+
+
+@vectorised
+def arrive(b, plan, spans, i):
+    """How many packets of spans ``i`` .. ``i`` + 15 arrive."""
+    caught, chance, bits = spans.caught.load(i), spans.chance.load(i), spans.draws_c.load(i) >> 8
+    first = spans.odds.load(i), spans.none.load(i)
+    spans.packets.store(i, binomial(plan, caught, chance, bits, first))
     return LONG(0)
 
 
