@@ -115,4 +115,10 @@ def _among(
     width: int,
 ) -> NDArray[np.bool_]:
     """Rows of (a, b) that occur in (table_a, table_b)."""
-    return np.isin(a.astype(np.int64) * width + b, table_a.astype(np.int64) * width + table_b)
+    asked, known = (x.astype(np.int64) * width + y for x, y in ((a, b), (table_a, table_b)))
+    if not len(known):
+        return np.zeros(len(asked), np.bool_)
+    # Both tables are in order, or nearly so: a search beats the sort of all.
+    known.sort()
+    at = np.searchsorted(known, asked)
+    return np.asarray(known[np.minimum(at, len(known) - 1)] == asked)

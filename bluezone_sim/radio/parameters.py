@@ -6,6 +6,7 @@ import datetime as dt
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
+from queue import SimpleQueue
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -76,10 +77,15 @@ class RadioModel:
         if known is None:
             return plan_of(self.air, self.app, self.sessions, phones, self.streams)
         # A phone of each platform there is stands for all: the rest of the plan is not of people.
-        each = np.unique(phones.ios, return_index=True)[1]
+        each = sorted({int(np.argmin(phones.ios)), int(np.argmax(phones.ios))})
         some = kernel.Phones._make(column[each] for column in phones)
         plan = plan_of(self.air, self.app, self.sessions, some, self.streams)
         return plan._replace(sends=known.plan.sends, hears=known.plan.hears)
+
+    @cached_property
+    def desks(self) -> SimpleQueue[Any]:
+        """What the vectorised engine's threads write on, kept from one use to the next."""
+        return SimpleQueue()
 
     def beside(self, other: RadioModel) -> RadioModel:
         """The same model; of another with the same phones and periods it takes over what its plan says of

@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from queue import Empty
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +24,8 @@ from ..world import Days
 from .parameters import RadioModel, p_clear
 from .places import places_of
 
-#: Records of a buffer.
-_BUFFER_RECORDS = 1 << 18
+#: Records of a buffer: its columns stay in a core's cache.
+_BUFFER_RECORDS = 1 << 15
 
 
 def record(
@@ -70,8 +72,9 @@ def record(
     parts = list(itertools.pairwise(edges.tolist())) if threads > 1 else [(0, n)]
 
     def work(part: tuple[int, int]) -> list[kernel.Records]:
-        found = records_of(links, record_buffers(model, _BUFFER_RECORDS), *part)
-        return [kernel.Records._make(column.copy() for column in piece) for piece in found]
+        with _desk(model) as used:
+            found = records_of(links, used, *part)
+            return [kernel.Records._make(column.copy() for column in piece) for piece in found]
 
     with ThreadPoolExecutor(max(1, threads)) as pool:
         chunks = [c for chunk in pool.map(work, parts) for c in chunk]
@@ -88,6 +91,17 @@ class RecordBuffers:
     room: kernel.RadioScratch
     out: kernel.Records
     fill: Callable[..., tuple[int, int]]
+
+
+@contextmanager
+def _desk(model: RadioModel) -> Iterator[RecordBuffers]:
+    """A thread's buffers: some that no thread writes on at the time, or new ones."""
+    try:
+        used = model.desks.get_nowait()
+    except Empty:
+        used = record_buffers(model, _BUFFER_RECORDS)
+    yield used
+    model.desks.put(used)
 
 
 def record_buffers(model: RadioModel, records: int) -> RecordBuffers:
