@@ -9,11 +9,18 @@ import pytest
 from hypothesis import settings
 
 from bluezone_sim.cli import printing
+from bluezone_sim.kernels.threads import available_threads
 from helpers.schemas import validated
 
 # A first call compiles, and the machine may be busy: how long an example takes is no fault of it.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """A worker more than there are cores: some tests wait, for adapters and for processes."""
+    return available_threads() + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

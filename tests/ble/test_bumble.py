@@ -223,6 +223,7 @@ ios = { killed_share = 0.0 }
     shutil.which("dbus-daemon") is None,
     reason="needs dbus-daemon (Debian package dbus) and Linux",
 )
+@pytest.mark.slow
 def test_a_drive_through_the_dongle_beside_the_simulation(tmp_path, capsys, monkeypatch):
     """Every byte of the HCI passes a TCP port; what the other side hears reaches bleak through D-Bus."""
     monkeypatch.chdir(tmp_path)

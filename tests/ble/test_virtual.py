@@ -292,6 +292,7 @@ def test_bluetoothd_restarted_in_mid_scan(bench, capsys, monkeypatch):
     assert found["packets"] > 25
 
 
+@pytest.mark.slow
 def test_an_adapter_that_comes_back_is_used_again(bench, capsys, monkeypatch):
     monkeypatch.setattr(listen, "_RETRY_S", 0.1)
     # On a busy machine it takes seconds until it listens again.
@@ -464,6 +465,7 @@ def test_an_interrupt_ends_a_scan_with_a_whole_file(bench, folder):
 # -- advertise ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_gaen_phones_rotate_identifier_and_address_together(bench, folder, capsys):
     (folder / "fast.toml").write_text(
         """
@@ -516,6 +518,7 @@ def test_an_iphone_of_our_own_answers_reads(bench, folder, capsys):
     assert call("advertise", "--rotate", "often") == 2
 
 
+@pytest.mark.slow
 def test_more_phones_than_instances_take_turns(bench, folder, capsys):
     with meanwhile(bench, "advertise", "--phones", "12", "--seconds", "3.4", "--keys", "k.json"):
         assert call("scan", "--adapter", "hci0", "--seconds", "3", "--record", "x.parquet") == 0
@@ -529,6 +532,7 @@ def test_more_phones_than_instances_take_turns(bench, folder, capsys):
 # -- guided ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_walk_by_scripted_answers(bench, folder, capsys, monkeypatch):
     rssi = iter([-60, -66, -72, -78])
 
@@ -691,6 +695,7 @@ ios = { killed_share = 0.0 }
 """
 
 
+@pytest.mark.slow
 def test_a_scenario_on_air_at_two_adoption_levels_beside_the_simulation(bench, folder, capsys):
     (folder / "bench.toml").write_text(_SCENARIO + _ALWAYS, encoding="utf-8")
     what = ("bench.toml", "--hours", "7.045-7.08", "--set", "radio.scan_period_s=60")
@@ -796,6 +801,7 @@ def test_what_was_read_of_another_phone_is_forgotten(monkeypatch):
     assert asyncio.run(work()) == ({}, {1: b"a" * 12})
 
 
+@pytest.mark.slow
 def test_an_iphone_goes_on_air_as_one_and_is_read(bench, folder, capsys):
     """Android phones are in bursts of a second beside it."""
     (folder / "bench.toml").write_text(_SCENARIO + _ALWAYS, encoding="utf-8")

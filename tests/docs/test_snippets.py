@@ -18,6 +18,8 @@ PAGES = [p for p in PAGES if "_build" not in p.parts and "jupyter_execute" not i
 READER = Sybil(parsers=[blocks], path=str(ROOT))
 #: Pages whose snippets need a program that may be missing.
 NEEDS = {"docs/tutorials/bench.md": "dbus-daemon"}
+#: Pages whose blocks take some seconds each.
+LONG = ("docs/tutorials/your-town.md", "docs/how-to/reproduce.md")
 #: Files that the reader brings.
 BRINGS = {
     "docs/reference/phone-files.md": (*("export.zip", "day1.zip", "day2.zip", "bugreport.zip"),),
@@ -39,7 +41,14 @@ def _run_page(page, tmp_path, monkeypatch, *, slow=False):
     run_page(page, _slow=slow)
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if "```" in p.read_text("utf-8")], ids=_name)
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(p, id=_name(p), marks=[pytest.mark.slow] if _name(p) in LONG else [])
+        for p in PAGES
+        if "```" in p.read_text("utf-8")
+    ],
+)
 def test_snippets_run_and_print_what_is_shown(page, tmp_path, monkeypatch):
     _run_page(page, tmp_path, monkeypatch)
 

@@ -143,6 +143,7 @@ def test_settings_that_do_not_change_the_code_leave_its_stamp(monkeypatch):
     assert stamp.of_function(rng.__file__) == before
 
 
+@pytest.mark.slow
 def test_another_optimisation_level_compiles_anew(first, want):
     assert drawn(first[0], NUMBA_OPT="1")[0] == f"{want} True"
     assert drawn(first[0], NUMBA_OPT="1")[0] == f"{want} False"

@@ -80,7 +80,13 @@ def test_the_report_of_a_run_can_be_written_again(run_dir, tmp_path):
     assert (tmp_path / "report.html").read_bytes() == (run_dir / "report.html").read_bytes()
 
 
-@pytest.mark.parametrize("name", sorted(bz.shipped()))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(n, marks=[pytest.mark.slow] if n == "yen-bai-outbreak" else [])
+        for n in sorted(bz.shipped())
+    ],
+)
 def test_a_shipped_scenario_is_reported_the_same_when_read_back(name, tmp_path):
     made = bz.run(smaller(name), 1)
     saved(made, tmp_path / "run")

@@ -113,6 +113,7 @@ def test_a_result_has_its_manifest(before):
     assert fresh.manifest["scenario"]["population"]["people"] == 300
 
 
+@pytest.mark.slow
 def test_arms_of_other_protocols_are_followed_again(tmp_path, capsys):
     """What the scenario left to its protocol is filled anew by that of each arm."""
     history = {"publication.upload": "history"}

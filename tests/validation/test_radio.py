@@ -398,6 +398,7 @@ def test_a_scenarios_radio_is_the_fit_that_the_package_carries():
 @pytest.mark.skipif(
     not MEASUREMENTS.is_dir(), reason=f"needs the measured scenes in {MEASUREMENTS}"
 )
+@pytest.mark.slow
 def test_the_measured_scenes_are_predicted_when_left_out(capsys):
     assert call("validate", "radio", "--data", MEASUREMENTS, "--json") == 0
     document = json.loads(capsys.readouterr().out)

@@ -50,6 +50,7 @@ def test_engines_that_differ_are_told_apart():
     assert found["rssi"] < FAMILY_ALPHA / _TESTS
 
 
+@pytest.mark.slow
 def test_a_room_of_iphones_waits_for_its_reads():
     """The queue in a crowd is an approximation: shares within 0.04, records within 8 %."""
     cell = next(c for c in CELLS if c.name == "bluezone, 20 iPhones")
