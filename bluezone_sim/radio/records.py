@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from queue import Empty
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +73,7 @@ def record(
     parts = list(itertools.pairwise(edges.tolist())) if threads > 1 else [(0, n)]
 
     def work(part: tuple[int, int]) -> list[kernel.Records]:
-        with _desk(model) as used:
+        with _buffers_of(model) as used:
             found = records_of(links, used, *part)
             return [kernel.Records._make(column.copy() for column in piece) for piece in found]
 
@@ -83,18 +84,34 @@ def record(
     return kernel.Records._make(map(np.concatenate, zip(*chunks, strict=True)))
 
 
-@dataclass(frozen=True)
-class RecordBuffers:
-    """One thread's scratch and buffers, and the kernel that fills them from a model."""
+class Desk(NamedTuple):
+    """What a thread reads and writes: a model's medium, scratch and buffers."""
 
     medium: kernel.Medium
     room: kernel.RadioScratch
     out: kernel.Records
+
+
+def _desk_of(model: RadioModel, records: int) -> Desk:
+    """Room for at least so many records, and for those of a link that lasts all day."""
+    app = model.app
+    scans = DAY_MS // int(app.scan_period_ms.min()) + 4
+    parts = int(model.plan.parts.max())
+    widest = scans * parts
+    medium = kernel.Medium(model.plan, model.air, model.app, model.streams)
+    return Desk(medium, kernel.radio_scratch(parts), buffers(max(records, widest) + 2 * WIDTH))
+
+
+@dataclass(frozen=True)
+class RecordBuffers:
+    """One thread's desk, and the kernel that fills it."""
+
+    desk: Desk
     fill: Callable[..., tuple[int, int]]
 
 
 @contextmanager
-def _desk(model: RadioModel) -> Iterator[RecordBuffers]:
+def _buffers_of(model: RadioModel) -> Iterator[RecordBuffers]:
     """A thread's buffers: some that no thread writes on at the time, or new ones."""
     try:
         used = model.desks.get_nowait()
@@ -105,41 +122,37 @@ def _desk(model: RadioModel) -> Iterator[RecordBuffers]:
 
 
 def record_buffers(model: RadioModel, records: int) -> RecordBuffers:
-    """Room for at least so many records, and for those of a link that lasts all day."""
-    app = model.app
-    scans = DAY_MS // int(app.scan_period_ms.min()) + 4
-    parts = int(model.plan.parts.max())
-    widest = scans * parts
-    medium = kernel.Medium(model.plan, model.air, model.app, model.streams)
-    room, out = kernel.radio_scratch(parts), buffers(max(records, widest) + 2 * WIDTH)
-    fill = entry(kernel.fill_records, medium, _NO_LINKS, 0, 0, room, out)
-    return RecordBuffers(medium, room, out, fill)
+    """For pieces of at least so many records."""
+    desk = _desk_of(model, records)
+    given = desk.medium, _NO_LINKS, 0, 0, desk.room, desk.out
+    return RecordBuffers(desk, entry(kernel.fill_records, *given))
 
 
 def records_of(
     links: kernel.Links, buffers: RecordBuffers, first: int, last: int
 ) -> Iterator[kernel.Records]:
     """Records of :func:`padded` links ``first`` .. ``last`` - 1, piece by piece: views of the buffers."""
+    desk = buffers.desk
     while first < last:
-        filled, first = buffers.fill(buffers.medium, links, first, last, buffers.room, buffers.out)
-        yield kernel.Records._make(column[:filled] for column in buffers.out)
+        filled, first = buffers.fill(desk.medium, links, first, last, desk.room, desk.out)
+        yield kernel.Records._make(column[:filled] for column in desk.out)
 
 
 @dataclass(frozen=True)
 class WantedBuffers:
-    """One thread's, and the kernel that keeps of the records those of some links."""
+    """One thread's desk, room for what is kept, and the kernel that keeps records of some links."""
 
-    made: RecordBuffers
+    desk: Desk
     kept: kernel.Records
     fill: Callable[..., tuple[int, int, int]]
 
 
 def wanted_buffers(model: RadioModel, records: int) -> WantedBuffers:
-    """:func:`record_buffers`, and room for those that are kept."""
-    made = record_buffers(model, records)
-    kept, rows = buffers(2 * len(made.out.row)), np.empty(0, np.int64)
-    given = made.medium, _NO_LINKS, 0, rows, (0, 0), made.room, made.out, kept
-    return WantedBuffers(made, kept, entry(fill_wanted, *given))
+    """For pieces of at least so many records, of which twice as many are kept at most."""
+    desk = _desk_of(model, records)
+    kept, rows = buffers(2 * len(desk.out.row)), np.empty(0, np.int64)
+    given = desk.medium, _NO_LINKS, 0, rows, (0, 0), desk.room, desk.out, kept
+    return WantedBuffers(desk, kept, entry(fill_wanted, *given))
 
 
 def wanted_of(
@@ -147,10 +160,10 @@ def wanted_of(
 ) -> Iterator[kernel.Records]:
     """Records of the first ``n`` of :func:`padded` links are made; of links ``rows``, which ascend, they
     are shown, piece by piece: views of the buffers."""
-    made, first, at = buffers.made, 0, 0
+    desk, first, at = buffers.desk, 0, 0
     while first < n:
         filled, first, at = buffers.fill(
-            made.medium, links, n, rows, (first, at), made.room, made.out, buffers.kept
+            desk.medium, links, n, rows, (first, at), desk.room, desk.out, buffers.kept
         )
         yield kernel.Records._make(column[:filled] for column in buffers.kept)
 
