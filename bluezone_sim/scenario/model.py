@@ -23,7 +23,7 @@ from .schema.phones import Phones
 from .schema.population import Population
 from .schema.radio import ProtocolTable, Radio
 from .schema.rules import AnyMatch
-from .schema.table import TomlTable
+from .schema.table import TIMEZONE, TomlTable
 from .values.registries import RULES
 from .values.risk_rule import PublishedDays
 
@@ -36,7 +36,7 @@ class Scenario(TomlTable):
 
     name: str = Field(min_length=1, pattern=r"^[a-z0-9][a-z0-9._-]*$")
     title: str = ""
-    timezone: str = Field("Asia/Ho_Chi_Minh", description="IANA name; a day is a local day")
+    timezone: str = Field(TIMEZONE, description="IANA name; a day is a local day")
     date: dt.date = Field(
         description="last local day of the look-back; cases are confirmed then (a trace: by default "
         "its last day)"
@@ -68,7 +68,7 @@ class Scenario(TomlTable):
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError(
-                f"unknown time zone {value!r}; expected an IANA name such as Asia/Ho_Chi_Minh"
+                f"unknown time zone {value!r}; expected an IANA name such as {TIMEZONE}"
             ) from None
         return value
 

@@ -18,6 +18,10 @@ Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Span = Annotated[list[NonNegative], Field(min_length=2, max_length=2)]
 
 
+#: Of a scenario that does not say: of the app's country.
+TIMEZONE = "Asia/Ho_Chi_Minh"
+
+
 class TomlTable(BaseModel):
     """Base of every scenario table: unknown keys and non-finite numbers are faults."""
 

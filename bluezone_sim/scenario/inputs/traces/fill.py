@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from ....errors import Fault, FormatError
+from ...schema.table import TIMEZONE
 from ...schema.trace import TraceTable
 from .dialects import DIALECTS
 
@@ -58,7 +59,7 @@ def with_trace(raw: Raw, folder: Path, faults: list[Fault]) -> Raw:
         table = TraceTable.model_validate(known)
     except ValidationError:
         return raw  # the model's own faults say what is wrong
-    timezone = raw.get("timezone", "Asia/Ho_Chi_Minh")
+    timezone = raw.get("timezone", TIMEZONE)
     if not isinstance(timezone, str):
         return raw  # it says so itself
     from .lent import cached
