@@ -389,6 +389,7 @@ def test_the_command_measures_whole_runs_along_a_curve(monkeypatch, capsys):
     assert cli.main(["bench", "engine", "--people", "5000000"]) == 2
 
 
+@pytest.mark.slow
 def test_figures_come_from_a_process_of_their_own():
     figure = engine.measure_apart(1_000, "bluezone", "lazy", 1, 1)
     assert figure.people == 1_000

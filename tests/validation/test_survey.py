@@ -83,6 +83,7 @@ def test_generated_contacts_pass():
     assert sundays.max() < np.delete(result.diary.by_day, [3, 10]).min()
 
 
+@pytest.mark.slow
 def test_other_contacts_fail():
     off = survey(town(**{"contacts.school.tie": 0.9}), 1)
     assert not off.passed

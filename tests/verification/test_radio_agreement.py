@@ -17,7 +17,7 @@ from bluezone_sim.scenario.schema.phones import Phones as PhonesTable
 from verification.radio_cells import CELLS, by_events, by_vectors, compare
 
 FAMILY_ALPHA = 0.01
-#: Cells of the default suite: each protocol, both platforms, strong and weak, short and long, a crowd.
+#: Cells of the default suite: each protocol, both platforms, strong and weak, short and long.
 PICKED = (
     "bluezone, 2 m, 1 min",
     "bluezone, 8 m, 15 min",
@@ -25,8 +25,6 @@ PICKED = (
     "gaen, 2 m, 3 min",
     "gaen, iOS hears Android",
     "dp3t, 15 m, 4 min",
-    "bluezone, 40 phones",
-    "bluezone, phones come and go, 1 h",
 )
 CONTACTS = 80
 _TESTS = 5 * len(PICKED)
