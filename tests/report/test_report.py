@@ -259,6 +259,7 @@ def test_the_page_hides_empty_bars_and_keeps_a_figure_with_its_table(run_dir):
     assert ".wide.more::before" in html
 
 
+@pytest.mark.slow
 def test_nobody_and_nothing_still_make_a_report(tmp_path):
     for i, changes in enumerate(
         (

@@ -100,6 +100,7 @@ def test_threads_change_nothing():
     assert one.fitted == three.fitted
 
 
+@pytest.mark.slow
 def test_an_arm_does_not_depend_on_the_others():
     # Two levels of one app hold the same records, which are made once for both.
     half = {**APP, "name": "half", "level": 0.5}

@@ -260,6 +260,7 @@ def test_a_task_counts_as_done_when_its_days_are_there(tmp_path, monkeypatch):
     assert len(bz.sweep(town(), {}, 1, workers=1, out=out).campaign) == 7 * 5
 
 
+@pytest.mark.slow
 def test_workers_of_their_own_give_the_same_bytes(swept, tmp_path):
     jobs = planning.plan(town(), GRID, 3).jobs()[:2]
     done = []

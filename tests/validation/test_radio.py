@@ -338,6 +338,7 @@ def test_validate_radio_predicts_scenes_by_the_others(small, tmp_path, capsys):
     assert "exists already" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_share_that_is_off_fails_and_says_by_how_much(small, tmp_path, capsys):
     """A scene 15 dB stronger than the other one is not predicted by it."""
     strong = (small[1].rssi_dbm + 15).astype(np.int16)
