@@ -25,7 +25,7 @@ _CONTACTS_MIB = 0.02
 #: Those who are warned meet more people than others do, so following them takes so many times as much.
 _BUSIER = 1.1
 #: What the day loop of a whole population takes beside, MiB: 14 to 35 measured. Bytes of a person of whom
-#: histories or identifiers are made: 50 to 140 measured with three cases a thousand people.
+#: histories or identifiers are made: 50 to 130 measured with three cases a thousand people.
 _WHOLE_MIB, _WHOLE_PERSON_BYTES = 40.0, 150.0
 #: What the contacts and records of sources that are traced together may take, MiB.
 _TOGETHER_MIB = 300.0

@@ -112,10 +112,9 @@ _LONGS = ("stream", "begin", "jitter", "lives")
 
 
 def _columns(names: tuple[str, ...], n: int) -> dict[str, Any]:
-    """Columns of at least ``n`` elements, each of which begins with a line of the cache.
+    """Columns of ``n`` elements, each of which begins with a line of the cache.
 
-    A register of lanes that lies across two lines takes twice as long to load, and several times as long
-    to store.
+    A register of lanes that lies across two lines is read and written in two goes.
     """
     kinds: dict[str, Any] = dict.fromkeys(names, np.int32)
     kinds |= {k: np.float32 for k in _FLOATS if k in kinds}
